@@ -1,0 +1,37 @@
+// Builds every bundle into dist/. `node esbuild.mjs --watch` rebuilds on change; `--dev` keeps names and maps.
+import { rmSync } from "node:fs";
+import { build, context } from "esbuild";
+
+const watch = process.argv.includes("--watch");
+const dev = watch || process.argv.includes("--dev");
+
+/** Options that all bundles share. `ssh2` loads its native helper lazily and works without it. */
+const shared = {
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  format: "cjs",
+  minify: !dev,
+  keepNames: true,
+  sourcemap: dev ? "linked" : false,
+  logLevel: "info",
+  legalComments: "none",
+  external: ["vscode", "cpu-features", "*.node"],
+};
+
+const bundles = [
+  { ...shared, entryPoints: { extension: "src/extension.ts" }, outdir: "dist" },
+  { ...shared, entryPoints: { engine: "src/engine/main.ts" }, outdir: "dist" },
+  {
+    ...shared,
+    entryPoints: { cli: "src/cli/main.ts" },
+    outdir: "dist",
+    banner: { js: "#!/usr/bin/env node" },
+  },
+];
+
+rmSync("dist", { recursive: true, force: true });
+for (const options of bundles) {
+  if (watch) await (await context(options)).watch();
+  else await build(options);
+}

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { Arch, Problem } from "./instance.ts";
+
+/** Grows when a client and an engine of different versions could misunderstand each other. */
+export const PROTOCOL_VERSION = 1;
+
+/** What a driver found on this host. Absence is data: `available` false with problems that say what to do. */
+export const DriverInfo = z.object({
+  name: z.string(),
+  kind: z.enum(["vm", "container"]),
+  available: z.boolean(),
+  version: z.string().optional(),
+  arches: z.array(Arch),
+  accelerator: z.string().optional(),
+  features: z.array(z.string()),
+  problems: z.array(Problem),
+});
+export type DriverInfo = z.infer<typeof DriverInfo>;
+
+export const EngineInfo = z.object({
+  id: z.uuid().describe("Of this run of the engine"),
+  version: z.string(),
+  protocol: z.int(),
+  pid: z.int(),
+  startedAt: z.iso.datetime(),
+  dataDirectory: z.string(),
+  logFile: z.string(),
+  draining: z.boolean(),
+  host: z.object({
+    cpus: z.int(),
+    memoryBytes: z.int(),
+    freeDiskBytes: z.int(),
+    arch: Arch,
+  }),
+  drivers: z.array(DriverInfo),
+  problems: z.array(Problem),
+});
+export type EngineInfo = z.infer<typeof EngineInfo>;
+
+/** Settings a user may change while the engine runs; every key has a default. */
+export const Settings = z.strictObject({
+  "images.ubuntu-url": z
+    .url()
+    .describe("Base of the Ubuntu simplestreams trees: releases/, daily/, minimal/ beneath it"),
+  "images.manifest-url": z
+    .union([z.url(), z.literal("")])
+    .describe("Distribution manifest; empty for the bundled one"),
+  "engine.idle-seconds": z.int().min(5).describe("How long an unused engine stays"),
+  "engine.log-level": z.enum(["error", "warn", "info", "debug"]),
+  "qemu.accelerator": z.enum(["auto", "kvm", "hvf", "whpx", "tcg"]),
+});
+export type Settings = z.infer<typeof Settings>;

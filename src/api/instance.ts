@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { InstanceName } from "./names.ts";
+
+export const InstanceState = z.enum([
+  "creating",
+  "stopped",
+  "starting",
+  "running",
+  "restarting",
+  "stopping",
+  "suspending",
+  "suspended",
+  "deleted",
+  "failed",
+  "unknown",
+]);
+export type InstanceState = z.infer<typeof InstanceState>;
+
+export const Arch = z.enum(["x86_64", "aarch64"]);
+export type Arch = z.infer<typeof Arch>;
+
+/** Something that is not as it should be, with the next thing to do. A problem never hides the rest. */
+export const Problem = z.object({
+  code: z.string().describe("Stable word, such as accelerator-unusable, disk-missing, cloud-init-failed"),
+  severity: z.enum(["info", "warning", "error"]),
+  message: z.string(),
+  hint: z.string().optional(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+export const MINIMUM_MEMORY_BYTES = 128 * 2 ** 20;
+export const MINIMUM_DISK_BYTES = 512 * 2 ** 20;
+export const DEFAULTS = {
+  cpus: 1,
+  memoryBytes: 2 ** 30,
+  diskBytes: 5 * 2 ** 30,
+  launchTimeoutMs: 600_000,
+} as const;
+
+/** What a launch asks for. Sizes left out take the defaults; the name left out is generated. */
+export const LaunchSpec = z.strictObject({
+  name: InstanceName.optional(),
+  image: z
+    .string()
+    .min(1)
+    .default("default")
+    .describe("24.04, noble, lts, debian, release:24.04, file:///…, https://…"),
+  cpus: z.int().min(1).max(512).optional(),
+  memoryBytes: z.int().min(MINIMUM_MEMORY_BYTES).optional(),
+  diskBytes: z.int().min(MINIMUM_DISK_BYTES).optional(),
+  userData: z
+    .string()
+    .max(2 ** 20)
+    .optional()
+    .describe("cloud-init user-data, given to the guest as it is"),
+  timeoutMs: z
+    .int()
+    .min(1000)
+    .max(86_400_000)
+    .optional()
+    .describe("Until the guest is ready, download included"),
+});
+export type LaunchSpec = z.input<typeof LaunchSpec>;
+
+export const ImageFacts = z.object({
+  reference: z.string().describe("What the user asked for, such as 24.04"),
+  sha256: z.string().optional().describe("Of the bytes as the catalog publishes them"),
+  os: z.string().describe("Ubuntu, Debian, …"),
+  release: z.string().describe("24.04 LTS, 12, …"),
+  version: z.string().describe("Date or build of this release's image"),
+});
+export type ImageFacts = z.infer<typeof ImageFacts>;
+
+/** How to reach the guest's SSH server from this host. The key files are readable by the engine's user only. */
+export const SshAddress = z.object({
+  host: z.string(),
+  port: z.int(),
+  user: z.string(),
+  keyFile: z.string(),
+  knownHostsFile: z.string(),
+});
+export type SshAddress = z.infer<typeof SshAddress>;
+
+/** One instance as the engine knows it without asking the guest. */
+export const Instance = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  kind: z.enum(["vm", "container"]),
+  driver: z.string(),
+  arch: Arch,
+  state: InstanceState,
+  ready: z.boolean().describe("SSH answers and cloud-init has ended well"),
+  operation: z.uuid().optional().describe("The operation that works on it now"),
+  problems: z.array(Problem),
+  image: ImageFacts,
+  cpus: z.int(),
+  memoryBytes: z.int(),
+  diskBytes: z.int(),
+  address: z.string().describe("IPv4 address of its own in the engine's subnet"),
+  mac: z.string(),
+  ssh: SshAddress.optional().describe("Present while running"),
+  accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().optional(),
+  deletedAt: z.iso.datetime().optional(),
+});
+export type Instance = z.infer<typeof Instance>;
+
+/** What only the guest or its hypervisor can tell; each part is absent when it did not answer. */
+export const InstanceDetails = z.object({
+  hostname: z.string().optional(),
+  release: z.string().optional().describe("PRETTY_NAME of the guest's os-release"),
+  kernel: z.string().optional(),
+  bootId: z.string().optional(),
+  uptimeSeconds: z.number().optional(),
+  load: z.tuple([z.number(), z.number(), z.number()]).optional(),
+  cpus: z.int().optional(),
+  memory: z.object({ usedBytes: z.int(), totalBytes: z.int() }).optional(),
+  disk: z.object({ usedBytes: z.int(), totalBytes: z.int() }).optional(),
+  addresses: z.array(z.string()),
+  diskAllocatedBytes: z.int().optional().describe("What the disk takes on the host"),
+  cloudInit: z.object({ status: z.string(), errors: z.array(z.string()) }).optional(),
+});
+export type InstanceDetails = z.infer<typeof InstanceDetails>;

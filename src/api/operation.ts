@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { ERROR_CODES, type ErrorCode } from "../base/errors.ts";
+
+const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
+
+export const ErrorBodySchema = z.object({
+  code: z.enum(codes),
+  message: z.string(),
+  hint: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** How far work has come. `done` and `total` are bytes where the phase moves bytes, else steps; `total` may be unknown. */
+export const Progress = z.object({
+  phase: z.string().describe("download, verify, convert, create, boot, cloud-init, stop, …"),
+  done: z.number().nonnegative().optional(),
+  total: z.number().positive().optional(),
+  message: z.string().optional(),
+});
+export type Progress = z.infer<typeof Progress>;
+
+export const OperationKind = z.enum([
+  "launch",
+  "start",
+  "stop",
+  "restart",
+  "delete",
+  "recover",
+  "purge",
+  "pull-image",
+  "build-image",
+]);
+export type OperationKind = z.infer<typeof OperationKind>;
+
+export const OperationStatus = z.enum(["running", "succeeded", "failed", "cancelled"]);
+export type OperationStatus = z.infer<typeof OperationStatus>;
+
+/** Work in progress or done. Outlives the client and, being journaled, the engine that began it. */
+export const Operation = z.object({
+  id: z.uuid(),
+  kind: OperationKind,
+  target: z.string().describe("Name of the instance, or reference of the image, that it works on"),
+  status: OperationStatus,
+  progress: Progress.optional(),
+  cancellable: z.boolean(),
+  error: ErrorBodySchema.optional().describe("Present exactly when status is failed"),
+  warnings: z.array(z.string()).describe("What the user should know although it went on"),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type Operation = z.infer<typeof Operation>;

@@ -1,0 +1,58 @@
+/**
+ * The byte streams of exec and shell: one WebSocket per process on `GET /v1/instances/{name}/exec`, beside the RPC
+ * procedures on the same server. The first message is a text frame with an ExecOpen; then
+ *
+ * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
+ * - text frames carry a StreamControl in either direction;
+ * - the engine ends with `exit` or `error`, then closes the socket. A client that closes early ends the process.
+ */
+import { z } from "zod";
+import { ErrorBodySchema } from "./operation.ts";
+
+export const TerminalSize = z.object({ cols: z.int().min(1).max(10_000), rows: z.int().min(1).max(10_000) });
+export type TerminalSize = z.infer<typeof TerminalSize>;
+
+export const ExecOpen = z.strictObject({
+  argv: z.array(z.string()).optional().describe("Absent: the user's login shell"),
+  cwd: z.string().optional(),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
+  tty: TerminalSize.optional().describe("Present: a pseudo-terminal of this size"),
+  term: z.string().max(64).optional(),
+});
+export type ExecOpen = z.infer<typeof ExecOpen>;
+
+export const SignalName = z.enum(["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2"]);
+export type SignalName = z.infer<typeof SignalName>;
+
+export const StreamControl = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("opened") }),
+  z.object({ type: z.literal("eof") }).describe("Client: no more stdin"),
+  z.object({ type: z.literal("resize"), size: TerminalSize }),
+  z.object({ type: z.literal("signal"), signal: SignalName }),
+  z.object({ type: z.literal("exit"), code: z.int().optional(), signal: z.string().optional() }),
+  z.object({ type: z.literal("error"), error: ErrorBodySchema }),
+]);
+export type StreamControl = z.infer<typeof StreamControl>;
+
+export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2 } as const;
+export type Channel = keyof typeof CHANNEL;
+
+/** Refuse larger messages: a frame is one read of a pipe, never a file. */
+export const MAX_FRAME_BYTES = 2 ** 20;
+
+export function encodeFrame(channel: Channel, bytes: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(bytes.length + 1);
+  frame[0] = CHANNEL[channel];
+  frame.set(bytes, 1);
+  return frame;
+}
+
+/** The channel and bytes of a binary frame, or undefined for a frame that is none. */
+export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } | undefined {
+  const channel = (["stdin", "stdout", "stderr"] as const)[frame[0] ?? 3];
+  return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
+}
+
+export function execPath(name: string): string {
+  return `/v1/instances/${encodeURIComponent(name)}/exec`;
+}

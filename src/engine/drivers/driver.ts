@@ -1,0 +1,88 @@
+/**
+ * How one kind of instance is run. A driver knows neither HTTP nor the store nor the manager: it is given a
+ * DriverInstance and an own directory, and reports what happens through what it returns. Every driver passes
+ * `test/contract/driver.ts`.
+ */
+import type { DriverInfo } from "../../api/engine-info.ts";
+import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
+import type { Ctx } from "../ctx.ts";
+import type { GuestAccess } from "../guest/guest.ts";
+
+/** Everything a driver may know of an instance. Plain data; stable across engine runs. */
+export type DriverInstance = {
+  id: string;
+  name: string;
+  arch: Arch;
+  cpus: number;
+  memoryBytes: number;
+  diskBytes: number;
+  /** IPv4 of its own in `subnet`. */
+  address: string;
+  subnet: Subnet;
+  mac: string;
+  /** The instance's own directory (0700, exists): disk, seed, keys, logs, the driver's run record. */
+  directory: string;
+  /** Where short-lived sockets go; paths in it stay below the socket path limit. */
+  runDirectory: string;
+  /** The cached image to stand on. */
+  image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number };
+  /** The user's cloud-init user-data, as it was given. */
+  userData?: string | undefined;
+  /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */
+  login: Login;
+};
+
+export type Subnet = { cidr: string; gateway: string; dns: string };
+
+export type Login = {
+  user: string;
+  client: KeyPair;
+  /** The guest's host key, made by us, so that it is known before the first connection. */
+  host: KeyPair;
+};
+
+/** An ed25519 key pair in OpenSSH's text forms. */
+export type KeyPair = { privateKey: string; publicKey: string };
+
+export type Exit = { how: "guest-shutdown" } | { how: "stopped" } | { how: "crashed"; detail: string };
+
+/** A running instance. Valid until `exited` resolves. */
+export interface Running {
+  /** Resolves once, never rejects. */
+  readonly exited: Promise<Exit>;
+  readonly guest: GuestAccess;
+  readonly ssh: SshAddress | undefined;
+  readonly accelerator: string | undefined;
+  readonly startedAt: Date;
+  /** What is not as it should be with this run, such as a fall-back to emulation. */
+  readonly problems: readonly Problem[];
+  /**
+   * Resolves when it has ended. `graceful` asks the guest and forces after `GRACEFUL_STOP_MS`; `force` pulls the plug.
+   */
+  stop(ctx: Ctx, how: "graceful" | "force"): Promise<void>;
+  /** Lets go without stopping: closes connections, keeps the guest running for the next engine to adopt. */
+  release(): void;
+}
+
+/** How long a guest may take to shut down when asked, before its plug is pulled. */
+export const GRACEFUL_STOP_MS = 120_000;
+
+export interface Driver {
+  readonly name: string;
+  readonly kind: "vm" | "container";
+  /** What this host offers; cached by the driver after the first call, looked up anew with `fresh`. Never rejects for an absent tool. */
+  probe(ctx: Ctx, options?: { fresh?: boolean }): Promise<DriverInfo>;
+  /** Makes the disk and the seed; does not boot. Idempotent: a half-made earlier attempt is completed. */
+  create(ctx: Ctx, instance: DriverInstance): Promise<void>;
+  /**
+   * Boots. Resolves as soon as the hypervisor runs the guest (not when the guest is ready); rejects only if it did
+   * not start, and then nothing is left running. Writes its run record before it resolves.
+   */
+  start(ctx: Ctx, instance: DriverInstance): Promise<Running>;
+  /** Adopts what an earlier engine started; undefined when it does not run. Never starts and never kills. */
+  attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined>;
+  /** Ends whatever still runs and frees what lies outside the instance's directory. Idempotent. */
+  delete(ctx: Ctx, instance: DriverInstance): Promise<void>;
+  /** Bytes the instance's disk takes on the host. */
+  diskUsage(instance: DriverInstance): Promise<number | undefined>;
+}
