@@ -1,0 +1,48 @@
+/** What the views, the CLI and every other client see of the engine. Made by `connect` in `connect.ts`. */
+import type { ContractRouterClient } from "@orpc/contract";
+import type { Readable, Writable } from "node:stream";
+import type { Contract } from "../api/contract.ts";
+import type { EngineInfo } from "../api/engine-info.ts";
+import type { EngineEvent } from "../api/event.ts";
+import type { Operation, Progress } from "../api/operation.ts";
+import type { ExecOpen, SignalName, TerminalSize } from "../api/streams.ts";
+
+/** Every procedure of the contract, typed. Failures reject with EngineError. */
+export type EngineApi = ContractRouterClient<Contract>;
+
+export interface EngineClient {
+  readonly info: EngineInfo;
+  readonly api: EngineApi;
+  /** Opens a process in a running instance. Aborting ends it. */
+  exec(name: string, open: ExecOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
+  /**
+   * Follows an operation to its end and resolves with it, succeeded. Rejects with its error when it failed
+   * (`cancelled` when it was cancelled). Aborting the signal cancels the operation on the engine, then rejects.
+   */
+  watchOperation(
+    operation: Operation,
+    options?: { onProgress?: (progress: Progress, operation: Operation) => void; signal?: AbortSignal },
+  ): Promise<Operation>;
+  /** Events from now on (the first is always `resync`), until the signal aborts or the connection is lost. */
+  events(signal: AbortSignal): AsyncIterable<EngineEvent>;
+  dispose(): void;
+}
+
+export interface RemoteProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves once, after both outputs have ended; rejects with EngineError when the stream failed. */
+  readonly exited: Promise<{ code?: number; signal?: string }>;
+  resize(size: TerminalSize): void;
+  signal(name: SignalName): void;
+  close(): void;
+}
+
+export type ConnectOptions = {
+  /** Absolute path of the engine bundle to start when none runs; absent: only connect to a running one. */
+  engineBundle?: string | undefined;
+  /** Environment for the engine and for finding its directories. Default: this process's. */
+  env?: NodeJS.ProcessEnv | undefined;
+  signal?: AbortSignal | undefined;
+};

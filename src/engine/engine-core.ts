@@ -1,0 +1,86 @@
+/**
+ * The engine as its server sees it: what the procedures and byte streams call. Implemented by `engine.ts`; the
+ * server translates and authorises, and decides nothing.
+ */
+import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
+import type { EngineEvent } from "../api/event.ts";
+import type { CachedImage, ImageEntry } from "../api/image.ts";
+import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
+import type { Operation } from "../api/operation.ts";
+import type { Event } from "../base/event.ts";
+import type { GuestAccess } from "./guest/guest.ts";
+
+export interface EngineCore {
+  /** Of this run. */
+  readonly id: string;
+  info(): Promise<EngineInfo>;
+  /** Looks anew for drivers and accelerators. */
+  probe(signal: AbortSignal): Promise<DriverInfo[]>;
+  readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };
+  readonly events: EventStream;
+  readonly instances: InstancesApi;
+  readonly operations: OperationsApi;
+  readonly images: ImagesApi;
+  /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
+  drain(): void;
+  readonly draining: boolean;
+  readonly onDidDrain: Event<void>;
+  /** False while an operation runs or anything else needs the engine, clients aside. */
+  readonly idle: boolean;
+  readonly onDidChangeIdle: Event<boolean>;
+  /** Lets go of running instances without stopping them, closes the store. */
+  close(): Promise<void>;
+}
+
+export interface EventStream {
+  /**
+   * Every event after `since` of engine run `engine`, then live ones, until the signal aborts. Begins with `resync`
+   * where that is impossible (other run, too old, not given).
+   */
+  subscribe(
+    from: { engine?: string | undefined; since?: number | undefined },
+    signal: AbortSignal,
+  ): AsyncIterable<EngineEvent>;
+}
+
+export interface InstancesApi {
+  list(): Instance[];
+  /** `not-found` for an unknown name. */
+  get(name: string): Instance;
+  details(name: string, signal: AbortSignal): Promise<InstanceDetails>;
+  log(
+    name: string,
+    source: "serial" | "cloud-init" | "driver",
+    signal: AbortSignal,
+  ): Promise<{ text: string; file?: string }>;
+  check(spec: LaunchSpec): Promise<Problem[]>;
+  launch(spec: LaunchSpec): Promise<Operation>;
+  start(name: string): Promise<Operation>;
+  stop(name: string, options: { force: boolean }): Promise<Operation>;
+  restart(name: string): Promise<Operation>;
+  delete(name: string, options: { purge: boolean }): Promise<Operation>;
+  recover(name: string): Promise<Operation>;
+  purge(name: string): Promise<Operation>;
+  /** The guest of a running instance; `wrong-state` otherwise. */
+  guest(name: string): GuestAccess;
+}
+
+export interface OperationsApi {
+  list(): Operation[];
+  get(id: string): Operation;
+  wait(id: string, signal: AbortSignal): Promise<Operation>;
+  /** `wrong-state` when it cannot be cancelled any more; no effect when it has ended. */
+  cancel(id: string): Operation;
+}
+
+export interface ImagesApi {
+  find(
+    query: { text: string; unsupported: boolean; arch?: Arch | undefined },
+    signal: AbortSignal,
+  ): Promise<{ items: ImageEntry[]; problems: Problem[] }>;
+  cached(): Promise<CachedImage[]>;
+  pull(reference: string): Promise<Operation>;
+  build(recipe: string): Promise<Operation>;
+  remove(id: string): Promise<{ freedBytes: number }>;
+  prune(): Promise<{ removed: string[]; freedBytes: number }>;
+}
