@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // The engine's own floors, from the ground up. `engine` itself holds the seams that every floor may see.
   engine: ["base", "api", "engine/guest", "engine/drivers"],
   "engine/guest": ["base", "api", "engine"],
-  "engine/networks": ["base", "api", "engine"],
+  "engine/networks": ["base", "api", "engine", "engine/drivers"],
   "engine/store": ["base", "api", "engine"],
   "engine/drivers": ["base", "api", "engine", "engine/guest"],
   "engine/images": ["base", "api", "engine"],
@@ -28,16 +28,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/guest",
     "engine/images",
     "engine/networks",
+    "engine/operations.ts",
     "engine/store",
   ],
+  "engine/image-work.ts": ["base", "api", "engine", "engine/images", "engine/operations.ts", "engine/store"],
   "engine/engine.ts": [
     "base",
     "api",
     "engine",
     "engine/drivers",
+    "engine/image-work.ts",
     "engine/images",
     "engine/instances",
     "engine/networks",
+    "engine/operations.ts",
+    "engine/settings.ts",
     "engine/store",
   ],
   "engine/operations.ts": ["base", "api", "engine", "engine/store"],
@@ -50,6 +55,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/engine.ts",
     "engine/settings.ts",
     "engine/server",
+    "engine/guest",
     "engine/images",
     "engine/drivers",
   ],
@@ -59,7 +65,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const ONLY_IN: Record<string, RegExp> = {
   "node:child_process": /^base\/run\.ts$/,
   vscode: /^(views\/.*|extension\.ts)$/,
-  "node:sqlite": /^engine\/store\//,
+  "node:sqlite": /^engine\/(store\/|lock\.ts$)/,
 };
 
 /** Words that only the named files may use. */
