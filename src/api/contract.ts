@@ -18,6 +18,7 @@ export type Privilege =
   | "instance.create"
   | "instance.power"
   | "instance.delete"
+  | "instance.exec"
   | "image.use"
   | "image.add";
 
@@ -146,7 +147,7 @@ export const contract = {
       .input(
         z.object({
           query: z.string().default(""),
-          unsupported: z.coerce.boolean().default(false),
+          unsupported: z.union([z.boolean(), z.stringbool()]).default(false),
           arch: Arch.optional(),
         }),
       )
