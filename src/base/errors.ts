@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   "no-resources": { status: 507, exit: 2, severity: "error" },
   "permission-denied": { status: 403, exit: 2, severity: "error" },
   unauthenticated: { status: 401, exit: 2, severity: "error" },
+  "download-failed": { status: 502, exit: 2, severity: "error" },
   "guest-unreachable": { status: 502, exit: 255, severity: "error" },
   "driver-failed": { status: 500, exit: 2, severity: "error" },
   "engine-unavailable": { status: 503, exit: 2, severity: "error" },
