@@ -1,0 +1,63 @@
+import { inspect } from "node:util";
+
+/** A value that must never be printed. Every way of turning it into text gives `***`; `reveal` gives it back. */
+export class Secret<T = string> {
+  readonly #value: T;
+
+  constructor(value: T) {
+    this.#value = value;
+  }
+
+  reveal(): T {
+    return this.#value;
+  }
+
+  toString(): string {
+    return "***";
+  }
+
+  toJSON(): string {
+    return "***";
+  }
+
+  [inspect.custom](): string {
+    return "***";
+  }
+}
+
+/** Keys whose values are secrets wherever they appear in a record. */
+const SECRET_KEY = /privatekey|userdata|user-data|user_data|password|passwd|token|passphrase|secret/i;
+
+/** A private key in PEM or OpenSSH armour, wherever it stands in a text. */
+const ARMOURED_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+
+const MAX_DEPTH = 6;
+
+/** A copy that is safe to print: secrets by type, by key name and by their look become `***`. */
+export function redact(value: unknown, depth = 0): unknown {
+  if (typeof value === "string") return value.replace(ARMOURED_KEY, "***");
+  if (value instanceof Secret) return "***";
+  if (value === null || typeof value !== "object") return typeof value === "bigint" ? String(value) : value;
+  if (value instanceof Date) return value.toISOString();
+  if (depth >= MAX_DEPTH) return "…";
+  if (value instanceof Error) return redactError(value, depth);
+  if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      SECRET_KEY.test(key) && item !== undefined && item !== null ? "***" : redact(item, depth + 1),
+    ]),
+  );
+}
+
+function redactError(error: Error, depth: number): unknown {
+  const { name, message, stack, cause } = error;
+  const code = (error as NodeJS.ErrnoException).code;
+  return {
+    name,
+    message: redact(message),
+    ...(code === undefined ? {} : { code }),
+    ...(stack === undefined ? {} : { stack: redact(stack) }),
+    ...(cause === undefined ? {} : { cause: redact(cause, depth + 1) }),
+  };
+}

@@ -1,0 +1,240 @@
+/** Composes the engine behind `engine-core.ts`: store, operations, instances, images. The server calls the result. */
+import { randomUUID } from "node:crypto";
+import { statfs } from "node:fs/promises";
+import { cpus, networkInterfaces, totalmem } from "node:os";
+import { type DriverInfo, type EngineInfo, PROTOCOL_VERSION } from "../api/engine-info.ts";
+import type { Problem } from "../api/instance.ts";
+import { withDeadline } from "../base/async.ts";
+import { privateDirectory } from "../base/durable.ts";
+import { messageOf } from "../base/errors.ts";
+import { hostArch, type Paths } from "../base/paths.ts";
+import type { Driver, Login, Subnet } from "./drivers/driver.ts";
+import type { EngineCore } from "./engine-core.ts";
+import { EventLog } from "./event-log.ts";
+import { ImageWork } from "./image-work.ts";
+import type { Images, ImageUsers } from "./images/images.ts";
+import type { HostFacts } from "./instances/check.ts";
+import { Keeper } from "./instances/keeper.ts";
+import { InstanceManager } from "./instances/manager.ts";
+import { recoverInstances } from "./instances/recover.ts";
+import type { Log, LogLevel } from "./log.ts";
+import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
+import { Operations } from "./operations.ts";
+import { EngineSettings } from "./settings.ts";
+import { InstanceFiles } from "./store/instance-files.ts";
+import { openStore, type Store } from "./store/store.ts";
+
+/** What drivers and images are made with. */
+export type EngineContext = {
+  paths: Paths;
+  log: Log;
+  settings: EngineSettings;
+  /** Which instances stand on an image; for the image library. */
+  imageUsers: ImageUsers;
+};
+
+export type EngineOptions = {
+  paths: Paths;
+  /** Of Berth. */
+  version: string;
+  /** A log with `setLevel` follows the setting `engine.log-level`. */
+  log: Log & { setLevel?: (level: LogLevel) => void };
+  /** The first one runs what is launched. */
+  drivers: (context: EngineContext) => readonly Driver[];
+  images: (context: EngineContext) => Images;
+  /** Keys for a new guest whose image expects this user. */
+  makeLogin: (user: string) => Login | Promise<Login>;
+  /** What is wrong with a user-data text; empty when nothing is. */
+  checkUserData: (text: string) => Problem[];
+  env?: Readonly<Record<string, string | undefined>>;
+  now?: () => Date;
+  hostFacts?: () => Promise<HostFacts>;
+  store?: Store;
+  files?: InstanceFiles;
+};
+
+const PROBE_MS = 30_000;
+const SUBNET_KEY = "internal.subnet";
+
+/**
+ * Opens the store, shows every instance, adopts those that run and goes on with interrupted operations. The caller
+ * holds the data directory's lock. Deletes nothing.
+ */
+export async function openEngine(options: EngineOptions): Promise<EngineCore> {
+  const { paths, log } = options;
+  const now = options.now ?? (() => new Date());
+  for (const directory of [paths.data, paths.cache, paths.run, paths.instances, paths.trash]) {
+    await privateDirectory(directory);
+  }
+  const store = options.store ?? (await openStore(paths.database, now));
+  const files = options.files ?? new InstanceFiles(paths);
+  const settings = new EngineSettings(store, log, options.env);
+  log.setLevel?.(settings.get()["engine.log-level"]);
+  settings.onDidChange((next) => log.setLevel?.(next["engine.log-level"]));
+  const id = randomUUID();
+  const events = new EventLog(id, { now });
+  const operations = new Operations({ store, events, log, now });
+  let users: ImageUsers = () => [];
+  const context: EngineContext = { paths, log, settings, imageUsers: (image) => users(image) };
+  const drivers = options.drivers(context);
+  const images = options.images(context);
+  const subnet = await subnetOf(store, files);
+  const { makeLogin, checkUserData } = options;
+  const keeper = new Keeper({
+    ...{ store, files, events, drivers, images, subnet, log, now, makeLogin },
+    runDirectory: paths.run,
+  });
+  users = (image) => keeper.usersOf(image);
+  const hostFacts = options.hostFacts ?? (() => factsOf(paths));
+  const arch = hostArch();
+  const plan = { driver: drivers[0], subnet, arch, log, hostFacts, checkUserData };
+  const manager = new InstanceManager(keeper, operations, plan);
+  const imageWork = new ImageWork(images, operations, events, log, arch);
+  const core = new Engine(
+    { ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers, hostFacts } },
+    imageWork,
+  );
+  core.warmUp();
+
+  const rows = store.interruptedOperations();
+  const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
+  const interrupted = rows.filter((row) => !isImageRow(row));
+  const fallback = {
+    arch,
+    driver: drivers[0]?.name ?? "none",
+    kind: "vm" as const,
+    now: now().toISOString(),
+  };
+  await recoverInstances({ keeper, manager, operations, fallback, interrupted });
+  for (const row of rows.filter(isImageRow)) imageWork.resume(row);
+  return core;
+}
+
+type Parts = {
+  id: string;
+  options: EngineOptions;
+  now: () => Date;
+  store: Store;
+  settings: EngineSettings;
+  events: EventLog;
+  operations: Operations;
+  keeper: Keeper;
+  manager: InstanceManager;
+  drivers: readonly Driver[];
+  hostFacts: () => Promise<HostFacts>;
+};
+
+class Engine implements EngineCore {
+  readonly id: string;
+  readonly settings: EngineSettings;
+  readonly events: EventLog;
+  readonly instances: InstanceManager;
+  readonly operations: Operations;
+  readonly images: ImageWork;
+  readonly onDidDrain: Operations["onDidDrain"];
+  readonly onDidChangeIdle: Operations["onDidChangeIdle"];
+  readonly #parts: Parts;
+  readonly #startedAt: string;
+  readonly #ending = new AbortController();
+
+  constructor(parts: Parts, images: ImageWork) {
+    this.#parts = parts;
+    this.id = parts.id;
+    this.settings = parts.settings;
+    this.events = parts.events;
+    this.instances = parts.manager;
+    this.operations = parts.operations;
+    this.images = images;
+    this.onDidDrain = parts.operations.onDidDrain;
+    this.onDidChangeIdle = parts.operations.onDidChangeIdle;
+    this.#startedAt = parts.now().toISOString();
+  }
+
+  /** Begins to look for accelerators now, so that the first question about them need not wait. */
+  warmUp(): void {
+    void this.#probe(this.#ending.signal, {});
+  }
+
+  async info(): Promise<EngineInfo> {
+    const { options, store, hostFacts } = this.#parts;
+    const [host, drivers] = await Promise.all([hostFacts(), this.#probe(this.#ending.signal, {})]);
+    return {
+      id: this.id,
+      version: options.version,
+      protocol: PROTOCOL_VERSION,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      dataDirectory: options.paths.data,
+      logFile: options.paths.log,
+      draining: this.draining,
+      host: { ...host, arch: hostArch() },
+      drivers,
+      problems: [...store.problems],
+    };
+  }
+
+  probe(signal: AbortSignal): Promise<DriverInfo[]> {
+    return this.#probe(signal, { fresh: true });
+  }
+
+  get draining(): boolean {
+    return this.operations.draining;
+  }
+
+  drain(): void {
+    this.operations.drain();
+  }
+
+  get idle(): boolean {
+    return this.operations.idle;
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.operations.close();
+    this.#parts.keeper.close();
+    this.events.close();
+    this.#parts.store.close();
+  }
+
+  async #probe(parent: AbortSignal, how: { fresh?: boolean }): Promise<DriverInfo[]> {
+    const { signal, done } = withDeadline(PROBE_MS, parent);
+    const ctx = { signal, progress: () => {}, log: this.#parts.options.log };
+    try {
+      return await Promise.all(
+        this.#parts.drivers.map((driver) =>
+          driver.probe(ctx, how).catch((error: unknown) => unprobed(driver, error)),
+        ),
+      );
+    } finally {
+      done();
+    }
+  }
+}
+
+function unprobed({ name, kind }: Driver, error: unknown): DriverInfo {
+  const message = `${name} could not be looked at: ${messageOf(error)}`;
+  const problem: Problem = { code: "probe-failed", severity: "error", message };
+  return { name, kind, available: false, arches: [], features: [], problems: [problem] };
+}
+
+/** Chosen once; after the loss of the settings, found again from an instance that lives in it. */
+async function subnetOf(store: Store, files: InstanceFiles): Promise<Subnet> {
+  const stored = store.readSetting(SUBNET_KEY);
+  if (typeof stored === "string") return subnetAround(stored);
+  const descriptors = (await files.scan()).flatMap(({ descriptor }) => descriptor ?? []);
+  const [first] = descriptors.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  const subnet = first ? subnetAround(first.address) : chooseSubnet(hostNetworks(), randomUUID());
+  store.writeSettings({ [SUBNET_KEY]: subnet.gateway });
+  return subnet;
+}
+
+function hostNetworks(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.flatMap(({ family, cidr }) => (family === "IPv4" && cidr ? [cidr] : []));
+}
+
+async function factsOf(paths: Paths): Promise<HostFacts> {
+  const { bavail, bsize } = await statfs(paths.instances);
+  return { cpus: cpus().length, memoryBytes: totalmem(), freeDiskBytes: bavail * bsize };
+}

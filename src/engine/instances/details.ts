@@ -1,0 +1,74 @@
+/** What is looked up on demand: the guest's own facts, and the ends of logs. */
+import { open } from "node:fs/promises";
+import path from "node:path";
+import type { InstanceDetails } from "../../api/instance.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { GuestAccess } from "../guest/guest.ts";
+import { type Entry, nameOf } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+
+export type LogSource = "serial" | "cloud-init" | "driver";
+
+const TAIL_BYTES = 256 * 1024;
+
+/** The guest's part is absent when it does not run or does not answer. */
+export async function details(keeper: Keeper, entry: Entry, signal: AbortSignal): Promise<InstanceDetails> {
+  const [guest, diskAllocatedBytes] = await Promise.all([
+    guestDetails(entry, signal),
+    allocated(keeper, entry),
+  ]);
+  return { addresses: [], ...guest, ...(diskAllocatedBytes === undefined ? {} : { diskAllocatedBytes }) };
+}
+
+async function guestDetails(entry: Entry, signal: AbortSignal): Promise<InstanceDetails | undefined> {
+  try {
+    return await entry.running?.guest.details({ signal });
+  } catch (error) {
+    if (error instanceof EngineError && error.code === "guest-unreachable") return undefined;
+    throw error;
+  }
+}
+
+async function allocated(keeper: Keeper, entry: Entry): Promise<number | undefined> {
+  if (entry.broken || !entry.record.descriptor.base) return undefined;
+  return keeper.driverOf(entry).diskUsage(await keeper.driverInstance(entry, { withoutKeys: true }));
+}
+
+/** The guest of a running instance; `wrong-state` otherwise. */
+export function guestOf(entry: Entry): GuestAccess {
+  if (entry.running) return entry.running.guest;
+  const name = nameOf(entry);
+  throw new EngineError("wrong-state", `cannot reach ${name}: instance "${name}" is not running`, {
+    hint: `Start it: berth start ${name}`,
+  });
+}
+
+/** The end of a log. One that was never written is empty. */
+export async function readLog(
+  keeper: Keeper,
+  entry: Entry,
+  source: LogSource,
+  signal: AbortSignal,
+): Promise<{ text: string; file?: string }> {
+  if (source === "cloud-init") return { text: await guestOf(entry).cloudInitLog({ signal }) };
+  const file = path.join(keeper.files.directory(entry.record.descriptor.id), `${source}.log`);
+  return { text: await tail(file), file };
+}
+
+async function tail(file: string): Promise<string> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(file, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(size, TAIL_BYTES);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** One instance in the engine's memory. Only the manager writes to it. */
+
+import type { Problem } from "../../api/instance.ts";
+import type { OperationKind } from "../../api/operation.ts";
+import type { Secret } from "../../base/secret.ts";
+import type { Running } from "../drivers/driver.ts";
+import type { InstanceRecord } from "../store/record.ts";
+import type { Action } from "./transitions.ts";
+
+export type PendingOperation = { id: string; action: Action; kind: OperationKind };
+
+export type Entry = {
+  record: InstanceRecord;
+  /** SSH answers and cloud-init has ended well. */
+  ready: boolean;
+  running: Running | undefined;
+  pending: PendingOperation | undefined;
+  /** Its descriptor cannot be read: shown, deletable, never written to. */
+  broken: boolean;
+  /** The launch's user-data, until it lies in the instance's directory. */
+  userData: Secret | undefined;
+  /** Ends background work on the guest: with its exit, or with the engine. */
+  background: AbortController | undefined;
+  /** Found at the engine's start and true until the instance is written anew. */
+  damage: Problem | undefined;
+};
+
+export function newEntry(record: InstanceRecord): Entry {
+  return {
+    record,
+    ready: false,
+    running: undefined,
+    pending: undefined,
+    broken: false,
+    userData: undefined,
+    background: undefined,
+    damage: undefined,
+  };
+}
+
+export function nameOf(entry: Entry): string {
+  return entry.record.descriptor.name;
+}
+
+/** Whether another operation (a forced stop) has taken the instance over from the one of `operationId`. */
+export function takenOver(entry: Entry, operationId: string): boolean {
+  return entry.pending !== undefined && entry.pending.id !== operationId;
+}
+
+/** The problems but those of these codes. */
+export function without(problems: readonly Problem[], ...codes: readonly string[]): Problem[] {
+  return problems.filter((problem) => !codes.includes(problem.code));
+}

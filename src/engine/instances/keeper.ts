@@ -1,0 +1,242 @@
+/**
+ * The book of instances and its only writer: what changes here is committed where it must outlive the engine, and
+ * published as the whole new instance. The manager decides what may happen; the steps of an action say what has.
+ */
+import type { InstanceState, Problem } from "../../api/instance.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { Driver, DriverInstance, Login, Running, Subnet } from "../drivers/driver.ts";
+import type { EventLog } from "../event-log.ts";
+import type { Images } from "../images/images.ts";
+import type { Log } from "../log.ts";
+import type { InstanceFiles } from "../store/instance-files.ts";
+import type { Descriptor, InstanceRecord } from "../store/record.ts";
+import type { Store } from "../store/store.ts";
+import { type Entry, nameOf, without } from "./entry.ts";
+import { toInstance } from "./view.ts";
+
+export type KeeperParts = {
+  store: Store;
+  files: InstanceFiles;
+  events: EventLog;
+  drivers: readonly Driver[];
+  images: Images;
+  subnet: Subnet;
+  runDirectory: string;
+  log: Log;
+  now: () => Date;
+  makeLogin: (user: string) => Login | Promise<Login>;
+};
+
+export type Patch = { state?: InstanceState; ready?: boolean; problems?: readonly Problem[] };
+
+type DescriptorPatch = { [K in keyof Descriptor]?: Descriptor[K] | undefined };
+
+/** States that the index keeps; the others last only as long as an operation, which is journaled itself. */
+const LASTING: readonly InstanceState[] = ["running", "stopped", "deleted", "suspended", "unknown"];
+
+const NO_KEYS = { privateKey: "", publicKey: "" };
+
+export class Keeper {
+  readonly store: Store;
+  readonly files: InstanceFiles;
+  readonly images: Images;
+  readonly log: Log;
+  readonly #parts: KeeperParts;
+  readonly #byName = new Map<string, Entry>();
+  #closed = false;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+    this.store = parts.store;
+    this.files = parts.files;
+    this.images = parts.images;
+    this.log = parts.log;
+  }
+
+  now(): Date {
+    return this.#parts.now();
+  }
+
+  makeLogin(user: string): Login | Promise<Login> {
+    return this.#parts.makeLogin(user);
+  }
+
+  // --- Looking things up --------------------------------------------------------------------------------------
+
+  entries(): Entry[] {
+    return [...this.#byName.values()];
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  byId(id: string): Entry | undefined {
+    return this.entries().find((entry) => entry.record.descriptor.id === id);
+  }
+
+  /** `not-found`, in words that begin with `cannot <verb> <name>`, where there is none. */
+  find(name: string, verb: string): Entry {
+    const entry = this.#byName.get(name);
+    if (entry) return entry;
+    const reason = `cannot ${verb} ${name}: instance "${name}" does not exist`;
+    throw new EngineError("not-found", reason, { hint: "berth list shows all instances." });
+  }
+
+  /** Names of the instances whose disks stand on the image, those in the trash included. */
+  usersOf(imageId: string): string[] {
+    return this.entries()
+      .filter(({ record }) => record.descriptor.base?.id === imageId)
+      .map(nameOf);
+  }
+
+  /** Throws `missing-dependency` when this engine has no such driver. */
+  driverOf(entry: Entry): Driver {
+    const { name, driver } = entry.record.descriptor;
+    const found = this.#parts.drivers.find((one) => one.name === driver);
+    if (found) return found;
+    const reason = `cannot use ${name}: this engine has no driver named ${driver}`;
+    throw new EngineError("missing-dependency", reason);
+  }
+
+  /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
+  async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
+    const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;
+    const secrets = options.withoutKeys ? undefined : await this.files.readSecrets(id);
+    if (!base || (!secrets && !options.withoutKeys)) {
+      throw new EngineError("internal", `cannot use ${name}: its keys are missing from its directory`, {
+        hint: `Put back ${this.files.directory(id)} from a backup.`,
+      });
+    }
+    const { path, format, sizeBytes, virtualBytes } = base;
+    return {
+      ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac },
+      subnet: this.#parts.subnet,
+      directory: this.files.directory(id),
+      runDirectory: this.#parts.runDirectory,
+      image: { path, format, sizeBytes, virtualBytes },
+      userData: secrets?.userData,
+      login: secrets?.login ?? { user: base.user, client: NO_KEYS, host: NO_KEYS },
+    };
+  }
+
+  // --- Writing ------------------------------------------------------------------------------------------------
+
+  /** The cached images changed, by a launch. */
+  imagesChanged(): void {
+    this.#parts.events.publish({ type: "images" });
+  }
+
+  /** Takes in an instance: a launched one, or what was found at the engine's start. */
+  add(entry: Entry): void {
+    this.#byName.set(nameOf(entry), entry);
+  }
+
+  /** Forgets an instance and publishes that it is gone; no effect when that is known. */
+  removed(entry: Entry): void {
+    const { id, name } = entry.record.descriptor;
+    if (this.#byName.get(name) !== entry) return;
+    this.#byName.delete(name);
+    this.#parts.events.publish({ type: "instance-removed", id, name });
+  }
+
+  update(entry: Entry, patch: Patch): void {
+    const before = entry.record;
+    const { state = before.state, problems = before.problems } = patch;
+    entry.ready = entry.running !== undefined && (patch.ready ?? entry.ready);
+    entry.record = { ...before, state, problems: [...problems], updatedAt: this.now().toISOString() };
+    try {
+      this.#save(entry, before);
+    } finally {
+      this.publish(entry);
+    }
+  }
+
+  /** Assigns and writes the descriptor to the instance's directory, then the index. */
+  async describe(entry: Entry, patch: DescriptorPatch): Promise<void> {
+    this.note(entry, patch);
+    await this.files.writeDescriptor(entry.record.descriptor);
+    entry.damage = undefined;
+    this.store.saveInstance(entry.record);
+    this.publish(entry);
+  }
+
+  /** Assigns without writing: what is known before the instance has its directory. */
+  note(entry: Entry, patch: DescriptorPatch): void {
+    const { descriptor } = entry.record;
+    const changed = { ...descriptor, ...patch, revision: descriptor.revision + 1 } as Descriptor;
+    entry.record = { ...entry.record, descriptor: changed, updatedAt: this.now().toISOString() };
+  }
+
+  /** From now on the entry's guest runs; its exit is watched. */
+  attached(entry: Entry, running: Running, patch: Patch): void {
+    entry.running = running;
+    entry.ready = false;
+    entry.background?.abort();
+    entry.background = new AbortController();
+    entry.record = { ...entry.record, startedAt: running.startedAt.toISOString() };
+    void running.exited.then((exit) => {
+      if (entry.running !== running || this.#closed) return;
+      this.detached(entry, running);
+      // An operation that works on it now says itself what has become of it.
+      if (entry.pending) return this.publish(entry);
+      const { problems } = entry.record;
+      this.#updateUnasked(entry, {
+        state: "stopped",
+        problems:
+          exit.how === "crashed" ? [...problems, crashed(exit.detail)] : without(problems, "not-ready"),
+      });
+    });
+    this.update(entry, patch);
+  }
+
+  /** From now on it does not; no effect when that is known. */
+  detached(entry: Entry, running: Running): void {
+    if (entry.running !== running) return;
+    entry.running = undefined;
+    entry.ready = false;
+    entry.background?.abort();
+    entry.background = undefined;
+    running.guest.dispose();
+  }
+
+  publish(entry: Entry): void {
+    if (this.#byName.get(nameOf(entry)) !== entry) return;
+    this.#parts.events.publish({ type: "instance", instance: toInstance(entry) });
+  }
+
+  /** Lets go of every guest without stopping it. */
+  close(): void {
+    this.#closed = true;
+    for (const entry of this.entries()) {
+      entry.background?.abort();
+      entry.running?.release();
+    }
+  }
+
+  /** For facts that arrive by themselves: nobody would catch the error of a full disk. */
+  #updateUnasked(entry: Entry, patch: Patch): void {
+    try {
+      this.update(entry, patch);
+    } catch (error) {
+      this.log.error("an instance's state could not be saved", { instance: nameOf(entry), error });
+    }
+  }
+
+  /** Only what has a descriptor on disk is in the index, and only what lasts is worth a commit. */
+  #save(entry: Entry, before: InstanceRecord): void {
+    const { record } = entry;
+    if (entry.broken || !record.descriptor.base || !LASTING.includes(record.state)) return;
+    const sameProblems = JSON.stringify(record.problems) === JSON.stringify(before.problems);
+    if (record.state !== before.state || !sameProblems) this.store.saveInstance(record);
+  }
+}
+
+function crashed(detail: string): Problem {
+  return {
+    code: "ended-unexpectedly",
+    severity: "error",
+    message: `it ended unexpectedly: ${detail}`,
+    hint: "Start it again. What its guest had not written to its disk is lost.",
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * Launch = create + start + wait until ready. Until the guest has been started, a failure takes everything back;
+ * afterwards the instance is the user's and stays, with a problem that says what went wrong.
+ */
+import { z } from "zod";
+import { Arch } from "../../api/instance.ts";
+import { InstanceName } from "../../api/names.ts";
+import { withDeadline } from "../../base/async.ts";
+import { EngineError, toEngineError } from "../../base/errors.ts";
+import { Secret } from "../../base/secret.ts";
+import type { Ctx } from "../ctx.ts";
+import type { ReadyImage } from "../images/images.ts";
+import type { WorkCtx } from "../operations.ts";
+import type { Descriptor } from "../store/record.ts";
+import { type Entry, newEntry, takenOver } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import { boot, pullPlug, reasonOf, showFailedStart } from "./power.ts";
+import { becomeReady, notReadyProblem } from "./ready.ts";
+import { undoLaunch } from "./trash.ts";
+
+/** What is journaled of a launch: enough to run it again from any point. */
+export const LaunchInput = z.object({
+  id: z.uuid(),
+  name: InstanceName,
+  reference: z.string(),
+  driver: z.string(),
+  kind: z.enum(["vm", "container"]),
+  arch: Arch,
+  cpus: z.int(),
+  memoryBytes: z.int(),
+  diskBytes: z.int(),
+  address: z.string(),
+  mac: z.string(),
+  createdAt: z.string(),
+  timeoutMs: z.int(),
+  userData: z.string().optional(),
+});
+export type LaunchInput = z.infer<typeof LaunchInput>;
+
+export function entryOf(input: LaunchInput): Entry {
+  const { reference, timeoutMs: _timeoutMs, userData, ...own } = input;
+  const image = { reference, os: "", release: "", version: "" };
+  const descriptor: Descriptor = { ...own, revision: 0, image, booted: false };
+  const entry = newEntry({ descriptor, state: "creating", problems: [], updatedAt: input.createdAt });
+  entry.userData = userData === undefined ? undefined : new Secret(userData);
+  return entry;
+}
+
+export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: LaunchInput): Promise<void> {
+  const deadline = withDeadline(input.timeoutMs, ctx.signal);
+  const timed = { ...ctx, signal: deadline.signal };
+  let noted: Promise<void> = Promise.resolve();
+  try {
+    if (!entry.running) {
+      // A launch that was interrupted after the first boot goes on as a start would: the disk holds something now.
+      if (!entry.record.descriptor.booted) await create(keeper, entry, timed, input);
+      await boot(keeper, entry, timed);
+    }
+    // Beside the boot, which takes far longer. Until it is written, a crash is answered by attaching or by undoing.
+    noted = entry.record.descriptor.booted ? noted : keeper.describe(entry, { booted: true });
+    noted.catch(() => {});
+    const report = await becomeReady(keeper, entry, timed);
+    await noted;
+    for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
+  } catch (error) {
+    await noted.catch(() => {});
+    const failure = failureOf(ctx, deadline.signal, input.name, error);
+    await afterFailure(keeper, entry, ctx, failure);
+    throw failure;
+  } finally {
+    deadline.done();
+  }
+}
+
+/** Image, directory, keys, descriptor, disk: everything up to the first boot. */
+async function create(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput): Promise<void> {
+  const { id, arch, base } = entry.record.descriptor;
+  const image = base
+    ? await sameImage(keeper, base.id, input)
+    : await keeper.images.acquire(ctx, input.reference, arch);
+  const { path, format, sizeBytes, virtualBytes, user } = image;
+  keeper.note(entry, {
+    image: image.facts,
+    base: { id: image.id, path, format, sizeBytes, virtualBytes, user },
+  });
+  keeper.imagesChanged();
+  if (input.diskBytes < image.virtualBytes) throw tooSmall(input, image);
+  ctx.signal.throwIfAborted();
+  ctx.progress({ phase: "create" });
+  await keeper.files.prepare(id);
+  if (!(await keeper.files.readSecrets(id))) {
+    const login = await keeper.makeLogin(user);
+    await keeper.files.writeSecrets(id, { login, userData: entry.userData?.reveal() });
+  }
+  entry.userData = undefined;
+  await keeper.describe(entry, {});
+  ctx.signal.throwIfAborted();
+  await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));
+}
+
+/** A resumed launch must go on with the image that its disk may stand on already. */
+async function sameImage(keeper: Keeper, id: string, input: LaunchInput): Promise<ReadyImage> {
+  const image = await keeper.images.get(id);
+  if (image) return image;
+  throw new EngineError("not-found", `cannot launch ${input.name}: its image ${input.reference} is gone`, {
+    hint: "Launch it again.",
+  });
+}
+
+function tooSmall(input: LaunchInput, image: ReadyImage): EngineError {
+  const { name, reference, diskBytes } = input;
+  const gib = (bytes: number) => `${Math.ceil((bytes / 2 ** 30) * 10) / 10}GiB`;
+  return new EngineError(
+    "invalid-argument",
+    `cannot launch ${name}: a disk of ${gib(diskBytes)} is too small for ${reference}, which needs ${gib(image.virtualBytes)}`,
+    { hint: `Ask for a disk of ${gib(image.virtualBytes)} or more.` },
+  );
+}
+
+function failureOf(ctx: WorkCtx, deadline: AbortSignal, name: string, error: unknown): EngineError {
+  if (!ctx.signal.aborted && deadline.aborted) {
+    return new EngineError(
+      "timed-out",
+      `cannot launch ${name}: timed out waiting for initialization to complete`,
+      { hint: "Give it more time with --timeout, or look at its serial log.", cause: error },
+    );
+  }
+  return toEngineError(reasonOf(ctx, error), `launch ${name}`);
+}
+
+async function afterFailure(keeper: Keeper, entry: Entry, ctx: WorkCtx, failure: EngineError): Promise<void> {
+  if (ctx.abandoned || takenOver(entry, ctx.operationId)) return;
+  const started = entry.running !== undefined || entry.record.descriptor.booted;
+  if (started && !ctx.signal.aborted) return showFailedStart(keeper, entry, failure);
+  await takeBack(keeper, entry, ctx, failure);
+}
+
+/** Journals that it goes backwards now, then does. What could not be taken back stays visible, as failed. */
+export async function takeBack(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  failure: EngineError,
+): Promise<void> {
+  ctx.undoing(failure);
+  try {
+    await pullPlug(keeper, entry, ctx);
+    await undoLaunch(keeper, entry, ctx);
+  } catch (error) {
+    const left = toEngineError(error, `remove what was left of ${entry.record.descriptor.name}`);
+    ctx.warn(left.message);
+    const problem = { code: "launch-failed", severity: "error" as const, message: failure.message };
+    keeper.update(entry, { state: "failed", problems: [problem, notReadyProblem(left)] });
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * What clients may do with instances. Every action is decided by `transitions.ts` when it is asked for, journaled as
+ * an operation, and done in the instance's own lane.
+ *
+ *                 launch            guest runs and is ready
+ *   (nothing) ──► creating ──► starting ──► running ◄──► restarting
+ *        ▲            │            ▲  │        │  │
+ *        │ undone     │ undone     │  │ force  │  │ stop, shut down, crash
+ *        └────────────┘            │  ▼        ▼  ▼
+ *                                  └─ stopped ◄─ stopping
+ *                                      │  ▲
+ *                               delete │  │ recover         failed  = cannot be read; shown, can be purged
+ *                                      ▼  │                 unknown = may run, but did not answer
+ *        (nothing) ◄── purge ───── deleted
+ */
+import { randomInt } from "node:crypto";
+import type { Instance, InstanceDetails, InstanceState, LaunchSpec, Problem } from "../../api/instance.ts";
+import type { Operation, OperationKind } from "../../api/operation.ts";
+import { KeyedQueue } from "../../base/async.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { InstancesApi } from "../engine-core.ts";
+import type { GuestAccess } from "../guest/guest.ts";
+import type { Operations, Work, WorkCtx } from "../operations.ts";
+import { refusal, taken, toProblem } from "./check.ts";
+import { details, guestOf, type LogSource, readLog } from "./details.ts";
+import { type Entry, nameOf } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import { entryOf, type LaunchInput, launch } from "./launch.ts";
+import { generateName } from "./names.ts";
+import { findings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
+import { restart, start, stop } from "./power.ts";
+import { type Action, decide } from "./transitions.ts";
+import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
+import { toInstance } from "./view.ts";
+
+/** What is journaled of every action but launch. */
+export type ActionInput = {
+  id: string;
+  action: Exclude<Action, "launch">;
+  /** When the run that a restart is to end had begun. */
+  since?: string | undefined;
+  purge?: boolean | undefined;
+};
+
+/** What an instance shows while an action is under way; the others keep the state they found. */
+const TRANSITIONAL: Partial<Record<Action, InstanceState>> = {
+  start: "starting",
+  stop: "stopping",
+  "force-stop": "stopping",
+  restart: "restarting",
+};
+
+const KINDS: Record<Action, OperationKind> = {
+  launch: "launch",
+  start: "start",
+  stop: "stop",
+  "force-stop": "stop",
+  restart: "restart",
+  delete: "delete",
+  recover: "recover",
+  purge: "purge",
+};
+
+const NOT_CANCELLABLE: readonly Action[] = ["recover", "purge"];
+
+export class InstanceManager implements InstancesApi {
+  readonly #keeper: Keeper;
+  readonly #operations: Operations;
+  readonly #plan: PlanParts;
+  readonly #lanes = new KeyedQueue();
+
+  constructor(keeper: Keeper, operations: Operations, plan: PlanParts) {
+    this.#keeper = keeper;
+    this.#operations = operations;
+    this.#plan = plan;
+  }
+
+  list(): Instance[] {
+    const instances = this.#keeper.entries().map(toInstance);
+    return instances.sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  get(name: string): Instance {
+    return toInstance(this.#keeper.find(name, "find"));
+  }
+
+  async details(name: string, signal: AbortSignal): Promise<InstanceDetails> {
+    return details(this.#keeper, this.#keeper.find(name, "inspect"), signal);
+  }
+
+  async log(name: string, source: LogSource, signal: AbortSignal): Promise<{ text: string; file?: string }> {
+    return readLog(this.#keeper, this.#keeper.find(name, "read the log of"), source, signal);
+  }
+
+  guest(name: string): GuestAccess {
+    return guestOf(this.#keeper.find(name, "reach"));
+  }
+
+  async check(spec: LaunchSpec): Promise<Problem[]> {
+    return (await findings(this.#plan, this.#keeper, parseSpec(spec))).map(toProblem);
+  }
+
+  async launch(spec: LaunchSpec): Promise<Operation> {
+    const wanted = parseSpec(spec);
+    const label = wanted.name ?? "an instance";
+    this.#operations.refuseWhileDraining(`launch ${label}`);
+    const found = await findings(this.#plan, this.#keeper, wanted);
+    // No wait from here to the reservation of the name, or two launches could get the same.
+    const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
+    const late = this.#keeper.has(name) ? [taken(name)] : [];
+    const refused = refusal(label, found) ?? refusal(label, late);
+    if (refused) throw refused;
+    const input = planLaunch(this.#plan, this.#keeper, name, wanted);
+    return this.#begin(entryOf(input), "launch", input);
+  }
+
+  async start(name: string): Promise<Operation> {
+    return this.#act(name, "start");
+  }
+
+  async stop(name: string, options: { force: boolean }): Promise<Operation> {
+    return this.#act(name, options.force ? "force-stop" : "stop");
+  }
+
+  async restart(name: string): Promise<Operation> {
+    return this.#act(name, "restart");
+  }
+
+  async delete(name: string, options: { purge: boolean }): Promise<Operation> {
+    const { state } = this.#keeper.find(name, "delete").record;
+    if (options.purge && (state === "deleted" || state === "failed")) return this.#act(name, "purge");
+    return this.#act(name, "delete", options);
+  }
+
+  async recover(name: string): Promise<Operation> {
+    return this.#act(name, "recover");
+  }
+
+  async purge(name: string): Promise<Operation> {
+    return this.#act(name, "purge");
+  }
+
+  /** Goes on, under the same operation, with what an earlier engine began. */
+  resume(entry: Entry, input: LaunchInput | ActionInput): { work: Work; onAccepted: (o: Operation) => void } {
+    const action = "action" in input ? input.action : "launch";
+    return {
+      work: this.inLane(entry, this.#workOf(entry, input)),
+      onAccepted: (operation) => this.take(entry, action, operation),
+    };
+  }
+
+  /** Does the work when everything that was asked of the instance before has ended. */
+  inLane(entry: Entry, work: Work): Work {
+    return (ctx: WorkCtx) =>
+      this.#lanes.run(entry.record.descriptor.id, async () => {
+        try {
+          await work(ctx);
+        } finally {
+          this.#release(entry, ctx);
+        }
+      });
+  }
+
+  /** The operation has the instance from now on, which is shown at once. */
+  take(entry: Entry, action: Action, operation: Operation): void {
+    this.#keeper.add(entry);
+    entry.pending = { id: operation.id, action, kind: operation.kind };
+    this.#keeper.update(entry, { state: stateDuring(entry, action) });
+  }
+
+  #act(name: string, action: ActionInput["action"], more: { purge?: boolean } = {}): Operation {
+    const verb = action.replace("-", " ");
+    const entry = this.#keeper.find(name, verb);
+    const { pending, running, record } = entry;
+    const decision = decide(record.state, pending?.action, action);
+    if (decision.do === "denied") {
+      const { code, reason, hint } = decision;
+      throw new EngineError(code, `cannot ${verb} ${name}: ${reason}`, { hint });
+    }
+    if (decision.do === "ignore") {
+      if (pending) return this.#operations.get(pending.id);
+      return this.#operations.already({ kind: KINDS[action], target: name });
+    }
+    const since = running?.startedAt.toISOString();
+    const operation = this.#begin(entry, action, { id: record.descriptor.id, action, since, ...more });
+    if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
+    return operation;
+  }
+
+  #begin(entry: Entry, action: Action, input: LaunchInput | ActionInput): Operation {
+    const cancellable = !NOT_CANCELLABLE.includes(action);
+    const wanted = { kind: KINDS[action], target: nameOf(entry), input, cancellable };
+    const { work, onAccepted } = this.resume(entry, input);
+    return this.#operations.begin(wanted, work, onAccepted);
+  }
+
+  #workOf(entry: Entry, input: LaunchInput | ActionInput): Work {
+    const keeper = this.#keeper;
+    if (!("action" in input)) return (ctx) => launch(keeper, entry, ctx, input);
+    switch (input.action) {
+      case "start":
+        return (ctx) => start(keeper, entry, ctx);
+      case "stop":
+        return (ctx) => stop(keeper, entry, ctx, "graceful");
+      case "force-stop":
+        return (ctx) => stop(keeper, entry, ctx, "force");
+      case "restart":
+        return (ctx) => restart(keeper, entry, ctx, input.since);
+      case "delete":
+        return (ctx) => moveToTrash(keeper, entry, ctx, { purge: input.purge ?? false });
+      case "recover":
+        return (ctx) => takeOutOfTrash(keeper, entry, ctx);
+      case "purge":
+        return (ctx) => purge(keeper, entry, ctx);
+    }
+  }
+
+  #release(entry: Entry, ctx: WorkCtx): void {
+    if (entry.pending?.id !== ctx.operationId || ctx.abandoned) return;
+    entry.pending = undefined;
+    this.#keeper.publish(entry);
+  }
+}
+
+function stateDuring(entry: Entry, action: Action): InstanceState {
+  if (action === "delete" && entry.running) return "stopping";
+  if (action === "launch") return entry.running ? "starting" : "creating";
+  return TRANSITIONAL[action] ?? entry.record.state;
+}
+
+function forced(kind: OperationKind, name: string): EngineError {
+  return new EngineError("cancelled", `cannot ${kind} ${name}: it was force stopped meanwhile`);
+}

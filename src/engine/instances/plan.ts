@@ -1,0 +1,103 @@
+/** From what a launch asks for to what will be journaled of it. */
+import { randomUUID } from "node:crypto";
+import {
+  DEFAULTS,
+  type LaunchSpec,
+  LaunchSpec as LaunchSpecSchema,
+  type Problem,
+} from "../../api/instance.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { Driver, Subnet } from "../drivers/driver.ts";
+import type { Log } from "../log.ts";
+import { drawAddress, drawMac } from "../networks/addresses.ts";
+import type { Descriptor } from "../store/record.ts";
+import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./check.ts";
+import type { Entry } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import type { LaunchInput } from "./launch.ts";
+
+export type PlanParts = {
+  /** Runs what is launched. */
+  driver: Driver | undefined;
+  subnet: Subnet;
+  /** The architecture of this host's guests. */
+  arch: Descriptor["arch"];
+  log: Log;
+  hostFacts: () => Promise<HostFacts>;
+  /** What is wrong with a user-data text; empty when nothing is. */
+  checkUserData: (text: string) => Problem[];
+};
+
+const CHECK_MS = 30_000;
+
+export type ParsedSpec = ReturnType<typeof LaunchSpecSchema.parse>;
+
+/** Throws `invalid-argument` with the first thing that is wrong. */
+export function parseSpec(spec: LaunchSpec): ParsedSpec {
+  const parsed = LaunchSpecSchema.safeParse(spec);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.length ? `${issue.path.join(".")}: ` : "";
+  const reason = `${where}${issue?.message ?? "invalid"}`;
+  throw new EngineError("invalid-argument", `cannot launch ${spec.name ?? "an instance"}: ${reason}`);
+}
+
+/** Everything that speaks against the launch, cheapest first. The image is looked up by the launch itself. */
+export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedSpec): Promise<Finding[]> {
+  const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
+  const [host, info] = await Promise.all([parts.hostFacts(), defaultDriver(parts).probe(ctx)]);
+  const others = keeper.entries().filter(isUp);
+  const userData = wanted.userData === undefined ? [] : parts.checkUserData(wanted.userData);
+  return [
+    ...(wanted.name !== undefined && keeper.has(wanted.name) ? [taken(wanted.name)] : []),
+    ...userData.map(asFinding),
+    ...checkSizes(
+      sizesOf(wanted),
+      host,
+      others.map(({ record }) => record.descriptor),
+    ),
+    ...checkDriver(info),
+  ];
+}
+
+/** The whole plan: identity, sizes, an address and a MAC of its own. */
+export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wanted: ParsedSpec): LaunchInput {
+  const id = randomUUID();
+  const driver = defaultDriver(parts);
+  const others = keeper.entries().map(({ record }) => record.descriptor);
+  return {
+    id,
+    name,
+    reference: wanted.image,
+    driver: driver.name,
+    kind: driver.kind,
+    arch: parts.arch,
+    ...sizesOf(wanted),
+    address: drawAddress(parts.subnet, id, new Set(others.map((other) => other.address))),
+    mac: drawMac(id, new Set(others.map((other) => other.mac))),
+    createdAt: keeper.now().toISOString(),
+    timeoutMs: wanted.timeoutMs ?? DEFAULTS.launchTimeoutMs,
+    userData: wanted.userData,
+  };
+}
+
+function defaultDriver({ driver }: PlanParts): Driver {
+  if (driver) return driver;
+  throw new EngineError("missing-dependency", "cannot launch an instance: this engine has no driver");
+}
+
+function sizesOf(spec: ParsedSpec): { cpus: number; memoryBytes: number; diskBytes: number } {
+  return {
+    cpus: spec.cpus ?? DEFAULTS.cpus,
+    memoryBytes: spec.memoryBytes ?? DEFAULTS.memoryBytes,
+    diskBytes: spec.diskBytes ?? DEFAULTS.diskBytes,
+  };
+}
+
+function asFinding(problem: Problem): Finding {
+  return problem.severity === "error" ? { ...problem, error: "invalid-argument" } : problem;
+}
+
+function isUp({ running, record }: Entry): boolean {
+  return running !== undefined || record.state === "creating" || record.state === "starting";
+}

@@ -1,0 +1,180 @@
+/** Start, stop and restart. Each step may run again after an engine died in its middle. */
+import { DEFAULTS, type Problem } from "../../api/instance.ts";
+import { abortable, withDeadline } from "../../base/async.ts";
+import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
+import type { WorkCtx } from "../operations.ts";
+import { type Entry, takenOver, without } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
+
+const START_FAILED = "start-failed";
+
+/** How long a hypervisor may take to end when its plug is pulled. */
+const FORCE_STOP_MS = 30_000;
+
+export async function start(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
+  const deadline = withDeadline(DEFAULTS.launchTimeoutMs, ctx.signal);
+  try {
+    const timed = { ...ctx, signal: deadline.signal };
+    if (!entry.running) await boot(keeper, entry, timed);
+    const report = await becomeReady(keeper, entry, timed);
+    for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
+  } catch (error) {
+    await afterFailedStart(keeper, entry, ctx, error);
+    throw reasonOf(ctx, error);
+  } finally {
+    deadline.done();
+  }
+}
+
+/** Starts the hypervisor; the guest is then `starting`. */
+export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+  const { base, name } = entry.record.descriptor;
+  ctx.progress({ phase: "boot" });
+  const instance = await keeper.driverInstance(entry);
+  if (!base || !(await keeper.images.get(base.id))) {
+    throw new EngineError("not-found", `cannot start ${name}: the image that its disk stands on is gone`, {
+      hint: base ? `Put back ${base.path}.` : undefined,
+    });
+  }
+  ctx.signal.throwIfAborted();
+  const running = await keeper.driverOf(entry).start(ctx, instance);
+  const state = entry.record.state === "restarting" ? "restarting" : "starting";
+  keeper.attached(entry, running, { state, problems: [] });
+}
+
+/** A guest that did not start is stopped; one that did not become ready goes on, unless it was the user who gave up. */
+async function afterFailedStart(keeper: Keeper, entry: Entry, ctx: WorkCtx, error: unknown): Promise<void> {
+  if (ctx.abandoned || takenOver(entry, ctx.operationId)) return;
+  if (ctx.signal.aborted) await pullPlug(keeper, entry, ctx);
+  if (ctx.signal.aborted && !entry.running) return keeper.update(entry, { state: restState(entry) });
+  showFailedStart(keeper, entry, error);
+}
+
+/** Leaves the instance as its guest is, with what went wrong. A guest that took too long may still become ready. */
+export function showFailedStart(keeper: Keeper, entry: Entry, error: unknown): void {
+  const problem = entry.running ? notReadyProblem(error) : startFailed(error);
+  const problems = [...without(entry.record.problems, problem.code), problem];
+  keeper.update(entry, { state: restState(entry), problems });
+  if (toEngineError(error).code === "timed-out") void readyInBackground(keeper, entry);
+}
+
+function startFailed(error: unknown): Problem {
+  const { message, hint } = toEngineError(error);
+  return {
+    code: START_FAILED,
+    severity: "error",
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** The signal's reason where that is why the work failed: drivers may word an abort in their own way. */
+export function reasonOf(ctx: Pick<Ctx, "signal">, error: unknown): unknown {
+  return ctx.signal.aborted ? ctx.signal.reason : error;
+}
+
+/** Ends a guest that nobody waits for any more; a failure to do so stays visible on the instance. */
+export async function pullPlug(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+  const running = entry.running;
+  if (!running) return;
+  const deadline = withDeadline(FORCE_STOP_MS);
+  try {
+    await running.stop({ ...ctx, signal: deadline.signal }, "force");
+    await abortable(running.exited, deadline.signal);
+    keeper.detached(entry, running);
+  } catch (error) {
+    keeper.log.error("a guest could not be ended", { instance: entry.record.descriptor.name, error });
+  } finally {
+    deadline.done();
+  }
+}
+
+export async function stop(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  how: "graceful" | "force",
+): Promise<void> {
+  try {
+    await end(keeper, entry, ctx, how);
+    keeper.update(entry, { state: "stopped", problems: without(entry.record.problems, "not-ready") });
+  } catch (error) {
+    backToRest(keeper, entry, ctx);
+    throw reasonOf(ctx, error);
+  }
+}
+
+/** Resolves when nothing of the instance runs any more. */
+export async function end(keeper: Keeper, entry: Entry, ctx: Ctx, how: "graceful" | "force"): Promise<void> {
+  ctx.signal.throwIfAborted();
+  const running = entry.running;
+  if (!running) return endUnknown(keeper, entry, ctx, how);
+  ctx.progress({ phase: "stop" });
+  await running.stop(ctx, how);
+  await abortable(running.exited, ctx.signal);
+  keeper.detached(entry, running);
+}
+
+/** What could not be adopted may run all the same: look again, and end it by other means when forced to. */
+async function endUnknown(keeper: Keeper, entry: Entry, ctx: Ctx, how: "graceful" | "force"): Promise<void> {
+  const { descriptor } = entry.record;
+  if (!isUnclear(entry)) return;
+  const driver = keeper.driverOf(entry);
+  const instance = await keeper.driverInstance(entry);
+  try {
+    const running = await driver.attach(ctx, instance);
+    if (running) {
+      keeper.attached(entry, running, {});
+      await end(keeper, entry, ctx, how);
+    }
+  } catch (error) {
+    if (how === "graceful") {
+      throw new EngineError("driver-failed", `cannot stop ${descriptor.name}: ${messageOf(error)}`, {
+        hint: `Force it: berth stop --force ${descriptor.name}`,
+        cause: error,
+      });
+    }
+    await driver.delete(ctx, instance);
+  }
+  keeper.update(entry, { problems: without(entry.record.problems, "attach-failed") });
+}
+
+/**
+ * `since` is when the run that is to end had begun, as it was journaled: a later run is the one that this restart
+ * has started already, before an engine died.
+ */
+export async function restart(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  since: string | undefined,
+): Promise<void> {
+  if (entry.running && entry.running.startedAt.toISOString() === since) {
+    try {
+      await end(keeper, entry, ctx, "graceful");
+    } catch (error) {
+      backToRest(keeper, entry, ctx);
+      throw reasonOf(ctx, error);
+    }
+    keeper.update(entry, { state: "restarting", ready: false, problems: [] });
+  }
+  await start(keeper, entry, ctx);
+}
+
+/** After an action that did not come to its end: what the instance does is what its guest does. */
+export function backToRest(keeper: Keeper, entry: Entry, ctx: WorkCtx): void {
+  if (ctx.abandoned || takenOver(entry, ctx.operationId)) return;
+  keeper.update(entry, { state: restState(entry) });
+}
+
+function restState(entry: Entry): "running" | "stopped" | "unknown" {
+  if (entry.running) return "running";
+  return isUnclear(entry) ? "unknown" : "stopped";
+}
+
+/** It could not be adopted, and nothing has told since whether it runs. */
+function isUnclear(entry: Entry): boolean {
+  return entry.record.problems.some((problem) => problem.code === "attach-failed");
+}

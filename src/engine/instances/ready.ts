@@ -1,0 +1,87 @@
+/** From a started guest to a ready one. */
+import type { Problem } from "../../api/instance.ts";
+import { deferred, withDeadline } from "../../base/async.ts";
+import { EngineError, toEngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
+import type { Exit, Running } from "../drivers/driver.ts";
+import type { ReadyReport } from "../guest/guest.ts";
+import { type Entry, without } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+
+const NOT_READY = "not-ready";
+const CLOUD_INIT_FAILED = "cloud-init-failed";
+
+/** How long an adopted guest may take to answer before that is shown as a problem. */
+const ADOPTED_READY_MS = 300_000;
+
+/** Resolves when the guest is ready; rejects at once when it fails or ends before. The instance is then `running`. */
+export async function becomeReady(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<ReadyReport> {
+  const running = entry.running;
+  if (!running) throw endedEarly(entry, undefined);
+  const report = await readyOrEnded(entry, running, ctx);
+  if (entry.running !== running) throw endedEarly(entry, undefined);
+  keeper.update(entry, { state: "running", ready: true, problems: readyProblems(entry) });
+  return report;
+}
+
+function readyProblems(entry: Entry): Problem[] {
+  return without(entry.record.problems, NOT_READY, CLOUD_INIT_FAILED);
+}
+
+async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<ReadyReport> {
+  const ended = deferred<never>();
+  ctx.signal.throwIfAborted();
+  const waiting = withEnd(ctx.signal);
+  void running.exited.then((exit) => ended.reject(endedEarly(entry, exit)));
+  try {
+    return await Promise.race([running.guest.waitReady({ ...ctx, signal: waiting.signal }), ended.promise]);
+  } finally {
+    ended.promise.catch(() => {});
+    waiting.end();
+  }
+}
+
+/** A signal that also ends when the race is over, so that the loser stops. */
+function withEnd(parent: AbortSignal): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const signal = AbortSignal.any([parent, controller.signal]);
+  return { signal, end: () => controller.abort(new DOMException("no longer needed", "AbortError")) };
+}
+
+function endedEarly(entry: Entry, exit: Exit | undefined): EngineError {
+  const { name } = entry.record.descriptor;
+  const how = exit?.how === "crashed" ? `it ended unexpectedly: ${exit.detail}` : "it shut down";
+  return new EngineError("guest-unreachable", `cannot reach ${name}: ${how} before it was ready`, {
+    hint: "Its serial log may say why.",
+  });
+}
+
+/** The failure to become ready as it stays visible on the instance. */
+export function notReadyProblem(error: unknown): Problem {
+  const { code, message, hint } = toEngineError(error);
+  return {
+    code: code === "driver-failed" ? CLOUD_INIT_FAILED : NOT_READY,
+    severity: code === "driver-failed" ? "error" : "warning",
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** Where nobody waits for the guest (it was adopted, or took too long), readiness is found out beside all else. */
+export async function readyInBackground(keeper: Keeper, entry: Entry): Promise<void> {
+  const running = entry.running;
+  const controller = entry.background;
+  if (!running || !controller) return;
+  const deadline = withDeadline(ADOPTED_READY_MS, controller.signal);
+  try {
+    await readyOrEnded(entry, running, { signal: deadline.signal, progress: () => {}, log: keeper.log });
+    if (entry.running === running) keeper.update(entry, { ready: true, problems: readyProblems(entry) });
+  } catch (error) {
+    // Ended, released, or taken over by an operation, which tells for itself.
+    if (controller.signal.aborted || entry.running !== running || entry.pending) return;
+    const problem = notReadyProblem(error);
+    keeper.update(entry, { problems: [...without(entry.record.problems, problem.code), problem] });
+  } finally {
+    deadline.done();
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * An engine's start: shows every instance there is, adopts what runs, goes on with what an earlier engine began.
+ * Nothing is deleted here; only an operation that a user asked for may remove something.
+ */
+import { z } from "zod";
+import type { Problem } from "../../api/instance.ts";
+import type { Operation } from "../../api/operation.ts";
+import { abortable, withDeadline } from "../../base/async.ts";
+import { EngineError, messageOf } from "../../base/errors.ts";
+import type { Running } from "../drivers/driver.ts";
+import type { Operations, Work, WorkCtx } from "../operations.ts";
+import type { JournalRow } from "../store/store.ts";
+import { type Entry, without } from "./entry.ts";
+import { entriesFrom, type Fallback } from "./found.ts";
+import type { Keeper } from "./keeper.ts";
+import { entryOf, LaunchInput, takeBack } from "./launch.ts";
+import type { InstanceManager } from "./manager.ts";
+import { readyInBackground } from "./ready.ts";
+import { ACTIONS } from "./transitions.ts";
+import { finishPurge } from "./trash.ts";
+
+/** A driver that does not tell by then whether an instance runs leaves it `unknown`. */
+const ATTACH_MS = 10_000;
+
+const ActionRow = z.object({
+  id: z.uuid(),
+  action: z.enum(ACTIONS).exclude(["launch"]),
+  since: z.string().optional(),
+  purge: z.boolean().optional(),
+});
+
+export type RecoverParts = {
+  keeper: Keeper;
+  manager: InstanceManager;
+  operations: Operations;
+  fallback: Fallback;
+  /** The journaled operations on instances that have no end. */
+  interrupted: readonly JournalRow[];
+};
+
+export async function recoverInstances(parts: RecoverParts): Promise<void> {
+  const { keeper, interrupted } = parts;
+  const entries = entriesFrom(await keeper.files.scan(), keeper.store.instances(), parts.fallback);
+  for (const entry of entries) keeper.add(entry);
+  const resumed = new Set(interrupted.map((row) => idOf(row.input)));
+  await Promise.all(entries.map((entry) => adopt(keeper, entry, resumed.has(entry.record.descriptor.id))));
+  for (const row of interrupted) resume(parts, row);
+  for (const entry of keeper.entries()) if (!entry.pending) void readyInBackground(keeper, entry);
+}
+
+/** Finds out whether the instance runs; says so where that is not what was last known. */
+async function adopt(keeper: Keeper, entry: Entry, resumed: boolean): Promise<void> {
+  if (entry.broken || entry.record.state === "deleted") return;
+  const before = entry.record.state;
+  const problems = without(entry.record.problems, "attach-failed");
+  try {
+    const running = await attach(keeper, entry);
+    if (running) return keeper.attached(entry, running, { state: "running", problems });
+  } catch (error) {
+    return keeper.update(entry, { state: "unknown", problems: [...problems, attachFailed(error)] });
+  }
+  if (resumed) return keeper.update(entry, { state: "stopped", problems });
+  if (!entry.record.descriptor.booted) {
+    return keeper.update(entry, { state: "failed", problems: [launchLost()] });
+  }
+  const ended = before === "running" || before === "unknown";
+  keeper.update(entry, { state: "stopped", problems: ended ? [...problems, endedUnseen()] : problems });
+}
+
+async function attach(keeper: Keeper, entry: Entry): Promise<Running | undefined> {
+  const deadline = withDeadline(ATTACH_MS);
+  try {
+    const instance = await keeper.driverInstance(entry);
+    const ctx = { signal: deadline.signal, progress: () => {}, log: keeper.log };
+    return await abortable(keeper.driverOf(entry).attach(ctx, instance), deadline.signal);
+  } finally {
+    deadline.done();
+  }
+}
+
+function attachFailed(error: unknown): Problem {
+  return {
+    code: "attach-failed",
+    severity: "error",
+    message: `whether it runs could not be found out: ${messageOf(error)}`,
+    hint: "Force stop it; it can be started again afterwards.",
+  };
+}
+
+function endedUnseen(): Problem {
+  return {
+    code: "ended-unseen",
+    severity: "warning",
+    message:
+      "it ran when the engine last saw it, and has ended since: the host was restarted, or it was ended",
+    hint: "Start it again.",
+  };
+}
+
+function launchLost(): Problem {
+  return {
+    code: "launch-lost",
+    severity: "error",
+    message: "its launch was interrupted, and the record of it is lost",
+    hint: "Purge it, then launch it again.",
+  };
+}
+
+/** What goes on under an interrupted operation, and what is shown of it at once. */
+type Resumed = { work: Work; onAccepted?: (operation: Operation) => void };
+
+function resume(parts: RecoverParts, row: JournalRow): void {
+  const { work, onAccepted } = resumed(parts, row);
+  parts.operations.resume(row, work, onAccepted);
+}
+
+function resumed({ keeper, manager }: RecoverParts, row: JournalRow): Resumed {
+  const launched = LaunchInput.safeParse(row.input);
+  if (row.kind === "launch" && launched.success) return resumedLaunch(keeper, manager, row, launched.data);
+  const input = ActionRow.safeParse(row.input);
+  if (!input.success) return failing(row, "its journal entry cannot be read");
+  const entry = keeper.byId(input.data.id);
+  if (entry && !entry.broken) return manager.resume(entry, input.data);
+  // The files are out of sight: for a purge that is nearly its end, for anything else it is the end.
+  const purging = input.data.action === "purge" || input.data.purge === true;
+  if (!purging) return failing(row, "the instance cannot be read any more");
+  if (entry) return manager.resume(entry, { ...input.data, action: "purge" });
+  return { work: () => finishPurge(keeper, input.data.id) };
+}
+
+function resumedLaunch(
+  keeper: Keeper,
+  manager: InstanceManager,
+  row: JournalRow,
+  input: LaunchInput,
+): Resumed {
+  const known = keeper.byId(input.id);
+  // It died before its descriptor was written: what the journal knows is all there is.
+  if (known?.broken) keeper.removed(known);
+  const entry = known && !known.broken ? known : entryOf(input);
+  const again = manager.resume(entry, input);
+  if (!row.error) return again;
+  return { ...again, work: undoAgain(keeper, entry, manager, EngineError.fromBody(row.error)) };
+}
+
+function undoAgain(keeper: Keeper, entry: Entry, manager: InstanceManager, failure: EngineError): Work {
+  return manager.inLane(entry, async (ctx: WorkCtx) => {
+    keeper.update(entry, { state: "creating" });
+    await takeBack(keeper, entry, ctx, failure);
+    throw failure;
+  });
+}
+
+function failing(row: JournalRow, reason: string): Resumed {
+  const error = new EngineError("internal", `cannot resume ${row.kind} of ${row.target}: ${reason}`);
+  return { work: () => Promise.reject(error) };
+}
+
+function idOf(input: unknown): unknown {
+  return typeof input === "object" && input !== null && "id" in input ? input.id : undefined;
+}

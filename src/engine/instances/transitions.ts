@@ -1,0 +1,134 @@
+/** Which action may happen to an instance in which state. Pure, and the only place that knows. */
+import type { InstanceState } from "../../api/instance.ts";
+import type { ErrorCode } from "../../base/errors.ts";
+
+export const ACTIONS = [
+  "launch",
+  "start",
+  "stop",
+  "force-stop",
+  "restart",
+  "delete",
+  "recover",
+  "purge",
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** What is done to an instance right now; undefined when nothing is. */
+export type Pending = Action | undefined;
+
+/**
+ * - `run`: do it; with `interrupt`, end what is pending first.
+ * - `ignore`: what is asked is already so, or is what is pending.
+ * - `denied`: never mind the rest; `reason` completes `cannot <action> <name>: …`.
+ */
+export type Decision =
+  | { do: "run"; interrupt?: true }
+  | { do: "ignore" }
+  | { do: "denied"; code: ErrorCode; reason: string; hint?: string };
+
+const run: Decision = { do: "run" };
+const ignore: Decision = { do: "ignore" };
+
+/** Actions that lead to the same end as what is pending: asking for them again changes nothing. */
+const SAME_END: Record<Action, readonly Action[]> = {
+  launch: ["start"],
+  start: ["start"],
+  restart: ["start", "restart"],
+  stop: ["stop"],
+  "force-stop": ["stop", "force-stop"],
+  delete: ["delete"],
+  recover: ["recover"],
+  purge: ["purge", "delete"],
+};
+
+/** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
+const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart"];
+
+export function decide(state: InstanceState, pending: Pending, action: Action): Decision {
+  if (action === "launch") {
+    return denied("already-exists", "an instance of this name already exists", deletedHint(state));
+  }
+  if (pending === undefined) return atRest(state, action);
+  if (SAME_END[pending].includes(action)) return ignore;
+  if (action === "force-stop" && INTERRUPTIBLE.includes(pending) && state !== "creating") {
+    return { do: "run", interrupt: true };
+  }
+  return denied("busy", `${PENDING_WORDS[pending]} is under way`, "Wait for its end, or cancel it.");
+}
+
+const PENDING_WORDS: Record<Action, string> = {
+  launch: "its launch",
+  start: "a start",
+  stop: "a stop",
+  "force-stop": "a forced stop",
+  restart: "a restart",
+  delete: "a delete",
+  recover: "a recover",
+  purge: "a purge",
+};
+
+type AtRest = Exclude<Action, "launch">;
+
+const notRunning = denied("wrong-state", "it is not running", "Start it first.");
+const inTrash = denied("wrong-state", "it is deleted", "Recover it first, or purge it for good.");
+const notInTrash = denied("wrong-state", "it is not deleted", "Delete it first.");
+const broken = denied("wrong-state", "it is broken", "Its problems say why. It can be purged.");
+const unclear = denied("wrong-state", "whether it runs is not known", "Force stop it first.");
+
+const STOPPED: Record<AtRest, Decision> = {
+  start: run,
+  stop: ignore,
+  "force-stop": ignore,
+  restart: notRunning,
+  delete: run,
+  recover: ignore,
+  purge: notInTrash,
+};
+
+const RUNNING: Record<AtRest, Decision> = {
+  start: ignore,
+  stop: run,
+  "force-stop": run,
+  restart: run,
+  delete: run,
+  recover: ignore,
+  purge: notInTrash,
+};
+
+/** One row per state. The transitional ones are at rest only when an engine died in the middle: ending is allowed. */
+const AT_REST: Record<InstanceState, Record<AtRest, Decision>> = {
+  creating: { ...STOPPED, start: broken, restart: broken, delete: broken, purge: run },
+  stopped: STOPPED,
+  starting: { ...RUNNING, start: run },
+  running: RUNNING,
+  restarting: { ...RUNNING, start: run },
+  stopping: { ...RUNNING, start: run },
+  suspending: { ...RUNNING, start: unclear, restart: unclear },
+  suspended: { ...STOPPED, "force-stop": run },
+  deleted: {
+    start: inTrash,
+    stop: inTrash,
+    "force-stop": inTrash,
+    restart: inTrash,
+    delete: ignore,
+    recover: run,
+    purge: run,
+  },
+  failed: { ...STOPPED, start: broken, restart: broken, delete: broken, purge: run },
+  unknown: { ...RUNNING, start: unclear, restart: unclear },
+};
+
+function atRest(state: InstanceState, action: AtRest): Decision {
+  return AT_REST[state][action];
+}
+
+function denied(code: ErrorCode, reason: string, hint?: string): Decision {
+  return { do: "denied", code, reason, ...(hint === undefined ? {} : { hint }) };
+}
+
+function deletedHint(state: InstanceState): string {
+  return state === "deleted"
+    ? "It is in the trash: recover or purge it, or choose another name."
+    : "Choose another name.";
+}

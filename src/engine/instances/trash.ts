@@ -1,0 +1,70 @@
+/** Delete, recover, purge. Only a purge removes anything, and only in a directory that has been put aside first. */
+import { withDeadline } from "../../base/async.ts";
+import type { Ctx } from "../ctx.ts";
+import type { WorkCtx } from "../operations.ts";
+import type { Entry } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import { backToRest, end, reasonOf } from "./power.ts";
+
+/** Stops it first; with `purge` its plug is pulled, because nothing of its disk will be kept. */
+export async function moveToTrash(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  options: { purge: boolean },
+): Promise<void> {
+  try {
+    await end(keeper, entry, ctx, options.purge ? "force" : "graceful");
+    ctx.commit();
+  } catch (error) {
+    if (entry.record.descriptor.deletedAt === undefined) backToRest(keeper, entry, ctx);
+    throw reasonOf(ctx, error);
+  }
+  if (options.purge) return remove(keeper, entry, ctx);
+  const deletedAt = entry.record.descriptor.deletedAt ?? keeper.now().toISOString();
+  await keeper.describe(entry, { deletedAt });
+  keeper.update(entry, { state: "deleted", ready: false });
+}
+
+export async function takeOutOfTrash(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
+  ctx.commit();
+  await keeper.describe(entry, { deletedAt: undefined });
+  keeper.update(entry, { state: "stopped" });
+}
+
+export async function purge(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
+  ctx.commit();
+  await remove(keeper, entry, ctx);
+}
+
+/** Removes the instance for good. Every step may run again; the index row is the last to go before the bytes. */
+export async function remove(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+  const { id } = entry.record.descriptor;
+  ctx.progress({ phase: "remove" });
+  // Without a base image, or with a descriptor that cannot be read, no driver was ever given it by this engine.
+  if (entry.record.descriptor.base && !entry.broken && (await keeper.files.hasDirectory(id))) {
+    await keeper.driverOf(entry).delete(ctx, await keeper.driverInstance(entry, { withoutKeys: true }));
+  }
+  await keeper.files.moveToTrash(id);
+  keeper.store.dropInstance(id);
+  keeper.removed(entry);
+  await keeper.files.emptyTrash(id);
+}
+
+/** The end of a purge whose instance is out of sight already. */
+export async function finishPurge(keeper: Keeper, id: string): Promise<void> {
+  keeper.store.dropInstance(id);
+  await keeper.files.emptyTrash(id);
+}
+
+const UNDO_MS = 60_000;
+
+/** Takes back a launch whose guest holds nothing of the user's yet. Has a deadline of its own. */
+export async function undoLaunch(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+  const deadline = withDeadline(UNDO_MS);
+  try {
+    await remove(keeper, entry, { ...ctx, signal: deadline.signal });
+  } finally {
+    deadline.done();
+  }
+}

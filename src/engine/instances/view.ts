@@ -1,0 +1,37 @@
+/** What the API shows of an instance. Pure. */
+import type { Instance, Problem } from "../../api/instance.ts";
+import type { Entry } from "./entry.ts";
+
+export function toInstance(entry: Entry): Instance {
+  const { descriptor, state, startedAt, updatedAt } = entry.record;
+  const { running, pending } = entry;
+  return {
+    id: descriptor.id,
+    name: descriptor.name,
+    kind: descriptor.kind,
+    driver: descriptor.driver,
+    arch: descriptor.arch,
+    state,
+    ready: entry.ready,
+    ...(pending ? { operation: pending.id } : {}),
+    problems: problemsOf(entry),
+    image: descriptor.image,
+    cpus: descriptor.cpus,
+    memoryBytes: descriptor.memoryBytes,
+    diskBytes: descriptor.diskBytes,
+    address: descriptor.address,
+    mac: descriptor.mac,
+    ...(running?.ssh ? { ssh: running.ssh } : {}),
+    ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
+    createdAt: descriptor.createdAt,
+    updatedAt,
+    ...(running && startedAt ? { startedAt } : {}),
+    ...(descriptor.deletedAt ? { deletedAt: descriptor.deletedAt } : {}),
+  };
+}
+
+/** What was found of the files, what is recorded, what this run shows; one of each code. */
+function problemsOf({ damage, record, running }: Entry): Problem[] {
+  const all = [...(damage ? [damage] : []), ...record.problems, ...(running?.problems ?? [])];
+  return all.filter((problem, index) => all.findIndex((other) => other.code === problem.code) === index);
+}

@@ -1,0 +1,90 @@
+/** What is kept of an instance, and the text forms it is kept in. Pure. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { Arch, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
+import { InstanceName } from "../../api/names.ts";
+import { EngineError, messageOf } from "../../base/errors.ts";
+
+/** The image that the instance's disk stands on, remembered so that it is known even when the cache is gone. */
+export const BaseImage = z.object({
+  id: z.string().min(1),
+  path: z.string().min(1),
+  format: z.literal("qcow2"),
+  sizeBytes: z.int().nonnegative(),
+  virtualBytes: z.int().nonnegative(),
+  user: z.string().min(1).describe("The login that the image expects"),
+});
+export type BaseImage = z.infer<typeof BaseImage>;
+
+/** What an instance is, without what it does at the moment. Lives in `instance.json` in its own directory. */
+export const Descriptor = z.object({
+  id: z.uuid(),
+  name: InstanceName,
+  revision: z.int().nonnegative().describe("Grows with every write"),
+  kind: z.enum(["vm", "container"]),
+  driver: z.string().min(1),
+  arch: Arch,
+  cpus: z.int().min(1),
+  memoryBytes: z.int().positive(),
+  diskBytes: z.int().positive(),
+  image: ImageFacts,
+  base: BaseImage.optional().describe("Absent until the image is on this host"),
+  address: z.ipv4(),
+  mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
+  booted: z.boolean().describe("Its guest has been started once: what its disk holds is the user's"),
+  createdAt: z.iso.datetime(),
+  deletedAt: z.iso.datetime().optional().describe("Present while in the trash"),
+});
+export type Descriptor = z.infer<typeof Descriptor>;
+
+/** A row of the index: the descriptor and what was last true. */
+export const InstanceRecord = z.object({
+  descriptor: Descriptor,
+  state: InstanceState,
+  problems: z.array(Problem),
+  startedAt: z.iso.datetime().optional(),
+  updatedAt: z.iso.datetime(),
+});
+export type InstanceRecord = z.infer<typeof InstanceRecord>;
+
+const KeyPair = z.object({ privateKey: z.string().min(1), publicKey: z.string().min(1) });
+
+/** What only the instance's own directory holds (0600): keys, and user-data, which often holds passwords. */
+export const InstanceSecrets = z.object({
+  login: z.object({ user: z.string().min(1), client: KeyPair, host: KeyPair }),
+  userData: z.string().optional(),
+});
+export type InstanceSecrets = z.infer<typeof InstanceSecrets>;
+
+const SCHEMA = 1;
+
+const Envelope = z.object({ schema: z.int(), checksum: z.string(), instance: z.unknown() });
+
+export function formatDescriptor(descriptor: Descriptor): string {
+  const body = JSON.stringify(descriptor);
+  return `{"schema":${SCHEMA},"checksum":"${checksumOf(body)}","instance":${body}}\n`;
+}
+
+/** Throws `internal` with the reason when the text is not a whole descriptor of a known schema. */
+export function parseDescriptor(text: string): Descriptor {
+  const bad = (reason: string, cause?: unknown) =>
+    new EngineError("internal", `cannot read the instance's descriptor: ${reason}`, { cause });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw bad(messageOf(error), error);
+  }
+  const envelope = Envelope.safeParse(json);
+  if (!envelope.success) throw bad(z.prettifyError(envelope.error));
+  const { schema, checksum, instance } = envelope.data;
+  if (schema > SCHEMA) throw bad(`it was written by a newer Berth (schema ${schema})`);
+  if (checksum !== checksumOf(JSON.stringify(instance))) throw bad("its checksum does not match its content");
+  const descriptor = Descriptor.safeParse(instance);
+  if (!descriptor.success) throw bad(z.prettifyError(descriptor.error));
+  return descriptor.data;
+}
+
+function checksumOf(body: string): string {
+  return createHash("sha256").update(body).digest("hex");
+}

@@ -1,0 +1,293 @@
+/**
+ * A driver whose guests are objects in a FakeHost. The host outlives engines as real QEMU processes do, so a second
+ * engine adopts what the first one started. Knobs make each step slow, failing or endless.
+ */
+import { randomUUID } from "node:crypto";
+import { access, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import type { DriverInfo } from "../../src/api/engine-info.ts";
+import type { InstanceDetails, Problem, SshAddress } from "../../src/api/instance.ts";
+import { abortable, type Deferred, deferred, sleep } from "../../src/base/async.ts";
+import { EngineError } from "../../src/base/errors.ts";
+import { hostArch } from "../../src/base/paths.ts";
+import type { Ctx } from "../../src/engine/ctx.ts";
+import type { Driver, DriverInstance, Exit, Running } from "../../src/engine/drivers/driver.ts";
+import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
+
+/** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
+export type Knob = number | Error | "never";
+
+export type Step = "create" | "start" | "ready" | "stop" | "attach" | "delete" | "details";
+
+/** One guest that runs on the host, whoever watches it. */
+export type FakeGuest = {
+  id: string;
+  name: string;
+  bootId: string;
+  startedAt: Date;
+  ended: Deferred<Exit>;
+};
+
+/** The world outside the engine: what runs, what went wrong with it, what each step does next. */
+export class FakeHost {
+  readonly guests = new Map<string, FakeGuest>();
+  /** What must never happen, such as two guests on one disk. Tests expect it to stay empty. */
+  readonly violations: string[] = [];
+  /** Every call that changed something, such as `start web`. */
+  readonly calls: string[] = [];
+  readonly knobs: Partial<Record<Step, Knob>> = {};
+  /** Knobs of single instances, by name; they come before the general ones. */
+  readonly knobsOf = new Map<string, Partial<Record<Step, Knob>>>();
+  /** Reported by every run. */
+  problems: Problem[] = [];
+  /** Resolved each time a step begins: `await host.reached("ready", "web")`. */
+  readonly #reached = new Map<string, Deferred<void>>();
+  available = true;
+
+  reached(step: Step, name: string): Promise<void> {
+    return this.#mark(step, name).promise;
+  }
+
+  async step(step: Step, name: string, signal: AbortSignal): Promise<void> {
+    const mark = this.#mark(step, name);
+    mark.resolve();
+    this.#reached.delete(`${step} ${name}`);
+    const knob = this.knobsOf.get(name)?.[step] ?? this.knobs[step] ?? 0;
+    signal.throwIfAborted();
+    if (knob instanceof Error) throw knob;
+    if (knob === "never") await abortable(new Promise<never>(() => {}), signal);
+    else if (knob > 0) await sleep(knob, signal);
+    signal.throwIfAborted();
+  }
+
+  boot(instance: DriverInstance): FakeGuest {
+    const running = this.guests.get(instance.id);
+    if (running) this.violations.push(`second guest on the disk of ${instance.name}`);
+    const guest: FakeGuest = {
+      id: instance.id,
+      name: instance.name,
+      bootId: randomUUID(),
+      startedAt: new Date(),
+      ended: deferred<Exit>(),
+    };
+    this.guests.set(instance.id, guest);
+    return guest;
+  }
+
+  /** Ends a guest as the outside world may: it shut itself down, or was killed. */
+  end(id: string, exit: Exit): void {
+    const guest = this.guests.get(id);
+    this.guests.delete(id);
+    guest?.ended.resolve(exit);
+  }
+
+  /** The guest of this name, or undefined. */
+  named(name: string): FakeGuest | undefined {
+    return [...this.guests.values()].find((guest) => guest.name === name);
+  }
+
+  /** As if the power had failed: nothing runs, and nobody was told. */
+  reboot(): void {
+    this.guests.clear();
+  }
+
+  #mark(step: Step, name: string): Deferred<void> {
+    const key = `${step} ${name}`;
+    const known = this.#reached.get(key);
+    if (known) return known;
+    const mark = deferred<void>();
+    this.#reached.set(key, mark);
+    return mark;
+  }
+}
+
+export class FakeDriver implements Driver {
+  readonly name = "fake";
+  readonly kind = "vm" as const;
+  readonly host: FakeHost;
+
+  constructor(host: FakeHost = new FakeHost()) {
+    this.host = host;
+  }
+
+  async probe(): Promise<DriverInfo> {
+    const missing: Problem = {
+      code: "fake-missing",
+      severity: "error",
+      message: "the fake hypervisor is not installed",
+      hint: "Install it.",
+    };
+    const { available } = this.host;
+    return {
+      name: this.name,
+      kind: this.kind,
+      available,
+      version: "1.0",
+      arches: [hostArch()],
+      accelerator: "tcg",
+      features: [],
+      problems: available ? [] : [missing],
+    };
+  }
+
+  async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.host.calls.push(`create ${instance.name}`);
+    ctx.progress({ phase: "create" });
+    await this.host.step("create", instance.name, ctx.signal);
+    await writeFile(diskOf(instance), instance.image.path);
+  }
+
+  async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
+    this.host.calls.push(`start ${instance.name}`);
+    await this.host.step("start", instance.name, ctx.signal);
+    await access(diskOf(instance)).catch((cause: unknown) => {
+      throw new EngineError("driver-failed", `cannot start ${instance.name}: it has no disk`, { cause });
+    });
+    if (this.host.guests.has(instance.id)) {
+      throw new EngineError("wrong-state", `cannot start ${instance.name}: it runs already`);
+    }
+    return new FakeRunning(this.host, this.host.boot(instance), instance);
+  }
+
+  async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
+    await this.host.step("attach", instance.name, ctx.signal);
+    const guest = this.host.guests.get(instance.id);
+    return guest && new FakeRunning(this.host, guest, instance);
+  }
+
+  async delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.host.calls.push(`delete ${instance.name}`);
+    await this.host.step("delete", instance.name, ctx.signal);
+    this.host.end(instance.id, { how: "stopped" });
+  }
+
+  async diskUsage(): Promise<number | undefined> {
+    return 4096;
+  }
+}
+
+function diskOf(instance: DriverInstance): string {
+  return path.join(instance.directory, "disk.fake");
+}
+
+class FakeRunning implements Running {
+  readonly exited: Promise<Exit>;
+  readonly guest: GuestAccess;
+  readonly ssh: SshAddress;
+  readonly accelerator = "tcg";
+  readonly startedAt: Date;
+  readonly problems: readonly Problem[];
+  readonly #host: FakeHost;
+  readonly #guest: FakeGuest;
+  #released = false;
+
+  constructor(host: FakeHost, guest: FakeGuest, instance: DriverInstance) {
+    this.#host = host;
+    this.#guest = guest;
+    this.startedAt = guest.startedAt;
+    this.problems = host.problems;
+    // A released instance is nobody's: what happens to its guest afterwards is not told.
+    this.exited = new Promise((resolve) => {
+      void guest.ended.promise.then((exit) => {
+        if (!this.#released) resolve(exit);
+      });
+    });
+    this.guest = new FakeAccess(host, guest);
+    this.ssh = {
+      host: "127.0.0.1",
+      port: 1,
+      user: instance.login.user,
+      keyFile: path.join(instance.directory, "id"),
+      knownHostsFile: path.join(instance.directory, "known_hosts"),
+    };
+  }
+
+  async stop(ctx: Ctx, how: "graceful" | "force"): Promise<void> {
+    this.#host.calls.push(`stop ${this.#guest.name} ${how}`);
+    ctx.signal.throwIfAborted();
+    if (how === "graceful") await this.#host.step("stop", this.#guest.name, ctx.signal);
+    this.#host.end(this.#guest.id, { how: "stopped" });
+    await this.exited;
+  }
+
+  release(): void {
+    this.#released = true;
+    this.guest.dispose();
+  }
+}
+
+class FakeAccess implements GuestAccess {
+  readonly #host: FakeHost;
+  readonly #guest: FakeGuest;
+
+  constructor(host: FakeHost, guest: FakeGuest) {
+    this.#host = host;
+    this.#guest = guest;
+  }
+
+  async waitReady(ctx: Ctx): Promise<ReadyReport> {
+    ctx.progress({ phase: "boot" });
+    ctx.progress({ phase: "cloud-init" });
+    await this.#host.step("ready", this.#guest.name, ctx.signal);
+    return { cloudInit: "done", errors: [] };
+  }
+
+  async exec({ signal }: Pick<Ctx, "signal">, request: ExecRequest): Promise<GuestProcess> {
+    signal.throwIfAborted();
+    this.#mustRun();
+    return fakeProcess(request, signal);
+  }
+
+  async details({ signal }: Pick<Ctx, "signal">): Promise<InstanceDetails> {
+    await this.#host.step("details", this.#guest.name, signal);
+    this.#mustRun();
+    return { hostname: this.#guest.name, bootId: this.#guest.bootId, addresses: ["10.0.2.15"] };
+  }
+
+  async cloudInitLog(): Promise<string> {
+    return "Cloud-init finished\n";
+  }
+
+  dispose(): void {}
+
+  #mustRun(): void {
+    if (this.#host.guests.get(this.#guest.id) === this.#guest) return;
+    throw new EngineError("guest-unreachable", `cannot reach ${this.#guest.name}: it does not run`);
+  }
+}
+
+/** `echo a b`, `cat`, `exit n`; anything else waits for a signal, an abort or the end of its input. */
+function fakeProcess(request: ExecRequest, signal: AbortSignal): GuestProcess {
+  const [program, ...args] = request.argv ?? ["cat"];
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const exited = deferred<{ code?: number; signal?: string }>();
+  const end = (exit: { code?: number; signal?: string }) => {
+    stdout.end();
+    stderr.end();
+    exited.resolve(exit);
+  };
+  const stdin = new Writable({
+    write: (chunk, _encoding, done) => {
+      if (program === "cat") stdout.write(chunk, () => done());
+      else done();
+    },
+    final: (done) => {
+      end({ code: 0 });
+      done();
+    },
+  });
+  if (program === "echo") stdout.write(`${args.join(" ")}\n`, () => end({ code: 0 }));
+  if (program === "exit") end({ code: Number(args[0] ?? 0) });
+  signal.addEventListener("abort", () => end({ signal: "HUP" }), { once: true });
+  return {
+    stdin,
+    stdout,
+    stderr,
+    exited: exited.promise,
+    resize: () => {},
+    signal: (name) => end({ signal: name }),
+    close: () => end({ signal: "HUP" }),
+  };
+}
