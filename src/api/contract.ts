@@ -4,7 +4,7 @@
  */
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { EngineInfo, Settings } from "./engine-info.ts";
+import { EngineHello, EngineInfo, Settings } from "./engine-info.ts";
 import { EngineEvent } from "./event.ts";
 import { CachedImage, ImageEntry } from "./image.ts";
 import { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "./instance.ts";
@@ -35,6 +35,7 @@ const List = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) }
 
 export const contract = {
   engine: {
+    hello: procedure("GET", "/v1/engine/hello", "system.view", "Which engine answers").output(EngineHello),
     info: procedure("GET", "/v1/engine", "system.view", "The engine, its host and its drivers").output(
       EngineInfo,
     ),

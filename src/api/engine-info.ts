@@ -17,15 +17,20 @@ export const DriverInfo = z.object({
 });
 export type DriverInfo = z.infer<typeof DriverInfo>;
 
-export const EngineInfo = z.object({
+/** Who answers; known without looking at anything, so that connecting never waits for a probe. */
+export const EngineHello = z.object({
   id: z.uuid().describe("Of this run of the engine"),
   version: z.string(),
   protocol: z.int(),
   pid: z.int(),
+  draining: z.boolean().describe("It accepts no more operations and leaves when the last one has ended"),
+});
+export type EngineHello = z.infer<typeof EngineHello>;
+
+export const EngineInfo = EngineHello.extend({
   startedAt: z.iso.datetime(),
   dataDirectory: z.string(),
   logFile: z.string(),
-  draining: z.boolean(),
   host: z.object({
     cpus: z.int(),
     memoryBytes: z.int(),

@@ -1,8 +1,9 @@
 /** What the views, the CLI and every other client see of the engine. Made by `connect` in `connect.ts`. */
-import type { ContractRouterClient } from "@orpc/contract";
+
 import type { Readable, Writable } from "node:stream";
+import type { ContractRouterClient } from "@orpc/contract";
 import type { Contract } from "../api/contract.ts";
-import type { EngineInfo } from "../api/engine-info.ts";
+import type { EngineHello } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
 import type { ExecOpen, SignalName, TerminalSize } from "../api/streams.ts";
@@ -11,7 +12,8 @@ import type { ExecOpen, SignalName, TerminalSize } from "../api/streams.ts";
 export type EngineApi = ContractRouterClient<Contract>;
 
 export interface EngineClient {
-  readonly info: EngineInfo;
+  /** Who answered when this client connected. `api.engine.info()` has the rest: host, drivers, problems. */
+  readonly info: EngineHello;
   readonly api: EngineApi;
   /** Opens a process in a running instance. Aborting ends it. */
   exec(name: string, open: ExecOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
@@ -44,5 +46,7 @@ export type ConnectOptions = {
   engineBundle?: string | undefined;
   /** Environment for the engine and for finding its directories. Default: this process's. */
   env?: NodeJS.ProcessEnv | undefined;
+  /** The Node (or editor) binary that runs the engine. Default: `BERTH_NODE`, else the one that runs this process. */
+  execPath?: string | undefined;
   signal?: AbortSignal | undefined;
 };

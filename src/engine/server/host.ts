@@ -57,6 +57,7 @@ async function serve(options: HostOptions): Promise<void> {
     const token = await engineToken(paths);
     server = await startServer({
       core,
+      version: options.version,
       endpoint: paths.endpoint,
       user: userInfo().username,
       token,
@@ -147,7 +148,7 @@ async function anotherServes(paths: Paths): Promise<boolean> {
     const asked = request(
       {
         socketPath: paths.endpoint.path,
-        path: "/v1/engine",
+        path: "/v1/engine/hello",
         headers: { host: "localhost", ...(token ? { authorization: `Bearer ${token}` } : {}) },
         timeout: ANSWER_TIMEOUT_MS,
       },

@@ -1,7 +1,7 @@
 /** The contract's procedures, each one call into the engine core. Its type makes the list complete. */
 import { implement } from "@orpc/server";
 import { contract } from "../../api/contract.ts";
-import type { Settings } from "../../api/engine-info.ts";
+import { PROTOCOL_VERSION, type Settings } from "../../api/engine-info.ts";
 import type { EngineCore } from "../engine-core.ts";
 import { type RequestContext, recorded, requirePrivilege, targetOf } from "./access.ts";
 
@@ -18,10 +18,10 @@ const guard = base.middleware(async ({ context, path, procedure, next }, input: 
 
 const os = base.use(guard);
 
-/** All procedures over one engine core. */
-export function createRouter(core: EngineCore) {
+/** All procedures over one engine core; `version` is Berth's. */
+export function createRouter(core: EngineCore, version: string) {
   return os.router({
-    engine: engineProcedures(core),
+    engine: engineProcedures(core, version),
     settings: {
       get: os.settings.get.handler(() => core.settings.get()),
       set: os.settings.set.handler(({ input }) => core.settings.set(withoutUndefined<Settings>(input))),
@@ -44,8 +44,12 @@ export function createRouter(core: EngineCore) {
   });
 }
 
-function engineProcedures(core: EngineCore) {
+function engineProcedures(core: EngineCore, version: string) {
   return {
+    hello: os.engine.hello.handler(() => {
+      const { id, draining } = core;
+      return { id, version, protocol: PROTOCOL_VERSION, pid: process.pid, draining };
+    }),
     info: os.engine.info.handler(() => core.info()),
     drain: os.engine.drain.handler(() => {
       core.drain();

@@ -21,6 +21,8 @@ import { createRouter } from "./router.ts";
 
 export type ServerOptions = {
   core: EngineCore;
+  /** Of Berth. */
+  version: string;
   endpoint: Endpoint;
   /** The name of the user that the engine runs as, for the audit record. */
   user: string;
@@ -64,7 +66,7 @@ class ApiServer implements EngineServer {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#identity = { name: options.user, privileges: "all" };
-    this.#handler = createHandler(options.core, options.log);
+    this.#handler = createHandler(options);
     this.#http = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -177,8 +179,8 @@ class ApiServer implements EngineServer {
   }
 }
 
-function createHandler(core: EngineCore, log: Log): OpenAPIHandler<RequestContext> {
-  return new OpenAPIHandler<RequestContext>(createRouter(core), {
+function createHandler({ core, version, log }: ServerOptions): OpenAPIHandler<RequestContext> {
+  return new OpenAPIHandler<RequestContext>(createRouter(core, version), {
     customErrorResponseBodyEncoder: toErrorBody,
     eventIteratorKeepAliveEnabled: false, // A local socket cannot be lost silently, so no timer is needed.
     interceptors: [

@@ -1,0 +1,114 @@
+/**
+ * Requests to the engine's endpoint for oRPC's link. It stands on node:http and not on `fetch`, which knows no sockets
+ * and takes 25 ms to load. Each request has a connection of its own: on a local socket that costs nothing, and no
+ * request can meet a connection that the engine is just closing.
+ */
+
+import { type IncomingMessage, request } from "node:http";
+import type { StandardLinkClient } from "@orpc/client/standard";
+import { EngineError, type ErrorBody, isErrorCode } from "../base/errors.ts";
+import type { Endpoint } from "../base/paths.ts";
+import { readEvents } from "./sse.ts";
+
+export type Address = {
+  endpoint: Endpoint;
+  /** Bearer token, where the endpoint needs one. */
+  token?: string | undefined;
+};
+
+/** What every request to the endpoint carries. The host name is never looked up. */
+export function headersFor(address: Address): Record<string, string> {
+  return { host: "localhost", ...(address.token ? { authorization: `Bearer ${address.token}` } : {}) };
+}
+
+type Sender = StandardLinkClient<Record<never, never>>;
+type Request = Parameters<Sender["call"]>[0];
+type Response = Awaited<ReturnType<Sender["call"]>>;
+
+export function httpSender(address: Address): Sender {
+  return { call: (message) => send(address, message) };
+}
+
+/** Resolves with the response's head; its body is read when it is asked for. */
+function send(address: Address, message: Request): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    message.signal?.throwIfAborted();
+    const body = message.body === undefined ? undefined : JSON.stringify(message.body);
+    const sent = request({
+      socketPath: address.endpoint.path,
+      path: `${message.url.pathname}${message.url.search}`,
+      method: message.method,
+      headers: { ...message.headers, ...headersFor(address), ...bodyHeaders(body) },
+      agent: false,
+    });
+    const onAbort = () => sent.destroy(abortReason(message.signal));
+    message.signal?.addEventListener("abort", onAbort, { once: true });
+    sent.once("close", () => message.signal?.removeEventListener("abort", onAbort));
+    sent.once("error", (error) => reject(fromSystem(error)));
+    sent.once("response", (response) => {
+      sent.on("error", () => {}); // From here on, whoever reads the body sees what happens to it.
+      const { statusCode = 0, headers } = response;
+      resolve({ status: statusCode, headers, body: () => readBody(response, message.signal) });
+    });
+    sent.end(body);
+  });
+}
+
+function bodyHeaders(body: string | undefined): Record<string, string> {
+  if (body === undefined) return {};
+  return { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
+}
+
+async function readBody(response: IncomingMessage, signal: AbortSignal | undefined): Promise<unknown> {
+  if (response.headers["content-type"]?.startsWith("text/event-stream")) return readEvents(response, signal);
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+  } catch (error) {
+    throw signal?.aborted ? abortReason(signal) : fromSystem(error);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+/** What the body of a failed response says, or undefined where that is not an ErrorBody. */
+export function decodeError(body: unknown): EngineError | undefined {
+  const { code, message } = (body ?? {}) as Partial<ErrorBody>;
+  if (!isErrorCode(code) || typeof message !== "string") return undefined;
+  return EngineError.fromBody(body as ErrorBody);
+}
+
+const NOT_RUNNING = new Set(["ENOENT", "ECONNREFUSED"]);
+const LOST = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+
+/** Details of an `engine-unavailable` error: `not-running` means that nothing listens on the endpoint. */
+export type Unavailable = { reason: "not-running" | "lost" };
+
+/** Gives a failed connection its meaning; other errors come back as they are. */
+export function fromSystem(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== undefined && NOT_RUNNING.has(code)) {
+    return new EngineError("engine-unavailable", "cannot reach the engine: it is not running", {
+      details: { reason: "not-running" } satisfies Unavailable,
+      cause: error,
+    });
+  }
+  if (code !== undefined && LOST.has(code)) {
+    return new EngineError("engine-unavailable", "cannot reach the engine: the connection was lost", {
+      hint: "Try again: the engine may have been restarted.",
+      details: { reason: "lost" } satisfies Unavailable,
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** Whether the error says that no engine listens. */
+export function isNotRunning(error: unknown): boolean {
+  return error instanceof EngineError && (error.details as Unavailable | undefined)?.reason === "not-running";
+}
+
+export function abortReason(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new DOMException("aborted", "AbortError");
+}
