@@ -25,8 +25,14 @@ type Sender = StandardLinkClient<Record<never, never>>;
 type Request = Parameters<Sender["call"]>[0];
 type Response = Awaited<ReturnType<Sender["call"]>>;
 
-export function httpSender(address: Address): Sender {
-  return { call: (message) => send(address, message) };
+/** Sends requests that end, at the latest, when `lifetime` aborts. */
+export function httpSender(address: () => Address, lifetime: AbortSignal): Sender {
+  return {
+    call: (message) => {
+      const signal = message.signal ? AbortSignal.any([message.signal, lifetime]) : lifetime;
+      return send(address(), { ...message, signal });
+    },
+  };
 }
 
 /** Resolves with the response's head; its body is read when it is asked for. */

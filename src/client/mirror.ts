@@ -47,6 +47,9 @@ export class EngineMirror implements Disposable {
   #ready: Deferred<EngineClient> | undefined;
   /** Ends the wait before the next attempt. Present only during such a wait. */
   #wake: (() => void) | undefined;
+  /** The newest one. Never disposed at a loss: operations that it follows go on with the next engine. */
+  #client: EngineClient | undefined;
+  #connectedAt: number | undefined;
   #position: { engine: string; since: number } | undefined;
 
   /** Ids of instances that were added, changed or removed. */
@@ -94,6 +97,7 @@ export class EngineMirror implements Disposable {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort(disposedError());
     this.#ready?.reject(disposedError());
+    this.#client?.dispose();
     for (const emitter of [
       this.#instancesChanged,
       this.#operationsChanged,
@@ -124,15 +128,13 @@ export class EngineMirror implements Disposable {
     }
   }
 
-  #connectedAt: number | undefined;
-
   /** Connects, lists and follows until the connection is over. Resolves with why it ended. */
   async #session(signal: AbortSignal): Promise<EngineError> {
     this.#setConnection({ state: "connecting" });
     const session = new AbortController();
-    let client: EngineClient | undefined;
     try {
-      client = await this.#connect(signal);
+      const client = await this.#connect(signal);
+      this.#client = client;
       const events = await client.api.events.subscribe(this.#position ?? {}, {
         signal: AbortSignal.any([signal, session.signal]),
       });
@@ -146,7 +148,6 @@ export class EngineMirror implements Disposable {
       return toEngineError(error);
     } finally {
       session.abort();
-      client?.dispose();
     }
   }
 

@@ -1,0 +1,243 @@
+/** From nothing to a client: find the engine, start one where none runs, make sure that both speak one protocol. */
+
+import { readFile } from "node:fs/promises";
+import { createORPCClient } from "@orpc/client";
+import { StandardOpenAPILink } from "@orpc/openapi-client/standard";
+import { contract } from "../api/contract.ts";
+import { type EngineHello, PROTOCOL_VERSION } from "../api/engine-info.ts";
+import { sleep, withDeadline } from "../base/async.ts";
+import { EngineError, toEngineError } from "../base/errors.ts";
+import { currentPaths, type Paths } from "../base/paths.ts";
+import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
+import { openProcess } from "./exec.ts";
+import { type Address, decodeError, httpSender, isNotRunning } from "./http.ts";
+import { type StartedEngine, startEngine } from "./spawn.ts";
+import { watchOperation } from "./watch.ts";
+
+/** From the decision to start an engine until it answers, an older one's leaving included. */
+const READY_TIMEOUT_MS = 15_000;
+const RETRY_MS = 25;
+/** A running engine answers in milliseconds; one that takes this long hangs. */
+const HELLO_TIMEOUT_MS = 10_000;
+
+/**
+ * A client of the running engine. With `engineBundle`, one is started where none runs, and an older one is replaced.
+ * Rejects with `engine-unavailable` (not running, cannot be started), `not-supported` (newer than this client),
+ * `busy` (an older one still works), `missing-dependency` (this Node cannot run it) or `cancelled`.
+ */
+export async function connect(options: ConnectOptions = {}): Promise<EngineClient> {
+  const search = new Search(options);
+  const info = await search.find(options.signal);
+  return new Connection(search, info);
+}
+
+/** What to do about an engine that answered. Throws where a client of `protocol` cannot work with it. */
+export function judge(
+  hello: Pick<EngineHello, "protocol" | "draining" | "version">,
+  protocol: number,
+  canStart: boolean,
+): "use" | "drain" | "wait" {
+  if (hello.protocol > protocol) {
+    throw new EngineError(
+      "not-supported",
+      `cannot use the engine: it is of a newer Berth (${hello.version})`,
+      {
+        hint: "Update Berth here too. In VS Code, reload the window.",
+      },
+    );
+  }
+  if (hello.protocol === protocol) return hello.draining && canStart ? "wait" : "use";
+  if (!canStart) {
+    throw new EngineError(
+      "not-supported",
+      `cannot use the engine: it is of an older Berth (${hello.version})`,
+      {
+        hint: "Reload the VS Code window that started it, or run `berth` from the newer installation.",
+      },
+    );
+  }
+  return hello.draining ? "wait" : "drain";
+}
+
+class Search {
+  readonly #options: ConnectOptions;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #paths: Paths;
+  #address: Address;
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+    this.#env = options.env ?? process.env;
+    this.#paths = currentPaths(this.#env);
+    this.#address = { endpoint: this.#paths.endpoint };
+  }
+
+  get address(): Address {
+    return this.#address;
+  }
+
+  /** Resolves when an engine answers. `patient`: also waits where none runs and none may be started. */
+  async find(signal: AbortSignal | undefined, patient = false): Promise<EngineHello> {
+    const deadline = withDeadline(READY_TIMEOUT_MS, signal);
+    let doing = "it did not answer";
+    let started: StartedEngine | undefined;
+    const canStart = this.#options.engineBundle !== undefined;
+    try {
+      for (;;) {
+        const hello = await this.#ask(signal);
+        const verdict = hello ? judge(hello, PROTOCOL_VERSION, canStart) : "absent";
+        if (hello && verdict === "use") return hello;
+        if (verdict === "absent") {
+          if (!canStart && !patient) throw notRunning();
+          if (canStart && !started) {
+            started = await this.#start();
+            void started.ended.then(() => (started = undefined));
+          }
+        } else doing = "the earlier engine still finishes its operations";
+        if (verdict === "drain") await apiOf(() => this.#address, deadline.signal).engine.drain();
+        await Promise.race([sleep(RETRY_MS, deadline.signal), failureOf(started)]);
+      }
+    } catch (error) {
+      if (signal?.aborted) throw new EngineError("cancelled", "cannot connect to the engine: cancelled");
+      if (deadline.signal.aborted) throw tooLate(doing, this.#paths.log);
+      throw error;
+    } finally {
+      deadline.done();
+    }
+  }
+
+  /** Who answers; undefined where nothing listens (any more, or yet). */
+  async #ask(signal: AbortSignal | undefined): Promise<EngineHello | undefined> {
+    const deadline = withDeadline(HELLO_TIMEOUT_MS, signal);
+    try {
+      if (this.#paths.endpoint.kind === "pipe") await this.#readToken();
+      return await apiOf(() => this.#address, deadline.signal).engine.hello();
+    } catch (error) {
+      if (isNotRunning(error) || isLost(error)) return undefined;
+      if (deadline.signal.aborted && !signal?.aborted) {
+        throw new EngineError("timed-out", "cannot connect to the engine: it runs but does not answer", {
+          hint: `${this.#paths.engineFile} names its process; end it, then try again. Instances go on running.`,
+          cause: error,
+        });
+      }
+      throw error;
+    } finally {
+      deadline.done();
+    }
+  }
+
+  async #readToken(): Promise<void> {
+    try {
+      const token = (await readFile(this.#paths.tokenFile, "utf8")).trim();
+      this.#address = { endpoint: this.#paths.endpoint, token };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+        throw toEngineError(error, "read the engine's token");
+    }
+  }
+
+  #start(): Promise<StartedEngine> {
+    const { engineBundle = "", execPath } = this.#options;
+    return startEngine({
+      bundle: engineBundle,
+      execPath: execPath ?? this.#env["BERTH_NODE"] ?? process.execPath,
+      paths: this.#paths,
+      env: this.#env,
+    });
+  }
+}
+
+class Connection implements EngineClient {
+  readonly #search: Search;
+  readonly #lifetime = new AbortController();
+  readonly info: EngineHello;
+  readonly api: EngineApi;
+
+  constructor(search: Search, info: EngineHello) {
+    this.#search = search;
+    this.info = info;
+    this.api = apiOf(() => search.address, this.#lifetime.signal);
+  }
+
+  exec: EngineClient["exec"] = (name, open, { signal } = {}) =>
+    openProcess(this.#search.address, name, open, this.#until(signal));
+
+  watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
+    watchOperation(operation, {
+      api: this.api,
+      reconnect: async (until) => void (await this.#search.find(this.#until(until), true)),
+      onProgress,
+      signal,
+    });
+
+  async *events(signal: AbortSignal): ReturnType<EngineClient["events"]> & AsyncGenerator {
+    yield* await this.api.events.subscribe({}, { signal });
+  }
+
+  dispose(): void {
+    this.#lifetime.abort(new EngineError("cancelled", "the client was disposed"));
+  }
+
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#lifetime.signal]) : this.#lifetime.signal;
+  }
+}
+
+/** The contract's procedures over HTTP; whatever fails is an EngineError. */
+function apiOf(address: () => Address, lifetime: AbortSignal): EngineApi {
+  const link = new StandardOpenAPILink(contract, httpSender(address, lifetime), {
+    url: "http://localhost",
+    customErrorResponseBodyDecoder: (body) => {
+      const error = decodeError(body);
+      if (error) throw error; // Returning is for errors of oRPC's own class.
+      return undefined;
+    },
+    interceptors: [
+      async ({ next, path, signal }) => {
+        try {
+          return await next();
+        } catch (error) {
+          throw signal?.aborted ? toEngineError(signal.reason) : fromLink(error, path.join("."));
+        }
+      },
+    ],
+  });
+  return createORPCClient(link);
+}
+
+/** oRPC wraps what happened while a body was read. */
+function fromLink(error: unknown, procedure: string): EngineError {
+  const inner = error instanceof Error && error.cause instanceof EngineError ? error.cause : error;
+  return toEngineError(inner, `call ${procedure}`);
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof EngineError && error.code === "engine-unavailable";
+}
+
+/** Rejects when the started engine ended badly; never resolves otherwise. */
+function failureOf(started: StartedEngine | undefined): Promise<never> {
+  return new Promise((_, reject) => started?.ended.catch(reject));
+}
+
+function notRunning(): EngineError {
+  return new EngineError("engine-unavailable", "cannot connect to the engine: it is not running", {
+    hint: "Open Berth in VS Code, or run `berth list`, to start it.",
+    details: { reason: "not-running" },
+  });
+}
+
+function tooLate(doing: string, log: string): EngineError {
+  if (doing.startsWith("the earlier")) {
+    return new EngineError("busy", `cannot connect to the engine: ${doing}`, {
+      hint: "Try again in a while.",
+    });
+  }
+  return new EngineError(
+    "engine-unavailable",
+    `cannot start the engine: ${doing} within ${READY_TIMEOUT_MS / 1000} s`,
+    {
+      hint: `Its log is ${log}.`,
+    },
+  );
+}
