@@ -242,7 +242,12 @@ export class Operations implements OperationsApi {
       undoing: (error) => {
         change({ cancellable: false });
         this.#publish(live);
-        this.#store.undoOperation(live.operation.id, error.toBody());
+        try {
+          this.#store.undoOperation(live.operation.id, error.toBody());
+        } catch (cause) {
+          // Taking back is right all the same; only a crash in its middle would now go forward again.
+          this.#log.error("an undo could not be journaled", { ...facts(live.operation), cause });
+        }
       },
       get abandoned() {
         return isClosing();
