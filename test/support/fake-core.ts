@@ -1,0 +1,258 @@
+/**
+ * An engine core that keeps everything in memory and whose guests are processes of this computer. Operations on an
+ * instance called `…-<n>ms` take that long; those that run are kept in a file, and a later core goes on with them.
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
+import type { Instance, LaunchSpec } from "../../src/api/instance.ts";
+import type { Operation, OperationKind } from "../../src/api/operation.ts";
+import { abortable, type Deferred, deferred } from "../../src/base/async.ts";
+import { EngineError } from "../../src/base/errors.ts";
+import { Emitter } from "../../src/base/event.ts";
+import { startChild } from "../../src/base/run.ts";
+import type { EngineCore } from "../../src/engine/engine-core.ts";
+import { EventLog } from "../../src/engine/event-log.ts";
+import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
+
+export type FakeOptions = { idleSeconds?: number; journal?: string; eventCapacity?: number };
+
+export class FakeCore implements EngineCore {
+  readonly id = randomUUID();
+  readonly events: EventLog;
+  readonly ended = new Map<string, Deferred<Operation>>();
+  readonly processes: GuestProcess[] = [];
+  readonly calls: string[] = [];
+  readonly #instances = new Map<string, Instance>();
+  readonly #operations = new Map<string, Operation>();
+  readonly #idle = new Emitter<boolean>();
+  readonly #drained = new Emitter<void>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #journal: string | undefined;
+  #settings: Settings;
+  draining = false;
+  closed = false;
+  readonly onDidChangeIdle = this.#idle.event;
+  readonly onDidDrain = this.#drained.event;
+
+  constructor(options: FakeOptions = {}) {
+    this.events = new EventLog(this.id, { capacity: options.eventCapacity ?? 64 });
+    this.#journal = options.journal;
+    this.#settings = {
+      "images.ubuntu-url": "https://images.invalid/",
+      "images.manifest-url": "",
+      "engine.idle-seconds": options.idleSeconds ?? 60,
+      "engine.log-level": "info",
+      "qemu.accelerator": "auto",
+    };
+    this.put(fakeInstance("primary"));
+    if (this.#journal && existsSync(this.#journal)) {
+      for (const operation of JSON.parse(readFileSync(this.#journal, "utf8")) as Operation[])
+        this.#run(operation);
+    }
+  }
+
+  /** Adds or changes an instance, as if something had happened to it. */
+  put(instance: Instance): void {
+    this.#instances.set(instance.name, instance);
+    this.events.publish({ type: "instance", instance });
+  }
+
+  remove(name: string): void {
+    const { id } = this.instances.get(name);
+    this.#instances.delete(name);
+    this.events.publish({ type: "instance-removed", id, name });
+  }
+
+  info = async (): Promise<EngineInfo> => ({
+    id: this.id,
+    version: "0.0.0-fake",
+    protocol: 1,
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    dataDirectory: "/nowhere",
+    logFile: "/nowhere/engine.log",
+    draining: this.draining,
+    host: { cpus: 2, memoryBytes: 2 ** 33, freeDiskBytes: 2 ** 36, arch: "x86_64" },
+    drivers: [],
+    problems: [],
+  });
+
+  probe = async () => [];
+
+  settings = {
+    get: () => this.#settings,
+    set: (patch: Partial<Settings>) => {
+      this.#settings = { ...this.#settings, ...patch };
+      return this.#settings;
+    },
+  };
+
+  instances: EngineCore["instances"] = {
+    list: () => [...this.#instances.values()],
+    get: (name) => {
+      const instance = this.#instances.get(name);
+      if (instance) return instance;
+      throw new EngineError("not-found", `cannot find ${name}: there is no such instance`, {
+        hint: "`berth list` shows them.",
+        details: { known: [...this.#instances.keys()] },
+      });
+    },
+    details: async (name, signal) => {
+      if (name === "hangs") return abortable(new Promise<never>(() => {}), signal);
+      if (name === "bug") throw new TypeError("secret internals");
+      return { addresses: [this.instances.get(name).address] };
+    },
+    log: async (_name, source) => ({ text: `${source} log` }),
+    check: async () => [],
+    launch: async (spec: LaunchSpec) => this.#begin("launch", spec.name ?? "generated"),
+    start: async (name) => this.#begin("start", name),
+    stop: async (name, { force }) => this.#begin("stop", `${name}${force ? " by force" : ""}`),
+    restart: async (name) => this.#begin("restart", name),
+    delete: async (name) => this.#begin("delete", name),
+    recover: async (name) => this.#begin("recover", name),
+    purge: async (name) => this.#begin("purge", name),
+    guest: (name) => {
+      this.instances.get(name);
+      return this.guest;
+    },
+  };
+
+  operations: EngineCore["operations"] = {
+    list: () => [...this.#operations.values()],
+    get: (id) => {
+      const operation = this.#operations.get(id);
+      if (!operation) throw new EngineError("not-found", `cannot find operation ${id}`);
+      return operation;
+    },
+    wait: (id, signal) => {
+      const operation = this.operations.get(id);
+      if (operation.status !== "running") return Promise.resolve(operation);
+      return abortable(this.#end(id).promise, signal);
+    },
+    cancel: (id) => this.finish(id, { status: "cancelled" }),
+  };
+
+  images: EngineCore["images"] = {
+    find: async (query) => {
+      this.calls.push(JSON.stringify(query));
+      return { items: [], problems: [] };
+    },
+    cached: async () => [],
+    pull: async (reference) => this.#begin("pull-image", reference),
+    build: async (recipe) => this.#begin("build-image", recipe),
+    remove: async () => ({ freedBytes: 1 }),
+    prune: async () => ({ removed: [], freedBytes: 0 }),
+  };
+
+  /** A guest whose processes run here. */
+  guest: GuestAccess = {
+    waitReady: async () => ({ cloudInit: "done", errors: [] }),
+    exec: async (_ctx, request) => this.#exec(request),
+    details: async () => ({ addresses: [] }),
+    cloudInitLog: async () => "",
+    dispose: () => {},
+  };
+
+  get idle(): boolean {
+    return ![...this.#operations.values()].some(({ status }) => status === "running");
+  }
+
+  drain(): void {
+    this.draining = true;
+    this.events.publish({ type: "draining" });
+    if (this.idle) this.#drained.fire();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.events.close();
+  }
+
+  progress(id: string, phase: string): void {
+    this.#set({ ...this.operations.get(id), progress: { phase } });
+  }
+
+  finish(id: string, end: Partial<Operation>): Operation {
+    const operation = { ...this.operations.get(id), status: "succeeded" as const, ...end };
+    this.#set({ ...operation, updatedAt: new Date().toISOString(), cancellable: false });
+    this.#end(id).resolve(operation);
+    if (this.idle) this.#idle.fire(true);
+    if (this.idle && this.draining) this.#drained.fire();
+    return operation;
+  }
+
+  #begin(kind: OperationKind, target: string): Operation {
+    if (this.draining) throw new EngineError("engine-unavailable", `cannot ${kind} ${target}: draining`);
+    const at = new Date().toISOString();
+    const operation: Operation = {
+      ...{ id: randomUUID(), kind, target, status: "running", cancellable: true, warnings: [] },
+      createdAt: at,
+      updatedAt: at,
+    };
+    this.#run(operation);
+    return operation;
+  }
+
+  #run(operation: Operation): void {
+    this.#set(operation);
+    this.#idle.fire(false);
+    const ms = /-(\d+)ms$/.exec(operation.target)?.[1];
+    if (ms) {
+      const timer = setTimeout(() => {
+        if (this.operations.get(operation.id).status === "running") this.finish(operation.id, {});
+      }, Number(ms));
+      this.#timers.add(timer);
+    }
+  }
+
+  #set(operation: Operation): void {
+    this.#operations.set(operation.id, operation);
+    const running = [...this.#operations.values()].filter(({ status }) => status === "running");
+    if (this.#journal) writeFileSync(this.#journal, JSON.stringify(running));
+    this.events.publish({ type: "operation", operation });
+  }
+
+  #end(id: string): Deferred<Operation> {
+    const end = this.ended.get(id) ?? deferred<Operation>();
+    this.ended.set(id, end);
+    return end;
+  }
+
+  #exec(request: ExecRequest): GuestProcess {
+    this.calls.push(JSON.stringify(request));
+    const child = startChild(request.argv ?? ["sh"], request.env ? { env: { ...request.env } } : {});
+    const exited = child.exited.then(({ code, signal }) =>
+      signal ? { signal: signal.slice(3) } : { code: code ?? 0 },
+    );
+    exited.catch(() => {});
+    const process: GuestProcess = {
+      ...{ stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited },
+      resize: (size) => void this.calls.push(`resize ${size.cols}x${size.rows}`),
+      signal: (name) => child.kill(`SIG${name}`),
+      close: () => child.kill("SIGKILL"),
+    };
+    this.processes.push(process);
+    return process;
+  }
+}
+
+export function fakeInstance(name: string, more: Partial<Instance> = {}): Instance {
+  const at = new Date().toISOString();
+  return {
+    ...{ id: randomUUID(), name, kind: "vm", driver: "fake", arch: "x86_64", state: "running", ready: true },
+    problems: [],
+    image: { reference: "24.04", os: "Ubuntu", release: "24.04 LTS", version: "20260101" },
+    ...{
+      cpus: 1,
+      memoryBytes: 2 ** 30,
+      diskBytes: 5 * 2 ** 30,
+      address: "10.77.0.2",
+      mac: "52:54:00:00:00:01",
+    },
+    createdAt: at,
+    updatedAt: at,
+    ...more,
+  };
+}
