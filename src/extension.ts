@@ -1,0 +1,91 @@
+/** Composes the extension: the engine's mirror, the views on it, the commands. Nothing here starts the engine. */
+import path from "node:path";
+import * as vscode from "vscode";
+import { type Disposable, DisposableStore } from "./base/disposable.ts";
+import { exists } from "./base/durable.ts";
+import { messageOf } from "./base/errors.ts";
+import { currentPaths, hostPlatform } from "./base/paths.ts";
+import { EngineMirror } from "./client/mirror.ts";
+import { registerCommands } from "./views/commands.ts";
+import { InstancesView } from "./views/instances-view.ts";
+import { LogDocuments } from "./views/logs.ts";
+import { Model } from "./views/model.ts";
+import { writeShims } from "./views/shim.ts";
+import { createStatus } from "./views/status.ts";
+import { terminalProfile } from "./views/terminals.ts";
+
+export function activate(context: vscode.ExtensionContext): void {
+  const store = new DisposableStore();
+  context.subscriptions.push(store);
+  const log = store.add(vscode.window.createOutputChannel("Berth", { log: true }));
+  const dist = path.join(context.extensionPath, "dist");
+  const cli = path.join(dist, "cli.js");
+  const mirror = store.add(
+    new EngineMirror({
+      connect: async (signal) => {
+        const { connect } = await import("./client/connect.ts");
+        return connect({ engineBundle: path.join(dist, "engine.js"), signal });
+      },
+    }),
+  );
+  const model = store.add(new Model(mirror));
+  const view = store.add(new InstancesView({ mirror, model }));
+  const logs = store.add(new LogDocuments(mirror));
+  const platform = hostPlatform();
+  store.add(createStatus(model));
+  store.add(followConnection(mirror, model, log));
+  store.add(
+    registerCommands(vscode.commands, {
+      ...{ mirror, model, log, logs, cli, platform },
+      selection: () => view.selection,
+    }),
+  );
+  store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile({ mirror, model })));
+
+  const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
+  const wanted = () => mirror.client().catch(failed("reach the engine"));
+  store.add(view.onDidChangeVisibility(({ visible }) => visible && void wanted()));
+  if (view.visible) void wanted();
+  else attachIfRunning(mirror).catch(failed("attach to the engine"));
+  putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
+}
+
+/** Logs how the connection fares, and keeps what the engine says of its host. */
+function followConnection(mirror: EngineMirror, model: Model, log: vscode.LogOutputChannel): Disposable {
+  return mirror.onDidChangeConnection((connection) => {
+    if (connection.state === "unavailable") return log.warn(messageOf(connection.error));
+    log.info(`engine: ${connection.state}`);
+    if (connection.state !== "connected") return;
+    void askHost(mirror, model);
+  });
+}
+
+/** What the engine can do on this host. Where it goes away meanwhile, the connection's next change asks again. */
+async function askHost(mirror: EngineMirror, model: Model): Promise<void> {
+  try {
+    const client = await mirror.client();
+    model.engine = await client.api.engine.info();
+  } catch {}
+}
+
+/** An engine that runs already is joined at once; none is started. */
+async function attachIfRunning(mirror: EngineMirror): Promise<void> {
+  if (!(await exists(currentPaths().engineFile))) return;
+  const { connect } = await import("./client/connect.ts");
+  const client = await connect({}).catch(() => undefined);
+  if (!client) return;
+  client.dispose();
+  await mirror.client();
+}
+
+/** The command `berth` in integrated terminals, run by the editor's own Node. */
+async function putOnPath(context: vscode.ExtensionContext, cli: string): Promise<void> {
+  const { environmentVariableCollection: environment, globalStorageUri } = context;
+  if (!vscode.workspace.getConfiguration("berth").get<boolean>("addToTerminalPath", true)) {
+    return environment.clear();
+  }
+  const directory = path.join(globalStorageUri.fsPath, "bin");
+  await writeShims(directory, { execPath: process.execPath, cli });
+  environment.description = vscode.l10n.t("Adds the command `berth` to the PATH");
+  environment.prepend("PATH", directory + path.delimiter);
+}

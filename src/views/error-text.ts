@@ -1,0 +1,71 @@
+/** What a failure looks like to a person: the words, how loud, which buttons. Pure. */
+import type { EngineError, ErrorCode } from "../base/errors.ts";
+import { ERROR_CODES } from "../base/errors.ts";
+import { capitalised } from "./phrases.ts";
+
+export type Remedy = "retry" | "show-log" | "show-engine-log" | "install-qemu";
+
+export type Presented = {
+  severity: "info" | "warning" | "error";
+  text: string;
+  remedies: Remedy[];
+};
+
+/** What can be offered besides what the code alone allows. */
+export type ErrorSituation = {
+  /** The same thing can be tried again. */
+  canRetry: boolean;
+  /** It is about one instance, whose logs may tell more. */
+  instance?: string | undefined;
+};
+
+/** Undefined for what the user asked for: a cancelled operation is no news. */
+export function presentError(error: EngineError, situation: ErrorSituation): Presented | undefined {
+  if (error.code === "cancelled") return undefined;
+  return {
+    severity: ERROR_CODES[error.code].severity,
+    text: sentences(error),
+    remedies: remediesFor(error, situation),
+  };
+}
+
+/** `Cannot start primary: the disk is missing. Recover it from a backup.` */
+export function sentences({ message, hint }: Pick<EngineError, "message" | "hint">): string {
+  const first = `${capitalised(message.trim()).replace(/[.!]$/, "")}.`;
+  return hint ? `${first} ${capitalised(hint.trim())}` : first;
+}
+
+const REMEDIES: Readonly<Record<ErrorCode, readonly Remedy[]>> = {
+  "invalid-argument": [],
+  "not-found": [],
+  "already-exists": [],
+  "wrong-state": [],
+  busy: ["retry"],
+  cancelled: [],
+  "timed-out": ["retry", "show-log"],
+  "not-supported": [],
+  "missing-dependency": ["install-qemu", "retry"],
+  "no-resources": ["retry"],
+  "permission-denied": ["show-engine-log"],
+  unauthenticated: ["retry", "show-engine-log"],
+  "guest-unreachable": ["retry", "show-log"],
+  "download-failed": ["retry", "show-engine-log"],
+  "driver-failed": ["show-log", "show-engine-log"],
+  "engine-unavailable": ["retry", "show-engine-log"],
+  internal: ["show-engine-log"],
+};
+
+function remediesFor(error: EngineError, { canRetry, instance }: ErrorSituation): Remedy[] {
+  return REMEDIES[error.code].filter((remedy) => {
+    if (remedy === "retry") return canRetry;
+    if (remedy === "show-log") return instance !== undefined;
+    if (remedy === "install-qemu") return isQemu(error);
+    return true;
+  });
+}
+
+/** Another program may be missing too; then QEMU would not help. */
+function isQemu({ details, message }: EngineError): boolean {
+  const program = details?.["program"];
+  return typeof program === "string" ? /qemu/i.test(program) : /qemu/i.test(message);
+}

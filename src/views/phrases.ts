@@ -1,0 +1,105 @@
+/** What the engine's words look like to a person: progress, sizes, states. Pure. */
+import type { ImageFacts, InstanceState } from "../api/instance.ts";
+import type { Operation, OperationKind, Progress } from "../api/operation.ts";
+import { formatBytes } from "../base/units.ts";
+
+/** phase → what it is called while it lasts. A phase that is not here is shown as it is. */
+const PHASES: Readonly<Record<string, string>> = {
+  resolve: "looking for the image",
+  download: "downloading",
+  verify: "verifying",
+  convert: "converting",
+  extract: "extracting",
+  build: "building the image",
+  create: "creating the disk",
+  start: "starting",
+  boot: "booting",
+  "cloud-init": "setting up",
+  stop: "shutting down",
+  delete: "deleting",
+};
+
+const KINDS: Readonly<Record<OperationKind, string>> = {
+  launch: "launching",
+  start: "starting",
+  stop: "stopping",
+  restart: "restarting",
+  delete: "deleting",
+  recover: "recovering",
+  purge: "purging",
+  "pull-image": "downloading the image",
+  "build-image": "building the image",
+};
+
+/** `running`, `in the trash`: a state as a word in a sentence. */
+export const STATE_WORDS: Readonly<Record<InstanceState, string>> = {
+  creating: "creating",
+  stopped: "stopped",
+  starting: "starting",
+  running: "running",
+  restarting: "restarting",
+  stopping: "stopping",
+  suspending: "suspending",
+  suspended: "suspended",
+  deleted: "in the trash",
+  failed: "failed",
+  unknown: "unknown",
+};
+
+/** `1 GiB`: a size with its unit set apart. */
+export function sizeText(bytes: number): string {
+  return formatBytes(bytes).replace(/[KMGT]?i?B$/, " $&");
+}
+
+export function cpusText(cpus: number): string {
+  return cpus === 1 ? "1 cpu" : `${cpus} cpus`;
+}
+
+/** `Ubuntu 24.04`; what the user asked for while the image is not known yet. */
+export function imageText({ os, release, reference }: ImageFacts): string {
+  const short = release.replace(/\s+LTS$/i, "");
+  return [os, short].filter((part) => part !== "").join(" ") || reference;
+}
+
+/** `downloading 43 %`, or `setting up` where no amount is known. */
+export function progressText(progress: Progress): string {
+  const { phase, done, total } = progress;
+  const word = PHASES[phase] ?? phase;
+  const percent = percentOf(progress);
+  if (percent !== undefined) return `${word} ${percent} %`;
+  return done !== undefined && total === undefined && phase === "download"
+    ? `${word} ${sizeText(done)}`
+    : word;
+}
+
+/** `downloading 43 % of 600 MiB`, and what the engine says besides. */
+export function longProgressText(progress: Progress): string {
+  const { phase, total, message } = progress;
+  const size = phase === "download" && total !== undefined ? ` of ${sizeText(total)}` : "";
+  const text = `${capitalised(progressText(progress))}${size}`;
+  return message ? `${text} · ${message}` : text;
+}
+
+/** 0 to 100, where the whole is known. */
+export function percentOf({ done, total }: Progress): number | undefined {
+  if (done === undefined || total === undefined) return undefined;
+  return Math.max(0, Math.min(100, Math.floor((100 * done) / total)));
+}
+
+/** What an operation is doing now: its phase once it has one, else its kind. */
+export function operationText({ kind, progress }: Operation): string {
+  return progress ? progressText(progress) : KINDS[kind];
+}
+
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** `Ready`, `primary, web-1 and 3 more`: a list that fits into one line. */
+export function listText(names: readonly string[], most = 3): string {
+  if (names.length <= most) {
+    const last = names.at(-1) ?? "";
+    return names.length < 2 ? last : `${names.slice(0, -1).join(", ")} and ${last}`;
+  }
+  return `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
+}

@@ -1,0 +1,117 @@
+/** Questions to the user: which instance, and whether they are sure. */
+import * as vscode from "vscode";
+import type { Instance } from "../api/instance.ts";
+import { type Action, actionsOf, instanceItem } from "./items.ts";
+import type { Model } from "./model.ts";
+import { listText, sizeText } from "./phrases.ts";
+
+const QUESTIONS: Readonly<Record<Action, string>> = {
+  start: vscode.l10n.t("Which instance should start?"),
+  stop: vscode.l10n.t("Which instance should stop?"),
+  forceStop: vscode.l10n.t("Which instance should be stopped by force?"),
+  restart: vscode.l10n.t("Which instance should restart?"),
+  delete: vscode.l10n.t("Which instance should move to the trash?"),
+  recover: vscode.l10n.t("Which instance should come back from the trash?"),
+  purge: vscode.l10n.t("Which instance should be removed for good?"),
+  shell: vscode.l10n.t("Open a shell in which instance?"),
+  exec: vscode.l10n.t("Run a command in which instance?"),
+  log: vscode.l10n.t("Show the log of which instance?"),
+  ssh: vscode.l10n.t("Copy the SSH command of which instance?"),
+  address: vscode.l10n.t("Copy the address of which instance?"),
+  cancel: vscode.l10n.t("Cancel the operation on which instance?"),
+};
+
+/** Those for which the action makes sense now. */
+export function candidates(model: Model, action: Action): Instance[] {
+  return model.all().filter((one) => actionsOf(one, model.operationOf(one)).includes(action));
+}
+
+/** Undefined when the user gave up, or when there was nothing to choose from (which is said). */
+export async function pickInstance(
+  model: Model,
+  action: Action,
+  options: { single?: "ask" | "take" } = {},
+): Promise<Instance | undefined> {
+  const all = candidates(model, action);
+  if (all.length === 0) return void (await sayNothingToDo(model));
+  const [only] = all;
+  if (all.length === 1 && options.single === "take") return only;
+  const picked = await vscode.window.showQuickPick(
+    all.map((instance) => ({ ...toPick(instance, model), instance })),
+    { placeHolder: QUESTIONS[action], matchOnDescription: true },
+  );
+  return picked?.instance;
+}
+
+function toPick(instance: Instance, model: Model): vscode.QuickPickItem {
+  const item = instanceItem(instance, model.operationOf(instance));
+  const icon = item.icon.color
+    ? new vscode.ThemeIcon(item.icon.id, new vscode.ThemeColor(item.icon.color))
+    : new vscode.ThemeIcon(item.icon.id);
+  return { label: item.label, description: item.description, iconPath: icon };
+}
+
+async function sayNothingToDo(model: Model): Promise<void> {
+  const launch = vscode.l10n.t("Launch…");
+  const text =
+    model.all().length === 0
+      ? vscode.l10n.t("There is no instance yet.")
+      : vscode.l10n.t("There is no instance for which this can be done now.");
+  const chosen = await vscode.window.showInformationMessage(
+    text,
+    ...(model.all().length === 0 ? [launch] : []),
+  );
+  if (chosen === launch) await vscode.commands.executeCommand("berth.launch");
+}
+
+/** Says what deleting does. Asks nothing where the user has turned that off. */
+export async function confirmDelete(instances: readonly Instance[]): Promise<boolean> {
+  const wanted = vscode.workspace.getConfiguration("berth").get<boolean>("confirmDelete", true);
+  if (!wanted) return true;
+  const names = listText(instances.map(({ name }) => name));
+  const running = instances.filter(({ state }) => state === "running").length;
+  const detail = [
+    running > 0 ? vscode.l10n.t("What runs is stopped first.") : undefined,
+    vscode.l10n.t("It stays in the trash, with its disk, until it is recovered or purged."),
+  ];
+  const yes = vscode.l10n.t("Move to Trash");
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t("Delete {0}?", names),
+    { modal: true, detail: detail.filter(Boolean).join("\n") },
+    yes,
+  );
+  return answer === yes;
+}
+
+/** Always asks: nothing brings a purged instance back. */
+export async function confirmPurge(instances: readonly Instance[]): Promise<boolean> {
+  const names = listText(instances.map(({ name }) => name));
+  const bytes = instances.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+  const yes = vscode.l10n.t("Remove for Good");
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t("Remove {0} for good?", names),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        "The disk (up to {0}) and everything on it is removed. This cannot be undone.",
+        sizeText(bytes),
+      ),
+    },
+    yes,
+  );
+  return answer === yes;
+}
+
+export async function confirmForceStop(instances: readonly Instance[]): Promise<boolean> {
+  const names = listText(instances.map(({ name }) => name));
+  const yes = vscode.l10n.t("Force Stop");
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t("Stop {0} by force?", names),
+    {
+      modal: true,
+      detail: vscode.l10n.t("Like pulling the plug: what the guest has not written yet is lost."),
+    },
+    yes,
+  );
+  return answer === yes;
+}

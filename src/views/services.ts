@@ -1,0 +1,23 @@
+/** What a command handler is given. Made once, in `extension.ts`. Types only: this module costs nothing to load. */
+import type { LogOutputChannel } from "vscode";
+import type { EngineMirror } from "../client/mirror.ts";
+import type { LogDocuments } from "./logs.ts";
+import type { Model } from "./model.ts";
+
+export type Services = {
+  readonly mirror: EngineMirror;
+  readonly model: Model;
+  readonly log: LogOutputChannel;
+  readonly logs: LogDocuments;
+  /** What is selected in the tree, for key bindings, which pass no row. */
+  readonly selection: () => readonly TreeNode[];
+  /** Absolute path of the bundled CLI. */
+  readonly cli: string;
+  readonly platform: NodeJS.Platform;
+};
+
+/** A row of the tree *Instances*, by identity; what it shows is computed when it is drawn. */
+export type TreeNode =
+  | { readonly type: "instance"; readonly id: string }
+  | { readonly type: "trash" }
+  | { readonly type: "remedy"; readonly remedy: "retry" | "show-engine-log" };

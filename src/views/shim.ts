@@ -1,0 +1,27 @@
+/** The `berth` command of integrated terminals: a script that runs the bundled CLI with the editor's own Node. */
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { writeFileDurable } from "../base/durable.ts";
+
+export type ShimInputs = { execPath: string; cli: string };
+
+/** The scripts by file name; both are written everywhere, since Windows has POSIX shells too. Pure. */
+export function shimScripts({ execPath, cli }: ShimInputs): Record<string, string> {
+  const sh = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  const cmd = (text: string) => `"${text.replaceAll("%", "%%")}"`;
+  return {
+    berth: `#!/bin/sh\nELECTRON_RUN_AS_NODE=1 exec ${sh(execPath)} ${sh(cli)} "$@"\n`,
+    "berth.cmd": `@echo off\r\nsetlocal\r\nset ELECTRON_RUN_AS_NODE=1\r\n${cmd(execPath)} ${cmd(cli)} %*\r\n`,
+  };
+}
+
+/** Writes the scripts into `directory` where they differ from what is there. */
+export async function writeShims(directory: string, inputs: ShimInputs): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const [name, text] of Object.entries(shimScripts(inputs))) {
+    const file = path.join(directory, name);
+    const present = await readFile(file, "utf8").catch(() => undefined);
+    if (present === text) continue;
+    await writeFileDurable(file, text, 0o755);
+  }
+}

@@ -1,0 +1,169 @@
+/** What the launch wizard offers and accepts: images in groups, sizes against the host, typed values. Pure. */
+import type { EngineInfo } from "../api/engine-info.ts";
+import type { ImageEntry } from "../api/image.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/instance.ts";
+import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
+import { messageOf } from "../base/errors.ts";
+import { parseSize } from "../base/units.ts";
+import { sizeText } from "./phrases.ts";
+import { PRESETS, type PresetId, type Size } from "./wizard.ts";
+
+export type ImageChoice = {
+  reference: string;
+  label: string;
+  description: string;
+  detail: string;
+  os: string;
+};
+
+export type ImageGroup = { title: string; choices: ImageChoice[] };
+
+/** Aliases by which a distribution names what most people want. */
+const POPULAR = new Set([
+  "lts",
+  "default",
+  "debian",
+  "fedora",
+  "alpine",
+  "rocky",
+  "alma",
+  "arch",
+  "opensuse",
+]);
+
+/** Popular images first, then one group per distribution and remote, newest release first. */
+export function groupImages(entries: readonly ImageEntry[]): ImageGroup[] {
+  const popular = entries.filter(isPopular);
+  const groups = new Map<string, ImageEntry[]>();
+  for (const entry of entries) {
+    if (popular.includes(entry)) continue;
+    const title = groupTitle(entry);
+    groups.set(title, [...(groups.get(title) ?? []), entry]);
+  }
+  return [
+    ...(popular.length > 0 ? [{ title: "Popular", choices: popular.map(toChoice) }] : []),
+    ...[...groups].map(([title, all]) => ({ title, choices: all.sort(newestFirst).map(toChoice) })),
+  ];
+}
+
+function isPopular({ remote, aliases, reference }: ImageEntry): boolean {
+  if (remote === "daily" || remote === "minimal") return false;
+  return POPULAR.has(reference) || aliases.some((alias) => POPULAR.has(alias));
+}
+
+function groupTitle({ os, remote }: ImageEntry): string {
+  return remote === "" || remote === "release" ? os : `${os} · ${remote}`;
+}
+
+function newestFirst(a: ImageEntry, b: ImageEntry): number {
+  return b.release.localeCompare(a.release, "en", { numeric: true });
+}
+
+function toChoice(entry: ImageEntry): ImageChoice {
+  const { reference, os, release, codename, version, sizeBytes, cached, aliases, supported } = entry;
+  const facts = [
+    `version ${version}`,
+    ...(sizeBytes === undefined ? [] : [sizeText(sizeBytes)]),
+    ...(cached ? ["on this host"] : []),
+    ...(supported ? [] : ["no longer supported"]),
+  ];
+  const names = [reference, ...aliases].filter((name, index, all) => all.indexOf(name) === index);
+  return {
+    reference,
+    label: [os, release, codename && `“${codename}”`].filter(Boolean).join(" "),
+    description: names.slice(0, 4).join(", "),
+    detail: facts.join(" · "),
+    os,
+  };
+}
+
+/** A typed text that is taken as it is: an address of an image, or a reference that no catalog listed. */
+export function typedReference(text: string, known: ReadonlySet<string>): string | undefined {
+  const reference = text.trim();
+  if (reference === "" || /\s/.test(reference) || known.has(reference)) return undefined;
+  return reference;
+}
+
+/** Why this cannot be the name, or undefined when it can. */
+export function nameProblem(name: string, taken: ReadonlySet<string>): string | undefined {
+  if (name === "") return "A name is needed.";
+  if (!NAME_PATTERN.test(name)) return NAME_RULE;
+  return taken.has(name) ? `${name} exists already. Choose another name.` : undefined;
+}
+
+export type Host = Pick<EngineInfo["host"], "cpus" | "memoryBytes" | "freeDiskBytes">;
+
+export type SizeChoice = { preset: PresetId; label: string; description: string; detail?: string };
+
+export function sizeChoices(host: Host): SizeChoice[] {
+  const names = { small: "Small", medium: "Medium", large: "Large" } as const;
+  const presets = (Object.keys(names) as (keyof typeof names)[]).map((preset) => {
+    const over = overHost(PRESETS[preset], host);
+    return {
+      preset,
+      label: names[preset],
+      description: sizeSummary(PRESETS[preset]),
+      ...(over ? { detail: `$(warning) ${over}` } : {}),
+    };
+  });
+  return [...presets, { preset: "custom", label: "Custom…", description: "choose each size" }];
+}
+
+/** `2GiB`, `1.5 GiB`: a size as a person would type it. */
+export const amount = sizeText;
+
+export function cpusOf({ cpus }: { cpus: number }): string {
+  return cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
+}
+
+export function sizeSummary({ cpus, memoryBytes, diskBytes }: Size): string {
+  return `${cpusOf({ cpus })} · ${sizeText(memoryBytes)} memory · ${sizeText(diskBytes)} disk`;
+}
+
+/** `This host has 2 CPUs and 3.8 GiB of memory.`, where the size asks for more. */
+export function overHost(size: Partial<Size>, host: Host): string | undefined {
+  const has = [
+    ...((size.cpus ?? 0) > host.cpus ? [cpusOf(host)] : []),
+    ...((size.memoryBytes ?? 0) > host.memoryBytes ? [`${sizeText(host.memoryBytes)} of memory`] : []),
+    ...((size.diskBytes ?? 0) > host.freeDiskBytes ? [`${sizeText(host.freeDiskBytes)} of free disk`] : []),
+  ];
+  return has.length === 0 ? undefined : `This host has ${has.join(" and ")}.`;
+}
+
+/** A typed value, refused with the reason or accepted, perhaps with a warning. */
+export type Typed = { value: number; warning?: string } | { refused: string };
+
+export function typedCpus(text: string, host: Host): Typed {
+  if (!/^\s*\d+\s*$/.test(text)) return { refused: "Write a whole number, such as 2." };
+  const cpus = Number(text);
+  if (cpus < 1) return { refused: "At least 1 CPU is needed." };
+  return withWarning(cpus, overHost({ cpus }, host));
+}
+
+export function typedMemory(text: string, host: Host): Typed {
+  return typedSize(text, "memory", MINIMUM_MEMORY_BYTES, (memoryBytes) => overHost({ memoryBytes }, host));
+}
+
+export function typedDisk(text: string, host: Host): Typed {
+  return typedSize(text, "disk", MINIMUM_DISK_BYTES, (diskBytes) => overHost({ diskBytes }, host));
+}
+
+function typedSize(
+  text: string,
+  what: string,
+  least: number,
+  over: (bytes: number) => string | undefined,
+): Typed {
+  let bytes: number;
+  try {
+    bytes = parseSize(text, what);
+  } catch (error) {
+    return { refused: `${messageOf(error)}. Write a number and a unit, such as 512M or 2G.` };
+  }
+  if (bytes < least) return { refused: `At least ${sizeText(least)} is needed.` };
+  return withWarning(bytes, over(bytes));
+}
+
+function withWarning(value: number, warning: string | undefined): Typed {
+  return warning === undefined ? { value } : { value, warning };
+}

@@ -1,0 +1,248 @@
+/** Asks the launch wizard's questions, one after the other, with a way back. The flow itself is in `wizard.ts`. */
+import { readFile } from "node:fs/promises";
+import * as vscode from "vscode";
+import type { ImageEntry } from "../api/image.ts";
+import type { Problem } from "../api/instance.ts";
+import { messageOf } from "../base/errors.ts";
+import type { EngineClient } from "../client/engine-client.ts";
+import type { Model } from "./model.ts";
+import { problemText } from "./problems.ts";
+import { BACK, type Frame, inputStep, pickStep, type Reply } from "./quick-steps.ts";
+import { answer, back, type Draft, newWizard, position, type StepId, suggestName } from "./wizard.ts";
+import * as choices from "./wizard-choices.ts";
+
+type Context = {
+  client: EngineClient;
+  host: choices.Host;
+  taken: ReadonlySet<string>;
+  images: Promise<{ items: ImageEntry[]; problems: Problem[] }>;
+};
+
+/** All answers, or undefined when the user gave up. */
+export async function runWizard(client: EngineClient, model: Model): Promise<Draft | undefined> {
+  const searching = new AbortController();
+  const images = client.api.images.find({ query: "" }, { signal: searching.signal });
+  images.catch(() => {});
+  const context: Context = {
+    client,
+    host: (model.engine ?? (await client.api.engine.info())).host,
+    taken: new Set(model.all().map(({ name }) => name)),
+    images,
+  };
+  try {
+    let wizard = newWizard();
+    while (wizard.step !== "done") {
+      const { step, total } = position(wizard);
+      const frame = { title: vscode.l10n.t("Launch an Instance"), step, total };
+      const reply = await ASK[wizard.step](frame, wizard.draft, context);
+      if (reply === undefined) return undefined;
+      wizard = reply === BACK ? (back(wizard) ?? wizard) : answer(wizard, reply);
+    }
+    return wizard.draft;
+  } finally {
+    searching.abort();
+  }
+}
+
+type Ask = (frame: Frame, draft: Draft, context: Context) => Promise<Reply<Draft>>;
+
+const ASK: Readonly<Record<StepId, Ask>> = {
+  image: askImage,
+  name: askName,
+  size: askSize,
+  cpus: (frame, draft, { host }) =>
+    askNumber(frame, {
+      prompt: vscode.l10n.t("How many CPUs? This host has {0}.", host.cpus),
+      value: String(draft.cpus ?? 2),
+      read: (text) => choices.typedCpus(text, host),
+      toDraft: (cpus) => ({ cpus }),
+    }),
+  memory: (frame, draft, { host }) =>
+    askNumber(frame, {
+      prompt: vscode.l10n.t("How much memory? This host has {0}.", choices.amount(host.memoryBytes)),
+      value: choices.amount(draft.memoryBytes ?? 2 * 2 ** 30),
+      read: (text) => choices.typedMemory(text, host),
+      toDraft: (memoryBytes) => ({ memoryBytes }),
+    }),
+  disk: (frame, draft, { host }) =>
+    askNumber(frame, {
+      prompt: vscode.l10n.t(
+        "How large a disk? It grows as it fills; {0} are free on this host.",
+        choices.amount(host.freeDiskBytes),
+      ),
+      value: choices.amount(draft.diskBytes ?? 10 * 2 ** 30),
+      read: (text) => choices.typedDisk(text, host),
+      toDraft: (diskBytes) => ({ diskBytes }),
+    }),
+  "cloud-init": askCloudInit,
+};
+
+type ImagePick = vscode.QuickPickItem & { reference?: string; os?: string };
+
+async function askImage(frame: Frame, draft: Draft, context: Context): Promise<Reply<Draft>> {
+  const known = new Set<string>();
+  let listed: ImagePick[] = [];
+  const reply = await pickStep<ImagePick>(frame, {
+    placeholder: vscode.l10n.t("Which image? Search, or type a file:// or https:// address"),
+    load: async () => {
+      const { items, problems } = await context.images;
+      for (const { reference, aliases } of items) for (const name of [reference, ...aliases]) known.add(name);
+      listed = [...problems.map(problemPick), ...imagePicks(items)];
+      return listed;
+    },
+    failed: (error) => [
+      {
+        label: `$(error) ${vscode.l10n.t("The images could not be listed")}`,
+        detail: messageOf(error),
+        alwaysShow: true,
+      },
+    ],
+    isActive: (item) => item.reference !== undefined && item.reference === draft.image,
+    typed: (text) => {
+      const reference = choices.typedReference(text, known);
+      const label = `$(arrow-right) ${vscode.l10n.t("Use “{0}”", reference ?? "")}`;
+      return reference === undefined ? undefined : { label, reference, os: "", alwaysShow: true };
+    },
+    accepts: (item) => item.reference !== undefined,
+  });
+  if (reply === undefined || reply === BACK) return reply;
+  const { reference, os } = reply;
+  const image = reference ?? "";
+  const suggested = draft.name === undefined || draft.name === draft.suggestedName;
+  const name = suggestName(os ?? "", context.taken);
+  return suggested ? { image, name, suggestedName: name } : { image };
+}
+
+function imagePicks(items: readonly ImageEntry[]): ImagePick[] {
+  return choices.groupImages(items).flatMap(({ title, choices: all }) => [
+    { label: title, kind: vscode.QuickPickItemKind.Separator },
+    ...all.map(({ reference, label, description, detail, os }) => ({
+      label,
+      description,
+      detail,
+      reference,
+      os,
+    })),
+  ]);
+}
+
+/** Shown above the list whatever is typed; choosing it does nothing. */
+function problemPick(problem: Problem): ImagePick {
+  return {
+    label: `$(${problem.severity}) ${problemText({ ...problem, hint: undefined })}`,
+    ...(problem.hint ? { detail: problem.hint } : {}),
+    alwaysShow: true,
+  };
+}
+
+async function askName(frame: Frame, draft: Draft, { taken }: Context): Promise<Reply<Draft>> {
+  const reply = await inputStep(frame, {
+    prompt: vscode.l10n.t("What is it called? The name is also its host name."),
+    value: draft.name ?? suggestName("", taken),
+    validate: (text) => {
+      const problem = choices.nameProblem(text.trim(), taken);
+      return problem === undefined ? undefined : { message: problem, refused: true };
+    },
+  });
+  return reply === undefined || reply === BACK ? reply : { name: reply.trim() };
+}
+
+type SizePick = vscode.QuickPickItem & choices.SizeChoice;
+
+async function askSize(frame: Frame, draft: Draft, { host }: Context): Promise<Reply<Draft>> {
+  const reply = await pickStep<SizePick>(frame, {
+    placeholder: vscode.l10n.t(
+      "How large? This host has {0} and {1} of memory.",
+      choices.cpusOf(host),
+      choices.amount(host.memoryBytes),
+    ),
+    load: async () => choices.sizeChoices(host),
+    isActive: (item) => item.preset === draft.preset,
+  });
+  return reply === undefined || reply === BACK ? reply : { preset: reply.preset };
+}
+
+type NumberStep = {
+  prompt: string;
+  value: string;
+  read: (text: string) => choices.Typed;
+  toDraft: (value: number) => Draft;
+};
+
+async function askNumber(frame: Frame, { prompt, value, read, toDraft }: NumberStep): Promise<Reply<Draft>> {
+  const reply = await inputStep(frame, {
+    prompt,
+    value,
+    validate: (text) => {
+      const typed = read(text);
+      if ("refused" in typed) return { message: typed.refused, refused: true };
+      return typed.warning === undefined ? undefined : { message: typed.warning, refused: false };
+    },
+  });
+  if (reply === undefined || reply === BACK) return reply;
+  const typed = read(reply);
+  return "refused" in typed ? BACK : toDraft(typed.value);
+}
+
+type CloudInitPick = vscode.QuickPickItem & { choice: "none" | "editor" | "file" };
+
+async function askCloudInit(frame: Frame, draft: Draft): Promise<Reply<Draft>> {
+  const editor = vscode.window.activeTextEditor;
+  const items: CloudInitPick[] = [
+    { choice: "none", label: vscode.l10n.t("None"), description: vscode.l10n.t("launch the image as it is") },
+    ...(editor && looksLikeCloudInit(editor.document)
+      ? [
+          {
+            choice: "editor" as const,
+            label: vscode.l10n.t("Current Editor"),
+            description: vscode.workspace.asRelativePath(editor.document.uri),
+          },
+        ]
+      : []),
+    {
+      choice: "file",
+      label: vscode.l10n.t("Choose File…"),
+      description: vscode.l10n.t("cloud-init user-data"),
+    },
+  ];
+  for (;;) {
+    const reply = await pickStep<CloudInitPick>(frame, {
+      placeholder: vscode.l10n.t("Set it up with cloud-init at its first boot?"),
+      load: async () => items,
+      isActive: (item) => item.choice === "none" && draft.cloudInit === "none",
+    });
+    if (reply === undefined || reply === BACK) return reply;
+    if (reply.choice === "none") return { cloudInit: "none" };
+    if (reply.choice === "editor" && editor) {
+      return { cloudInit: { from: editor.document.fileName, text: editor.document.getText() } };
+    }
+    const file = await chooseFile();
+    if (file) return { cloudInit: file };
+  }
+}
+
+function looksLikeCloudInit({ languageId, lineCount, lineAt }: vscode.TextDocument): boolean {
+  const first = lineCount > 0 ? lineAt(0).text : "";
+  return (
+    languageId === "yaml" || languageId === "cloud-config" || /^#(cloud-config|!|include|cloud-)/.test(first)
+  );
+}
+
+async function chooseFile(): Promise<{ from: string; text: string } | undefined> {
+  const [uri] =
+    (await vscode.window.showOpenDialog({
+      title: vscode.l10n.t("cloud-init user-data"),
+      openLabel: vscode.l10n.t("Use for Launch"),
+      filters: {
+        [vscode.l10n.t("cloud-init")]: ["yaml", "yml", "cfg", "txt", "sh"],
+        [vscode.l10n.t("All files")]: ["*"],
+      },
+    })) ?? [];
+  if (!uri) return undefined;
+  const text = uri.scheme === "file" ? await readFile(uri.fsPath, "utf8") : await readRemote(uri);
+  return { from: uri.path, text };
+}
+
+async function readRemote(uri: vscode.Uri): Promise<string> {
+  return new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+}
