@@ -1,0 +1,92 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { InstanceState } from "../../../../src/api/instance.ts";
+import { ACTIONS, type Action, type Decision, decide } from "../../../../src/engine/instances/transitions.ts";
+
+const STATES = InstanceState.options;
+
+/** `+` run, `.` ignore, `-` denied; columns: start stop force restart delete recover purge. */
+const AT_REST: Record<InstanceState, string> = {
+  creating: "- . . - - . +",
+  stopped: "+ . . - + . -",
+  starting: "+ + + + + . -",
+  running: ". + + + + . -",
+  restarting: "+ + + + + . -",
+  stopping: "+ + + + + . -",
+  suspending: "- + + - + . -",
+  suspended: "+ . + - + . -",
+  deleted: "- - - - . + +",
+  failed: "- . . - - . +",
+  unknown: "- + + - + . -",
+};
+
+/** The same for a running instance (or one that starts) with something pending; `!` interrupts. */
+const PENDING: Record<Action, string> = {
+  launch: ". - ! - - - -",
+  start: ". - ! - - - -",
+  stop: "- . ! - - - -",
+  "force-stop": "- . . - - - -",
+  restart: ". - ! . - - -",
+  delete: "- - - - . - -",
+  recover: "- - - - - . -",
+  purge: "- - - - . - .",
+};
+
+const COLUMNS: Action[] = ["start", "stop", "force-stop", "restart", "delete", "recover", "purge"];
+
+function mark(decision: Decision): string {
+  if (decision.do === "run") return decision.interrupt ? "!" : "+";
+  return decision.do === "ignore" ? "." : "-";
+}
+
+describe("decide", () => {
+  test.each(STATES)("%s, nothing pending", (state) => {
+    expect(COLUMNS.map((action) => mark(decide(state, undefined, action))).join(" ")).toBe(AT_REST[state]);
+  });
+
+  test.each(ACTIONS)("%s pending", (pending) => {
+    expect(COLUMNS.map((action) => mark(decide("starting", pending, action))).join(" ")).toBe(
+      PENDING[pending],
+    );
+  });
+
+  test("a launch without a guest yet cannot be force stopped, only cancelled", () => {
+    expect(decide("creating", "launch", "force-stop")).toMatchObject({ do: "denied", code: "busy" });
+  });
+
+  test("a launch over anything is denied", () => {
+    for (const state of STATES) {
+      for (const pending of [undefined, ...ACTIONS]) {
+        expect(decide(state, pending, "launch")).toMatchObject({ do: "denied", code: "already-exists" });
+      }
+    }
+  });
+
+  test("properties over every state, pending and action", () => {
+    const states = fc.constantFrom(...STATES);
+    const pendings = fc.constantFrom(undefined, ...ACTIONS);
+    const actions = fc.constantFrom(...ACTIONS);
+    fc.assert(
+      fc.property(states, pendings, actions, (state, pending, action) => {
+        const decision = decide(state, pending, action);
+        // Pure.
+        expect(decide(state, pending, action)).toEqual(decision);
+        if (decision.do === "denied") {
+          expect(decision.reason).toMatch(/^[a-z]/);
+          expect(["busy", "wrong-state", "already-exists"]).toContain(decision.code);
+          expect(decision.hint).toMatch(/\.$/);
+        }
+        // Nothing runs beside what is pending, but what cuts it short.
+        if (pending !== undefined && decision.do === "run") expect(decision.interrupt).toBe(true);
+        // Only what is in the trash, or cannot be read, can be purged.
+        if (action === "purge" && decision.do === "run") {
+          expect(["deleted", "failed", "creating"]).toContain(state);
+        }
+        if (state === "deleted" && pending === undefined && decision.do === "run") {
+          expect(["recover", "purge"]).toContain(action);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
