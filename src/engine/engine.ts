@@ -11,6 +11,8 @@ import { hostArch, type Paths } from "../base/paths.ts";
 import type { Driver, Login, Subnet } from "./drivers/driver.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { EventLog } from "./event-log.ts";
+import { generateLogin } from "./guest/keys.ts";
+import { checkUserData } from "./guest/user-data.ts";
 import { ImageWork } from "./image-work.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
 import type { HostFacts } from "./instances/check.ts";
@@ -42,15 +44,13 @@ export type EngineOptions = {
   /** The first one runs what is launched. */
   drivers: (context: EngineContext) => readonly Driver[];
   images: (context: EngineContext) => Images;
-  /** Keys for a new guest whose image expects this user. */
-  makeLogin: (user: string) => Login | Promise<Login>;
-  /** What is wrong with a user-data text; empty when nothing is. */
-  checkUserData: (text: string) => Problem[];
+  /** Environment that `BERTH_SETTING_…` defaults come from. */
   env?: Readonly<Record<string, string | undefined>>;
   now?: () => Date;
   hostFacts?: () => Promise<HostFacts>;
   store?: Store;
   files?: InstanceFiles;
+  makeLogin?: (user: string) => Login;
 };
 
 const PROBE_MS = 30_000;
@@ -79,7 +79,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const drivers = options.drivers(context);
   const images = options.images(context);
   const subnet = await subnetOf(store, files);
-  const { makeLogin, checkUserData } = options;
+  const makeLogin = options.makeLogin ?? generateLogin;
   const keeper = new Keeper({
     ...{ store, files, events, drivers, images, subnet, log, now, makeLogin },
     runDirectory: paths.run,

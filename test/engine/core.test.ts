@@ -59,7 +59,9 @@ describe("launch", () => {
     await expect(engine.instances.launch({ name: "x", cpus: 65 })).rejects.toThrow(
       "cannot launch x: 65 CPUs asked for, but this host has 64 CPUs",
     );
-    await expect(engine.instances.launch({ name: "x", userData: "\t" })).rejects.toThrow("line 1, column 1");
+    await expect(engine.instances.launch({ name: "x", userData: "#cloud-config\na: [" })).rejects.toThrow(
+      /line \d+/,
+    );
     expect(engine.instances.list()).toHaveLength(1);
     expect(engine.operations.list()).toHaveLength(1);
   });

@@ -49,10 +49,6 @@ export class FakeWorld {
         return this.images;
       },
       makeLogin: (user) => ({ user, client: pair("client"), host: pair("host") }),
-      checkUserData: (text) =>
-        text.includes("\t")
-          ? [{ code: "user-data-invalid", severity: "error", message: "line 1, column 1: tab" }]
-          : [],
       hostFacts: async () => ({ cpus: 64, memoryBytes: 2 ** 40, freeDiskBytes: 2 ** 44 }),
       ...options,
     });

@@ -37,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "api",
     "engine",
     "engine/drivers",
+    "engine/guest",
     "engine/image-work.ts",
     "engine/images",
     "engine/instances",
