@@ -1,0 +1,31 @@
+/** What the status bar says. Pure. */
+import type { Instance } from "../api/instance.ts";
+import type { Operation } from "../api/operation.ts";
+import { descriptionOf, runningCount } from "./items.ts";
+import { operationText, STATE_WORDS } from "./phrases.ts";
+import { escapeMarkdown } from "./tooltip.ts";
+
+export type Row = { instance: Instance; operation: Operation | undefined };
+
+/** `$(vm) 2 running`, `$(loading~spin) web: downloading 43 %`; undefined where there is nothing to say. Pure. */
+export function statusText(rows: readonly Row[]): string | undefined {
+  if (rows.length === 0) return undefined;
+  const busy = rows.filter(({ operation }) => operation !== undefined);
+  const [first] = busy;
+  if (first?.operation && busy.length === 1) {
+    return `$(loading~spin) ${first.instance.name}: ${operationText(first.operation)}`;
+  }
+  if (busy.length > 1) return `$(loading~spin) ${busy.length} instances at work`;
+  return `$(vm) ${runningCount(rows.map(({ instance }) => instance))} running`;
+}
+
+export function statusTooltip(rows: readonly Row[]): string {
+  const lines = rows.map(({ instance, operation }) => {
+    const what =
+      instance.state === "running" || operation
+        ? descriptionOf(instance, operation)
+        : STATE_WORDS[instance.state];
+    return `| ${escapeMarkdown(instance.name)}\u2003 | ${escapeMarkdown(what)} |`;
+  });
+  return ["**Berth**", "", "| | |", "|:--|:--|", ...lines].join("\n");
+}

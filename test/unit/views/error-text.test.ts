@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { EngineError, ERROR_CODES, type ErrorCode } from "../../../src/base/errors.ts";
+import { presentError } from "../../../src/views/error-text.ts";
+
+const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
+
+function present(code: ErrorCode, more: { hint?: string; details?: Record<string, unknown> } = {}) {
+  return presentError(new EngineError(code, "cannot start web: it is gone", more), {
+    canRetry: true,
+    instance: "web",
+  });
+}
+
+test.each(CASES())("%s offers %j", (code, remedies) =>
+  expect(present(code)?.remedies ?? "silent").toEqual(remedies),
+);
+
+function CASES(): [ErrorCode, string[] | "silent"][] {
+  return [
+    ["cancelled", "silent"],
+    ["invalid-argument", []],
+    ["busy", ["retry"]],
+    ["timed-out", ["retry", "show-log"]],
+    ["guest-unreachable", ["retry", "show-log"]],
+    ["engine-unavailable", ["retry", "show-engine-log"]],
+    ["internal", ["show-engine-log"]],
+  ];
+}
+
+test("the words say what, why and what next, as sentences", () => {
+  expect(present("not-found", { hint: "choose another." })?.text).toBe(
+    "Cannot start web: it is gone. Choose another.",
+  );
+});
+
+test("QEMU is offered where QEMU is what is missing", () => {
+  expect(present("missing-dependency", { details: { program: "qemu-img" } })?.remedies).toContain(
+    "install-qemu",
+  );
+  expect(present("missing-dependency", { details: { program: "xz" } })?.remedies).toEqual(["retry"]);
+});
+
+test("without something to retry or an instance to look at, neither is offered", () => {
+  for (const code of CODES) {
+    const shown = presentError(new EngineError(code, "cannot do it: no"), { canRetry: false });
+    expect(shown?.remedies ?? []).not.toContain("retry");
+    expect(shown?.remedies ?? []).not.toContain("show-log");
+  }
+});

@@ -1,0 +1,154 @@
+import { expect, test } from "vitest";
+import { type Instance, InstanceState } from "../../../src/api/instance.ts";
+import type { Operation } from "../../../src/api/operation.ts";
+import {
+  actionsOf,
+  compareInstances,
+  contextValueOf,
+  instanceItem,
+  isBusy,
+  runningCount,
+  worstOf,
+} from "../../../src/views/items.ts";
+import { instance, operation } from "./fixtures.ts";
+
+type Case = {
+  of: Partial<Instance>;
+  operation?: Partial<Operation>;
+  description: string;
+  icon: string;
+  mark?: string;
+};
+
+const downloading = { phase: "download", done: 43, total: 100 };
+const lost = { code: "disk-missing", severity: "error", message: "the disk is missing" } as const;
+const slow = { code: "accelerator-unusable", severity: "warning", message: "KVM does not work" } as const;
+
+const CASES: Case[] = [
+  { of: {}, description: "Ubuntu 24.04 · 2 cpus · 1 GiB · 10.77.0.5", icon: "vm-running charts.green" },
+  {
+    of: { cpus: 1, memoryBytes: 1.5 * 2 ** 30 },
+    description: "Ubuntu 24.04 · 1 cpu · 1.5 GiB · 10.77.0.5",
+    icon: "vm-running charts.green",
+  },
+  {
+    of: { ready: false },
+    description: "not ready · Ubuntu 24.04 · 2 cpus · 1 GiB · 10.77.0.5",
+    icon: "vm-running charts.green",
+  },
+  {
+    of: { problems: [slow] },
+    description: "Ubuntu 24.04 · 2 cpus · 1 GiB · 10.77.0.5",
+    icon: "vm-running charts.green",
+    mark: "problem",
+  },
+  {
+    of: { problems: [{ ...slow, severity: "info" }] },
+    description: "Ubuntu 24.04 · 2 cpus · 1 GiB · 10.77.0.5",
+    icon: "vm-running charts.green",
+  },
+  { of: { state: "stopped" }, description: "Ubuntu 24.04 · 2 cpus · 1 GiB", icon: "vm-outline" },
+  { of: { state: "starting" }, description: "starting", icon: "loading~spin" },
+  { of: { state: "restarting" }, description: "restarting", icon: "sync~spin" },
+  { of: { state: "creating" }, operation: {}, description: "launching", icon: "loading~spin" },
+  {
+    of: { state: "creating", image: { reference: "lts", os: "", release: "", version: "" } },
+    operation: { progress: downloading },
+    description: "downloading 43 %",
+    icon: "loading~spin",
+  },
+  {
+    of: { state: "running", ready: false },
+    operation: { progress: { phase: "cloud-init" } },
+    description: "setting up",
+    icon: "loading~spin",
+  },
+  {
+    of: { state: "failed", problems: [slow, lost] },
+    description: "failed: the disk is missing",
+    icon: "error list.errorForeground",
+    mark: "failed",
+  },
+  {
+    of: { state: "deleted" },
+    description: "Ubuntu 24.04",
+    icon: "trash disabledForeground",
+    mark: "deleted",
+  },
+  {
+    of: { state: "unknown" },
+    description: "unknown · Ubuntu 24.04 · 2 cpus · 1 GiB",
+    icon: "question list.warningForeground",
+  },
+];
+
+test.each(CASES)("$of.state $operation is shown as $description", (one) => {
+  const running = one.operation && operation(one.operation);
+  const item = instanceItem(instance(one.of), running);
+  expect(item.description).toBe(one.description);
+  expect([item.icon.id, item.icon.color].filter(Boolean).join(" ")).toBe(one.icon);
+  expect(item.mark).toBe(one.mark);
+});
+
+test("what can be done follows from the state", () => {
+  const of = (patch: Partial<Instance>, doing?: Partial<Operation>) =>
+    actionsOf(instance(patch), doing && operation(doing)).join(" ");
+  expect(of({})).toBe("stop forceStop restart shell exec log ssh address delete");
+  expect(of({ ssh: undefined })).toBe("stop forceStop restart shell exec log address delete");
+  expect(of({ state: "stopped", ssh: undefined })).toBe("start shell exec log address delete");
+  expect(of({ state: "deleted" })).toBe("recover purge");
+  expect(of({ state: "failed" })).toBe("start log delete");
+  expect(of({ state: "creating" }, {})).toBe("log cancel");
+  expect(of({ state: "creating" }, { cancellable: false })).toBe("log");
+  expect(of({ state: "stopping" }, { kind: "stop", cancellable: false })).toBe("forceStop log");
+  expect(of({ state: "deleted" }, { kind: "purge" })).toBe("");
+});
+
+test("nothing that changes an instance is offered while it is busy, whatever its state", () => {
+  for (const state of InstanceState.options) {
+    const one = instance({ state });
+    const busy = operation();
+    expect(isBusy(one, busy)).toBe(true);
+    for (const action of ["start", "stop", "restart", "delete", "recover", "purge", "shell"] as const)
+      expect(actionsOf(one, busy)).not.toContain(action);
+  }
+});
+
+test("the context value names the state and each action as a flag", () => {
+  expect(contextValueOf(instance({ state: "stopped" }))).toBe(
+    "instance.stopped+start+shell+exec+log+address+delete",
+  );
+  expect(contextValueOf(instance())).toMatch(/\+stop(\+|$)/);
+  expect(contextValueOf(instance({ state: "failed" }))).not.toMatch(/\+stop(\+|$)/);
+});
+
+test("a row's id is the instance's, whatever happens to it", () => {
+  const one = instance();
+  const later = { ...one, name: "renamed", state: "failed" as const };
+  expect(instanceItem(later).id).toBe(instanceItem(one).id);
+});
+
+test("a screen reader hears name, state, size, address and problems", () => {
+  const problems = [slow, { ...slow, code: "other" }];
+  expect(instanceItem(instance({ problems })).ariaLabel).toBe(
+    "primary, running, Ubuntu 24.04, 2 cpus, 1 GiB memory, address 10.77.0.5, 2 problems",
+  );
+  expect(instanceItem(instance({ state: "creating" }), operation({ progress: downloading })).ariaLabel).toBe(
+    "primary, creating, downloading 43 %, Ubuntu 24.04, 2 cpus, 1 GiB memory",
+  );
+});
+
+test("primary comes first, then names as people sort them", () => {
+  const names = ["web-10", "Alpha", "web-2", "primary"].map((name) => instance({ name }));
+  expect(names.sort(compareInstances).map(({ name }) => name)).toEqual([
+    "primary",
+    "Alpha",
+    "web-2",
+    "web-10",
+  ]);
+});
+
+test("only what runs is counted, and errors come before warnings", () => {
+  expect(runningCount([instance(), instance({ state: "stopped" }), instance({ state: "deleted" })])).toBe(1);
+  expect(worstOf(instance({ problems: [slow, lost] }))).toBe(lost);
+});
