@@ -390,4 +390,20 @@ describe("adoption", () => {
     expect(second.instances.get("web")).toMatchObject({ state: "running", ready: true });
     expect(world.host.named("web")?.bootId).toBe(boot);
   });
+
+  test("a forced stop that was cutting a launch short still wins in the next engine", async () => {
+    world.host.knobs.ready = "never";
+    const first = await world.open();
+    const launch = await first.instances.launch({ name: "web" });
+    await world.host.reached("ready", "web");
+    const stop = await first.instances.stop("web", { force: true });
+    await world.close(first);
+    delete world.host.knobs.ready;
+    const second = await world.open();
+    await ended(second, launch);
+    await succeeded(second, stop);
+    expect(second.instances.get("web")).toMatchObject({ state: "stopped" });
+    expect(world.host.guests.size).toBe(0);
+    await succeeded(second, second.instances.start("web"));
+  });
 });

@@ -305,7 +305,10 @@ describe("trash", () => {
     expect(engine.instances.get("web").deletedAt).toBeDefined();
     expect(world.host.guests.size).toBe(0);
     expect(await codeOf(engine.instances.start("web"))).toBe("wrong-state");
-    expect(await codeOf(engine.instances.launch({ name: "web" }))).toBe("already-exists");
+    await expect(engine.instances.launch({ name: "web" })).rejects.toMatchObject({
+      code: "already-exists",
+      message: 'cannot launch web: instance "web" already exists in the trash',
+    });
     expect(await codeOf(engine.images.remove("default"))).toBe("busy");
     await succeeded(engine, engine.instances.recover("web"));
     expect(engine.instances.get("web")).toMatchObject({ state: "stopped" });

@@ -85,12 +85,13 @@ export function checkDriver(info: DriverInfo): Finding[] {
   return problems.map((problem) => ({ ...problem, severity: "error", error: "missing-dependency" }));
 }
 
-export function taken(name: string): Finding {
+/** `inTrash`: the name belongs to a deleted instance, which the user may have forgotten. */
+export function taken(name: string, inTrash: boolean): Finding {
   return {
     code: "name-taken",
     severity: "error",
-    message: `instance "${name}" already exists`,
-    hint: "Choose another name.",
+    message: `instance "${name}" already exists${inTrash ? " in the trash" : ""}`,
+    hint: inTrash ? "Recover or purge it, or choose another name." : "Choose another name.",
     error: "already-exists",
   };
 }

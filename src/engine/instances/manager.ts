@@ -21,13 +21,13 @@ import { EngineError } from "../../base/errors.ts";
 import type { InstancesApi } from "../engine-core.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
-import { refusal, taken, toProblem } from "./check.ts";
+import { refusal, toProblem } from "./check.ts";
 import { details, guestOf, type LogSource, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { generateName } from "./names.ts";
-import { findings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
+import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
 import { restart, start, stop } from "./power.ts";
 import { type Action, decide } from "./transitions.ts";
 import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
@@ -107,8 +107,7 @@ export class InstanceManager implements InstancesApi {
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
-    const late = this.#keeper.has(name) ? [taken(name)] : [];
-    const refused = refusal(label, found) ?? refusal(label, late);
+    const refused = refusal(label, found) ?? refusal(label, nameFindings(this.#keeper, name));
     if (refused) throw refused;
     const input = planLaunch(this.#plan, this.#keeper, name, wanted);
     return this.#begin(entryOf(input), "launch", input);

@@ -49,7 +49,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
   const others = keeper.entries().filter(isUp);
   const userData = wanted.userData === undefined ? [] : parts.checkUserData(wanted.userData);
   return [
-    ...(wanted.name !== undefined && keeper.has(wanted.name) ? [taken(wanted.name)] : []),
+    ...nameFindings(keeper, wanted.name),
     ...userData.map(asFinding),
     ...checkSizes(
       sizesOf(wanted),
@@ -58,6 +58,12 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ),
     ...checkDriver(info),
   ];
+}
+
+/** Whether the name is free. */
+export function nameFindings(keeper: Keeper, name: string | undefined): Finding[] {
+  if (name === undefined || !keeper.has(name)) return [];
+  return [taken(name, keeper.find(name, "launch").record.state === "deleted")];
 }
 
 /** The whole plan: identity, sizes, an address and a MAC of its own. */

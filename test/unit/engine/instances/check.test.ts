@@ -64,7 +64,7 @@ test("a driver that is not there refuses with its own words", () => {
 });
 
 test("a refusal tells of every reason, under the first one's code", () => {
-  const found = [taken("web"), ...checkSizes({ ...small, cpus: 9 }, host, [])];
+  const found = [taken("web", false), ...checkSizes({ ...small, cpus: 9 }, host, [])];
   const error = refusal("web", found);
   expect(error?.code).toBe("already-exists");
   expect(error?.message).toBe(
