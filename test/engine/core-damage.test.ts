@@ -61,9 +61,10 @@ describe("a descriptor", () => {
     expect(await treeOf(world.paths.instances)).toEqual(before);
     const again = await world.open();
     expect(again.instances.get("web").state).toBe("failed");
-    world.host.end(id, { how: "stopped" });
     await succeeded(again, again.instances.delete("web", { purge: true }));
     expect(await names(again)).toEqual(["db running"]);
+    expect([...world.host.guests.values()].map(({ name }) => name)).toEqual(["db"]);
+    expect((await world.leftovers()).instances).toHaveLength(1);
   });
 
   test("without any record is shown under a name made up for it", async () => {

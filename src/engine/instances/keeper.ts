@@ -9,7 +9,7 @@ import type { EventLog } from "../event-log.ts";
 import type { Images } from "../images/images.ts";
 import type { Log } from "../log.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
-import type { Descriptor, InstanceRecord } from "../store/record.ts";
+import type { BaseImage, Descriptor, InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
 import { toInstance } from "./view.ts";
@@ -35,6 +35,16 @@ type DescriptorPatch = { [K in keyof Descriptor]?: Descriptor[K] | undefined };
 const LASTING: readonly InstanceState[] = ["running", "stopped", "deleted", "suspended", "unknown"];
 
 const NO_KEYS = { privateKey: "", publicKey: "" };
+
+/** Of an instance whose descriptor cannot be read. */
+const NO_IMAGE: BaseImage = {
+  id: "unknown",
+  path: "",
+  format: "qcow2",
+  sizeBytes: 0,
+  virtualBytes: 0,
+  user: "root",
+};
 
 export class Keeper {
   readonly store: Store;
@@ -103,12 +113,12 @@ export class Keeper {
   async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
     const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;
     const secrets = options.withoutKeys ? undefined : await this.files.readSecrets(id);
-    if (!base || (!secrets && !options.withoutKeys)) {
+    if (!options.withoutKeys && !(base && secrets)) {
       throw new EngineError("internal", `cannot use ${name}: its keys are missing from its directory`, {
         hint: `Put back ${this.files.directory(id)} from a backup.`,
       });
     }
-    const { path, format, sizeBytes, virtualBytes } = base;
+    const { path, format, sizeBytes, virtualBytes, user } = base ?? NO_IMAGE;
     return {
       ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac },
       subnet: this.#parts.subnet,
@@ -116,7 +126,7 @@ export class Keeper {
       runDirectory: this.#parts.runDirectory,
       image: { path, format, sizeBytes, virtualBytes },
       userData: secrets?.userData,
-      login: secrets?.login ?? { user: base.user, client: NO_KEYS, host: NO_KEYS },
+      login: secrets?.login ?? { user, client: NO_KEYS, host: NO_KEYS },
     };
   }
 

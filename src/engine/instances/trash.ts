@@ -41,14 +41,24 @@ export async function purge(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise
 export async function remove(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
   const { id } = entry.record.descriptor;
   ctx.progress({ phase: "remove" });
-  // Without a base image, or with a descriptor that cannot be read, no driver was ever given it by this engine.
-  if (entry.record.descriptor.base && !entry.broken && (await keeper.files.hasDirectory(id))) {
-    await keeper.driverOf(entry).delete(ctx, await keeper.driverInstance(entry, { withoutKeys: true }));
-  }
+  if (await keeper.files.hasDirectory(id)) await freeFromDriver(keeper, entry, ctx);
   await keeper.files.moveToTrash(id);
   keeper.store.dropInstance(id);
   keeper.removed(entry);
   await keeper.files.emptyTrash(id);
+}
+
+async function freeFromDriver(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+  const { base } = entry.record.descriptor;
+  // Before it had an image, no driver was given it.
+  if (!base && !entry.broken) return;
+  const driver = keeper.driverOf(entry);
+  const instance = await keeper.driverInstance(entry, { withoutKeys: true });
+  if (!entry.broken) return driver.delete(ctx, instance);
+  // What a damaged directory says may be another instance's: only what proves to be this one's guest is ended.
+  const login = await keeper.makeLogin(instance.login.user);
+  const running = await driver.attach(ctx, { ...instance, login });
+  await running?.stop(ctx, "force");
 }
 
 /** The end of a purge whose instance is out of sight already. */

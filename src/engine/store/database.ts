@@ -1,4 +1,5 @@
 /** Opens the SQLite file: pragmas, migrations, and what to do when it is damaged. */
+import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Problem } from "../../api/instance.ts";
 import { exists, moveDurable } from "../../base/durable.ts";
@@ -54,6 +55,8 @@ export async function openDatabase(
 }
 
 function open(file: string): DatabaseSync {
+  // SQLite would make it readable for all; its companions take the rights of the file itself.
+  closeSync(openSync(file, "a", 0o600));
   const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
   try {
     (database as { enableDefensive?: (on: boolean) => void }).enableDefensive?.(true);

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -46,6 +46,7 @@ test("commits survive, in WAL mode with full synchronisation", async () => {
   store.endOperation({ ...operation, status: "failed", error: { code: "internal", message: "no" } });
   expect(reader.interruptedOperations()).toEqual([]);
   expect(reader.endedOperations()[0]).toMatchObject({ status: "failed", error: { code: "internal" } });
+  for (const suffix of ["", "-wal", "-shm"]) expect((await stat(file + suffix)).mode & 0o777).toBe(0o600);
   reader.close();
   store.close();
   store.close();
