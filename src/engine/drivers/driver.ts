@@ -20,7 +20,10 @@ export type DriverInstance = {
   address: string;
   subnet: Subnet;
   mac: string;
-  /** The instance's own directory (0700, exists): disk, seed, keys, logs, the driver's run record. */
+  /**
+   * The instance's own directory (0700, exists): disk, seed, keys, the driver's run record, and the logs that clients
+   * may read: `serial.log` (the guest's console) and `driver.log` (the hypervisor's own words).
+   */
   directory: string;
   /** Where short-lived sockets go; paths in it stay below the socket path limit. */
   runDirectory: string;
