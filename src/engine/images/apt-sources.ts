@@ -39,7 +39,7 @@ function deb822Fields(stanza: string): Map<string, string> {
     const match = /^([A-Za-z0-9-]+):(.*)$/.exec(line);
     if (match?.[1]) {
       last = match[1].toLowerCase();
-      fields.set(last, match[2] ?? "");
+      fields.set(last, (match[2] ?? "").trim());
     } else if (last && /^\s/.test(line)) fields.set(last, `${fields.get(last)} ${line}`);
   }
   return fields;

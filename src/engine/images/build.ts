@@ -13,6 +13,7 @@ import { formatBytes } from "../../base/units.ts";
 import type { Ctx } from "../ctx.ts";
 import { bootRecord, type Layout, layoutFor, placeCore, SECTOR, sfdiskScript } from "./boot-disk.ts";
 import { GRUB, hostSources, KEYRING, requireBuildTools, toolEnvironment } from "./build-tools.ts";
+import { noSpace } from "./prepare.ts";
 import { EARLY_FILES, type Recipe, ROOT_LABEL } from "./recipes.ts";
 
 /** A build that takes longer than this hangs: on two slow cores it takes about two minutes. */
@@ -73,6 +74,8 @@ async function requireSpace(what: string, directory: string): Promise<void> {
 
 function buildError(error: unknown, what: string, root: boolean): EngineError {
   if (!(error instanceof RunError)) return toEngineError(error, `build ${what}`);
+  const full = noSpace(error, `build ${what}`);
+  if (full) return full;
   const lines = error.stderr.trim().split("\n");
   const told = lines.filter((line) => /^(E:|Err:|W: Failed)|error/i.test(line)).slice(-3);
   const reason = told.length > 0 ? told.join("; ") : messageOf(error);

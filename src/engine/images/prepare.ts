@@ -44,7 +44,8 @@ export async function prepare(ctx: Ctx, what: string, input: string, output: str
   } catch (error) {
     await rm(output, { force: true });
     ctx.signal.throwIfAborted();
-    if (error instanceof RunError) throw bad(what, messageOf(error), error);
+    if (error instanceof RunError)
+      throw noSpace(error, `prepare ${what}`) ?? bad(what, messageOf(error), error);
     throw toEngineError(error, `prepare ${what}`);
   } finally {
     await rm(unpacked, { force: true });
@@ -152,11 +153,13 @@ async function convertRaw(ctx: Ctx, input: string, output: string): Promise<void
 const Info = z.object({
   format: z.literal("qcow2"),
   "virtual-size": z.int().positive(),
-  "backing-filename": z.undefined(),
-  "full-backing-filename": z.undefined(),
+  "backing-filename": z.never().optional(),
+  "full-backing-filename": z.never().optional(),
   encrypted: z.literal(false).optional(),
   "format-specific": z
-    .object({ data: z.looseObject({ "data-file": z.undefined(), corrupt: z.literal(false).optional() }) })
+    .object({
+      data: z.looseObject({ "data-file": z.never().optional(), corrupt: z.literal(false).optional() }),
+    })
     .optional(),
 });
 
@@ -182,6 +185,15 @@ async function qemuImg(ctx: Ctx, args: readonly string[]) {
   } finally {
     deadline.done();
   }
+}
+
+/** A tool's own words for a full disk, as the error that it is. */
+export function noSpace(error: RunError, doing: string): EngineError | undefined {
+  if (!/no space left|disk quota exceeded/i.test(error.stderr)) return undefined;
+  return new EngineError("no-resources", `cannot ${doing}: no space left on the disk`, {
+    hint: "Free some disk space, then try again. `berth image prune` removes unused images.",
+    cause: error,
+  });
 }
 
 function withInstallHint(error: unknown, owner: string): unknown {
