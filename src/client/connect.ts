@@ -18,7 +18,7 @@ import { watchOperation } from "./watch.ts";
 const READY_TIMEOUT_MS = 15_000;
 const RETRY_MS = 25;
 /** A running engine answers in milliseconds; one that takes this long hangs. */
-const HELLO_TIMEOUT_MS = 10_000;
+const HELLO_TIMEOUT_MS = 5_000;
 
 /**
  * A client of the running engine. With `engineBundle`, one is started where none runs, and an older one is replaced.
@@ -91,7 +91,8 @@ class Search {
           if (!canStart && !patient) throw notRunning();
           if (canStart && !started) {
             started = await this.#start();
-            void started.ended.then(() => (started = undefined));
+            const again = () => (started = undefined); // The other engine may leave before it has answered.
+            void started.ended.then(again, () => {});
           }
         } else doing = "the earlier engine still finishes its operations";
         if (verdict === "drain") await apiOf(() => this.#address, deadline.signal).engine.drain();

@@ -31,7 +31,7 @@ export async function startEngine({ bundle, execPath, paths, env }: StartOptions
   const ended = child.exited.then(async ({ code, signal }) => {
     if (code === 0) return;
     const words = await readFrom(logFile, before);
-    const reason = lastLine(words) ?? (signal ? `it was ended by ${signal}` : `it exited with ${code}`);
+    const reason = signal ? `it was ended by ${signal}` : (lastLine(words) ?? `it exited with ${code}`);
     throw new EngineError("engine-unavailable", `cannot start the engine: ${reason}`, {
       hint: `${paths.log} and ${logFile} say more.`,
       details: { output: words },

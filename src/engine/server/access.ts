@@ -10,8 +10,12 @@ export type Identity = { readonly name: string; readonly privileges: "all" | Rea
 /** What every procedure is given beside its input. */
 export type RequestContext = {
   readonly identity: Identity;
-  /** Ends with the request, or when the engine leaves. */
+  /** Aborts when the client has gone or the engine leaves. */
   readonly signal: AbortSignal;
+  /** Aborts when the client has gone. */
+  readonly gone: AbortSignal;
+  /** Aborts when the engine leaves. */
+  readonly leaving: AbortSignal;
   readonly log: Log;
 };
 

@@ -4,6 +4,7 @@ import { contract } from "../../api/contract.ts";
 import { PROTOCOL_VERSION, type Settings } from "../../api/engine-info.ts";
 import type { EngineCore } from "../engine-core.ts";
 import { type RequestContext, recorded, requirePrivilege, targetOf } from "./access.ts";
+import { untilLeaving } from "./subscription.ts";
 
 const base = implement(contract).$context<RequestContext>();
 
@@ -28,7 +29,7 @@ export function createRouter(core: EngineCore, version: string) {
     },
     events: {
       subscribe: os.events.subscribe.handler(async function* ({ input, context }) {
-        yield* core.events.subscribe(input, context.signal);
+        yield* untilLeaving((signal) => core.events.subscribe(input, signal), context);
       }),
     },
     instances: instanceProcedures(core),

@@ -171,11 +171,9 @@ class ApiServer implements EngineServer {
   #context(opened: ServerResponse | Duplex): RequestContext {
     const gone = new AbortController();
     opened.once("close", () => gone.abort(new EngineError("cancelled", "the client has gone")));
-    const leave = () => gone.abort(this.#leaving.signal.reason);
-    if (this.#leaving.signal.aborted) leave();
-    this.#leaving.signal.addEventListener("abort", leave, { once: true });
-    opened.once("close", () => this.#leaving.signal.removeEventListener("abort", leave));
-    return { identity: this.#identity, signal: gone.signal, log: this.#options.log };
+    const leaving = this.#leaving.signal;
+    const signal = AbortSignal.any([gone.signal, leaving]);
+    return { identity: this.#identity, signal, gone: gone.signal, leaving, log: this.#options.log };
   }
 }
 
