@@ -387,6 +387,14 @@ describe("the rest", () => {
     expect(changes).toEqual([false, true]);
   });
 
+  test("an engine at rest has no timer that would wake it", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    const before = timers();
+    await launched("web");
+    await succeeded(engine, engine.instances.restart("web"));
+    expect(timers()).toBe(before);
+  });
+
   test("information about engine, host and drivers", async () => {
     const info = await engine.info();
     expect(info).toMatchObject({ id: engine.id, draining: false, host: { cpus: 64 }, problems: [] });
