@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { openApiText } from "../../../../scripts/openapi-document.ts";
+
+const FILE = path.resolve(import.meta.dirname, "../../../../openapi.json");
+
+test("openapi.json is what the contract says; `npm run openapi` writes it", async () => {
+  expect(await readFile(FILE, "utf8")).toBe(await openApiText());
+});
+
+test("every path has an error answer and tells its privilege", async () => {
+  const { paths } = JSON.parse(await readFile(FILE, "utf8")) as {
+    paths: Record<string, Record<string, { responses: object; "x-privilege"?: string }>>;
+  };
+  const operations = Object.values(paths).flatMap((path) => Object.values(path));
+  expect(operations.length).toBeGreaterThan(20);
+  for (const operation of operations) {
+    expect(operation.responses).toHaveProperty("default");
+    expect(operation["x-privilege"]).toMatch(/^(system|instance|image)\./);
+  }
+});
