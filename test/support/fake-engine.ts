@@ -35,6 +35,11 @@ export class FakeWorld {
     return new FakeWorld(await mkdtemp(path.join(tmpdir(), "berth-core-")));
   }
 
+  /** Over directories that another process has used, or will. */
+  static at(root: string): FakeWorld {
+    return new FakeWorld(root);
+  }
+
   async open(options: Partial<EngineOptions> = {}): Promise<EngineCore> {
     const engine = await openEngine({
       paths: this.paths,
