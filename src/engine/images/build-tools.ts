@@ -12,6 +12,8 @@ export const GRUB = "/usr/lib/grub";
 /** Tool or file → the package that brings it. */
 const NEEDED: readonly [string, string][] = [
   ["mmdebstrap", "mmdebstrap"],
+  ["timeout", "coreutils"],
+  ["unshare", "util-linux"],
   ["tar", "tar"],
   ["sfdisk", "fdisk"],
   ["mke2fs", "e2fsprogs"],
@@ -24,10 +26,7 @@ const NEEDED: readonly [string, string][] = [
   [KEYRING, "debian-archive-keyring"],
 ];
 /** Without root, a user namespace stands in for it. */
-const NEEDED_UNPRIVILEGED: readonly [string, string][] = [
-  ["unshare", "util-linux"],
-  ["newuidmap", "uidmap"],
-];
+const NEEDED_UNPRIVILEGED: readonly [string, string][] = [["newuidmap", "uidmap"]];
 
 /** The system tools' directories are missing from the PATH of ordinary users. */
 export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {

@@ -18,6 +18,8 @@ import { EARLY_FILES, type Recipe, ROOT_LABEL } from "./recipes.ts";
 
 /** A build that takes longer than this hangs: on two slow cores it takes about two minutes. */
 const DEADLINE_MS = 30 * 60_000;
+/** Cancelling must end the tool's children too, and soon: `timeout` passes signals on to its whole process group. */
+const WHOLE_GROUP = ["timeout", "--kill-after=2", String(DEADLINE_MS / 1000)];
 /** The package tree twice (archive and directory), the file system and the result. */
 const NEEDED_BYTES = 2.5 * 2 ** 30;
 
@@ -122,8 +124,9 @@ class Job {
     const sources = await hostSources(recipe.codename);
     const early = Object.entries(EARLY_FILES).map(([file, text]) => earlyFileHook(file, text));
     const argv = [
+      ...WHOLE_GROUP,
       "mmdebstrap",
-      `--mode=${this.#root ? "root" : "unshare"}`,
+      `--mode=${await this.#mode()}`,
       "--variant=minbase",
       "--architectures=amd64",
       "--skip=output/dev",
@@ -154,6 +157,18 @@ class Job {
     await this.#asRoot(["tar", ...unpack, "--file", "rootfs.tar", "--directory", "rootfs"]);
     await rm(this.#file("rootfs.tar"));
     await this.#addFiles(recipe);
+  }
+
+  /** Namespaces of its own end everything in them with it and keep its mounts from this host; containers may lack them. */
+  async #mode(): Promise<"unshare" | "root"> {
+    if (!this.#root) return "unshare";
+    try {
+      await this.#run(["unshare", "--mount", "--pid", "--fork", "--propagation", "unchanged", "--", "true"]);
+      return "unshare";
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error;
+      return "root";
+    }
   }
 
   async #addFiles(recipe: Recipe): Promise<void> {
@@ -244,11 +259,11 @@ class Job {
   /** Removes the work, also after cancellation: this must not be cancelled itself. */
   async clean(): Promise<void> {
     const signal = AbortSignal.timeout(60_000);
-    if (!this.#root)
-      await this.#asRoot(["rm", "-rf", "rootfs"], { signal }).catch((error: unknown) =>
-        this.#ctx.log.warn("cannot remove build directory", { error: messageOf(error) }),
-      );
-    await rm(this.#directory, { recursive: true, force: true });
+    // What ended badly may have left mounts of this host's own directories: never step into another filesystem.
+    const argv = ["rm", "-rf", "--one-file-system", this.#directory];
+    await this.#asRoot(argv, { signal, cwd: "/" }).catch((error: unknown) =>
+      this.#ctx.log.warn("cannot remove build directory", { error: messageOf(error) }),
+    );
   }
 }
 
