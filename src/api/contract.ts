@@ -3,7 +3,7 @@
  * it. Every mutation answers an Operation at once; follow it by events or `operations.wait`.
  */
 import { eventIterator, oc } from "@orpc/contract";
-import { z } from "zod";
+import * as z from "zod";
 import { EngineHello, EngineInfo, Settings } from "./engine-info.ts";
 import { EngineEvent } from "./event.ts";
 import { CachedImage, ImageEntry } from "./image.ts";

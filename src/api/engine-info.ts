@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Arch, Problem } from "./instance.ts";
 
 /** Grows when a client and an engine of different versions could misunderstand each other. */

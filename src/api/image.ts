@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Arch } from "./instance.ts";
 
 /** An image that can be launched: an entry of a catalog. */

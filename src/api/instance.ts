@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { InstanceName } from "./names.ts";
 
 export const InstanceState = z.enum([

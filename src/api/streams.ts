@@ -6,7 +6,7 @@
  * - text frames carry a StreamControl in either direction;
  * - the engine ends with `exit` or `error`, then closes the socket. A client that closes early ends the process.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
 
 export const TerminalSize = z.object({ cols: z.int().min(1).max(10_000), rows: z.int().min(1).max(10_000) });

@@ -2,15 +2,14 @@
 
 import { readFile } from "node:fs/promises";
 import { createORPCClient } from "@orpc/client";
-import { StandardOpenAPILink } from "@orpc/openapi-client/standard";
-import { contract } from "../api/contract.ts";
 import { type EngineHello, PROTOCOL_VERSION } from "../api/engine-info.ts";
 import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
 import { openProcess } from "./exec.ts";
-import { type Address, decodeError, httpSender, isNotRunning } from "./http.ts";
+import { type Address, isNotRunning } from "./http.ts";
+import { createLink } from "./link.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
 import { watchOperation } from "./watch.ts";
 
@@ -184,32 +183,9 @@ class Connection implements EngineClient {
   }
 }
 
-/** The contract's procedures over HTTP; whatever fails is an EngineError. */
+/** The contract's procedures over HTTP. */
 function apiOf(address: () => Address, lifetime: AbortSignal): EngineApi {
-  const link = new StandardOpenAPILink(contract, httpSender(address, lifetime), {
-    url: "http://localhost",
-    customErrorResponseBodyDecoder: (body) => {
-      const error = decodeError(body);
-      if (error) throw error; // Returning is for errors of oRPC's own class.
-      return undefined;
-    },
-    interceptors: [
-      async ({ next, path, signal }) => {
-        try {
-          return await next();
-        } catch (error) {
-          throw signal?.aborted ? toEngineError(signal.reason) : fromLink(error, path.join("."));
-        }
-      },
-    ],
-  });
-  return createORPCClient(link);
-}
-
-/** oRPC wraps what happened while a body was read. */
-function fromLink(error: unknown, procedure: string): EngineError {
-  const inner = error instanceof Error && error.cause instanceof EngineError ? error.cause : error;
-  return toEngineError(inner, `call ${procedure}`);
+  return createORPCClient(createLink(address, lifetime));
 }
 
 function isLost(error: unknown): boolean {

@@ -40,7 +40,8 @@ export async function openProcess(
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
   };
-  const socket = new WebSocket(`ws://localhost${execPath(name)}`, options);
+  // As a socket's URL it passes by the proxies that VS Code puts before HTTP; `createConnection` knows the real path.
+  const socket = new WebSocket(`ws+unix:engine:${execPath(name)}`, options);
   const process = new SocketProcess(socket, JSON.stringify(open));
   const onAbort = () => process.fail(abortReason(signal));
   signal.addEventListener("abort", onAbort, { once: true });

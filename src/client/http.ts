@@ -1,11 +1,9 @@
 /**
- * Requests to the engine's endpoint for oRPC's link. It stands on node:http and not on `fetch`, which knows no sockets
- * and takes 25 ms to load. Each request has a connection of its own: on a local socket that costs nothing, and no
+ * Requests to the engine's endpoint. Each has a connection of its own: on a local socket that costs nothing, and no
  * request can meet a connection that the engine is just closing.
  */
 
 import { type IncomingMessage, request } from "node:http";
-import type { StandardLinkClient } from "@orpc/client/standard";
 import { EngineError, type ErrorBody, isErrorCode } from "../base/errors.ts";
 import type { Endpoint } from "../base/paths.ts";
 import { readEvents } from "./sse.ts";
@@ -21,41 +19,37 @@ export function headersFor(address: Address): Record<string, string> {
   return { host: "localhost", ...(address.token ? { authorization: `Bearer ${address.token}` } : {}) };
 }
 
-type Sender = StandardLinkClient<Record<never, never>>;
-type Request = Parameters<Sender["call"]>[0];
-type Response = Awaited<ReturnType<Sender["call"]>>;
+export type HttpRequest = { method: string; path: string; body?: unknown };
 
-/** Sends requests that end, at the latest, when `lifetime` aborts. */
-export function httpSender(address: () => Address, lifetime: AbortSignal): Sender {
-  return {
-    call: (message) => {
-      const signal = message.signal ? AbortSignal.any([message.signal, lifetime]) : lifetime;
-      return send(address(), { ...message, signal });
-    },
-  };
+/** Resolves with the value that was answered: JSON, or an iterator of events. Rejects with the engine's error. */
+export async function send(address: Address, message: HttpRequest, signal: AbortSignal): Promise<unknown> {
+  const response = await begin(address, message, signal);
+  const { statusCode = 0, headers } = response;
+  if (headers["content-type"]?.startsWith("text/event-stream")) return readEvents(response, signal);
+  const value = await readJson(response);
+  if (statusCode >= 200 && statusCode < 300) return value;
+  throw (
+    decodeError(value) ?? new EngineError("internal", `the engine answered ${statusCode} without a reason`)
+  );
 }
 
-/** Resolves with the response's head; its body is read when it is asked for. */
-function send(address: Address, message: Request): Promise<Response> {
+/** Sends the request. Resolves with the response's head. */
+function begin(address: Address, message: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  signal.throwIfAborted();
+  const body = message.body === undefined ? undefined : JSON.stringify(message.body);
   return new Promise((resolve, reject) => {
-    message.signal?.throwIfAborted();
-    const body = message.body === undefined ? undefined : JSON.stringify(message.body);
     const sent = request({
       socketPath: address.endpoint.path,
-      path: `${message.url.pathname}${message.url.search}`,
+      path: message.path,
       method: message.method,
-      headers: { ...message.headers, ...headersFor(address), ...bodyHeaders(body) },
+      headers: { ...headersFor(address), ...bodyHeaders(body) },
       agent: false,
     });
-    const onAbort = () => sent.destroy(abortReason(message.signal));
-    message.signal?.addEventListener("abort", onAbort, { once: true });
-    sent.once("close", () => message.signal?.removeEventListener("abort", onAbort));
-    sent.once("error", (error) => reject(fromSystem(error)));
-    sent.once("response", (response) => {
-      sent.on("error", () => {}); // From here on, whoever reads the body sees what happens to it.
-      const { statusCode = 0, headers } = response;
-      resolve({ status: statusCode, headers, body: () => readBody(response, message.signal) });
-    });
+    const onAbort = () => sent.destroy(abortReason(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    sent.once("close", () => signal.removeEventListener("abort", onAbort));
+    sent.on("error", (error) => reject(fromSystem(error))); // After the head, the reader of the body sees it.
+    sent.once("response", resolve);
     sent.end(body);
   });
 }
@@ -65,13 +59,12 @@ function bodyHeaders(body: string | undefined): Record<string, string> {
   return { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
 }
 
-async function readBody(response: IncomingMessage, signal: AbortSignal | undefined): Promise<unknown> {
-  if (response.headers["content-type"]?.startsWith("text/event-stream")) return readEvents(response, signal);
+async function readJson(response: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of response) chunks.push(chunk as Buffer);
   } catch (error) {
-    throw signal?.aborted ? abortReason(signal) : fromSystem(error);
+    throw fromSystem(error);
   }
   const text = Buffer.concat(chunks).toString("utf8");
   return text === "" ? undefined : JSON.parse(text);
