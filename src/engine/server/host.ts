@@ -15,14 +15,14 @@ import type { Log } from "../log.ts";
 import { leaveWhenIdle } from "./idle.ts";
 import { type EngineServer, startServer } from "./server.ts";
 
-export type HostOptions = {
+export type HostOptions<L extends Log = Log> = {
   paths: Paths;
   version: string;
   /** Aborts when the process was told to end. */
   signal: AbortSignal;
   /** Opens the log. Called once the lock is held, so that engines never write to it at the same time. */
-  openLog: () => Log;
-  openCore: (log: Log) => Promise<EngineCore>;
+  openLog: () => L;
+  openCore: (log: L) => Promise<EngineCore>;
 };
 
 /** How long an engine that cannot have the lock waits for the other to answer or to leave. */
@@ -34,7 +34,7 @@ const ANSWER_TIMEOUT_MS = 2_000;
  * Resolves when this engine has left, or at once where another one serves already. Throws `busy` when another holds
  * the lock but does not answer. Running instances are let go of, never stopped.
  */
-export async function hostEngine(options: HostOptions): Promise<"left" | "another-serves"> {
+export async function hostEngine<L extends Log>(options: HostOptions<L>): Promise<"left" | "another-serves"> {
   const { paths } = options;
   await Promise.all([paths.data, paths.run].map(privateDirectory));
   const lock = await obtainLock(options);
@@ -48,7 +48,7 @@ export async function hostEngine(options: HostOptions): Promise<"left" | "anothe
   }
 }
 
-async function serve(options: HostOptions): Promise<void> {
+async function serve<L extends Log>(options: HostOptions<L>): Promise<void> {
   const { paths } = options;
   const log = options.openLog();
   const core = await options.openCore(log);
@@ -97,7 +97,10 @@ async function reasonToLeave(signal: AbortSignal, core: EngineCore, server: Engi
   }
 }
 
-async function publish({ paths, version }: HostOptions, core: EngineCore): Promise<void> {
+async function publish(
+  { paths, version }: Pick<HostOptions, "paths" | "version">,
+  core: EngineCore,
+): Promise<void> {
   const facts = { id: core.id, pid: process.pid, version, protocol: PROTOCOL_VERSION };
   await writeFileDurable(paths.engineFile, `${JSON.stringify(facts)}\n`);
 }
@@ -122,7 +125,10 @@ async function readToken(paths: Paths): Promise<string | undefined> {
 }
 
 /** The lock, as soon as it is free; undefined when its holder serves. */
-async function obtainLock({ paths, signal }: HostOptions): Promise<EngineLock | undefined> {
+async function obtainLock({
+  paths,
+  signal,
+}: Pick<HostOptions, "paths" | "signal">): Promise<EngineLock | undefined> {
   const giveUpAt = Date.now() + LOCK_WAIT_MS;
   for (;;) {
     const lock = tryLock(paths.lock);

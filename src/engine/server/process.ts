@@ -8,7 +8,9 @@ import { type HostOptions, hostEngine } from "./host.ts";
 const LEAVE_TIMEOUT_MS = 15_000;
 
 /** Runs an engine until it leaves, then ends the process: 0 when it left or another serves, 1 when it failed. */
-export async function runEngineProcess(options: Omit<HostOptions, "signal">): Promise<never> {
+export async function runEngineProcess<L extends Log>(
+  options: Omit<HostOptions<L>, "signal">,
+): Promise<never> {
   process.title = "berth-engine";
   process.umask(0o077);
   const told = new AbortController();
@@ -24,8 +26,9 @@ export async function runEngineProcess(options: Omit<HostOptions, "signal">): Pr
     fail(error);
   });
   const openLog = () => {
-    log = options.openLog();
-    return log;
+    const opened = options.openLog();
+    log = opened;
+    return opened;
   };
   try {
     await hostEngine({ ...options, openLog, signal: told.signal });

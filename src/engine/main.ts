@@ -1,0 +1,30 @@
+/** The engine process: the real parts put together. It takes no arguments; the environment says where its files are. */
+import manifest from "../../package.json" with { type: "json" };
+import { currentPaths } from "../base/paths.ts";
+import { createQemuDriver } from "./drivers/qemu/driver.ts";
+import { type EngineContext, openEngine } from "./engine.ts";
+import { generateLogin } from "./guest/keys.ts";
+import { openImages } from "./images/library.ts";
+import { openLog } from "./log-file.ts";
+import { runEngineProcess } from "./server/process.ts";
+
+const paths = currentPaths();
+const { version } = manifest;
+
+void runEngineProcess({
+  paths,
+  version,
+  openLog: () => openLog({ file: paths.log, level: "info" }),
+  openCore: (log) =>
+    openEngine({
+      paths,
+      version,
+      log,
+      drivers: ({ settings }: EngineContext) => [
+        createQemuDriver({ accelerator: () => settings.get()["qemu.accelerator"] }),
+      ],
+      images: ({ settings, imageUsers }: EngineContext) =>
+        openImages({ paths, settings: () => settings.get(), users: imageUsers, log }),
+      makeLogin: generateLogin,
+    }),
+});
