@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { type Disposable, DisposableStore } from "../base/disposable.ts";
 import type { EngineMirror } from "../client/mirror.ts";
+import { Coalescer } from "./coalesce.ts";
 import { sentences } from "./error-text.ts";
 import { instanceItem, type Mark, runningCount } from "./items.ts";
 import type { Model } from "./model.ts";
@@ -12,6 +13,8 @@ export const VIEW_ID = "berth.instances";
 const SCHEME = "berth-instance";
 /** How long a hover waits for the guest's own facts before it shows what is known anyway. */
 const DETAILS_WITHIN_MS = 1500;
+/** vscode holds changes back until none has come for 200 ms: steady progress must leave it such a gap. */
+const REDRAW_EVERY_MS = 300;
 
 type Deps = { mirror: EngineMirror; model: Model };
 
@@ -44,8 +47,9 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       }),
     );
     this.#store.add(vscode.window.registerFileDecorationProvider(decorations));
-    this.#store.add(model.onDidChange((ids) => this.#refresh(ids)));
-    this.#store.add(mirror.onDidChangeConnection(() => this.#refresh([])));
+    const redraws = this.#store.add(new Coalescer(REDRAW_EVERY_MS, (ids) => this.#refresh(ids)));
+    this.#store.add(model.onDidChange((ids) => redraws.add(ids)));
+    this.#store.add(mirror.onDidChangeConnection(() => redraws.add([])));
     this.#frame();
   }
 

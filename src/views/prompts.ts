@@ -69,15 +69,21 @@ export async function confirmDelete(instances: readonly Instance[]): Promise<boo
   const wanted = vscode.workspace.getConfiguration("berth").get<boolean>("confirmDelete", true);
   if (!wanted) return true;
   const names = listText(instances.map(({ name }) => name));
-  const running = instances.filter(({ state }) => state === "running").length;
-  const detail = [
-    running > 0 ? vscode.l10n.t("What runs is stopped first.") : undefined,
-    vscode.l10n.t("It stays in the trash, with its disk, until it is recovered or purged."),
-  ];
+  const running = instances.some(({ state }) => state === "running");
+  const detail =
+    instances.length === 1
+      ? [
+          running ? vscode.l10n.t("It is running and is stopped first.") : "",
+          vscode.l10n.t("It stays in the trash, with its disk, until you recover or purge it."),
+        ]
+      : [
+          running ? vscode.l10n.t("Those that run are stopped first.") : "",
+          vscode.l10n.t("They stay in the trash, with their disks, until you recover or purge them."),
+        ];
   const yes = vscode.l10n.t("Move to Trash");
   const answer = await vscode.window.showWarningMessage(
     vscode.l10n.t("Delete {0}?", names),
-    { modal: true, detail: detail.filter(Boolean).join("\n") },
+    { modal: true, detail: detail.filter(Boolean).join(" ") },
     yes,
   );
   return answer === yes;
