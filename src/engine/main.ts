@@ -3,7 +3,6 @@ import manifest from "../../package.json" with { type: "json" };
 import { currentPaths } from "../base/paths.ts";
 import { createQemuDriver } from "./drivers/qemu/driver.ts";
 import { type EngineContext, openEngine } from "./engine.ts";
-import { generateLogin } from "./guest/keys.ts";
 import { openImages } from "./images/library.ts";
 import { openLog } from "./log-file.ts";
 import { runEngineProcess } from "./server/process.ts";
@@ -25,6 +24,5 @@ void runEngineProcess({
       ],
       images: ({ settings, imageUsers }: EngineContext) =>
         openImages({ paths, settings: () => settings.get(), users: imageUsers, log }),
-      makeLogin: generateLogin,
     }),
 });

@@ -1,5 +1,5 @@
 /** Clients and real engine processes (over a fake core): starting, killing, replacing, following, mirroring. */
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const pid of pids) signalProcess(pid, "SIGKILL");
+  for (const pid of [...pids, ...(await enginesOf(home))]) signalProcess(pid, "SIGKILL");
   for (const pid of pids) await gone(pid);
   pids.clear();
   await rm(home, { recursive: true, force: true });
@@ -38,6 +38,18 @@ async function start(more: { signal?: AbortSignal } = {}): Promise<EngineClient>
   const client = await connect({ env, engineBundle: ENGINE, ...more });
   pids.add(client.info.pid);
   return client;
+}
+
+/** Processes of this test's engines, those included that still find out that another one serves. */
+async function enginesOf(directory: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const entry of await readdir("/proc")) {
+    const environment = /^\d+$/.test(entry)
+      ? await readFile(`/proc/${entry}/environ`, "utf8").catch(() => "")
+      : "";
+    if (environment.split("\0").includes(`BERTH_HOME=${directory}`)) found.push(Number(entry));
+  }
+  return found;
 }
 
 /** Resolves when the process has ended. Node cannot wait for another's child, so this asks. */
@@ -88,6 +100,8 @@ describe("connecting", () => {
   test("ten that start at once end with one engine", { timeout: 60_000 }, async () => {
     const clients = await Promise.all(Array.from({ length: 10 }, () => start()));
     expect(new Set(clients.map(({ info }) => info.id)).size).toBe(1);
+    const losers = (await enginesOf(home)).filter((pid) => pid !== clients[0]?.info.pid);
+    for (const pid of losers) await gone(pid);
     const log = await readFile(paths.log, "utf8");
     expect(log.match(/"message":"listening"/g)).toHaveLength(1);
     expect(await readFile(path.join(paths.data, "engine-output.log"), "utf8")).not.toContain("cannot");
