@@ -21,6 +21,8 @@ export type RunOptions = {
   onStderrLine?: ((line: string) => void) | undefined;
   /** Most bytes kept of each output; more is cut from the front. Default 4 MiB. */
   maxOutputBytes?: number | undefined;
+  /** Patience between SIGTERM and SIGKILL when the signal aborts; 0 kills at once. Default 5 s. */
+  killAfterMs?: number | undefined;
 };
 
 /** How long a child may take to leave after SIGTERM before it gets SIGKILL. */
@@ -62,7 +64,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const err = collect(stderr, limit, options.onStderrLine);
   stdin.on("error", () => {}); // A child may leave without reading its input; its exit code tells.
   stdin.end(options.input ?? "");
-  const stop = endOnAbort(child, options.signal);
+  const stop = endOnAbort(child, options.signal, options.killAfterMs);
   try {
     const { code, signal } = await exitOf(child, argv);
     options.signal?.throwIfAborted();
@@ -272,12 +274,20 @@ function startError(error: Error, argv: readonly string[]): Error {
   });
 }
 
-function endOnAbort(child: ChildProcess, signal: AbortSignal | undefined): () => void {
+function endOnAbort(
+  child: ChildProcess,
+  signal: AbortSignal | undefined,
+  killAfterMs = KILL_AFTER_MS,
+): () => void {
   if (!signal) return () => {};
   let killer: NodeJS.Timeout | undefined;
   const end = () => {
+    if (killAfterMs === 0) {
+      child.kill("SIGKILL");
+      return;
+    }
     child.kill("SIGTERM");
-    killer = setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS);
+    killer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
   };
   if (signal.aborted) end();
   else signal.addEventListener("abort", end, { once: true });

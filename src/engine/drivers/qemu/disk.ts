@@ -1,0 +1,65 @@
+/** An instance's disk: a qcow2 overlay on its image. */
+import { copyFile, rm, stat } from "node:fs/promises";
+import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
+import { EngineError } from "../../../base/errors.ts";
+import { run } from "../../../base/run.ts";
+import { formatBytes } from "../../../base/units.ts";
+import type { DriverInstance } from "../driver.ts";
+
+/** Makes the overlay if it is not there yet; what an interrupted attempt left is written over. */
+export async function createDisk(
+  qemuImg: string,
+  file: string,
+  instance: Pick<DriverInstance, "name" | "image" | "diskBytes">,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await exists(file)) return;
+  const { image, diskBytes, name } = instance;
+  if (diskBytes < image.virtualBytes) {
+    throw new EngineError(
+      "invalid-argument",
+      `cannot create the disk of ${name}: ${formatBytes(diskBytes)} is less than the image's ${formatBytes(image.virtualBytes)}`,
+      { hint: `Ask for ${formatBytes(image.virtualBytes)} or more.` },
+    );
+  }
+  const temporary = `${file}.tmp`;
+  await rm(temporary, { force: true });
+  await run(
+    [
+      qemuImg,
+      "create",
+      "-q",
+      "-f",
+      "qcow2",
+      "-F",
+      image.format,
+      "-b",
+      image.path,
+      temporary,
+      String(diskBytes),
+    ],
+    { signal },
+  );
+  await syncFile(temporary);
+  await moveDurable(temporary, file);
+}
+
+/** A copy of UEFI's empty variables, for this guest to write to. */
+export async function createVariables(template: string, file: string): Promise<void> {
+  if (await exists(file)) return;
+  const temporary = `${file}.tmp`;
+  await copyFile(template, temporary);
+  await syncFile(temporary);
+  await moveDurable(temporary, file);
+}
+
+/** What a file really takes on the host's disk; undefined when it is not there. */
+export async function allocatedBytes(file: string): Promise<number | undefined> {
+  try {
+    const { blocks, size } = await stat(file);
+    return blocks === undefined ? size : blocks * 512;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+/** What an engine writes down of a QEMU it started, so that the next engine can adopt it. */
+import { readFile, rm } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { Problem } from "../../../api/instance.ts";
+import { writeFileDurable } from "../../../base/durable.ts";
+
+const RunRecord = z.object({
+  schema: z.literal(1),
+  /** All three must agree with a living process before it is taken for ours. */
+  process: z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() }),
+  monitor: z.string(),
+  sshPort: z.int(),
+  accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),
+  startedAt: z.iso.datetime(),
+  problems: z.array(Problem),
+});
+export type RunRecord = z.infer<typeof RunRecord>;
+
+const fileIn = (directory: string) => path.join(directory, "run.json");
+
+export function writeRunRecord(directory: string, record: RunRecord): Promise<void> {
+  return writeFileDurable(fileIn(directory), JSON.stringify(record));
+}
+
+/** Undefined where there is none, or none that can be read: then nothing of ours is known to run. */
+export async function readRunRecord(directory: string): Promise<RunRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(fileIn(directory), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    return RunRecord.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeRunRecord(directory: string): Promise<void> {
+  return rm(fileIn(directory), { force: true });
+}

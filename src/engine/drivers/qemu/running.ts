@@ -1,0 +1,192 @@
+/** A QEMU that runs: watched through its monitor and its process, stopped, or let go for the next engine. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { Problem, SshAddress } from "../../../api/instance.ts";
+import { abortable, deferred, sleep, withDeadline } from "../../../base/async.ts";
+import { EngineError } from "../../../base/errors.ts";
+import { identify, sameProcess, signalProcess } from "../../../base/run.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { GuestAccess } from "../../guest/guest.ts";
+import { loginFiles } from "../../guest/keys.ts";
+import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
+import { createSshGuest } from "../../guest/ssh-guest.ts";
+import type { Log } from "../../log.ts";
+import { type DriverInstance, type Exit, GRACEFUL_STOP_MS, type Running } from "../driver.ts";
+import { QmpClient, type QmpEvent } from "./qmp.ts";
+import type { RunRecord } from "./run-record.ts";
+
+/** A guest that boots does not hear the power button yet, so it is pressed again. */
+const PRESS_AGAIN_MS = 10_000;
+/** How long QEMU itself may take to leave when told to, before it is killed. */
+const QUIT_MS = 5_000;
+/** A process that has closed its monitor is about to end; how often that is looked at, and for how long. */
+const ENDING_LOOK_MS = 50;
+const ENDING_MS = 2_000;
+/** Between two tries to reach a QEMU that lives but does not answer. */
+const RECONNECT_MS = 15_000;
+
+export class QemuRunning implements Running {
+  readonly guest: GuestAccess;
+  readonly ssh: SshAddress;
+  readonly accelerator: string;
+  readonly startedAt: Date;
+  readonly problems: readonly Problem[];
+  readonly #instance: DriverInstance;
+  readonly #record: RunRecord;
+  readonly #exited = deferred<Exit>();
+  /** Ends the watching: the process has ended, or this engine lets go. */
+  readonly #over = new AbortController();
+  #monitor: QmpClient | undefined;
+  #stopping = false;
+  #shutdown: QmpEvent | undefined;
+
+  readonly exited = this.#exited.promise;
+
+  /** `monitor` is absent where the process lives but does not answer. */
+  constructor(instance: DriverInstance, record: RunRecord, monitor: QmpClient | undefined, log: Log) {
+    this.#instance = instance;
+    this.#record = record;
+    this.accelerator = record.accelerator;
+    this.startedAt = new Date(record.startedAt);
+    this.problems = monitor ? record.problems : [...record.problems, unresponsive(instance.name)];
+    const { login, userData } = instance;
+    const user = loginUser(login, userData);
+    const address = { host: "127.0.0.1", port: record.sshPort, user };
+    const privateKey = login.client.privateKey;
+    const hostKeys = expectedHostKeys(login, userData);
+    this.ssh = { ...address, ...loginFiles(instance.directory) };
+    this.guest = createSshGuest({ ...address, privateKey, hostKeys, name: instance.name }, log);
+    void this.#watch(monitor);
+  }
+
+  async stop(ctx: Ctx, how: "graceful" | "force"): Promise<void> {
+    this.#stopping = true;
+    ctx.progress({ phase: "stop" });
+    if (how === "graceful" && (await this.#pressPower(ctx))) return;
+    await this.#quit(ctx);
+  }
+
+  release(): void {
+    this.#over.abort();
+    this.#monitor?.close();
+    this.guest.dispose();
+  }
+
+  /** True when the guest has shut itself down. */
+  async #pressPower(ctx: Ctx): Promise<boolean> {
+    const { signal, done } = withDeadline(GRACEFUL_STOP_MS, ctx.signal);
+    try {
+      while (!this.#over.signal.aborted) {
+        if (!this.#monitor) return false;
+        await this.#monitor.execute("system_powerdown", {}, { signal });
+        if (await this.#endsWithin(PRESS_AGAIN_MS, signal)) return true;
+      }
+      return true;
+    } catch (error) {
+      ctx.signal.throwIfAborted();
+      if (this.#over.signal.aborted) return true;
+      ctx.log.warn("the guest does not shut down", { error });
+      return false;
+    } finally {
+      done();
+    }
+  }
+
+  async #quit(ctx: Ctx): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    // Its reply may be lost with the connection; only the end of the process counts.
+    this.#monitor?.execute("quit", {}, { deadlineMs: QUIT_MS }).catch(() => {});
+    if (this.#monitor && (await this.#endsWithin(QUIT_MS, ctx.signal))) return;
+    if (sameProcess(await identify(this.#record.process.pid), this.#record.process)) {
+      signalProcess(this.#record.process.pid, "SIGKILL");
+    }
+    if (await this.#endsWithin(QUIT_MS, ctx.signal)) return;
+    throw new EngineError("driver-failed", `cannot stop ${this.#instance.name}: its QEMU does not end`, {
+      hint: `Look at process ${this.#record.process.pid}: it may wait for a disk that is gone.`,
+    });
+  }
+
+  async #endsWithin(ms: number, signal: AbortSignal): Promise<boolean> {
+    const { signal: timed, done } = withDeadline(ms, signal);
+    try {
+      await abortable(this.exited, timed);
+      return true;
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    } finally {
+      done();
+    }
+  }
+
+  /** Lives as long as the process does, or until this engine lets go. */
+  async #watch(first: QmpClient | undefined): Promise<void> {
+    let monitor = first;
+    try {
+      while (!this.#over.signal.aborted) {
+        if (monitor) await this.#listen(monitor);
+        if (this.#over.signal.aborted) return;
+        if (await this.#hasEnded()) return await this.#end();
+        monitor = await QmpClient.connect(this.#record.monitor, { signal: this.#over.signal }).catch(
+          () => undefined,
+        );
+        if (!monitor) await sleep(RECONNECT_MS, this.#over.signal);
+      }
+    } catch {
+      // Let go.
+    }
+  }
+
+  /** Resolves when the monitor's connection has ended. */
+  async #listen(monitor: QmpClient): Promise<void> {
+    this.#monitor = monitor;
+    const listener = monitor.onEvent((event) => {
+      if (event.name === "SHUTDOWN") this.#shutdown = event;
+    });
+    await monitor.closed;
+    listener.dispose();
+    this.#monitor = undefined;
+  }
+
+  async #hasEnded(): Promise<boolean> {
+    for (let waited = 0; waited < ENDING_MS; waited += ENDING_LOOK_MS) {
+      if (!sameProcess(await identify(this.#record.process.pid), this.#record.process)) return true;
+      await sleep(ENDING_LOOK_MS, this.#over.signal);
+    }
+    return false;
+  }
+
+  async #end(): Promise<void> {
+    const exit = exitOf(this.#stopping, this.#shutdown, await lastWords(this.#instance.directory));
+    this.release();
+    this.#exited.resolve(exit);
+  }
+}
+
+/** How it ended, from whether we asked, QEMU's last event, and its last words. Pure. */
+export function exitOf(stopping: boolean, shutdown: QmpEvent | undefined, words: string): Exit {
+  if (stopping) return { how: "stopped" };
+  const reason = shutdown?.data["reason"];
+  if (reason === "guest-shutdown" || reason === "host-qmp-system-powerdown") return { how: "guest-shutdown" };
+  if (reason === "guest-panic") return { how: "crashed", detail: "the guest's kernel panicked" };
+  if (reason === "host-signal") return { how: "crashed", detail: "its QEMU was ended from outside" };
+  return { how: "crashed", detail: words || "its QEMU ended without a word; it may have been killed" };
+}
+
+function unresponsive(name: string): Problem {
+  return {
+    code: "unresponsive",
+    severity: "error",
+    message: `the QEMU of ${name} runs but does not answer`,
+    hint: `Force it to stop: berth stop --force ${name}`,
+  };
+}
+
+/** The last line that QEMU wrote of itself. */
+export async function lastWords(directory: string): Promise<string> {
+  const text = await readFile(path.join(directory, DRIVER_LOG), "utf8").catch(() => "");
+  const line = text.trim().split("\n").at(-1)?.slice(0, 1000) ?? "";
+  return line.replace(/^[^:]*qemu-system-\w+: /, "");
+}
+
+export const DRIVER_LOG = "driver.log";

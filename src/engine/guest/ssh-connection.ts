@@ -1,0 +1,206 @@
+/**
+ * The kept SSH connection of one guest. It is made when first needed and again after a loss; many callers share it.
+ * sshd allows ten sessions on a connection, so a second one is opened, and closed again, where that is not enough.
+ */
+import net from "node:net";
+import ssh2, { type ClientChannel, type ConnectConfig, type Client as SshClient } from "ssh2";
+import { abortable, deferred, withDeadline } from "../../base/async.ts";
+import { EngineError, messageOf } from "../../base/errors.ts";
+import type { Log } from "../log.ts";
+import { keyBlob } from "./keys.ts";
+
+export type SshTarget = {
+  host: string;
+  port: number;
+  user: string;
+  /** OpenSSH text form. */
+  privateKey: string;
+  /** The host keys to accept, as `type base64`; every other is refused. */
+  hostKeys: readonly string[];
+  /** For messages: the instance's name. */
+  name: string;
+};
+
+/** Key exchange and authentication of an emulated guest that boots take seconds. */
+const CONNECT_MS = 30_000;
+/** Between two looks whether the peer is still there, and how many may fail. */
+const KEEPALIVE_MS = 30_000;
+const KEEPALIVE_LOSSES = 3;
+/** Below sshd's default MaxSessions of 10, so that an OpenSSH user's own connection sharing is not counted against. */
+const CHANNELS_PER_CONNECTION = 8;
+
+type Link = { client: SshClient; channels: number; ended: boolean };
+
+export class SshConnection {
+  readonly #target: SshTarget;
+  readonly #log: Log;
+  readonly #links = new Set<Link>();
+  #connecting: Promise<Link> | undefined;
+  #disposed = false;
+
+  constructor(target: SshTarget, log: Log) {
+    this.#target = target;
+    this.#log = log;
+  }
+
+  /** Makes the first connection now; with a socket on which the server has begun to speak, on that one. */
+  async open(signal: AbortSignal, socket?: net.Socket): Promise<void> {
+    await abortable(this.#connect(socket), signal);
+  }
+
+  /** A channel made by `open` on a connection that has room. The channel's `close` gives the room back. */
+  async channel(
+    signal: AbortSignal,
+    open: (client: SshClient) => Promise<ClientChannel>,
+  ): Promise<ClientChannel> {
+    for (let attempt = 0; ; attempt += 1) {
+      const link = await abortable(this.#linkWithRoom(), signal);
+      link.channels += 1;
+      const free = () => {
+        link.channels -= 1;
+        this.#closeSpare(link);
+      };
+      try {
+        const channel = await abortable(open(link.client), signal);
+        channel.once("close", free);
+        return channel;
+      } catch (error) {
+        free();
+        signal.throwIfAborted();
+        // A connection may have died unnoticed; a fresh one decides. A server that refuses is not asked again.
+        if (attempt > 0 || !(link.ended || /not connected|no response/i.test(messageOf(error)))) {
+          throw unreachable(this.#target.name, error);
+        }
+      }
+    }
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const link of this.#links) link.client.end();
+    this.#links.clear();
+  }
+
+  async #linkWithRoom(): Promise<Link> {
+    for (const link of this.#links) if (!link.ended && link.channels < CHANNELS_PER_CONNECTION) return link;
+    return this.#connect();
+  }
+
+  #connect(socket?: net.Socket): Promise<Link> {
+    if (this.#disposed) {
+      return Promise.reject(unreachable(this.#target.name, new Error("the connection was closed")));
+    }
+    this.#connecting ??= this.#dial(socket).finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #dial(socket?: net.Socket): Promise<Link> {
+    const { promise, resolve, reject } = deferred<void>();
+    const client = new ssh2.Client();
+    const link: Link = { client, channels: 0, ended: false };
+    let ready = false;
+    client.once("ready", () => {
+      ready = true;
+      resolve();
+    });
+    client.on("error", (error) => {
+      if (ready) this.#log.debug("ssh connection failed", { error: error.message });
+      reject(error);
+    });
+    client.once("close", () => {
+      link.ended = true;
+      this.#links.delete(link);
+      reject(new Error("the connection was closed by the guest"));
+    });
+    try {
+      client.connect(configOf(this.#target, socket));
+      if (!socket) client.setNoDelay(true);
+      await promise;
+    } catch (error) {
+      client.destroy();
+      socket?.destroy();
+      throw unreachable(this.#target.name, error);
+    }
+    if (this.#disposed) {
+      client.end();
+      throw unreachable(this.#target.name, new Error("the connection was closed"));
+    }
+    this.#links.add(link);
+    return link;
+  }
+
+  /** One connection is kept; others leave with their last channel. */
+  #closeSpare(link: Link): void {
+    if (link.channels > 0 || this.#links.size < 2) return;
+    this.#links.delete(link);
+    link.client.end();
+  }
+}
+
+function configOf(target: SshTarget, socket: net.Socket | undefined): ConnectConfig {
+  const accepted = target.hostKeys.map(keyBlob);
+  return {
+    ...(socket ? { sock: socket } : { host: target.host, port: target.port }),
+    username: target.user,
+    privateKey: target.privateKey,
+    hostVerifier: (key: Buffer) => accepted.some((blob) => blob.equals(key)),
+    readyTimeout: CONNECT_MS,
+    keepaliveInterval: KEEPALIVE_MS,
+    keepaliveCountMax: KEEPALIVE_LOSSES,
+    // Measured under emulation: this cipher moves half as much again as AES, and the curve is the quickest exchange.
+    algorithms: {
+      cipher: { prepend: ["chacha20-poly1305@openssh.com"], append: [], remove: [] },
+      kex: { prepend: ["curve25519-sha256"], append: [], remove: [] },
+      serverHostKey: { prepend: ["ssh-ed25519"], append: [], remove: [] },
+    },
+  };
+}
+
+export function unreachable(name: string, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  const text = messageOf(error);
+  const reason = /host denied|verif/i.test(text) ? "its host key is not the one it was given" : text;
+  return new EngineError("guest-unreachable", `cannot reach ${name}: ${reason}`, {
+    hint: "Look at its serial log: it may still be booting, or its SSH server may not run.",
+    cause: error,
+  });
+}
+
+/**
+ * Connects and waits for the server's first words (`SSH-…`), so that a forwarded port that is open before the guest
+ * is does not count. Resolves with the socket, those words put back; undefined when they did not come in time.
+ */
+export async function listenForBanner(
+  target: SshTarget,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<net.Socket | undefined> {
+  const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
+  const heard = deferred<boolean>();
+  const deadline = withDeadline(waitMs, signal);
+  const onAbort = () => heard.resolve(false);
+  const onReadable = () => {
+    const words = socket.read() as Buffer | null;
+    if (words === null) return;
+    socket.unshift(words);
+    heard.resolve(words.toString("latin1", 0, 4) === "SSH-");
+  };
+  const onEnd = () => heard.resolve(false);
+  deadline.signal.addEventListener("abort", onAbort, { once: true });
+  socket.on("readable", onReadable);
+  socket.on("error", onEnd);
+  socket.on("close", onEnd);
+  const speaks = await heard.promise;
+  deadline.signal.removeEventListener("abort", onAbort);
+  deadline.done();
+  socket.off("readable", onReadable);
+  socket.off("close", onEnd);
+  if (speaks && !signal.aborted) {
+    socket.off("error", onEnd);
+    return socket;
+  }
+  socket.destroy();
+  return undefined;
+}

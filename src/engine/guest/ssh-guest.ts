@@ -1,0 +1,173 @@
+/** GuestAccess over SSH: how the engine works inside virtual machines. */
+import type { Readable } from "node:stream";
+import type { ClientChannel, PseudoTtyOptions } from "ssh2";
+import type { InstanceDetails } from "../../api/instance.ts";
+import { deferred, sleep, withDeadline } from "../../base/async.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
+import type { Log } from "../log.ts";
+import { outcomeOf, stageOf, WAIT_SCRIPT } from "./cloud-init.ts";
+import { DETAILS_SCRIPT, parseDetails } from "./details.ts";
+import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "./guest.ts";
+import { commandLine } from "./quote.ts";
+import { listenForBanner, SshConnection, type SshTarget } from "./ssh-connection.ts";
+import { processOn } from "./ssh-process.ts";
+
+/** How long one look waits for the guest's SSH server to speak, and the pause before the next look. */
+const BANNER_MS = 2_000;
+const RETRY_MS = 200;
+const DETAILS_MS = 10_000;
+const LOG_MS = 20_000;
+/** Most that is kept of what a script of ours prints. */
+const MAX_OUTPUT_BYTES = 2 ** 20;
+const DEFAULT_TERM = "xterm-256color";
+
+export function createSshGuest(target: SshTarget, log: Log): GuestAccess {
+  return new SshGuest(target, log);
+}
+
+class SshGuest implements GuestAccess {
+  readonly #target: SshTarget;
+  readonly #connection: SshConnection;
+
+  constructor(target: SshTarget, log: Log) {
+    this.#target = target;
+    this.#connection = new SshConnection(target, log);
+  }
+
+  async waitReady(ctx: Ctx): Promise<ReadyReport> {
+    ctx.progress({ phase: "boot" });
+    await this.#waitForServer(ctx);
+    ctx.progress({ phase: "cloud-init" });
+    const output = await this.#script(ctx.signal, WAIT_SCRIPT, (line) => {
+      const stage = stageOf(line);
+      if (stage) ctx.progress({ phase: "cloud-init", message: stage });
+    });
+    const outcome = outcomeOf(output);
+    if ("report" in outcome) return outcome.report;
+    throw new EngineError(
+      "driver-failed",
+      `cannot set up ${this.#target.name}: cloud-init failed: ${outcome.failed}`,
+      {
+        hint: `Look at its log: berth log ${this.#target.name} --source cloud-init`,
+      },
+    );
+  }
+
+  async exec(ctx: Pick<Ctx, "signal">, request: ExecRequest): Promise<GuestProcess> {
+    const command = commandLine(request);
+    const pty = terminalOf(request);
+    const channel = await this.#connection.channel(ctx.signal, (client) => {
+      const opened = deferred<ClientChannel>();
+      const done = (error: Error | undefined, channel: ClientChannel) =>
+        error ? opened.reject(error) : opened.resolve(channel);
+      if (command === undefined) client.shell(pty ?? false, done);
+      else client.exec(command, pty ? { pty } : {}, done);
+      return opened.promise;
+    });
+    return processOn(channel, this.#target.name);
+  }
+
+  async details(ctx: Pick<Ctx, "signal">): Promise<InstanceDetails> {
+    return parseDetails(await this.#timed(ctx.signal, DETAILS_MS, DETAILS_SCRIPT));
+  }
+
+  cloudInitLog(ctx: Pick<Ctx, "signal">): Promise<string> {
+    const script =
+      "sudo -n tail -c 262144 /var/log/cloud-init-output.log 2>/dev/null || tail -c 262144 /var/log/cloud-init-output.log";
+    return this.#timed(ctx.signal, LOG_MS, script);
+  }
+
+  dispose(): void {
+    this.#connection.dispose();
+  }
+
+  /**
+   * A forwarded port accepts connections before the guest does, and nothing tells when its server is up, so it is
+   * asked until it speaks. A server that is up but does not let us in yet (its user is still to be made) counts as
+   * not up; the last refusal is told when the caller's patience ends.
+   */
+  async #waitForServer(ctx: Ctx): Promise<void> {
+    let refusal: unknown;
+    try {
+      for (;;) {
+        const socket = await listenForBanner(this.#target, BANNER_MS, ctx.signal);
+        ctx.signal.throwIfAborted();
+        if (socket) {
+          try {
+            return await this.#connection.open(ctx.signal, socket);
+          } catch (error) {
+            ctx.signal.throwIfAborted();
+            refusal = error;
+            ctx.log.debug("the guest's SSH server is up but refuses", { error });
+          }
+        }
+        await sleep(RETRY_MS, ctx.signal);
+      }
+    } catch (error) {
+      throw refusal && (ctx.signal.reason as Error | undefined)?.name === "TimeoutError"
+        ? refusal
+        : (ctx.signal.reason ?? error);
+    }
+  }
+
+  async #timed(parent: AbortSignal, ms: number, script: string): Promise<string> {
+    const { signal, done } = withDeadline(ms, parent);
+    try {
+      return await this.#script(signal, script);
+    } catch (error) {
+      if (parent.aborted || !signal.aborted) throw error;
+      throw new EngineError(
+        "guest-unreachable",
+        `cannot reach ${this.#target.name}: it did not answer in ${ms / 1000} s`,
+        {
+          hint: "It may be busy; look at its serial log.",
+          cause: error,
+        },
+      );
+    } finally {
+      done();
+    }
+  }
+
+  /** Runs a script through the guest's `sh`; resolves with what it printed. */
+  async #script(signal: AbortSignal, script: string, onLine?: (line: string) => void): Promise<string> {
+    const child = await this.exec({ signal }, { argv: ["sh", "-c", script] });
+    const onAbort = () => child.close();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      child.stdin.end();
+      child.stderr.resume();
+      const output = await textOf(child.stdout, onLine);
+      await child.exited;
+      signal.throwIfAborted();
+      return output;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+function terminalOf(request: ExecRequest): PseudoTtyOptions | undefined {
+  if (!request.tty) return undefined;
+  return { cols: request.tty.cols, rows: request.tty.rows, term: request.term || DEFAULT_TERM };
+}
+
+/** The stream's text to its end, or to `MAX_OUTPUT_BYTES`: a guest may print for ever. */
+async function textOf(stream: Readable, onLine: ((line: string) => void) | undefined): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let told = 0;
+  for await (const chunk of stream) {
+    if (text.length > MAX_OUTPUT_BYTES) continue;
+    text += decoder.decode(chunk as Buffer, { stream: true });
+    for (let end = text.indexOf("\n", told); onLine && end >= 0; end = text.indexOf("\n", told)) {
+      onLine(text.slice(told, end));
+      told = end + 1;
+    }
+  }
+  return text;
+}
