@@ -184,6 +184,7 @@ export async function listenForBanner(
   const onReadable = () => {
     const words = socket.read() as Buffer | null;
     if (words === null) return;
+    socket.off("readable", onReadable); // Putting words back says `readable` again.
     socket.unshift(words);
     heard.resolve(words.toString("latin1", 0, 4) === "SSH-");
   };
