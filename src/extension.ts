@@ -30,7 +30,7 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   const model = store.add(new Model(mirror));
   const view = store.add(new InstancesView({ mirror, model }));
-  const logs = store.add(new LogDocuments(mirror));
+  const logs = store.add(new LogDocuments(mirror, currentPaths().log));
   const platform = hostPlatform();
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));

@@ -6,6 +6,7 @@ import { Coalescer } from "./coalesce.ts";
 import { sentences } from "./error-text.ts";
 import { instanceItem, type Mark, runningCount } from "./items.ts";
 import type { Model } from "./model.ts";
+import { Outage } from "./outage.ts";
 import { capitalised, operationText } from "./phrases.ts";
 import type { TreeNode } from "./services.ts";
 
@@ -32,6 +33,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   /** One node object per instance, so that a single row can be drawn anew. */
   readonly #nodes = new Map<string, TreeNode>();
   readonly #tree: vscode.TreeView<TreeNode>;
+  readonly #outage: Outage;
   /** The ids and their places when the tree was last drawn as a whole. */
   #shape = "";
   readonly onDidChangeTreeData = this.#changed.event;
@@ -47,9 +49,11 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       }),
     );
     this.#store.add(vscode.window.registerFileDecorationProvider(decorations));
+    this.#outage = this.#store.add(new Outage(mirror));
     const redraws = this.#store.add(new Coalescer(REDRAW_EVERY_MS, (ids) => this.#refresh(ids)));
     this.#store.add(model.onDidChange((ids) => redraws.add(ids)));
     this.#store.add(mirror.onDidChangeConnection(() => redraws.add([])));
+    this.#store.add(this.#outage.onDidChange(() => redraws.add([])));
     this.#frame();
   }
 
@@ -75,7 +79,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     await this.#firstAnswer();
     const alive = this.#model.alive().map(({ id }) => this.#node(id));
     const trash = this.#model.trash().length > 0 ? [TRASH] : [];
-    const remedies = this.#mirror.connection.state === "unavailable" ? REMEDIES : [];
+    const remedies = this.#outage.error ? REMEDIES : [];
     return [...remedies, ...alive, ...trash];
   }
 
@@ -126,9 +130,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
 
   /** Until something is known the tree shows that it is loading, rather than that there is nothing. */
   async #firstAnswer(): Promise<void> {
-    if (this.#mirror.instances.size > 0) return;
-    const { state } = this.#mirror.connection;
-    if (state === "connected" || state === "unavailable") return;
+    const { instances, connection } = this.#mirror;
+    if (instances.size > 0 || connection.state === "connected" || this.#outage.error) return;
     const settled = Promise.withResolvers<void>();
     const subscription = this.#mirror.onDidChangeConnection((connection) => {
       if (connection.state !== "connecting") settled.resolve();
@@ -153,8 +156,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
 
   #currentShape(): string {
     const places = this.#model.all().map(({ id, state }) => (state === "deleted" ? `(${id})` : id));
-    const { state } = this.#mirror.connection;
-    return `${state === "unavailable" || state === "connected" ? state : ""} ${places.join(" ")}`;
+    const around = this.#outage.error ? "outage" : this.#mirror.connection.state;
+    return [around, ...places].join(" ");
   }
 
   /** What stands around the rows: badge, message, and the keys on which welcome texts and menus depend. */
@@ -165,7 +168,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     const message = this.#message();
     if (this.#tree.message !== message) this.#tree.message = message;
     setContexts({
-      "berth.connection": this.#mirror.connection.state,
+      "berth.connection": this.#outage.error ? "unavailable" : this.#mirror.connection.state,
       "berth.qemuMissing": this.#model.vmDriverMissing,
       "berth.empty": this.#mirror.connection.state === "connected" && this.#model.all().length === 0,
       "berth.trashEmpty": this.#mirror.connection.state === "connected" && this.#model.trash().length === 0,
@@ -173,8 +176,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   }
 
   #message(): string {
-    const { connection } = this.#mirror;
-    if (connection.state === "unavailable") return sentences(connection.error);
+    if (this.#outage.error) return sentences(this.#outage.error);
     const [operation] = this.#model.imageOperations();
     return operation ? `${operation.target}: ${capitalised(operationText(operation))}` : "";
   }

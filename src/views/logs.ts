@@ -1,4 +1,5 @@
-/** An instance's logs as read-only documents, read anew whenever one is asked for. */
+/** The logs of the instances and of the engine as read-only documents, read anew whenever one is asked for. */
+import { open } from "node:fs/promises";
 import * as vscode from "vscode";
 import type { Instance } from "../api/instance.ts";
 import type { Disposable } from "../base/disposable.ts";
@@ -8,42 +9,71 @@ import { withoutControls } from "./plain-text.ts";
 export type LogSource = "serial" | "cloud-init" | "driver";
 
 const SCHEME = "berth-log";
+const ENGINE_URI = vscode.Uri.from({ scheme: SCHEME, path: "/engine.log" });
+/** The end of the engine's log that is shown; an editor grows slow on more. */
+const ENGINE_LOG_BYTES = 2 ** 20;
 
 export class LogDocuments implements vscode.TextDocumentContentProvider, Disposable {
   readonly #mirror: Pick<EngineMirror, "client">;
+  readonly #engineLog: string;
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   readonly #registration: vscode.Disposable;
   readonly onDidChange = this.#changed.event;
 
-  constructor(mirror: Pick<EngineMirror, "client">) {
+  constructor(mirror: Pick<EngineMirror, "client">, engineLog: string) {
     this.#mirror = mirror;
+    this.#engineLog = engineLog;
     this.#registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
-    const [name = "", file = ""] = uri.path.slice(1).split("/");
-    const client = await this.#mirror.client();
-    const source = file.replace(/\.log$/, "") as LogSource;
-    const { text } = await client.api.instances.log({ name, source });
+    const text = uri.path === ENGINE_URI.path ? await endOf(this.#engineLog) : await this.#instanceLog(uri);
     return text === "" ? vscode.l10n.t("(This log is empty.)") : withoutControls(text);
   }
 
-  /** Opens it at its end. */
   async show(instance: string, source: LogSource): Promise<void> {
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${instance}/${source}.log` });
-    const open = vscode.workspace.textDocuments.some(
-      (document) => document.uri.toString() === uri.toString(),
-    );
-    if (open) this.#changed.fire(uri);
-    const document = await vscode.workspace.openTextDocument(uri);
-    const editor = await vscode.window.showTextDocument(document, { preview: true });
-    const end = document.lineAt(document.lineCount - 1).range.end;
-    editor.revealRange(new vscode.Range(end, end));
+    await this.#open(vscode.Uri.from({ scheme: SCHEME, path: `/${instance}.${source}.log` }));
+  }
+
+  async showEngine(): Promise<void> {
+    await this.#open(ENGINE_URI);
   }
 
   dispose(): void {
     this.#registration.dispose();
     this.#changed.dispose();
+  }
+
+  async #instanceLog(uri: vscode.Uri): Promise<string> {
+    const [name = "", source = ""] = uri.path.slice(1).split(".");
+    const client = await this.#mirror.client();
+    return (await client.api.instances.log({ name, source: source as LogSource })).text;
+  }
+
+  /** At its end, where the news is. */
+  async #open(uri: vscode.Uri): Promise<void> {
+    const shown = vscode.workspace.textDocuments.some(
+      (document) => document.uri.toString() === uri.toString(),
+    );
+    if (shown) this.#changed.fire(uri);
+    const document = await vscode.workspace.openTextDocument(uri);
+    const editor = await vscode.window.showTextDocument(document, { preview: true });
+    const end = document.lineAt(document.lineCount - 1).range.end;
+    editor.selection = new vscode.Selection(end, end);
+    editor.revealRange(new vscode.Range(end, end));
+  }
+}
+
+async function endOf(file: string): Promise<string> {
+  const handle = await open(file, "r");
+  try {
+    const { size } = await handle.stat();
+    const start = Math.max(0, size - ENGINE_LOG_BYTES);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), { position: start });
+    const text = buffer.subarray(0, bytesRead).toString("utf8");
+    return start === 0 ? text : text.slice(text.indexOf("\n") + 1);
+  } finally {
+    await handle.close();
   }
 }
 

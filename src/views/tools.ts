@@ -1,5 +1,6 @@
 /** Commands around the engine: reaching it, its log, what it needs on this host, and the command line. */
 import * as vscode from "vscode";
+import { exists } from "../base/durable.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, hostArch } from "../base/paths.ts";
 import { run, which } from "../base/run.ts";
@@ -17,20 +18,13 @@ async function probe({ mirror, model }: Services): Promise<void> {
   model.engine = await client.api.engine.probe();
 }
 
-export async function showEngineLog({ log }: Services): Promise<void> {
+export async function showEngineLog({ logs, log }: Services): Promise<void> {
   const file = currentPaths().log;
-  try {
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
-    const editor = await vscode.window.showTextDocument(document, { preview: true });
-    const end = document.lineAt(document.lineCount - 1).range.end;
-    editor.revealRange(new vscode.Range(end, end));
-  } catch (error) {
-    log.show();
-    throw new EngineError("not-found", `cannot open the engine's log: ${file} is not there yet`, {
-      hint: "It is written when the engine first starts.",
-      cause: error,
-    });
-  }
+  if (await exists(file)) return logs.showEngine();
+  log.show();
+  throw new EngineError("not-found", `cannot open the engine's log: ${file} is not there yet`, {
+    hint: "It is written when the engine first starts.",
+  });
 }
 
 /** Runs the package manager where the user sees it and answers its questions; then looks for QEMU again. */
