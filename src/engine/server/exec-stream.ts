@@ -11,9 +11,12 @@ import {
 } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { GuestAccess, GuestProcess } from "../guest/guest.ts";
+import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
 import { toPublicError } from "./errors.ts";
+
+type GuestAccess = ReturnType<EngineCore["instances"]["guest"]>;
+type GuestProcess = Awaited<ReturnType<GuestAccess["exec"]>>;
 
 export type ExecStreamOptions = {
   /** Looked up when the stream opens; its error is the stream's. */

@@ -8,7 +8,7 @@ import { OpenAPIHandler } from "@orpc/openapi/node";
 import type { WebSocketServer } from "ws";
 import { MAX_FRAME_BYTES } from "../../api/streams.ts";
 import { withDeadline } from "../../base/async.ts";
-import { EngineError, toEngineError } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
 import { Emitter, type Event } from "../../base/event.ts";
 import type { Endpoint } from "../../base/paths.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -137,20 +137,20 @@ class ApiServer implements EngineServer {
       this.#admit(request);
       const name = instanceOf(request);
       const context = this.#context(socket);
-      requirePrivilege(this.#identity, "instance.exec", `open a process in ${name}`);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
+      await recorded(context, { procedure: "instances.exec", target: name }, async () =>
+        requirePrivilege(this.#identity, "instance.exec", `open a process in ${name}`),
+      );
+      const guest = () => this.#options.core.instances.guest(name);
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const guest = () => this.#options.core.instances.guest(name);
-        void recorded(context, { procedure: "instances.exec", target: name }, () =>
-          serveExec(webSocket, { guest, log: this.#options.log }),
-        );
+        void serveExec(webSocket, { guest, log: this.#options.log });
       });
     } catch (error) {
       const response = new ServerResponse(request);
       response.assignSocket(socket as Parameters<ServerResponse["assignSocket"]>[0]);
       response.once("finish", () => socket.end());
-      respondWithError(response, toEngineError(error));
+      respondWithError(response, toPublicError(error, "open a stream", this.#options.log));
     }
   }
 
