@@ -25,6 +25,7 @@ export type FakeGuest = {
   id: string;
   name: string;
   bootId: string;
+  port: number;
   startedAt: Date;
   ended: Deferred<Exit>;
 };
@@ -44,6 +45,7 @@ export class FakeHost {
   /** Resolved each time a step begins: `await host.reached("ready", "web")`. */
   readonly #reached = new Map<string, Deferred<void>>();
   available = true;
+  #boots = 0;
 
   reached(step: Step, name: string): Promise<void> {
     return this.#mark(step, name).promise;
@@ -64,10 +66,12 @@ export class FakeHost {
   boot(instance: DriverInstance): FakeGuest {
     const running = this.guests.get(instance.id);
     if (running) this.violations.push(`second guest on the disk of ${instance.name}`);
+    this.#boots += 1;
     const guest: FakeGuest = {
       id: instance.id,
       name: instance.name,
       bootId: randomUUID(),
+      port: 40_000 + this.#boots,
       startedAt: new Date(),
       ended: deferred<Exit>(),
     };
@@ -196,7 +200,7 @@ class FakeRunning implements Running {
     this.guest = new FakeAccess(host, guest);
     this.ssh = {
       host: "127.0.0.1",
-      port: 1,
+      port: guest.port,
       user: instance.login.user,
       keyFile: path.join(instance.directory, "id"),
       knownHostsFile: path.join(instance.directory, "known_hosts"),

@@ -1,6 +1,6 @@
 /** From a started guest to a ready one. */
 import type { Problem } from "../../api/instance.ts";
-import { deferred, withDeadline } from "../../base/async.ts";
+import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Exit, Running } from "../drivers/driver.ts";
@@ -34,7 +34,8 @@ async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<R
   const waiting = withEnd(ctx.signal);
   void running.exited.then((exit) => ended.reject(endedEarly(entry, exit)));
   try {
-    return await Promise.race([running.guest.waitReady({ ...ctx, signal: waiting.signal }), ended.promise]);
+    const ready = running.guest.waitReady({ ...ctx, signal: waiting.signal });
+    return await abortable(Promise.race([ready, ended.promise]), ctx.signal);
   } finally {
     ended.promise.catch(() => {});
     waiting.end();

@@ -58,7 +58,13 @@ async function freeFromDriver(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<v
   // What a damaged directory says may be another instance's: only what proves to be this one's guest is ended.
   const login = await keeper.makeLogin(instance.login.user);
   const running = await driver.attach(ctx, { ...instance, login });
-  await running?.stop(ctx, "force");
+  if (!running) return;
+  const port = running.ssh?.port;
+  const others = keeper.entries().filter((other) => other !== entry && other.running !== undefined);
+  // A directory that was copied by hand leads to the original's guest.
+  if (others.some((other) => port !== undefined && other.running?.ssh?.port === port))
+    return running.release();
+  await running.stop(ctx, "force");
 }
 
 /** The end of a purge whose instance is out of sight already. */
