@@ -10,7 +10,7 @@ import { sourceChoices } from "./logs.ts";
 import { withViewProgress } from "./progress.ts";
 import { confirmDelete, confirmForceStop, confirmPurge, pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
-import { sshCommand } from "./ssh-command.ts";
+import { sshCommand } from "../client/ssh-command.ts";
 import { instancesIn } from "./targets.ts";
 import { openTerminal } from "./terminals.ts";
 

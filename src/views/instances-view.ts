@@ -8,6 +8,7 @@ import { instanceItem, type Mark, runningCount } from "./items.ts";
 import type { Model } from "./model.ts";
 import { Outage } from "./outage.ts";
 import { capitalised, operationText } from "./phrases.ts";
+import { problemText } from "./problems.ts";
 import type { TreeNode } from "./services.ts";
 
 export const VIEW_ID = "berth.instances";
@@ -178,6 +179,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   #message(): string {
     if (this.#outage.error) return sentences(this.#outage.error);
     const [operation] = this.#model.imageOperations();
+    const [missing] = this.#model.all().length > 0 ? this.#model.vmDriverProblems : [];
+    if (missing && !operation) return problemText(missing);
     return operation ? `${operation.target}: ${capitalised(operationText(operation))}` : "";
   }
 }

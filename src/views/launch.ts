@@ -2,7 +2,6 @@
 import * as vscode from "vscode";
 import type { Instance, LaunchSpec, Problem } from "../api/instance.ts";
 import { PRIMARY_NAME } from "../api/names.ts";
-import { EngineError } from "../base/errors.ts";
 import { recover, start } from "./actions.ts";
 import { showError } from "./errors.ts";
 import { problemText } from "./problems.ts";
@@ -45,19 +44,10 @@ async function checkAndLaunch(services: Services, spec: LaunchSpec): Promise<voi
   await launchNow(services, spec, retry);
 }
 
-/** What speaks against it, with the numbers: errors refuse, warnings ask. */
+/** Asks about warnings, with the numbers. What forbids the launch is left to the engine, which says it best. */
 async function mayGoOn(spec: LaunchSpec, problems: readonly Problem[]): Promise<boolean> {
-  const refused = problems.filter(({ severity }) => severity === "error");
-  const [first] = refused;
+  if (problems.some(({ severity }) => severity === "error")) return true;
   const target = spec.name ?? vscode.l10n.t("the instance");
-  if (first) {
-    const driver = refused.some(({ code, message }) => /qemu/i.test(`${code} ${message}`));
-    throw new EngineError(
-      driver ? "missing-dependency" : "no-resources",
-      `cannot launch ${target}: ${refused.map(({ message }) => message).join("; ")}`,
-      { hint: first.hint, ...(driver ? { details: { program: "qemu" } } : {}) },
-    );
-  }
   const warnings = problems.filter(({ severity }) => severity === "warning");
   if (warnings.length === 0) return true;
   const yes = vscode.l10n.t("Launch Anyway");

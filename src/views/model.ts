@@ -3,7 +3,7 @@
  * over the last known one until the engine's own event arrives. No vscode; the one source of every view.
  */
 import type { EngineInfo } from "../api/engine-info.ts";
-import type { Instance, InstanceState } from "../api/instance.ts";
+import type { Instance, InstanceState, Problem } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import { type Disposable, DisposableStore, toDisposable } from "../base/disposable.ts";
 import { Emitter, type Event } from "../base/event.ts";
@@ -48,8 +48,13 @@ export class Model implements Disposable {
 
   /** True where no virtual machine can run on this host until something is installed. */
   get vmDriverMissing(): boolean {
-    const drivers = this.#engine?.drivers.filter(({ kind }) => kind === "vm") ?? [];
+    const drivers = this.#vmDrivers();
     return drivers.length > 0 && drivers.every(({ available }) => !available);
+  }
+
+  /** Why no virtual machine can run; none where one can. */
+  get vmDriverProblems(): Problem[] {
+    return this.vmDriverMissing ? this.#vmDrivers().flatMap(({ problems }) => problems) : [];
   }
 
   /** All, those in the trash included, as people sort them. */
@@ -107,6 +112,10 @@ export class Model implements Disposable {
 
   dispose(): void {
     this.#store.dispose();
+  }
+
+  #vmDrivers(): EngineInfo["drivers"] {
+    return this.#engine?.drivers.filter(({ kind }) => kind === "vm") ?? [];
   }
 
   #overlay(instance: Instance): Instance {

@@ -221,11 +221,9 @@ async function askCloudInit(frame: Frame, draft: Draft): Promise<Reply<Draft>> {
   }
 }
 
-function looksLikeCloudInit({ languageId, lineCount, lineAt }: vscode.TextDocument): boolean {
-  const first = lineCount > 0 ? lineAt(0).text : "";
-  return (
-    languageId === "yaml" || languageId === "cloud-config" || /^#(cloud-config|!|include|cloud-)/.test(first)
-  );
+function looksLikeCloudInit(document: vscode.TextDocument): boolean {
+  const first = document.lineAt(0).text;
+  return document.languageId === "yaml" || /^#(cloud-config|!|include|cloud-)/.test(first);
 }
 
 async function chooseFile(): Promise<{ from: string; text: string } | undefined> {

@@ -1,0 +1,197 @@
+/** How things are printed. Pure. */
+import type { CachedImage, ImageEntry } from "../api/image.ts";
+import type { Instance, InstanceDetails, InstanceState } from "../api/instance.ts";
+import type { Operation } from "../api/operation.ts";
+import { formatBytes } from "../base/units.ts";
+
+export type Format = "table" | "json";
+
+/** Multipass's words for states. */
+const STATES: Record<InstanceState, string> = {
+  creating: "Starting",
+  stopped: "Stopped",
+  starting: "Starting",
+  running: "Running",
+  restarting: "Restarting",
+  stopping: "Stopping",
+  suspending: "Suspending",
+  suspended: "Suspended",
+  deleted: "Deleted",
+  failed: "Failed",
+  unknown: "Unknown",
+};
+
+export function stateWord(state: InstanceState): string {
+  return STATES[state];
+}
+
+/** As Multipass prints JSON: four spaces and a final newline. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 4)}\n`;
+}
+
+/** Columns two spaces apart, as wide as their widest cell; no space at a line's end. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [header, ...rows].map((row) => row.map(plain));
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const print = (line: readonly string[]) =>
+    line
+      .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 2))
+      .join("")
+      .trimEnd();
+  return `${lines.map(print).join("\n")}\n`;
+}
+
+/** What a guest or a catalog says must not move the cursor. */
+function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed.
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "");
+}
+
+export function imageName({ image }: Pick<Instance, "image">): string {
+  const name = [image.os, image.release].filter((part) => part !== "").join(" ");
+  return name || image.reference;
+}
+
+/** An address is shown where it can be used. */
+function addressesOf({ state, address }: Instance): string[] {
+  return state === "running" ? [address] : [];
+}
+
+export function formatList(instances: readonly Instance[], format: Format): string {
+  if (format === "json") {
+    return json({
+      list: instances.map((instance) => ({
+        name: instance.name,
+        state: stateWord(instance.state),
+        ipv4: addressesOf(instance),
+        release: imageName(instance),
+        ready: instance.ready,
+        cpus: instance.cpus,
+        memory: instance.memoryBytes,
+        disk: instance.diskBytes,
+      })),
+    });
+  }
+  if (instances.length === 0) return "No instances found.\n";
+  return table(
+    ["Name", "State", "IPv4", "Image"],
+    instances.map((one) => [one.name, stateWord(one.state), addressesOf(one)[0] ?? "--", imageName(one)]),
+  );
+}
+
+export type InfoItem = { instance: Instance; details: InstanceDetails };
+
+export function formatInfo(items: readonly InfoItem[], format: Format): string {
+  if (format === "json") {
+    return json({
+      errors: [],
+      info: Object.fromEntries(items.map((item) => [item.instance.name, infoJson(item)])),
+    });
+  }
+  return items.map(infoText).join("\n");
+}
+
+function infoJson({ instance, details }: InfoItem): unknown {
+  const { memory, disk, load, cpus, cloudInit } = details;
+  return {
+    state: stateWord(instance.state),
+    ready: instance.ready,
+    image_hash: instance.image.sha256 ?? "",
+    image_release: instance.image.release,
+    release: details.release ?? "",
+    cpu_count: cpus === undefined ? "" : String(cpus),
+    load: load ?? [],
+    disks: { sda1: disk ? { used: String(disk.usedBytes), total: String(disk.totalBytes) } : {} },
+    memory: memory ? { used: memory.usedBytes, total: memory.totalBytes } : {},
+    ipv4: addressesOf(instance),
+    mounts: {},
+    accelerator: instance.accelerator ?? "",
+    cloud_init: cloudInit ?? {},
+    problems: instance.problems,
+  };
+}
+
+function infoText({ instance, details }: InfoItem): string {
+  const { memory, disk, load } = details;
+  const rows: [string, string][] = [
+    ["Name", instance.name],
+    [
+      "State",
+      `${stateWord(instance.state)}${instance.state === "running" && !instance.ready ? " (not ready)" : ""}`,
+    ],
+    ["IPv4", addressesOf(instance)[0] ?? "--"],
+    ["Release", details.release ?? "--"],
+    [
+      "Image",
+      `${imageName(instance)}${instance.image.sha256 ? ` (${instance.image.sha256.slice(0, 12)})` : ""}`,
+    ],
+    ["CPUs", String(details.cpus ?? instance.cpus)],
+    ["Load", load ? load.map((one) => one.toFixed(2)).join(" ") : "--"],
+    ["Disk usage", disk ? `${formatBytes(disk.usedBytes)} out of ${formatBytes(disk.totalBytes)}` : "--"],
+    [
+      "Memory usage",
+      memory ? `${formatBytes(memory.usedBytes)} out of ${formatBytes(memory.totalBytes)}` : "--",
+    ],
+  ];
+  if (instance.accelerator) rows.push(["Accelerator", instance.accelerator]);
+  if (details.diskAllocatedBytes !== undefined)
+    rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
+  const text = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
+  for (const problem of instance.problems) {
+    text.push(`${`${problem.severity}:`.padEnd(16)}${plain(problem.message)}`);
+    if (problem.hint) text.push(`${"".padEnd(16)}${plain(problem.hint)}`);
+  }
+  return `${text.join("\n")}\n`;
+}
+
+export function formatFind(items: readonly ImageEntry[], format: Format): string {
+  if (format === "json") {
+    const images = items.map((item) => [
+      item.reference,
+      {
+        os: item.os,
+        release: item.release,
+        version: item.version,
+        aliases: item.aliases.filter((alias) => alias !== item.reference),
+        remote: item.remote,
+        cached: item.cached,
+      },
+    ]);
+    return json({ errors: [], images: Object.fromEntries(images) });
+  }
+  if (items.length === 0) return "No matches found.\n";
+  return table(
+    ["Image", "Aliases", "Version", "Description"],
+    items.map((item) => [
+      item.reference,
+      item.aliases.filter((alias) => alias !== item.reference && alias.length > 1).join(","),
+      item.version,
+      `${item.os} ${item.release}${item.cached ? " (cached)" : ""}`,
+    ]),
+  );
+}
+
+export function formatCached(items: readonly CachedImage[], format: Format): string {
+  if (format === "json") return json({ images: items });
+  if (items.length === 0) return "No images on this host.\n";
+  return table(
+    ["Image", "Id", "Size", "Used by", "Description"],
+    items.map((item) => [
+      item.reference,
+      item.id.slice(0, 12),
+      formatBytes(item.sizeBytes),
+      item.usedBy.join(",") || "--",
+      `${item.os} ${item.release}${item.verified ? "" : " (unverified)"}`,
+    ]),
+  );
+}
+
+export function formatOperations(items: readonly Operation[], format: Format): string {
+  if (format === "json") return json({ operations: items });
+  if (items.length === 0) return "No operations.\n";
+  return table(
+    ["Id", "Kind", "Target", "Status", "Error"],
+    items.map((item) => [item.id, item.kind, item.target, item.status, item.error?.message ?? ""]),
+  );
+}

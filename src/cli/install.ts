@@ -1,0 +1,81 @@
+/** Puts `berth` on the user's PATH, and takes it away: a small script that runs this file with this Node. */
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import type { Command } from "commander";
+import { EngineError } from "../base/errors.ts";
+import { hostPlatform } from "../base/paths.ts";
+import type { Session } from "./session.ts";
+
+/** Stands in every script of ours, so that no other file of that name is touched. */
+const MARK = "berth-shim";
+
+export type ShimPlace = { directory: string; file: string };
+
+/** Where the script goes for this user. Pure. */
+export function shimPlace(
+  platform: NodeJS.Platform,
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): ShimPlace {
+  if (platform === "win32") {
+    const directory = path.win32.join(
+      env["LOCALAPPDATA"] || path.win32.join(home, "AppData", "Local"),
+      "berth",
+      "bin",
+    );
+    return { directory, file: path.win32.join(directory, "berth.cmd") };
+  }
+  const directory = path.posix.join(home, ".local", "bin");
+  return { directory, file: path.posix.join(directory, "berth") };
+}
+
+/** The script's text. `node` may be an editor's own program, which runs as Node when told to. Pure. */
+export function shimText(platform: NodeJS.Platform, node: string, cli: string): string {
+  if (platform === "win32") {
+    return `@echo off\r\nrem ${MARK}\r\nset ELECTRON_RUN_AS_NODE=1\r\n"${node}" "${cli}" %*\r\n`;
+  }
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  return `#!/bin/sh\n# ${MARK}\nELECTRON_RUN_AS_NODE=1 exec ${quote(node)} ${quote(cli)} "$@"\n`;
+}
+
+export function addInstallCommands(program: Command, session: Session): void {
+  const place = () => shimPlace(hostPlatform(), process.env, homedir());
+  program
+    .command("install")
+    .summary("Put the command berth on your PATH")
+    .action(async () => {
+      const { directory, file } = place();
+      await refuseForeign(file, "install");
+      await mkdir(directory, { recursive: true });
+      await writeFile(file, shimText(hostPlatform(), process.execPath, __filename), { mode: 0o755 });
+      if (hostPlatform() !== "win32") await chmod(file, 0o755);
+      session.print(`Installed: ${file}`);
+      const folders = (process.env["PATH"] ?? "").split(path.delimiter);
+      if (!folders.includes(directory))
+        session.print(`${directory} is not on your PATH: add it to your shell's profile.`);
+    });
+  program
+    .command("uninstall")
+    .summary("Take the command berth off your PATH")
+    .action(async () => {
+      const { file } = place();
+      await refuseForeign(file, "uninstall");
+      await rm(file, { force: true });
+      session.print(`Removed: ${file}`);
+    });
+}
+
+async function refuseForeign(file: string, verb: string): Promise<void> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if (text.includes(MARK)) return;
+  throw new EngineError("already-exists", `cannot ${verb} berth: ${file} is another program's`, {
+    hint: "Move that file away, then try again.",
+  });
+}
