@@ -87,5 +87,8 @@ async function putOnPath(context: vscode.ExtensionContext, cli: string): Promise
   const directory = path.join(globalStorageUri.fsPath, "bin");
   await writeShims(directory, { execPath: process.execPath, cli });
   environment.description = vscode.l10n.t("Adds the command `berth` to the PATH");
-  environment.prepend("PATH", directory + path.delimiter);
+  environment.prepend("PATH", directory + path.delimiter, {
+    applyAtProcessCreation: true,
+    applyAtShellIntegration: true,
+  });
 }
