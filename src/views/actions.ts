@@ -4,13 +4,13 @@ import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
 import type { EngineApi } from "../client/engine-client.ts";
+import { sshCommand } from "../client/ssh-command.ts";
 import { showError } from "./errors.ts";
 import type { Action } from "./items.ts";
 import { sourceChoices } from "./logs.ts";
 import { withViewProgress } from "./progress.ts";
 import { confirmDelete, confirmForceStop, confirmPurge, pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
-import { sshCommand } from "../client/ssh-command.ts";
 import { instancesIn } from "./targets.ts";
 import { openTerminal } from "./terminals.ts";
 
