@@ -68,7 +68,8 @@ export async function pickStep<T extends vscode.QuickPickItem>(
     if (store.disposed) return;
     pick.busy = false;
     show();
-    const active = loaded.find((item) => options.isActive?.(item));
+    const active =
+      loaded.find((item) => options.isActive?.(item)) ?? loaded.find((item) => options.accepts?.(item));
     if (active && pick.value === "") pick.activeItems = [active];
   }
 }

@@ -62,7 +62,7 @@ function newestFirst(a: ImageEntry, b: ImageEntry): number {
 function toChoice(entry: ImageEntry): ImageChoice {
   const { reference, os, release, codename, version, sizeBytes, cached, aliases, supported } = entry;
   const facts = [
-    `version ${version}`,
+    version === "latest" ? "latest version" : `version ${version}`,
     ...(sizeBytes === undefined ? [] : [sizeText(sizeBytes)]),
     ...(cached ? ["on this host"] : []),
     ...(supported ? [] : ["no longer supported"]),

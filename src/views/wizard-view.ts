@@ -81,14 +81,12 @@ type ImagePick = vscode.QuickPickItem & { reference?: string; os?: string };
 
 async function askImage(frame: Frame, draft: Draft, context: Context): Promise<Reply<Draft>> {
   const known = new Set<string>();
-  let listed: ImagePick[] = [];
   const reply = await pickStep<ImagePick>(frame, {
     placeholder: vscode.l10n.t("Which image? Search, or type a file:// or https:// address"),
     load: async () => {
       const { items, problems } = await context.images;
       for (const { reference, aliases } of items) for (const name of [reference, ...aliases]) known.add(name);
-      listed = [...problems.map(problemPick), ...imagePicks(items)];
-      return listed;
+      return [...problemPicks(problems), ...imagePicks(items)];
     },
     failed: (error) => [
       {
@@ -126,13 +124,16 @@ function imagePicks(items: readonly ImageEntry[]): ImagePick[] {
   ]);
 }
 
-/** Shown above the list whatever is typed; choosing it does nothing. */
-function problemPick(problem: Problem): ImagePick {
-  return {
-    label: `$(${problem.severity}) ${problemText({ ...problem, hint: undefined })}`,
-    ...(problem.hint ? { detail: problem.hint } : {}),
-    alwaysShow: true,
-  };
+/** One row above the list; choosing it does nothing. */
+function problemPicks(problems: readonly Problem[]): ImagePick[] {
+  const [first] = problems;
+  if (!first) return [];
+  if (problems.length === 1) {
+    const label = `$(${first.severity}) ${problemText({ ...first, hint: undefined })}`;
+    return [{ label, ...(first.hint ? { detail: first.hint } : {}) }];
+  }
+  const label = `$(warning) ${vscode.l10n.t("{0} catalogs could not be read", problems.length)}`;
+  return [{ label, detail: problems.map(({ message }) => message).join("; ") }];
 }
 
 async function askName(frame: Frame, draft: Draft, { taken }: Context): Promise<Reply<Draft>> {
