@@ -142,7 +142,7 @@ class Job {
       // Root's own scratch tree goes where the space was checked; a user namespace could not enter it.
       env: this.#root ? { TMPDIR: this.#directory } : {},
       onStderrLine: (line) => {
-        const message = /^I: (.+)$/.exec(line)?.[1];
+        const message = /^I: (?!running --)(.+)$/.exec(line)?.[1];
         if (message) this.#ctx.progress({ phase: "packages", message });
       },
     });

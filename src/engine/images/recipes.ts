@@ -134,14 +134,13 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
   "/boot/grub/grub.cfg": GRUB_CFG,
   "/etc/cloud/cloud.cfg.d/01_berth.cfg": [
+    "#cloud-config",
     "datasource_list: [ NoCloud, ConfigDrive, None ]",
-    "apt_preserve_sources_list: true",
     "apt:",
     "  preserve_sources_list: true",
     "manage_etc_hosts: true",
-    "# The locales package is not installed; C.UTF-8 is built into the C library.",
-    "locale: false",
     "",
   ].join("\n"),
+  // Built into the C library, so the locales package is not needed, and cloud-init finds nothing to generate.
   "/etc/default/locale": "LANG=C.UTF-8\n",
 };
