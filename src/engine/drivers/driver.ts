@@ -7,6 +7,7 @@ import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
 import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
+import type { Login } from "../guest/keys.ts";
 
 /** Everything a driver may know of an instance. Plain data; stable across engine runs. */
 export type DriverInstance = {
@@ -36,16 +37,6 @@ export type DriverInstance = {
 };
 
 export type Subnet = { cidr: string; gateway: string; dns: string };
-
-export type Login = {
-  user: string;
-  client: KeyPair;
-  /** The guest's host key, made by us, so that it is known before the first connection. */
-  host: KeyPair;
-};
-
-/** An ed25519 key pair in OpenSSH's text forms. */
-export type KeyPair = { privateKey: string; publicKey: string };
 
 export type Exit = { how: "guest-shutdown" } | { how: "stopped" } | { how: "crashed"; detail: string };
 

@@ -3,7 +3,16 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import ssh2 from "ssh2";
 import { exists, writeFileDurable } from "../../base/durable.ts";
-import type { KeyPair, Login } from "../drivers/driver.ts";
+
+export type Login = {
+  user: string;
+  client: KeyPair;
+  /** The guest's host key, made by us, so that it is known before the first connection. */
+  host: KeyPair;
+};
+
+/** An ed25519 key pair in OpenSSH's text forms. */
+export type KeyPair = { privateKey: string; publicKey: string };
 
 /** A fresh ed25519 pair in OpenSSH's text forms; the public key ends in `comment`. */
 export function generateKeyPair(comment: string): KeyPair {

@@ -6,8 +6,8 @@ import ssh2 from "ssh2";
 import { stringify } from "yaml";
 import { writeFileDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { Login } from "../drivers/driver.ts";
 import { buildIso, type IsoFile } from "./iso9660.ts";
+import type { Login } from "./keys.ts";
 import { type CloudConfig, cloudConfigOf } from "./user-data.ts";
 
 export type SeedInput = {

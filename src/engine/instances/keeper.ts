@@ -4,8 +4,9 @@
  */
 import type { InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { Driver, DriverInstance, Login, Running, Subnet } from "../drivers/driver.ts";
+import type { Driver, DriverInstance, Running, Subnet } from "../drivers/driver.ts";
 import type { EventLog } from "../event-log.ts";
+import type { Login } from "../guest/keys.ts";
 import type { Images } from "../images/images.ts";
 import type { Log } from "../log.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";

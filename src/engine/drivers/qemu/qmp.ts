@@ -118,21 +118,17 @@ export class QmpClient {
   }
 
   #understand(line: string): void {
-    let message: unknown;
-    try {
-      message = JSON.parse(line);
-    } catch {
-      return this.#fail("it sent what is no JSON");
+    const message = recordOf(line);
+    if (!message) {
+      this.#fail("it sent what is no message");
+      return;
     }
-    if (typeof message !== "object" || message === null) return this.#fail("it sent what is no message");
-    const { QMP, event, data, id, error } = message as Record<string, unknown>;
-    if (QMP !== undefined) return this.#greeted.resolve();
-    if (typeof event === "string") {
-      return this.#events.fire({ name: event, data: isRecord(data) ? data : {} });
-    }
+    const { QMP, event, data, id, error } = message;
+    if (QMP !== undefined) this.#greeted.resolve();
+    if (typeof event === "string") this.#events.fire({ name: event, data: isRecord(data) ? data : {} });
     if (typeof id !== "number") return;
     const waiting = this.#waiting.get(id);
-    if (error === undefined) waiting?.resolve((message as { return?: unknown }).return);
+    if (error === undefined) waiting?.resolve(message["return"]);
     else waiting?.reject(new EngineError("driver-failed", `cannot go on: QEMU says: ${wordsOf(error)}`));
   }
 
@@ -150,6 +146,15 @@ export class QmpClient {
     this.#waiting.clear();
     this.#closed.resolve();
     this.#events.dispose();
+  }
+}
+
+function recordOf(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,0 +1,114 @@
+// `npm test`: installs what the tests need and runs them all. Parts: --fast, --vm, --workbench; other arguments go to vitest.
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import path from "node:path";
+import { modernNode, nodeEnvironment } from "./lib/node24.mjs";
+import { installPackages, installWorkbench } from "./lib/packages.mjs";
+import { endAll, say, sh, step } from "./lib/steps.mjs";
+import { installSystem } from "./lib/system.mjs";
+
+const LANES = ["fast", "vm", "workbench"];
+const MAX_VSIX_BYTES = 4 * 2 ** 20;
+
+const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "..");
+const results = path.join(root, "test-results");
+const wanted = LANES.filter((lane) => process.argv.includes(`--${lane}`));
+const lanes = wanted.length > 0 ? wanted : LANES;
+const rest = process.argv.slice(2).filter((argument) => !LANES.includes(argument.replace(/^--/, "")));
+const whole = wanted.length === 0 && rest.length === 0;
+
+const totals = { passed: 0, failed: 0 };
+const started = Date.now();
+
+try {
+  await main();
+} catch (error) {
+  totals.failed += 1;
+  console.error(error instanceof Error ? error.message : error);
+}
+console.log(`\nTook ${Math.round((Date.now() - started) / 1000)} s.`);
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+endAll();
+process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
+
+async function main() {
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  await step("npm packages", () => installPackages(root));
+  const node = modernNode(root);
+  const env = { ...nodeEnvironment(node), FORCE_COLOR: process.stdout.isTTY ? "1" : "0" };
+  const system = lanes.some((lane) => lane !== "fast") ? ["run", "buildImages", "test"] : ["run", "test"];
+  await step("system programs", () => installSystem(system));
+  // The guest image and the browser workbench are prepared while the quick checks run.
+  const image = lanes.some((lane) => lane !== "fast") ? start(() => prepareImage(node, env)) : undefined;
+  const host = lanes.includes("workbench") ? start(() => installWorkbench(root)) : undefined;
+
+  await step("type check", () => bin(node, env, "typescript/bin/tsc", ["-p", "."]));
+  if (whole)
+    await step("lint", () => bin(node, env, "@biomejs/biome/bin/biome", ["ci", "--error-on-warnings", "."]));
+  await step("build", () => sh([node, "esbuild.mjs"], { cwd: root, env, quiet: true }));
+  if (whole || lanes.includes("workbench")) await step("VSIX", () => packageVsix(node, env));
+  for (const lane of lanes) {
+    if (lane !== "fast" && image) await step("guest image", () => settled(image));
+    if (lane === "workbench" && host) {
+      const { node: hostNode, entry } = await step("browser workbench", () => settled(host));
+      Object.assign(env, { BERTH_WORKBENCH_NODE: hostNode, BERTH_WORKBENCH_ENTRY: entry });
+    }
+    await step(`tests: ${lane}`, () => vitest(node, env, lane));
+  }
+}
+
+/** Begins now; a failure is told when it is waited for. */
+function start(work) {
+  const promise = work();
+  promise.catch(() => {});
+  return promise;
+}
+
+const settled = (promise) => promise;
+
+function bin(node, env, file, args) {
+  return sh([node, path.join(root, "node_modules", file), ...args], { cwd: root, env });
+}
+
+function prepareImage(node, env) {
+  return sh([node, "--no-warnings", "test/support/prepare.ts"], { cwd: root, env, quiet: true });
+}
+
+async function packageVsix(node, env) {
+  const file = path.join(root, "test-results", "berth.vsix");
+  const args = ["package", "--no-dependencies", "--allow-missing-repository", "--out", file];
+  await sh([node, path.join(root, "node_modules/@vscode/vsce/vsce"), ...args], {
+    cwd: root,
+    env,
+    quiet: true,
+  });
+  const { size } = statSync(file);
+  say(`${(size / 1024).toFixed(0)} KiB`);
+  if (size > MAX_VSIX_BYTES) throw new Error(`the VSIX has ${size} bytes, more than ${MAX_VSIX_BYTES}`);
+}
+
+async function vitest(node, env, lane) {
+  const report = path.join(results, `${lane}.json`);
+  const args = [
+    "run",
+    "--project",
+    lane,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...rest,
+  ];
+  await sh([node, path.join(root, "node_modules/vitest/vitest.mjs"), ...args], {
+    cwd: root,
+    env,
+    allowFailure: true,
+  });
+  if (!existsSync(report)) throw new Error(`the lane ${lane} ended without a report`);
+  const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
+  totals.passed += numPassedTests;
+  totals.failed += numFailedTests;
+  // A file that could not be loaded has no tests to count.
+  if (!success && numFailedTests === 0) totals.failed += Math.max(1, numFailedTestSuites);
+}
