@@ -41,6 +41,8 @@ export type Fault =
   | { kind: "corrupt"; at: number }
   | { kind: "status"; status: number }
   | { kind: "redirect"; to: string }
+  /** Promises this many bytes. */
+  | { kind: "claim"; size: number }
   /** Answers a Range request with the whole file. */
   | { kind: "no-range" };
 
@@ -180,7 +182,7 @@ function answer(
   if (start > 0 && start >= size)
     return void response.writeHead(416, { "content-range": `bytes */${size}` }).end();
   response.writeHead(start > 0 ? 206 : 200, {
-    "content-length": size - start,
+    "content-length": fault?.kind === "claim" ? fault.size : size - start,
     "accept-ranges": "bytes",
     etag,
     ...(start > 0 ? { "content-range": `bytes ${start}-${size - 1}/${size}` } : {}),

@@ -83,8 +83,18 @@ async function lock(file: string): Promise<() => Promise<void>> {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
     const text = await readFile(file, "utf8").catch(() => "");
-    const holder = text === "" ? undefined : (JSON.parse(text) as ProcessIdentity);
-    if (holder && !sameProcess(holder, await identify(holder.pid))) await rm(file, { force: true });
+    const abandoned =
+      text === "" ? await isOld(file) : !(await isHeldBy(JSON.parse(text) as ProcessIdentity));
+    if (abandoned) await rm(file, { force: true });
     await delay(200);
   }
+}
+
+const isHeldBy = async (holder: ProcessIdentity): Promise<boolean> =>
+  sameProcess(holder, await identify(holder.pid));
+
+/** A holder that died before it wrote its name. */
+async function isOld(file: string): Promise<boolean> {
+  const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
+  return Date.now() - mtimeMs > 5000;
 }

@@ -2,7 +2,8 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { run } from "../../../../src/base/run.ts";
+import { RunError, run } from "../../../../src/base/run.ts";
+import { noSpace } from "../../../../src/engine/images/prepare.ts";
 import { type CatalogServer, startCatalogServer } from "../../../support/catalog-server.ts";
 import { qcow2Disk, temporaryDirectory, testCtx, testLibrary } from "./support.ts";
 
@@ -207,4 +208,23 @@ test("a catalog that is not one is an error that names it", async () => {
     code: "download-failed",
     message: expect.stringContaining("it is not a simplestreams index"),
   });
+});
+
+test("a download that cannot fit is refused with the numbers before it begins", async () => {
+  server.fault(/\.img$/, { kind: "claim", size: 2 ** 50 });
+  await expect(library().acquire(testCtx(), server.imageUrls[0] ?? "", "x86_64")).rejects.toMatchObject({
+    code: "no-resources",
+    message: expect.stringMatching(/^cannot download .*: 1024TiB needed, .* free in /),
+    hint: expect.stringContaining("berth image prune"),
+  });
+});
+
+test("a full disk is told from a bad image", () => {
+  const said = { stdout: "", stderr: "qemu-img: error while writing: No space left on device" };
+  expect(noSpace(new RunError(["qemu-img"], 1, null, said), "prepare x")).toMatchObject({
+    code: "no-resources",
+  });
+  expect(
+    noSpace(new RunError(["qemu-img"], 1, null, { ...said, stderr: "bad" }), "prepare x"),
+  ).toBeUndefined();
 });
