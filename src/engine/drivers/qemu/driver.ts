@@ -121,7 +121,8 @@ class QemuDriver implements Driver {
 
   async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
     const record = await readRunRecord(instance.directory);
-    if (!record || !sameProcess(await identify(record.process.pid), record.process)) return undefined;
+    if (!record || record.instance !== instance.id) return undefined;
+    if (!sameProcess(await identify(record.process.pid), record.process)) return undefined;
     let monitor: QmpClient | undefined;
     try {
       monitor = await QmpClient.connect(record.monitor, { signal: ctx.signal, deadlineMs: ADOPT_MS });
@@ -180,7 +181,14 @@ class QemuDriver implements Driver {
         );
       }
       const record: RunRecord = {
-        ...{ schema: 1, process: identity, monitor: monitorPath, sshPort, accelerator: tools.accelerator },
+        ...{
+          schema: 1,
+          instance: instance.id,
+          process: identity,
+          monitor: monitorPath,
+          sshPort,
+          accelerator: tools.accelerator,
+        },
         ...{ startedAt: new Date().toISOString(), problems: tools.problems },
       };
       await writeRunRecord(instance.directory, record);

@@ -7,6 +7,8 @@ import { writeFileDurable } from "../../../base/durable.ts";
 
 const RunRecord = z.object({
   schema: z.literal(1),
+  /** Whose it is: a copied directory must not lead to the original's guest. */
+  instance: z.string(),
   /** All three must agree with a living process before it is taken for ours. */
   process: z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() }),
   monitor: z.string(),

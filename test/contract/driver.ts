@@ -1,0 +1,127 @@
+/** What every driver promises, held against each one by its own test file. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EngineError } from "../../src/base/errors.ts";
+import type { Ctx } from "../../src/engine/ctx.ts";
+import type { Driver, DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
+import type { ExecRequest } from "../../src/engine/guest/guest.ts";
+import { silentLog } from "../../src/engine/log.ts";
+
+export type Harness = {
+  driver: Driver;
+  /** A driver as the next engine makes it, over the same host. */
+  anotherDriver(): Driver;
+  /** An instance whose directory exists and whose image is ready. */
+  instance(name: string): Promise<DriverInstance>;
+  dispose(): Promise<void>;
+};
+
+export function ctx(signal: AbortSignal = AbortSignal.timeout(240_000)): Ctx {
+  return { signal, progress: () => {}, log: silentLog };
+}
+
+/** Runs a command and resolves with all it did. */
+export async function execIn(running: Running, request: ExecRequest, input = "") {
+  const child = await running.guest.exec(ctx(), request);
+  child.stdin.end(input);
+  const [stdout, stderr, exit] = await Promise.all([text(child.stdout), text(child.stderr), child.exited]);
+  return { stdout, stderr, ...exit };
+}
+
+async function text(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+export function describeDriver(name: string, makeHarness: () => Promise<Harness>): void {
+  describe(`the driver ${name}`, () => {
+    let harness: Harness;
+    let driver: Driver;
+    let instance: DriverInstance;
+    let running: Running;
+    let bootId: string | undefined;
+
+    beforeAll(async () => {
+      harness = await makeHarness();
+      driver = harness.driver;
+      instance = await harness.instance("contract");
+    });
+    afterAll(() => harness?.dispose());
+
+    test("says what it is and that it is available", async () => {
+      const info = await driver.probe(ctx());
+      expect(info).toMatchObject({ name: driver.name, kind: driver.kind, available: true });
+      expect(info.arches).toContain(instance.arch);
+    });
+
+    test("does not run what was never started", async () => {
+      expect(await driver.attach(ctx(), instance)).toBeUndefined();
+    });
+
+    test("creates once, however often it is asked", async () => {
+      await driver.create(ctx(), instance);
+      const bytes = await driver.diskUsage(instance);
+      await driver.create(ctx(), instance);
+      expect(await driver.diskUsage(instance)).toBe(bytes);
+      expect(bytes).toBeGreaterThan(0);
+    });
+
+    test("leaves nothing running when a start is cancelled", async () => {
+      const controller = new AbortController();
+      controller.abort(new DOMException("cancelled", "AbortError"));
+      await expect(driver.start(ctx(controller.signal), instance)).rejects.toMatchObject({
+        name: "AbortError",
+      });
+      expect(await driver.attach(ctx(), instance)).toBeUndefined();
+    });
+
+    test("starts a guest that becomes ready and takes commands", async () => {
+      running = await driver.start(ctx(), instance);
+      const report = await running.guest.waitReady(ctx());
+      expect(report.errors).toEqual([]);
+      const answer = await execIn(running, { argv: ["echo", "hello guest"] });
+      expect(answer).toEqual({ stdout: "hello guest\n", stderr: "", code: 0 });
+      bootId = (await running.guest.details(ctx())).bootId;
+      expect(bootId).toMatch(/^[0-9a-f-]{36}$/);
+    });
+
+    test("lets go without stopping, and the next engine adopts the same boot", async () => {
+      running.release();
+      const adopted = await harness.anotherDriver().attach(ctx(), instance);
+      if (!adopted) throw new Error("not adopted");
+      running = adopted;
+      expect((await running.guest.details(ctx())).bootId).toBe(bootId);
+      expect(running.startedAt.getTime()).toBeLessThanOrEqual(Date.now());
+    });
+
+    test("stops gracefully, and tells", async () => {
+      await running.stop(ctx(), "graceful");
+      expect(await running.exited).toEqual({ how: "stopped" });
+      expect(await driver.attach(ctx(), instance)).toBeUndefined();
+    });
+
+    test("starts again, and stops at once when forced", async () => {
+      running = await driver.start(ctx(), instance);
+      await running.stop(ctx(), "force");
+      expect(await running.exited).toEqual({ how: "stopped" });
+    });
+
+    test("a delete ends what runs, and may be repeated", async () => {
+      running = await driver.start(ctx(), instance);
+      running.release();
+      await driver.delete(ctx(), instance);
+      await driver.delete(ctx(), instance);
+      expect(await driver.attach(ctx(), instance)).toBeUndefined();
+    });
+
+    test("refuses what it cannot do with an EngineError", async () => {
+      const tooSmall = { ...(await harness.instance("small")), diskBytes: 1024 };
+      const failure = await driver.create(ctx(), tooSmall).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure !== undefined) expect(failure).toBeInstanceOf(EngineError);
+      else await expect(driver.diskUsage(tooSmall)).resolves.toBeGreaterThan(0);
+    });
+  });
+}
