@@ -1,0 +1,103 @@
+/** The built `berth` command with directories of its own, as a user has it. */
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { isAlive, run, signalProcess } from "../../src/base/run.ts";
+
+const CLI = path.resolve(import.meta.dirname, "../../dist/cli.js");
+
+export type Ran = { code: number | null; stdout: string; stderr: string };
+
+export class Berth {
+  readonly home: string;
+  readonly #env: Record<string, string>;
+
+  private constructor(home: string, env: Record<string, string>) {
+    this.home = home;
+    this.#env = { ...env, BERTH_HOME: home, HOME: home, NO_COLOR: "1" };
+  }
+
+  static async make(env: Record<string, string> = {}): Promise<Berth> {
+    return new Berth(await mkdtemp(path.join(tmpdir(), "berth-cli-")), env);
+  }
+
+  get env(): Record<string, string> {
+    return { ...(process.env as Record<string, string>), ...this.#env };
+  }
+
+  get argv(): string[] {
+    return [process.execPath, CLI];
+  }
+
+  /** Runs `berth` with these words; resolves however it ends. */
+  run(args: readonly string[], options: { input?: string | Buffer; timeoutMs?: number } = {}): Promise<Ran> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [CLI, ...args], {
+        env: this.env,
+        timeout: options.timeoutMs ?? 300_000,
+      });
+      let stdout = "";
+      let stderr = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        stdout += chunk.toString("utf8");
+      });
+      child.stderr.on("data", (chunk: Buffer) => {
+        stderr += chunk.toString("utf8");
+      });
+      child.stdin.on("error", () => {});
+      child.stdin.end(options.input ?? "");
+      child.once("error", reject);
+      child.once("close", (code) => resolve({ code, stdout, stderr }));
+    });
+  }
+
+  /** Runs it and expects success. */
+  async ok(
+    args: readonly string[],
+    options: { input?: string | Buffer; timeoutMs?: number } = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, options);
+    if (code !== 0) throw new Error(`berth ${args.join(" ")} exited with ${code}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
+  async json(args: readonly string[]): Promise<unknown> {
+    return JSON.parse(await this.ok([...args, "--format", "json"]));
+  }
+
+  /** The engine's pid; undefined when none runs. */
+  async enginePid(): Promise<number | undefined> {
+    const text = await readFile(path.join(this.home, "data", "run", "engine.json"), "utf8").catch(
+      () => undefined,
+    );
+    const pid = text === undefined ? undefined : (JSON.parse(text) as { pid: number }).pid;
+    return pid !== undefined && isAlive(pid) ? pid : undefined;
+  }
+
+  /** The pids of the QEMUs of this home's instances, by instance directory. */
+  async qemuPids(): Promise<number[]> {
+    const folder = path.join(this.home, "data", "instances");
+    const pids: number[] = [];
+    for (const name of await readdir(folder).catch(() => [] as string[])) {
+      const text = await readFile(path.join(folder, name, "run.json"), "utf8").catch(() => undefined);
+      const pid =
+        text === undefined ? undefined : (JSON.parse(text) as { process: { pid: number } }).process.pid;
+      if (pid !== undefined && isAlive(pid)) pids.push(pid);
+    }
+    return pids;
+  }
+
+  /** Ends the engine and every guest of this home, then removes it. */
+  async dispose(): Promise<void> {
+    const pids = [await this.enginePid(), ...(await this.qemuPids())].filter((pid) => pid !== undefined);
+    for (const pid of pids) signalProcess(pid, "SIGKILL");
+    for (const pid of pids) await gone(pid);
+    await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Resolves when the process has ended; `tail --pid` waits for any process without being its parent. */
+export async function gone(pid: number): Promise<void> {
+  await run(["tail", `--pid=${pid}`, "-f", "/dev/null"]);
+}
