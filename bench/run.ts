@@ -1,0 +1,225 @@
+/**
+ * `npm run bench`: speed as ratios to a named peer in the same run, on this machine, with the tests' guest image.
+ * Prints a table and writes bench/results.json. Options: --runs N (launches of each kind; default 3).
+ */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { run, signalProcess, startDetached } from "../src/base/run.ts";
+import { generateLogin } from "../src/engine/guest/keys.ts";
+import { writeSeed } from "../src/engine/guest/seed.ts";
+import { createSshGuest } from "../src/engine/guest/ssh-guest.ts";
+import { silentLog } from "../src/engine/log.ts";
+import { Berth, gone } from "../test/support/berth.ts";
+import { testImage } from "../test/support/guest-image.ts";
+
+const MEMORY_MIB = 1024;
+const CPUS = 2;
+const LIST_RUNS = 20;
+const IDLE_SECONDS = 20;
+
+type Row = { what: string; value: string; peer: string; ratio: string; target: string };
+const rows: Row[] = [];
+
+const runs = Number(/^\d+$/.exec(process.argv[process.argv.indexOf("--runs") + 1] ?? "")?.[0] ?? 3);
+const image = await testImage();
+const berth = await Berth.make({ BERTH_SETTING_ENGINE_IDLE_SECONDS: "600" });
+try {
+  await benchLaunch();
+  await benchExec();
+  await benchList();
+  await benchIdle();
+} finally {
+  await berth.dispose();
+}
+print();
+await writeFile(path.join(import.meta.dirname, "results.json"), `${JSON.stringify(rows, null, 2)}\n`);
+
+/** From the command to a guest whose cloud-init has ended, Berth's and a bare QEMU's in turn. */
+async function benchLaunch(): Promise<void> {
+  // The image is in the cache before, as the bare peer's is on the disk.
+  await berth.ok(["image", "pull", `file://${image.path}`]);
+  const bare: number[] = [];
+  const ours: number[] = [];
+  for (let index = 0; index < runs; index += 1) {
+    bare.push(await seconds(bareLaunch));
+    const name = `bench${index}`;
+    const launch = [
+      "launch",
+      `file://${image.path}`,
+      "--name",
+      name,
+      "--cpus",
+      String(CPUS),
+      "--memory",
+      `${MEMORY_MIB}M`,
+    ];
+    ours.push(await seconds(() => berth.ok(launch)));
+    if (index < runs - 1) await berth.ok(["delete", "--purge", name]);
+  }
+  const ratio = median(ours) / median(bare);
+  rows.push(row("launch until ready", text(ours, "s"), `bare QEMU ${text(bare, "s")}`, ratio, "≤ 1.10"));
+}
+
+/** What a person would type: an overlay, a seed, one QEMU line; then the same waiting as ours. */
+async function bareLaunch(): Promise<void> {
+  const directory = await mkdtemp(path.join(tmpdir(), "berth-bare-"));
+  const disk = path.join(directory, "disk.qcow2");
+  const seed = path.join(directory, "seed.iso");
+  const login = generateLogin(image.user);
+  const port = await freePort();
+  let pid: number | undefined;
+  try {
+    await run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image.path, disk, "5G"]);
+    await writeSeed(seed, { instanceId: directory, hostname: "bare", login });
+    const argv = [
+      ...[
+        "qemu-system-x86_64",
+        "-accel",
+        "tcg,thread=multi",
+        "-machine",
+        "q35",
+        "-smp",
+        String(CPUS),
+        "-m",
+        String(MEMORY_MIB),
+      ],
+      ...["-display", "none", "-serial", `file:${path.join(directory, "serial.log")}`],
+      ...[
+        "-drive",
+        `file=${disk},if=virtio,format=qcow2`,
+        "-drive",
+        `file=${seed},if=virtio,format=raw,readonly=on`,
+      ],
+      ...["-nic", `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${port}-:22`],
+    ];
+    ({ pid } = await startDetached(argv, { logFile: path.join(directory, "qemu.log") }));
+    const target = {
+      ...{ host: "127.0.0.1", port, user: login.user, name: "bare" },
+      ...{ privateKey: login.client.privateKey, hostKeys: [login.host.publicKey] },
+    };
+    const guest = createSshGuest(target, silentLog);
+    await guest.waitReady({ signal: AbortSignal.timeout(300_000), progress: () => {}, log: silentLog });
+    guest.dispose();
+  } finally {
+    if (pid !== undefined) {
+      signalProcess(pid, "SIGKILL");
+      await gone(pid);
+    }
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function benchExec(): Promise<void> {
+  const name = `bench${runs - 1}`;
+  await berth.ok(["exec", name, "--", "true"]);
+  const ours = await times(LIST_RUNS, () => berth.ok(["exec", name, "--", "true"]));
+  const peer = await times(LIST_RUNS, () => run([process.execPath, "-e", "0"]));
+  rows.push(
+    row(
+      "berth exec NAME -- true",
+      text(ours, "ms"),
+      `node -e 0 ${text(peer, "ms")}`,
+      median(ours) / median(peer),
+      "–",
+    ),
+  );
+}
+
+async function benchList(): Promise<void> {
+  await berth.ok(["list"]);
+  const ours = await times(LIST_RUNS, () => berth.ok(["list"]));
+  const peer = await times(LIST_RUNS, () => run([process.execPath, "-e", "0"]));
+  rows.push(
+    row(
+      "berth list",
+      text(ours, "ms"),
+      `node -e 0 ${text(peer, "ms")}`,
+      median(ours) / median(peer),
+      "≤ 150 ms",
+    ),
+  );
+}
+
+/** Memory and wake-ups of an engine that nobody uses, its guests stopped. */
+async function benchIdle(): Promise<void> {
+  await berth.ok(["stop", "--force", "--all"]);
+  const pid = await berth.enginePid();
+  if (pid === undefined) throw new Error("the engine has left");
+  await delay(3_000); // What the last client caused has ended.
+  const before = await wakeUps(pid);
+  await delay(IDLE_SECONDS * 1000);
+  const each = ((await wakeUps(pid)) - before) / IDLE_SECONDS;
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const rss = (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
+  rows.push({
+    what: "engine idle: memory",
+    value: `${rss.toFixed(1)} MB`,
+    peer: "–",
+    ratio: "–",
+    target: "≤ 90 MB",
+  });
+  rows.push({
+    what: "engine idle: wake-ups",
+    value: `${each.toFixed(2)} /s`,
+    peer: "–",
+    ratio: "–",
+    target: "≤ 1 /s",
+  });
+}
+
+/** Voluntary context switches of the event loop's thread: each is one time it slept and was woken. */
+async function wakeUps(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/task/${pid}/status`, "utf8");
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+async function times(count: number, work: () => Promise<unknown>): Promise<number[]> {
+  const all: number[] = [];
+  for (let index = 0; index < count; index += 1) all.push(1000 * (await seconds(work)));
+  return all;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+function text(values: readonly number[], unit: "s" | "ms"): string {
+  const digits = unit === "s" ? 1 : 0;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${median(values).toFixed(digits)} ${unit} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
+}
+
+function row(what: string, value: string, peer: string, ratio: number, target: string): Row {
+  return { what, value, peer, ratio: `${ratio.toFixed(2)} ×`, target };
+}
+
+function print(): void {
+  const keys = ["what", "value", "peer", "ratio", "target"] as const;
+  const header = { what: "", value: "Berth (min–max)", peer: "peer", ratio: "ratio", target: "target" };
+  const widths = keys.map((key) => Math.max(...[header, ...rows].map((each) => each[key].length)));
+  for (const each of [header, ...rows])
+    console.log(keys.map((key, at) => each[key].padEnd(widths[at] ?? 0)).join("  "));
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
