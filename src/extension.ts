@@ -10,7 +10,7 @@ import { registerCommands } from "./views/commands.ts";
 import { InstancesView } from "./views/instances-view.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
-import { writeShims } from "./views/shim.ts";
+import { writeShims } from "./client/shim.ts";
 import { createStatus } from "./views/status.ts";
 import { terminalProfile } from "./views/terminals.ts";
 

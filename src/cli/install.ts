@@ -1,14 +1,13 @@
 /** Puts `berth` on the user's PATH, and takes it away: a small script that runs this file with this Node. */
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import type { Command } from "commander";
+import { writeFileDurable } from "../base/durable.ts";
 import { EngineError } from "../base/errors.ts";
 import { hostPlatform } from "../base/paths.ts";
+import { SHIM_MARK, shimScripts } from "../client/shim.ts";
 import type { Session } from "./session.ts";
-
-/** Stands in every script of ours, so that no other file of that name is touched. */
-const MARK = "berth-shim";
 
 export type ShimPlace = { directory: string; file: string };
 
@@ -30,15 +29,6 @@ export function shimPlace(
   return { directory, file: path.posix.join(directory, "berth") };
 }
 
-/** The script's text. `node` may be an editor's own program, which runs as Node when told to. Pure. */
-export function shimText(platform: NodeJS.Platform, node: string, cli: string): string {
-  if (platform === "win32") {
-    return `@echo off\r\nrem ${MARK}\r\nset ELECTRON_RUN_AS_NODE=1\r\n"${node}" "${cli}" %*\r\n`;
-  }
-  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  return `#!/bin/sh\n# ${MARK}\nELECTRON_RUN_AS_NODE=1 exec ${quote(node)} ${quote(cli)} "$@"\n`;
-}
-
 export function addInstallCommands(program: Command, session: Session): void {
   const place = () => shimPlace(hostPlatform(), process.env, homedir());
   program
@@ -48,8 +38,8 @@ export function addInstallCommands(program: Command, session: Session): void {
       const { directory, file } = place();
       await refuseForeign(file, "install");
       await mkdir(directory, { recursive: true });
-      await writeFile(file, shimText(hostPlatform(), process.execPath, __filename), { mode: 0o755 });
-      if (hostPlatform() !== "win32") await chmod(file, 0o755);
+      const scripts = shimScripts({ execPath: process.execPath, cli: __filename });
+      await writeFileDurable(file, scripts[path.basename(file)] ?? "", 0o755);
       session.print(`Installed: ${file}`);
       const folders = (process.env["PATH"] ?? "").split(path.delimiter);
       if (!folders.includes(directory))
@@ -74,7 +64,7 @@ async function refuseForeign(file: string, verb: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
-  if (text.includes(MARK)) return;
+  if (text.includes(SHIM_MARK)) return;
   throw new EngineError("already-exists", `cannot ${verb} berth: ${file} is another program's`, {
     hint: "Move that file away, then try again.",
   });

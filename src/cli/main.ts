@@ -59,8 +59,23 @@ function report(session: Session, verb: string, error: EngineError): number {
   return ERROR_CODES[error.code].exit;
 }
 
+/** What the client and the engine need: `node:sqlite`, zstd. */
+const MINIMUM_NODE = [22, 15] as const;
+
+function isTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor < MINIMUM_NODE[1]);
+}
+
 async function run(): Promise<void> {
   const session = new Session();
+  if (isTooOld(process.versions.node)) {
+    session.note(
+      `berth failed: cannot run on Node ${process.versions.node}: ${MINIMUM_NODE.join(".")} or later is needed`,
+    );
+    session.note("Run it with a newer Node, or from VS Code's integrated terminal, which brings its own.");
+    process.exit(ERROR_CODES["missing-dependency"].exit);
+  }
   let asked = false;
   process.on("SIGINT", () => {
     // A second Ctrl-C does not wait for what the first has asked for.

@@ -7,7 +7,7 @@ import { run } from "../../../src/base/run.ts";
 import { sshCommand } from "../../../src/client/ssh-command.ts";
 import { installQemuCommand, packageManagers } from "../../../src/views/install-qemu.ts";
 import { withoutControls } from "../../../src/views/plain-text.ts";
-import { shimScripts, writeShims } from "../../../src/views/shim.ts";
+import { shimScripts, writeShims } from "../../../src/client/shim.ts";
 
 test.each([
   ["linux", "x86_64", ["apt-get"], false, "sudo apt-get install qemu-system-x86 qemu-utils"],

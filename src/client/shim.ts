@@ -1,7 +1,10 @@
-/** The `berth` command of integrated terminals: a script that runs the bundled CLI with the editor's own Node. */
+/** Scripts that run the bundled CLI with a given Node, which may be an editor that runs as Node when told to. */
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { writeFileDurable } from "../base/durable.ts";
+
+/** Stands in every script of ours, so that no other program's file of that name is touched. */
+export const SHIM_MARK = "berth-shim";
 
 export type ShimInputs = { execPath: string; cli: string };
 
@@ -10,8 +13,8 @@ export function shimScripts({ execPath, cli }: ShimInputs): Record<string, strin
   const sh = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const cmd = (text: string) => `"${text.replaceAll("%", "%%")}"`;
   return {
-    berth: `#!/bin/sh\nELECTRON_RUN_AS_NODE=1 exec ${sh(execPath)} ${sh(cli)} "$@"\n`,
-    "berth.cmd": `@echo off\r\nsetlocal\r\nset ELECTRON_RUN_AS_NODE=1\r\n${cmd(execPath)} ${cmd(cli)} %*\r\n`,
+    berth: `#!/bin/sh\n# ${SHIM_MARK}\nELECTRON_RUN_AS_NODE=1 exec ${sh(execPath)} ${sh(cli)} "$@"\n`,
+    "berth.cmd": `@echo off\r\nrem ${SHIM_MARK}\r\nsetlocal\r\nset ELECTRON_RUN_AS_NODE=1\r\n${cmd(execPath)} ${cmd(cli)} %*\r\n`,
   };
 }
 
