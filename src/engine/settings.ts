@@ -3,7 +3,7 @@
  * environment variable `BERTH_SETTING_<KEY>` counts (`images.ubuntu-url` → `BERTH_SETTING_IMAGES_UBUNTU_URL`), and
  * without that the default.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Settings } from "../api/engine-info.ts";
 import { EngineError } from "../base/errors.ts";
 import { Emitter } from "../base/event.ts";

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { withDeadline } from "../../base/async.ts";
 import { privateDirectory, writeFileDurable } from "../../base/durable.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";

@@ -3,7 +3,7 @@
  * found. One is bundled; `images.manifest-url` names another of the same form. The first release of a distribution is
  * the one that its bare name means.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Arch } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";

@@ -1,6 +1,6 @@
 /** An unfinished download: its record, and what it takes to go on with it. */
 import { readFile, rm } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What is known of the file that a part is the beginning of. */
 export const PartRecord = z.object({

@@ -4,7 +4,7 @@ import { open, rm } from "node:fs/promises";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
-import { z } from "zod";
+import * as z from "zod";
 import { withDeadline } from "../../base/async.ts";
 import { moveDurable, syncFile } from "../../base/durable.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";

@@ -2,7 +2,7 @@
  * Ubuntu's catalogs: simplestreams 1.0 (`streams/v1/index.json`, then the products it names). Parsing is pure, and
  * strict about each product by itself, so that one bad product does not hide the rest.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Arch } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";

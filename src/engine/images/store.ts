@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { Arch } from "../../api/instance.ts";
 import { exists, moveDurable, privateDirectory, writeFileDurable } from "../../base/durable.ts";
 import { messageOf } from "../../base/errors.ts";

@@ -2,7 +2,7 @@
  * Launch = create + start + wait until ready. Until the guest has been started, a failure takes everything back;
  * afterwards the instance is the user's and stays, with a problem that says what went wrong.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Arch } from "../../api/instance.ts";
 import { InstanceName } from "../../api/names.ts";
 import { withDeadline } from "../../base/async.ts";

@@ -2,7 +2,7 @@
  * An engine's start: shows every instance there is, adopts what runs, goes on with what an earlier engine began.
  * Nothing is deleted here; only an operation that a user asked for may remove something.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Problem } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import { abortable, withDeadline } from "../../base/async.ts";

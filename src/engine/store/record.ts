@@ -1,6 +1,6 @@
 /** What is kept of an instance, and the text forms it is kept in. Pure. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { Arch, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
 import { InstanceName } from "../../api/names.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";

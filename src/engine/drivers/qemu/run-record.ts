@@ -1,7 +1,7 @@
 /** What an engine writes down of a QEMU it started, so that the next engine can adopt it. */
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { Problem } from "../../../api/instance.ts";
 import { writeFileDurable } from "../../../base/durable.ts";
 
