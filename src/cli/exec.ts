@@ -25,7 +25,6 @@ export function addExecCommands(program: Command, session: Session): void {
     .argument("<command...>", "the command and its arguments, after --")
     .option("-d, --working-directory <dir>", "where to run it")
     .option("-t, --tty", "give it a terminal")
-    .passThroughOptions()
     .action(async (name: string, argv: string[], options: { workingDirectory?: string; tty?: boolean }) => {
       await runIn(session, name, {
         argv,

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { isAlive, run, signalProcess } from "../../src/base/run.ts";
+import { identify, isAlive, run, signalProcess } from "../../src/base/run.ts";
 
 const CLI = path.resolve(import.meta.dirname, "../../dist/cli.js");
 
@@ -83,7 +83,8 @@ export class Berth {
       const text = await readFile(path.join(folder, name, "run.json"), "utf8").catch(() => undefined);
       const pid =
         text === undefined ? undefined : (JSON.parse(text) as { process: { pid: number } }).process.pid;
-      if (pid !== undefined && isAlive(pid)) pids.push(pid);
+      // A process that has ended but is not yet waited for has a pid, and no identity.
+      if (pid !== undefined && (await identify(pid))) pids.push(pid);
     }
     return pids;
   }

@@ -74,7 +74,8 @@ test("a guest reads its seed, has its own address, and its QEMU killed from outs
   expect(details.cloudInit).toEqual({ status: "done", errors: [] });
   expect((await execIn(running, { argv: ["cat", "/etc/berth-test"] })).stdout).toBe("from user-data");
   expect((await execIn(running, { argv: ["ls", "/ran"] })).code).toBe(0);
-  const hostKey = (await execIn(running, { argv: ["sudo", "cat", "/etc/ssh/ssh_host_ed25519_key.pub"] })).stdout;
+  const hostKey = (await execIn(running, { argv: ["sudo", "cat", "/etc/ssh/ssh_host_ed25519_key.pub"] }))
+    .stdout;
   expect(hostKey.split(" ")[1]).toBe(instance.login.host.publicKey.split(" ")[1]);
   // The disk is as large as asked, and the root filesystem has grown into it.
   expect(details.disk?.totalBytes).toBeGreaterThan(4.5 * 2 ** 30);
