@@ -7,6 +7,7 @@ import { modernNode, nodeEnvironment } from "./lib/node24.mjs";
 import { cacheDirectory, installPackages, installWorkbench } from "./lib/packages.mjs";
 import { say, serve, sh, step } from "./lib/steps.mjs";
 import { findProgram, installSystem } from "./lib/system.mjs";
+import { packageVsix } from "./lib/vsix.mjs";
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "..");
 const INSTANCE = "primary";
@@ -69,20 +70,7 @@ async function launchPrimary(berth) {
 async function openEditor(node, env) {
   const vsix = path.join(cacheDirectory("berth-workbench"), "berth.vsix");
   mkdirSync(path.dirname(vsix), { recursive: true });
-  await step("VSIX", () =>
-    sh(
-      [
-        node,
-        path.join(root, "node_modules/@vscode/vsce/vsce"),
-        "package",
-        "--no-dependencies",
-        "--allow-missing-repository",
-        "--out",
-        vsix,
-      ],
-      { cwd: root, env, quiet: true },
-    ),
-  );
+  await step("VSIX", () => packageVsix(root, node, env, vsix));
   const code = findProgram("code");
   const display = process.platform !== "linux" || process.env.DISPLAY || process.env.WAYLAND_DISPLAY;
   if (code && display) {

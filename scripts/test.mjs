@@ -5,6 +5,7 @@ import { modernNode, nodeEnvironment } from "./lib/node24.mjs";
 import { installPackages, installWorkbench } from "./lib/packages.mjs";
 import { endAll, say, sh, step } from "./lib/steps.mjs";
 import { installSystem } from "./lib/system.mjs";
+import { packageVsix } from "./lib/vsix.mjs";
 
 const LANES = ["fast", "vm", "workbench"];
 const MAX_VSIX_BYTES = 4 * 2 ** 20;
@@ -46,7 +47,7 @@ async function main() {
   if (whole)
     await step("lint", () => bin(node, env, "@biomejs/biome/bin/biome", ["ci", "--error-on-warnings", "."]));
   await step("build", () => sh([node, "esbuild.mjs"], { cwd: root, env, quiet: true }));
-  if (whole || lanes.includes("workbench")) await step("VSIX", () => packageVsix(node, env));
+  if (whole || lanes.includes("workbench")) await step("VSIX", () => makeVsix(node, env));
   for (const lane of lanes) {
     if (lane !== "fast" && image) await step("guest image", () => settled(image));
     if (lane === "workbench" && host) {
@@ -74,7 +75,7 @@ function prepareImage(node, env) {
   return sh([node, "--no-warnings", "test/support/prepare.ts"], { cwd: root, env, quiet: true });
 }
 
-async function packageVsix(node, env) {
+async function makeVsix(node, env) {
   const file = path.join(root, "test-results", "berth.vsix");
   const args = ["package", "--no-dependencies", "--allow-missing-repository", "--out", file];
   await sh([node, path.join(root, "node_modules/@vscode/vsce/vsce"), ...args], {

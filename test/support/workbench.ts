@@ -1,0 +1,250 @@
+/**
+ * A real VS Code workbench (code-server) with the packaged extension, driven by a real browser. Everything it starts
+ * has directories of its own and ends with `close`.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { Berth } from "./berth.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const RESULTS = path.join(ROOT, "test-results");
+const VSIX = path.join(RESULTS, "berth.vsix");
+const READY_MS = 60_000;
+const ACTION_MS = 30_000;
+
+export type Theme = "Default Dark Modern" | "Default Light Modern";
+
+export class Workbench {
+  readonly page: Page;
+  readonly berth: Berth;
+  readonly #browser: Browser;
+  readonly #server: ChildProcess;
+  readonly #home: string;
+
+  private constructor(page: Page, browser: Browser, server: ChildProcess, home: string, berth: Berth) {
+    this.page = page;
+    this.#browser = browser;
+    this.#server = server;
+    this.#home = home;
+    this.berth = berth;
+  }
+
+  static async start(options: { env?: Record<string, string>; theme?: Theme } = {}): Promise<Workbench> {
+    const node = process.env["BERTH_WORKBENCH_NODE"];
+    const entry = process.env["BERTH_WORKBENCH_ENTRY"];
+    if (!node || !entry)
+      throw new Error("run it through `npm run test:workbench`, which installs the workbench");
+    const home = await mkdtemp(path.join(tmpdir(), "berth-workbench-"));
+    const folder = path.join(home, "project");
+    await mkdir(folder);
+    await settings(home, options.theme ?? "Default Dark Modern");
+    const berth = await Berth.make(options.env);
+    const flags = [
+      "--config",
+      path.join(home, "config.yaml"),
+      "--user-data-dir",
+      home,
+      "--extensions-dir",
+      path.join(home, "ext"),
+    ];
+    const env = environment(home, berth);
+    await ended(
+      spawn(node, [entry, ...flags, "--install-extension", VSIX, "--force"], { env, stdio: "ignore" }),
+    );
+    const port = await freePort();
+    const server = spawn(
+      node,
+      [
+        ...[entry, ...flags, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
+        ...[
+          "--disable-update-check",
+          "--disable-workspace-trust",
+          "--disable-getting-started-override",
+          "--disable-proxy",
+        ],
+      ],
+      { env, stdio: "ignore", detached: true },
+    );
+    const browser = await chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      args: [
+        ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+        ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      ],
+    });
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    page.setDefaultTimeout(ACTION_MS);
+    const workbench = new Workbench(page, browser, server, home, berth);
+    try {
+      await healthy(port, server);
+      await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
+      await workbench.activityBar().waitFor({ timeout: READY_MS });
+      return workbench;
+    } catch (error) {
+      await workbench.screenshot("start-failed");
+      await workbench.close();
+      throw error;
+    }
+  }
+
+  activityBar(): Locator {
+    return this.page.locator('.activitybar a.action-label[aria-label^="Berth"]');
+  }
+
+  /** Shows the view, which starts the engine. */
+  async openView(): Promise<void> {
+    await this.activityBar().click();
+    await this.page.getByText("Berth: Instances").first().waitFor();
+  }
+
+  /** The row of an instance. */
+  row(name: string): Locator {
+    return this.page.locator(".part.sidebar").getByRole("treeitem", { name: new RegExp(`^${name}\\b`) });
+  }
+
+  /** Runs a command of the palette by its exact title. */
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press("F1");
+    await this.fill(`>${title}`);
+    await this.pick(title);
+  }
+
+  async fill(text: string): Promise<void> {
+    const input = this.page.locator(".quick-input-widget:visible input[type=text]");
+    await input.waitFor();
+    await input.fill(text);
+  }
+
+  /** Clicks the row of the quick input whose label is, or begins with, this text. */
+  async pick(label: string): Promise<void> {
+    const rows = this.page.locator(".quick-input-list .monaco-list-row");
+    await rows
+      .filter({ has: this.page.locator(".label-name", { hasText: label }) })
+      .first()
+      .click();
+  }
+
+  /** The quick input's title, such as `Launch an Instance (2/4)`. */
+  async atStep(step: string): Promise<void> {
+    await this.page.locator(".quick-input-titlebar:visible", { hasText: step }).waitFor();
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator(".notifications-toasts .notification-toast", { hasText: text });
+  }
+
+  /** Answers a modal question. */
+  async answer(button: string): Promise<void> {
+    await this.page.locator(".monaco-dialog-box").getByRole("button", { name: button }).click();
+  }
+
+  /** Types into the active terminal and waits until what it shows matches. */
+  async terminal(line: string, answer: RegExp): Promise<void> {
+    await this.page.locator(".terminal-wrapper.active textarea.xterm-helper-textarea").focus();
+    await this.page.keyboard.type(line);
+    await this.page.keyboard.press("Enter");
+    await this.terminalShows(answer);
+  }
+
+  async terminalShows(pattern: RegExp): Promise<void> {
+    const rows = this.page.locator(".terminal-wrapper.active .xterm-rows");
+    await rows.filter({ hasText: pattern }).waitFor({ timeout: READY_MS });
+  }
+
+  /** Milliseconds that activating Berth took, by the workbench's own account. */
+  async activationMs(): Promise<number> {
+    await this.command("Developer: Show Running Extensions");
+    const row = this.page.locator(".runtime-extensions-editor .extension", { hasText: "Berth" }).first();
+    const figure = /Activation:\s*(\d+)\s*ms/;
+    await row.filter({ hasText: figure }).waitFor();
+    return Number(figure.exec((await row.textContent()) ?? "")?.[1]);
+  }
+
+  async screenshot(name: string): Promise<string> {
+    const file = path.join(RESULTS, "screens", `${name}.png`);
+    await mkdir(path.dirname(file), { recursive: true });
+    await this.page.screenshot({ path: file });
+    return file;
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+    const { pid } = this.#server;
+    if (pid !== undefined && this.#server.exitCode === null) {
+      const gone = new Promise((resolve) => this.#server.once("exit", resolve));
+      process.kill(-pid, "SIGKILL");
+      await gone;
+    }
+    await this.berth.dispose();
+    await rm(this.#home, { recursive: true, force: true, maxRetries: 10 });
+  }
+}
+
+async function settings(home: string, theme: Theme): Promise<void> {
+  await mkdir(path.join(home, "User"), { recursive: true });
+  const values = {
+    "workbench.colorTheme": theme,
+    // Otherwise a terminal's text is pixels, not elements.
+    "terminal.integrated.gpuAcceleration": "off",
+    "workbench.startupEditor": "none",
+    "chat.disableAIFeatures": true,
+    "extensions.autoUpdate": false,
+    "window.commandCenter": false,
+    "workbench.layoutControl.enabled": false,
+  };
+  await writeFile(path.join(home, "User", "settings.json"), JSON.stringify(values));
+  await writeFile(path.join(home, "config.yaml"), "auth: none\n");
+}
+
+function environment(home: string, berth: Berth): NodeJS.ProcessEnv {
+  const own = Object.entries(berth.env).filter(
+    ([name]) => !name.startsWith("VSCODE_") && name !== "NODE_OPTIONS",
+  );
+  return {
+    ...Object.fromEntries(own),
+    HOME: home,
+    EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}',
+  };
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`the VSIX was not installed (${code})`)),
+    );
+  });
+}
+
+/** The server tells nobody when it listens, so it is asked until it answers. */
+async function healthy(port: number, server: ChildProcess): Promise<void> {
+  for (const until = Date.now() + READY_MS; Date.now() < until; await delay(100)) {
+    if (server.exitCode !== null) throw new Error(`the workbench's server ended with ${server.exitCode}`);
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+    if (answer?.ok) return;
+  }
+  throw new Error("the workbench's server did not answer");
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Keeps a figure that a test measured, beside the others. */
+export async function recordFigure(name: string, value: number): Promise<void> {
+  const file = path.join(RESULTS, "figures.json");
+  const figures = JSON.parse(await readFile(file, "utf8").catch(() => "{}")) as Record<string, number>;
+  await writeFile(file, `${JSON.stringify({ ...figures, [name]: value }, null, 2)}\n`);
+}

@@ -1,0 +1,108 @@
+/** The whole path on real parts: wizard → engine → QEMU → guest → terminal, clicked in a real workbench. */
+import { copyFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { testImage } from "../support/guest-image.ts";
+import { Workbench } from "../support/workbench.ts";
+
+const BOOT_MS = 240_000;
+let catalog: CatalogServer;
+let workbench: Workbench;
+
+beforeAll(async () => {
+  const image = await testImage();
+  catalog = await startCatalogServer([{ file: image.path }]);
+  const [url = ""] = catalog.imageUrls;
+  const checksum = { algorithm: "sha256", hex: image.sha256 };
+  const debian = { os: "Debian", release: "12", codename: "bookworm", version: "20261101", user: image.user };
+  const images = { x86_64: { url, sizeBytes: image.sizeBytes, checksum } };
+  catalog.put("/manifest.json", JSON.stringify({ schema: 1, distributions: [{ ...debian, images }] }));
+  workbench = await Workbench.start({
+    env: {
+      BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url,
+      BERTH_SETTING_IMAGES_MANIFEST_URL: `${catalog.url}manifest.json`,
+    },
+  });
+});
+afterAll(async () => {
+  await workbench?.close();
+  await catalog?.close();
+});
+
+test("the wizard launches an instance, and its row tells what happens", async () => {
+  await workbench.openView();
+  await workbench.page.getByRole("button", { name: "Launch…" }).click();
+  await workbench.atStep("(1/4)");
+  await workbench.fill("bookworm");
+  await workbench.screenshot("wizard-image");
+  await workbench.pick("Debian 12");
+  await workbench.atStep("(2/4)");
+  await workbench.fill("we_b");
+  await workbench.page.getByText("begin with a letter").first().waitFor();
+  await workbench.fill("web");
+  await workbench.page.keyboard.press("Enter");
+  await workbench.atStep("(3/4)");
+  await workbench.screenshot("wizard-size");
+  await workbench.pick("Small");
+  await workbench.atStep("(4/4)");
+  await workbench.pick("None");
+
+  await workbench.row("web").waitFor();
+  await workbench
+    .row("web")
+    .filter({ hasText: /boot|cloud-init|wait/i })
+    .waitFor();
+  await workbench.screenshot("launching");
+  await workbench
+    .row("web")
+    .filter({ hasText: "Debian 12" })
+    .filter({ hasText: /\d+\.\d+\.\d+\.\d+/ })
+    .waitFor({ timeout: BOOT_MS });
+  await workbench.page.locator('.activitybar a.action-label[aria-label*="1 running"]').waitFor();
+  await workbench.screenshot("running");
+});
+
+test("its shell opens beside the row, and the guest answers", async () => {
+  await workbench.row("web").hover();
+  await workbench.row("web").getByRole("button", { name: "Open Shell" }).click();
+  await workbench.terminalShows(/web:~\$/);
+  await workbench.terminal("clear; uname -n; echo $((6*7))", /web[\s\S]*42/);
+  await workbench.terminal("grep PRETTY /etc/os-release", /Debian GNU\/Linux 12/);
+  const file = await workbench.screenshot("shell-dark");
+  const docs = process.env["BERTH_DOCS_SCREENSHOTS"];
+  if (docs) await copyFile(file, `${docs}/first-light-dark.png`);
+});
+
+test("a command of the palette stops it, and the tree follows", async () => {
+  await workbench.row("web").click();
+  await workbench.row("web").hover();
+  await workbench.row("web").getByRole("button", { name: "Stop" }).click();
+  await workbench
+    .row("web")
+    .getByRole("button", { name: "Start" })
+    .waitFor({ state: "attached", timeout: 120_000 });
+  await workbench.screenshot("stopped");
+  expect(await workbench.berth.qemuPids()).toEqual([]);
+});
+
+test("delete asks, the trash keeps it, recover brings it back, purge asks again", async () => {
+  await workbench.row("web").click({ button: "right" });
+  await workbench.page.locator(".context-view .action-label", { hasText: "Delete" }).first().click();
+  await workbench.page.locator(".monaco-dialog-box").waitFor();
+  await workbench.screenshot("delete-question");
+  await workbench.answer("Delete");
+  await workbench.row("Trash").waitFor();
+  await workbench.command("Berth: Recover");
+  await workbench.row("Trash").waitFor({ state: "detached" });
+  await workbench.row("web").waitFor();
+
+  await workbench.row("web").click();
+  await workbench.page.keyboard.press("Delete");
+  await workbench.answer("Delete");
+  await workbench.row("Trash").waitFor();
+  await workbench.command("Berth: Purge");
+  await workbench.page.locator(".monaco-dialog-box").waitFor();
+  await workbench.screenshot("purge-question");
+  await workbench.page.locator(".monaco-dialog-box").getByRole("button").first().click();
+  await workbench.page.getByRole("button", { name: "Launch Primary Instance" }).waitFor();
+});
