@@ -77,12 +77,7 @@ function prepareImage(node, env) {
 
 async function makeVsix(node, env) {
   const file = path.join(root, "test-results", "berth.vsix");
-  const args = ["package", "--no-dependencies", "--allow-missing-repository", "--out", file];
-  await sh([node, path.join(root, "node_modules/@vscode/vsce/vsce"), ...args], {
-    cwd: root,
-    env,
-    quiet: true,
-  });
+  await packageVsix(root, node, env, file);
   const { size } = statSync(file);
   say(`${(size / 1024).toFixed(0)} KiB`);
   if (size > MAX_VSIX_BYTES) throw new Error(`the VSIX has ${size} bytes, more than ${MAX_VSIX_BYTES}`);

@@ -102,6 +102,11 @@ export class Workbench {
     await this.page.getByText("Berth: Instances").first().waitFor();
   }
 
+  /** A button of the view that has no instances yet. */
+  welcome(name: string): Locator {
+    return this.page.getByRole("region", { name: "Welcome" }).getByRole("button", { name });
+  }
+
   /** The row of an instance. */
   row(name: string): Locator {
     return this.page.locator(".part.sidebar").getByRole("treeitem", { name: new RegExp(`^${name}\\b`) });

@@ -31,7 +31,7 @@ afterAll(async () => {
 
 test("the wizard launches an instance, and its row tells what happens", async () => {
   await workbench.openView();
-  await workbench.page.getByRole("button", { name: "Launch…" }).click();
+  await workbench.welcome("Launch…").click();
   await workbench.atStep("(1/4)");
   await workbench.fill("bookworm");
   await workbench.screenshot("wizard-image");
@@ -104,5 +104,5 @@ test("delete asks, the trash keeps it, recover brings it back, purge asks again"
   await workbench.page.locator(".monaco-dialog-box").waitFor();
   await workbench.screenshot("purge-question");
   await workbench.page.locator(".monaco-dialog-box").getByRole("button").first().click();
-  await workbench.page.getByRole("button", { name: "Launch Primary Instance" }).waitFor();
+  await workbench.welcome("Launch Primary Instance").waitFor();
 });
