@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { access, constants, readFile } from "node:fs/promises";
+import { constants as osConstants } from "node:os";
 import path from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { EngineError } from "./errors.ts";
@@ -97,6 +98,30 @@ export function startChild(
   const exited = exitOf(child, argv).finally(stop);
   exited.catch(() => {});
   return { pid: child.pid ?? -1, stdin, stdout, stderr, exited, kill: (signal) => void child.kill(signal) };
+}
+
+/**
+ * Runs a command in this process's place: on its terminal and streams, with its environment. Resolves with the exit
+ * code, 128 and the signal's number after a signal. Signals that reach only this process are passed on.
+ */
+export async function runInPlace(
+  argv: readonly string[],
+  extra: Record<string, string> = {},
+): Promise<number> {
+  const [program = "", ...args] = argv;
+  const child = spawn(program, args, { env: { ...process.env, ...extra }, stdio: "inherit", shell: false });
+  const passed = ["SIGTERM", "SIGHUP"] as const;
+  const pass = passed.map((name) => ({ name, listener: () => void child.kill(name) }));
+  const ignore = () => {}; // The terminal sends SIGINT to the child as well.
+  process.on("SIGINT", ignore);
+  for (const { name, listener } of pass) process.on(name, listener);
+  try {
+    const { code, signal } = await exitOf(child, argv);
+    return code ?? 128 + (signal ? osConstants.signals[signal] : 0);
+  } finally {
+    process.off("SIGINT", ignore);
+    for (const { name, listener } of pass) process.off(name, listener);
+  }
 }
 
 export type DetachedChild = {

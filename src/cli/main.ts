@@ -1,94 +1,66 @@
-/** The command `berth`. Its boundary: every failure ends here as words on stderr and an exit code. */
+/** The process `berth`: a Node that can run it, Ctrl-C, pipes whose reader has left, the exit code. */
 import module from "node:module";
 
 // Compiled code is kept between runs: most of a short command's time is reading code.
 module.enableCompileCache?.();
 
-import { Command, CommanderError } from "commander";
-import manifest from "../../package.json" with { type: "json" };
-import { type EngineError, ERROR_CODES, toEngineError } from "../base/errors.ts";
-import { addEngineCommands } from "./engine.ts";
-import { addExecCommands } from "./exec.ts";
-import { addImageCommands } from "./images.ts";
-import { addInstallCommands } from "./install.ts";
-import { addInstanceCommands } from "./instances.ts";
-import { Session } from "./session.ts";
+import { ERROR_CODES, messageOf } from "../base/errors.ts";
+import { hostPlatform } from "../base/paths.ts";
+import { findNode, isTooOld, MINIMUM_NODE } from "./node.ts";
 
-const USAGE_EXIT = 1;
-const NO_COMMAND_EXIT = 2;
+/** What a shell reports for a command that Ctrl-C, or a reader that left, has ended. */
+const INTERRUPTED_EXIT = 130;
+const BROKEN_PIPE_EXIT = 141;
 
-export function createProgram(session: Session): Command {
-  const program = new Command("berth")
-    .description("Virtual machines in one step.")
-    .version(manifest.version, "-V, --version", "show the version")
-    .helpOption("-h, --help", "show help")
-    .helpCommand("help [command]", "Display help about a command")
-    .enablePositionalOptions()
-    .showSuggestionAfterError()
-    .exitOverride()
-    .configureHelp({ sortSubcommands: true, showGlobalOptions: false });
-  addInstanceCommands(program, session);
-  addExecCommands(program, session);
-  addImageCommands(program, session);
-  addEngineCommands(program, session);
-  addInstallCommands(program, session);
-  return program;
-}
+/** Set for the Node that an old one has started, so that a wrong `BERTH_NODE` cannot go round in circles. */
+const STARTED_BY_OLD_NODE = "BERTH_STARTED_BY_OLD_NODE";
 
-/** Runs one command line; resolves with the exit code. */
-export async function main(argv: readonly string[], session: Session): Promise<number> {
-  const program = createProgram(session);
-  if (argv.length === 0) {
-    session.print(program.helpInformation());
-    return NO_COMMAND_EXIT;
-  }
-  try {
-    await program.parseAsync([...argv], { from: "user" });
-    return session.exitCode;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT;
-    return report(session, argv[0] ?? "", toEngineError(error));
-  } finally {
-    await session.dispose();
-  }
-}
-
-function report(session: Session, verb: string, error: EngineError): number {
-  session.note(`${verb} failed: ${error.message}`);
-  if (error.hint) session.note(error.hint);
-  return ERROR_CODES[error.code].exit;
-}
-
-/** What the client and the engine need: `node:sqlite`, zstd. */
-const MINIMUM_NODE = [22, 15] as const;
-
-function isTooOld(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major < MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor < MINIMUM_NODE[1]);
-}
-
-async function run(): Promise<void> {
+async function run(): Promise<number> {
+  const { main } = await import("./program.ts");
+  const { Session } = await import("./session.ts");
   const session = new Session();
-  if (isTooOld(process.versions.node)) {
-    session.note(
-      `berth failed: cannot run on Node ${process.versions.node}: ${MINIMUM_NODE.join(".")} or later is needed`,
-    );
-    session.note("Run it with a newer Node, or from VS Code's integrated terminal, which brings its own.");
-    process.exit(ERROR_CODES["missing-dependency"].exit);
-  }
-  let asked = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // `berth … | head`: nobody reads on, so there is nothing left to do. A command in a guest ends with its stream.
+    if (error.code === "EPIPE") process.exit(BROKEN_PIPE_EXIT);
+    throw error;
+  });
+  process.stderr.on("error", () => {}); // Nobody reads the progress: the work goes on.
   process.on("SIGINT", () => {
-    // A second Ctrl-C does not wait for what the first has asked for.
-    if (asked) process.exit(130);
-    asked = process.listenerCount("SIGINT") === 1;
-    if (asked) session.cancel();
+    if (session.interrupt() === "leave") process.exit(INTERRUPTED_EXIT);
   });
   const code = await main(process.argv.slice(2), session);
   // A pipe may still hold what was printed: leaving now would cut it off.
   await Promise.all(
     [process.stdout, process.stderr].map((out) => new Promise<void>((done) => out.write("", () => done()))),
   );
-  process.exit(code);
+  return code;
 }
 
-void run();
+/** Lets a newer Node run the same command line, where there is one. */
+async function runWithNewerNode(): Promise<number> {
+  const node = process.env[STARTED_BY_OLD_NODE]
+    ? undefined
+    : await findNode({
+        platform: hostPlatform(),
+        arch: process.arch,
+        env: process.env,
+        bundleDirectory: __dirname,
+      });
+  if (node === undefined) {
+    process.stderr.write(
+      `berth failed: cannot run on Node ${process.versions.node}: ${MINIMUM_NODE} or later is needed\n` +
+        "Name a newer one in the environment variable BERTH_NODE, or run berth from VS Code's terminal.\n",
+    );
+    return ERROR_CODES["missing-dependency"].exit;
+  }
+  const { runInPlace } = await import("../base/run.ts");
+  return runInPlace([node, __filename, ...process.argv.slice(2)], { [STARTED_BY_OLD_NODE]: "1" });
+}
+
+(isTooOld(process.versions.node) ? runWithNewerNode() : run()).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`berth failed: ${messageOf(error)}\n`);
+    process.exit(ERROR_CODES.internal.exit);
+  },
+);

@@ -1,9 +1,12 @@
-/** Progress of an operation: one line redrawn on a terminal, a plain line per phase elsewhere. */
+/** Progress of operations: one line redrawn on a terminal, a plain line per phase elsewhere. */
 import type { Operation, Progress } from "../api/operation.ts";
+import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes, formatDuration } from "../base/units.ts";
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FRAME_MS = 120;
+const CLEAR_LINE = "\r\u001b[K";
+const NARROWEST = 20;
 
 const PHASES: Record<string, string> = {
   resolve: "Looking for the image",
@@ -25,59 +28,64 @@ export function progressText(progress: Progress | undefined): string {
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined
-      ? ` ${Math.floor((100 * done) / total)}% of ${bytes ? formatBytes(total) : total}`
+      ? ` ${Math.min(100, Math.floor((100 * done) / total))}% of ${bytes ? formatBytes(total) : total}`
       : amount;
-  return `${words}${share}${message ? ` (${message})` : ""}`;
+  return withoutControls(`${words}${share}${message ? ` (${message})` : ""}`).replace(/\s+/g, " ");
 }
 
-export class ProgressLine {
+type Row = { title: string; progress: Progress | undefined };
+
+/** All operations that are followed at the moment. The terminal's line belongs to it as long as there is one. */
+export class ProgressBoard {
   readonly #out: NodeJS.WriteStream;
-  readonly #title: string;
-  readonly #startedAt = Date.now();
-  #progress: Progress | undefined;
-  #lastPhase = "";
+  readonly #redraws: boolean;
+  readonly #rows = new Set<Row>();
+  #startedAt = 0;
   #frame = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(out: NodeJS.WriteStream, operation: Operation) {
+  /** `plain`: a terminal that cannot clear a line gets the plain lines, too. */
+  constructor(out: NodeJS.WriteStream, plain = false) {
     this.#out = out;
-    this.#title = operation.target;
-    this.#progress = operation.progress;
-    if (!out.isTTY) return;
-    this.#timer = setInterval(() => this.#draw(), FRAME_MS);
-    this.#timer.unref();
-    this.#draw();
+    this.#redraws = Boolean(out.isTTY) && !plain;
   }
 
-  show(progress: Progress): void {
-    this.#progress = progress;
-    if (this.#timer) return;
-    if (this.#out.isTTY || progress.phase === this.#lastPhase) return;
-    this.#lastPhase = progress.phase;
-    this.#out.write(`${this.#title}: ${progressText({ phase: progress.phase })}\n`);
+  begin(operation: Operation): { show(progress: Progress): void; end(): void } {
+    const row: Row = { title: withoutControls(operation.target), progress: operation.progress };
+    if (this.#rows.size === 0) this.#startedAt = Date.now();
+    this.#rows.add(row);
+    if (this.#redraws && !this.#timer) {
+      this.#timer = setInterval(() => this.#draw(), FRAME_MS);
+      this.#draw();
+    }
+    return { show: (progress) => this.#show(row, progress), end: () => this.#end(row) };
   }
 
+  /** A line of its own, above the redrawn one. */
   say(text: string): void {
-    this.#clear();
-    this.#out.write(`${text}\n`);
+    this.#out.write(`${this.#timer ? CLEAR_LINE : ""}${text}\n`);
   }
 
-  end(): void {
-    if (!this.#timer) return;
+  #show(row: Row, progress: Progress): void {
+    const before = row.progress?.phase;
+    row.progress = progress; // The timer draws it: progress may come far more often than anyone can read.
+    if (this.#redraws || progress.phase === before) return;
+    this.#out.write(`${row.title}: ${progressText({ phase: progress.phase })}\n`);
+  }
+
+  #end(row: Row): void {
+    this.#rows.delete(row);
+    if (this.#rows.size > 0 || !this.#timer) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#clear();
+    this.#out.write(CLEAR_LINE);
   }
 
   #draw(): void {
     this.#frame = (this.#frame + 1) % FRAMES.length;
+    const rows = [...this.#rows].map(({ title, progress }) => `${title}: ${progressText(progress)}`);
     const elapsed = formatDuration(Date.now() - this.#startedAt);
-    const text = `${FRAMES[this.#frame]} ${this.#title}: ${progressText(this.#progress)}  ${elapsed}`;
-    this.#clear();
-    this.#out.write(text.slice(0, Math.max(20, (this.#out.columns ?? 80) - 1)));
-  }
-
-  #clear(): void {
-    if (this.#out.isTTY) this.#out.write("\r\u001b[K");
+    const text = `${FRAMES[this.#frame]} ${rows.join(", ")}  ${elapsed}`;
+    this.#out.write(CLEAR_LINE + text.slice(0, Math.max(NARROWEST, (this.#out.columns || 80) - 1)));
   }
 }

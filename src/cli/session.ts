@@ -1,9 +1,10 @@
 /** What every verb works with: the engine (connected to, or started, when first needed), the terminal, Ctrl-C. */
 import path from "node:path";
 import type { Operation } from "../api/operation.ts";
-import { EngineError } from "../base/errors.ts";
-import type { EngineClient } from "../client/engine-client.ts";
-import { ProgressLine } from "./progress.ts";
+import { EngineError, messageOf } from "../base/errors.ts";
+import { withoutControls } from "../base/plain-text.ts";
+import type { EngineApi, EngineClient } from "../client/engine-client.ts";
+import { ProgressBoard } from "./progress.ts";
 
 export type Streams = {
   stdin: NodeJS.ReadStream;
@@ -13,13 +14,20 @@ export type Streams = {
 
 export class Session {
   readonly io: Streams;
+  readonly #board: ProgressBoard;
   readonly #ending = new AbortController();
   #client: Promise<EngineClient> | undefined;
+  #operating = 0;
+  #interruptTaker: (() => void) | undefined;
   /** What the process exits with where nothing failed; a guest's command sets it. */
   exitCode = 0;
+  /** The command that runs, as it is called in messages: `launch`, `image pull`. */
+  verb = "berth";
+  verbosity = 0;
 
   constructor(io: Streams = process) {
     this.io = io;
+    this.#board = new ProgressBoard(io.stderr, process.env["TERM"] === "dumb");
   }
 
   /** Aborts at Ctrl-C, unless a verb takes that for itself. */
@@ -27,8 +35,30 @@ export class Session {
     return this.#ending.signal;
   }
 
+  /** Ctrl-C. A second one does not wait for what the first has asked for: `leave`. */
+  interrupt(): "leave" | undefined {
+    if (this.#interruptTaker) this.#interruptTaker();
+    else if (this.signal.aborted) return "leave";
+    else this.cancel();
+    return undefined;
+  }
+
+  /** From now on Ctrl-C is this function's, until the returned one is called. */
+  takeInterrupts(taker: () => void): () => void {
+    this.#interruptTaker = taker;
+    return () => {
+      this.#interruptTaker = undefined;
+    };
+  }
+
+  /** Ends what runs: operations by asking the engine, questions to it at once. */
   cancel(): void {
     this.#ending.abort(new DOMException("cancelled", "AbortError"));
+    if (this.#operating > 0) return;
+    void this.#client?.then(
+      (client) => client.dispose(),
+      () => {},
+    );
   }
 
   client(): Promise<EngineClient> {
@@ -38,31 +68,53 @@ export class Session {
     return this.#client;
   }
 
+  /** A client of the engine that runs; undefined where none does. Never starts one. */
+  async runningClient(): Promise<EngineClient | undefined> {
+    const { connect } = await import("../client/connect.ts");
+    this.#client ??= connect({ signal: this.signal });
+    try {
+      return await this.#client;
+    } catch (error) {
+      if (error instanceof EngineError && error.details?.["reason"] === "not-running") return undefined;
+      throw error;
+    }
+  }
+
   print(text: string): void {
     this.io.stdout.write(text.endsWith("\n") || text === "" ? text : `${text}\n`);
   }
 
+  /** A line on stderr. What a guest or a catalog had a hand in must not move the cursor. */
   note(text: string): void {
-    this.io.stderr.write(`${text}\n`);
+    this.#board.say(withoutControls(text));
   }
 
-  /** Follows an operation with a progress line; Ctrl-C cancels it on the engine. Its warnings are shown. */
-  async follow(operation: Operation, options: { quiet?: boolean } = {}): Promise<Operation> {
-    const client = await this.client();
-    const line = options.quiet ? undefined : new ProgressLine(this.io.stderr, operation);
-    const onAbort = () => line?.say(`Cancelling ${operation.kind} of ${operation.target}…`);
-    this.signal.addEventListener("abort", onAbort, { once: true });
+  /** Begins an operation and follows it, its progress on stderr. Ctrl-C cancels it on the engine. */
+  async operate(begin: (api: EngineApi) => Promise<Operation>): Promise<Operation> {
+    this.#operating += 1;
+    try {
+      const client = await this.client();
+      return await this.#follow(client, await begin(client.api));
+    } finally {
+      this.#operating -= 1;
+    }
+  }
+
+  async #follow(client: EngineClient, operation: Operation): Promise<Operation> {
+    const row = this.#board.begin(operation);
+    const onAbort = () => this.note(`Cancelling the ${operation.kind} of ${operation.target}…`);
+    if (this.signal.aborted) onAbort();
+    else this.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const done = await client.watchOperation(operation, {
-        onProgress: (progress) => line?.show(progress),
+        onProgress: (progress) => row.show(progress),
         signal: this.signal,
       });
-      line?.end();
       for (const warning of done.warnings) this.note(`warning: ${warning}`);
       return done;
     } finally {
       this.signal.removeEventListener("abort", onAbort);
-      line?.end();
+      row.end();
     }
   }
 
@@ -72,21 +124,28 @@ export class Session {
   }
 }
 
-/** Does the same to several instances, all of them, and then tells which could not be done, as Multipass does. */
-export async function forEach(
+/**
+ * Does the same to several instances, all of them, and then tells which could not be done, as Multipass does. Resolves
+ * with the results, where nothing failed; `onPartial` gets those of the others before the failure is thrown.
+ */
+export async function forEach<T>(
   names: readonly string[],
-  work: (name: string) => Promise<void>,
-): Promise<void> {
-  const results = await Promise.allSettled(names.map(work));
-  const failures = results.flatMap((result) =>
-    result.status === "rejected" ? [result.reason as unknown] : [],
-  );
-  if (failures.length === 0) return;
-  if (failures.length === 1) throw failures[0];
-  const first = failures[0];
-  const messages = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)));
-  throw new EngineError(
+  work: (name: string) => Promise<T>,
+  onPartial?: (results: T[]) => void,
+): Promise<T[]> {
+  const settled = await Promise.allSettled(names.map(work));
+  const results = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failures = settled.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+  if (failures.length === 0) return results;
+  if (results.length > 0) onPartial?.(results);
+  throw failures.length === 1 ? failures[0] : together(failures);
+}
+
+function together(failures: readonly unknown[]): EngineError {
+  const [first] = failures;
+  return new EngineError(
     first instanceof EngineError ? first.code : "internal",
-    `The following errors occurred:\n${messages.join("\n")}`,
+    `The following errors occurred:\n${failures.map(messageOf).join("\n")}`,
+    { cause: first },
   );
 }

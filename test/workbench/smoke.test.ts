@@ -49,7 +49,7 @@ test("an image that cannot be found is refused with words and a next step", asyn
   await workbench.command("Berth: Launch…");
   await workbench.atStep("(1/4)");
   await workbench.fill("file:///nowhere/image.qcow2");
-  await workbench.page.keyboard.press("Enter");
+  await workbench.pick("Use");
   await workbench.atStep("(2/4)");
   await workbench.fill("web");
   await workbench.page.keyboard.press("Enter");
