@@ -1,36 +1,37 @@
-/** The engine itself, its settings, operations and logs; version. */
+/** The engine itself, its operations and logs; version. */
 import type { Command } from "commander";
 import { Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
-import type { Settings } from "../api/engine-info.ts";
-import { EngineError } from "../base/errors.ts";
-import { hostPlatform } from "../base/paths.ts";
-import { formatBytes } from "../base/units.ts";
-import { type Format, formatOperations, json, table } from "./format.ts";
-import { formatOption } from "./options.ts";
+import { EngineError, messageOf } from "../base/errors.ts";
+import { currentPaths, hostPlatform } from "../base/paths.ts";
+import { withoutControls } from "../base/plain-text.ts";
+import { type Format, formatEngine, formatOperations, formatVersion, json } from "./format.ts";
+import { formatOption, wholeNumber } from "./options.ts";
 import type { Session } from "./session.ts";
 
 type LogSource = "serial" | "cloud-init" | "driver";
 
+const LOG_LINES = 100;
+
 export function addEngineCommands(program: Command, session: Session): void {
   program
     .command("log")
-    .summary("Show the end of an instance's log")
-    .argument("<name>")
+    .description("Show the end of an instance's log")
+    .argument("<name>", "the instance")
     .addOption(
-      new Option("--source <source>", "which log")
+      new Option("--source <source>", "which log: the guest's console, its set-up, or the hypervisor's words")
         .choices(["serial", "cloud-init", "driver"])
         .default("serial"),
     )
     .action(async (name: string, { source }: { source: LogSource }) => {
       const { api } = await session.client();
-      session.print((await api.instances.log({ name, source })).text);
+      session.print(withoutControls((await api.instances.log({ name, source })).text));
     });
 
   program
     .command("ssh-command")
-    .summary("Print the OpenSSH command that enters an instance")
-    .argument("<name>")
+    .description("Print the OpenSSH command that enters an instance")
+    .argument("<name>", "the instance")
     .action(async (name: string) => {
       const { api } = await session.client();
       const { ssh } = await api.instances.get({ name });
@@ -44,20 +45,31 @@ export function addEngineCommands(program: Command, session: Session): void {
     });
 
   addOperationCommands(program, session);
-  addSettingCommands(program, session);
   addEngineProcessCommands(program, session);
 
-  formatOption(program.command("version").summary("Show version details")).action(
+  formatOption(program.command("version").description("Show version details")).action(
     async (options: { format: Format }) => {
-      const { version } = manifest;
-      session.print(options.format === "json" ? json({ berth: version }) : `berth   ${version}`);
+      const engine = await engineVersion(session);
+      session.print(formatVersion(manifest.version, engine, options.format));
     },
   );
 }
 
+/** Of the engine that runs. What keeps it from answering is a warning: this command's own version is known anyway. */
+async function engineVersion(session: Session): Promise<string | undefined> {
+  try {
+    return (await session.runningClient())?.info.version;
+  } catch (error) {
+    session.note(`warning: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
 function addOperationCommands(program: Command, session: Session): void {
-  const operations = program.command("operations").summary("Show what runs and what has run");
-  formatOption(operations.command("list", { isDefault: true }).summary("List operations")).action(
+  const operations = program
+    .command("operations")
+    .description("Show what runs and what has run, or cancel it");
+  formatOption(operations.command("list", { isDefault: true }).description("List operations")).action(
     async (options: { format: Format }) => {
       const { api } = await session.client();
       session.print(formatOperations((await api.operations.list()).items, options.format));
@@ -65,93 +77,47 @@ function addOperationCommands(program: Command, session: Session): void {
   );
   operations
     .command("cancel")
-    .summary("Cancel an operation; what it made is undone")
-    .argument("<id>")
-    .action(async (id: string) => {
+    .description("Cancel an operation; what it made is undone")
+    .argument("<id>", "its id, or the beginning of it")
+    .action(async (wanted: string) => {
       const { api } = await session.client();
-      await api.operations.cancel({ id });
-    });
-}
-
-function addSettingCommands(program: Command, session: Session): void {
-  program
-    .command("get")
-    .summary("Get a setting, or all")
-    .argument("[key]")
-    .action(async (key: string | undefined) => {
-      const { api } = await session.client();
-      const settings = await api.settings.get();
-      if (key === undefined) {
-        session.print(
-          table(
-            ["Key", "Value"],
-            Object.entries(settings).map(([name, value]) => [name, String(value)]),
-          ),
-        );
-      } else session.print(String(settings[known(settings, key)]));
-    });
-  program
-    .command("set")
-    .summary("Set a setting")
-    .argument("<key=value>")
-    .action(async (text: string) => {
-      const { api } = await session.client();
-      const settings = await api.settings.get();
-      const key = known(settings, text.split("=", 1)[0] ?? "");
-      if (!text.includes("=")) {
-        throw new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
-          hint: `berth set ${key}=VALUE`,
+      const fitting = (await api.operations.list()).items.filter(({ id }) => id.startsWith(wanted));
+      const [only] = fitting;
+      if (!only || fitting.length > 1) {
+        const reason = only ? "it fits several operations" : "there is no such operation";
+        throw new EngineError("not-found", `cannot cancel ${wanted}: ${reason}`, {
+          hint: "`berth operations` shows them.",
         });
       }
-      const value = text.slice(text.indexOf("=") + 1);
-      await api.settings.set({ [key]: typeof settings[key] === "number" ? Number(value) : value });
+      await api.operations.cancel({ id: only.id });
     });
-}
-
-function known(settings: Settings, key: string): keyof Settings {
-  if (Object.hasOwn(settings, key)) return key as keyof Settings;
-  throw new EngineError("invalid-argument", `Unrecognized settings key: '${key}'`, {
-    hint: `Known keys: ${Object.keys(settings).join(", ")}`,
-  });
 }
 
 function addEngineProcessCommands(program: Command, session: Session): void {
-  const engine = program.command("engine").summary("The engine that runs instances");
+  const engine = program.command("engine").description("Show the engine, its log, or let it leave");
   formatOption(
-    engine.command("info", { isDefault: true }).summary("Show the engine, its host and its drivers"),
+    engine
+      .command("info", { isDefault: true })
+      .description("Show the engine, its host and its drivers; starts it where none runs"),
   ).action(async (options: { format: Format }) => {
     const { api } = await session.client();
     const info = await api.engine.info();
-    if (options.format === "json") return session.print(json(info));
-    const { host, drivers } = info;
-    const rows = [
-      ["Version", `${info.version} (protocol ${info.protocol})`],
-      ["Process", String(info.pid)],
-      ["Data", info.dataDirectory],
-      ["Log", info.logFile],
-      [
-        "Host",
-        `${host.cpus} CPUs, ${formatBytes(host.memoryBytes)} memory, ${formatBytes(host.freeDiskBytes)} free`,
-      ],
-      ...drivers.map((one) => [
-        "Driver",
-        one.available
-          ? `${one.name} ${one.version ?? ""}, ${one.accelerator ?? ""}`
-          : `${one.name}: not available`,
-      ]),
-    ];
-    session.print(rows.map(([key = "", value]) => `${`${key}:`.padEnd(12)}${value}`).join("\n"));
-    for (const problem of [...info.problems, ...drivers.flatMap((one) => one.problems)]) {
-      session.print(
-        `${`${problem.severity}:`.padEnd(12)}${problem.message}${problem.hint ? `\n${"".padEnd(12)}${problem.hint}` : ""}`,
-      );
-    }
+    session.print(options.format === "json" ? json(info) : formatEngine(info));
   });
   engine
     .command("drain")
-    .summary("Let it finish what runs, then leave; instances go on running")
+    .description("Let it finish what runs, then leave; instances go on running")
     .action(async () => {
-      const { api } = await session.client();
-      await api.engine.drain();
+      const running = await session.runningClient();
+      if (running) await running.api.engine.drain();
+      else session.note("No engine runs.");
+    });
+  engine
+    .command("log")
+    .description("Show the end of the engine's log, one JSON object per line")
+    .option("-n, --lines <count>", "how many lines", wholeNumber("lines"), LOG_LINES)
+    .action(async ({ lines }: { lines: number }) => {
+      const { tail } = await import("./tail.ts");
+      session.print(withoutControls(await tail(currentPaths().log, lines)));
     });
 }

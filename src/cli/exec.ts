@@ -5,26 +5,22 @@ import type { ExecOpen, TerminalSize } from "../api/streams.ts";
 import type { RemoteProcess } from "../client/engine-client.ts";
 import type { Session, Streams } from "./session.ts";
 
-/** What a shell reports for a command that a signal ended, and for the signals that are usual. */
+/** What a shell reports for a command that a signal ended: this and the signal's number. */
 const SIGNAL_EXIT = 128;
 const SIGNAL_NUMBERS: Record<string, number> = {
-  HUP: 1,
-  INT: 2,
-  QUIT: 3,
-  KILL: 9,
-  USR1: 10,
-  USR2: 12,
-  TERM: 15,
+  ...{ HUP: 1, INT: 2, QUIT: 3, ILL: 4, TRAP: 5, ABRT: 6, BUS: 7, FPE: 8 },
+  ...{ KILL: 9, USR1: 10, SEGV: 11, USR2: 12, PIPE: 13, ALRM: 14, TERM: 15 },
 };
 
 export function addExecCommands(program: Command, session: Session): void {
   program
     .command("exec")
-    .summary("Run a command on an instance")
-    .argument("<name>")
+    .description("Run a command on an instance")
+    .argument("<name>", "the instance")
     .argument("<command...>", "the command and its arguments, after --")
-    .option("-d, --working-directory <dir>", "where to run it")
+    .option("-d, --working-directory <dir>", "where to run it; the user's home when left out")
     .option("-t, --tty", "give it a terminal")
+    .addHelpText("after", "\nExample: berth exec primary -- ls -l /etc")
     .action(async (name: string, argv: string[], options: { workingDirectory?: string; tty?: boolean }) => {
       await runIn(session, name, {
         argv,
@@ -37,8 +33,8 @@ export function addExecCommands(program: Command, session: Session): void {
     .command("shell")
     .alias("sh")
     .alias("connect")
-    .summary("Open a shell on an instance")
-    .argument("[name]", "the instance; the primary one is made when it is missing", PRIMARY_NAME)
+    .description("Open a shell on an instance")
+    .argument("[name]", "the instance; started where it is stopped, made where it is primary", PRIMARY_NAME)
     .action(async (name: string) => {
       await makeReady(session, name);
       await runIn(session, name, session.io.stdin.isTTY ? terminal(session.io) : {});
@@ -58,9 +54,10 @@ async function makeReady(session: Session, name: string): Promise<void> {
   const { api } = await session.client();
   const known = (await api.instances.list()).items.find((item) => item.name === name);
   if (known?.state === "running" && known.operation === undefined) return;
-  if (!known && name === PRIMARY_NAME)
-    await session.follow(await api.instances.launch({ name, image: "default" }));
-  else await session.follow(await api.instances.start({ name }));
+  const missing = !known && name === PRIMARY_NAME;
+  await session.operate(() =>
+    missing ? api.instances.launch({ name, image: "default" }) : api.instances.start({ name }),
+  );
 }
 
 async function runIn(session: Session, name: string, open: ExecOpen): Promise<void> {
@@ -70,55 +67,80 @@ async function runIn(session: Session, name: string, open: ExecOpen): Promise<vo
   try {
     const { code, signal } = await child.exited;
     session.exitCode = code ?? SIGNAL_EXIT + (SIGNAL_NUMBERS[signal ?? ""] ?? 0);
-    await attached.flushed();
+    await attached.flushed;
+  } catch (error) {
+    const left = attached.left();
+    if (left === undefined) throw error;
+    session.exitCode = SIGNAL_EXIT + (SIGNAL_NUMBERS[left] ?? 0);
   } finally {
     attached.dispose();
   }
 }
 
-/** Joins the process to this terminal; `dispose` gives the terminal back as it was, whatever happened. */
-function attach(
-  session: Session,
-  child: RemoteProcess,
-  tty: boolean,
-): { flushed(): Promise<void>; dispose(): void } {
+type Attached = {
+  /** Resolves when all output has been handed to this process's streams. */
+  readonly flushed: Promise<unknown>;
+  /** The signal at which this process has let go of the command; undefined while it has not. */
+  left(): "INT" | "TERM" | undefined;
+  /** Gives the terminal back as it was, whatever happened. */
+  dispose(): void;
+};
+
+/** Joins the process to this terminal. */
+function attach(session: Session, child: RemoteProcess, tty: boolean): Attached {
   const { stdin, stdout, stderr } = session.io;
   const raw = tty && stdin.isTTY;
+  const signals = forwardSignals(session, child, raw);
   const resize = () => child.resize(sizeOf(stdout));
-  let interrupts = 0;
-  const interrupt = () => {
-    interrupts += 1;
-    if (interrupts === 1) child.signal("INT");
-    else session.cancel();
-  };
-  const terminate = () => child.signal("TERM");
   if (raw) stdin.setRawMode(true);
   if (tty) stdout.on("resize", resize);
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", terminate);
   const ends = [child.stdout, child.stderr].map(
     (stream) => new Promise<void>((resolve) => stream.once("close", resolve)),
   );
   child.stdout.pipe(stdout, { end: false });
   child.stderr.pipe(stderr, { end: false });
-  // A reader that leaves (`berth exec … | head`) ends the command, as a local pipe would.
-  const onBrokenPipe = () => child.close();
-  stdout.on("error", onBrokenPipe);
-  child.stdin.on("error", () => {});
+  child.stdin.on("error", () => {}); // The command may end without reading its input; its exit tells.
   stdin.pipe(child.stdin);
   return {
-    flushed: async () => {
-      await Promise.all(ends);
-    },
+    flushed: Promise.all(ends),
+    left: signals.left,
     dispose: () => {
       stdin.unpipe(child.stdin);
       stdin.pause();
       if (raw) stdin.setRawMode(false);
       stdout.off("resize", resize);
-      stdout.off("error", onBrokenPipe);
-      process.off("SIGINT", interrupt);
-      process.off("SIGTERM", terminate);
+      signals.dispose();
       child.close();
+    },
+  };
+}
+
+/**
+ * The first signal goes to the command, the second one leaves it, which ends it. A raw terminal sends Ctrl-C as a
+ * byte, so a signal there is meant for this process: it leaves at the first.
+ */
+function forwardSignals(
+  session: Session,
+  child: RemoteProcess,
+  raw: boolean,
+): { left(): "INT" | "TERM" | undefined; dispose(): void } {
+  let forwarded = false;
+  let left: "INT" | "TERM" | undefined;
+  const on = (name: "INT" | "TERM") => () => {
+    if (raw || forwarded) {
+      left = name;
+      session.cancel();
+    } else child.signal(name);
+    forwarded = true;
+  };
+  const release = session.takeInterrupts(on("INT"));
+  const terminate = on("TERM");
+  process.on("SIGTERM", terminate);
+  return {
+    left: () => left,
+    dispose: () => {
+      release();
+      process.off("SIGTERM", terminate);
     },
   };
 }

@@ -1,7 +1,9 @@
 /** How things are printed. Pure. */
+import type { EngineInfo } from "../api/engine-info.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
-import type { Instance, InstanceDetails, InstanceState } from "../api/instance.ts";
+import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
+import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
 
 export type Format = "table" | "json";
@@ -42,20 +44,25 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return `${lines.map(print).join("\n")}\n`;
 }
 
-/** What a guest or a catalog says must not move the cursor. */
+/** What a guest or a catalog says must neither move the cursor nor break a row. */
 function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "");
+  return withoutControls(text).replace(/[\t\n]/g, " ");
 }
 
 export function imageName({ image }: Pick<Instance, "image">): string {
   const name = [image.os, image.release].filter((part) => part !== "").join(" ");
-  return name || image.reference;
+  return name || image.reference || "Not Available";
 }
 
 /** An address is shown where it can be used. */
 function addressesOf({ state, address }: Instance): string[] {
   return state === "running" ? [address] : [];
+}
+
+/** What Multipass's JSON has no place for, under one key of our own. */
+function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
+  const { cpus, memoryBytes, diskBytes, accelerator, operation } = rest;
+  return { id, kind, driver, arch, ready, cpus, memoryBytes, diskBytes, accelerator, operation, problems };
 }
 
 export function formatList(instances: readonly Instance[], format: Format): string {
@@ -66,10 +73,7 @@ export function formatList(instances: readonly Instance[], format: Format): stri
         state: stateWord(instance.state),
         ipv4: addressesOf(instance),
         release: imageName(instance),
-        ready: instance.ready,
-        cpus: instance.cpus,
-        memory: instance.memoryBytes,
-        disk: instance.diskBytes,
+        berth: ownFacts(instance),
       })),
     });
   }
@@ -89,14 +93,13 @@ export function formatInfo(items: readonly InfoItem[], format: Format): string {
       info: Object.fromEntries(items.map((item) => [item.instance.name, infoJson(item)])),
     });
   }
-  return items.map(infoText).join("\n");
+  return items.length === 0 ? "No instances found.\n" : items.map(infoText).join("\n");
 }
 
 function infoJson({ instance, details }: InfoItem): unknown {
-  const { memory, disk, load, cpus, cloudInit } = details;
+  const { memory, disk, load, cpus, cloudInit, kernel, bootId, uptimeSeconds, diskAllocatedBytes } = details;
   return {
     state: stateWord(instance.state),
-    ready: instance.ready,
     image_hash: instance.image.sha256 ?? "",
     image_release: instance.image.release,
     release: details.release ?? "",
@@ -106,9 +109,7 @@ function infoJson({ instance, details }: InfoItem): unknown {
     memory: memory ? { used: memory.usedBytes, total: memory.totalBytes } : {},
     ipv4: addressesOf(instance),
     mounts: {},
-    accelerator: instance.accelerator ?? "",
-    cloud_init: cloudInit ?? {},
-    problems: instance.problems,
+    berth: { ...ownFacts(instance), cloudInit, kernel, bootId, uptimeSeconds, diskAllocatedBytes },
   };
 }
 
@@ -138,11 +139,46 @@ function infoText({ instance, details }: InfoItem): string {
   if (details.diskAllocatedBytes !== undefined)
     rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
   const text = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
-  for (const problem of instance.problems) {
-    text.push(`${`${problem.severity}:`.padEnd(16)}${plain(problem.message)}`);
-    if (problem.hint) text.push(`${"".padEnd(16)}${plain(problem.hint)}`);
-  }
+  text.push(...problemLines(instance.problems));
   return `${text.join("\n")}\n`;
+}
+
+function problemLines(problems: readonly Problem[]): string[] {
+  return problems.flatMap(({ severity, message, hint }) => [
+    `${`${severity}:`.padEnd(16)}${plain(message)}`,
+    ...(hint ? [`${"".padEnd(16)}${plain(hint)}`] : []),
+  ]);
+}
+
+/** The engine as `berth engine` shows it. */
+export function formatEngine(info: EngineInfo): string {
+  const { host, drivers } = info;
+  const size = `${host.cpus} CPUs, ${formatBytes(host.memoryBytes)} memory`;
+  const rows: [string, string][] = [
+    ["Version", `${info.version} (protocol ${info.protocol})`],
+    ["Process", String(info.pid)],
+    ["Data", info.dataDirectory],
+    ["Log", info.logFile],
+    ["Host", `${host.arch}, ${size}, ${formatBytes(host.freeDiskBytes)} free`],
+    ...drivers.map((one): [string, string] => {
+      const found = [one.name, one.version, one.accelerator].filter(Boolean).join(" ");
+      return ["Driver", one.available ? found : `${one.name}: not available`];
+    }),
+  ];
+  const lines = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
+  const problems = [...info.problems, ...drivers.flatMap((one) => one.problems)];
+  return `${[...lines, ...problemLines(problems)].join("\n")}\n`;
+}
+
+/** `engine` is absent where none runs. */
+export function formatVersion(berth: string, engine: string | undefined, format: Format): string {
+  if (format === "json") return json({ berth, engine });
+  return `berth   ${berth}\n${engine === undefined ? "" : `engine  ${engine}\n`}`;
+}
+
+/** Its aliases without the reference itself, `default` and one-letter ones, as Multipass lists them. */
+function otherNames({ reference, aliases }: ImageEntry): string[] {
+  return aliases.filter((alias) => alias !== reference && alias !== "default" && alias.length > 1);
 }
 
 export function formatFind(items: readonly ImageEntry[], format: Format): string {
@@ -153,9 +189,9 @@ export function formatFind(items: readonly ImageEntry[], format: Format): string
         os: item.os,
         release: item.release,
         version: item.version,
-        aliases: item.aliases.filter((alias) => alias !== item.reference),
+        aliases: otherNames(item),
         remote: item.remote,
-        cached: item.cached,
+        berth: { arch: item.arch, cached: item.cached, sizeBytes: item.sizeBytes, supported: item.supported },
       },
     ]);
     return json({ errors: [], images: Object.fromEntries(images) });
@@ -165,7 +201,7 @@ export function formatFind(items: readonly ImageEntry[], format: Format): string
     ["Image", "Aliases", "Version", "Description"],
     items.map((item) => [
       item.reference,
-      item.aliases.filter((alias) => alias !== item.reference && alias.length > 1).join(","),
+      otherNames(item).join(","),
       item.version,
       `${item.os} ${item.release}${item.cached ? " (cached)" : ""}`,
     ]),

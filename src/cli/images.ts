@@ -1,5 +1,6 @@
 /** find, and the images on this host. */
 import type { Command } from "commander";
+import type { CachedImage } from "../api/image.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import { type Format, formatCached, formatFind } from "./format.ts";
@@ -10,8 +11,8 @@ export function addImageCommands(program: Command, session: Session): void {
   formatOption(
     program
       .command("find")
-      .summary("Display available images to create instances from")
-      .argument("[query]", "a part of a name, or remote:, such as daily:", "")
+      .description("Display available images to create instances from")
+      .argument("[query]", "a part of a name, or a remote, such as daily:", "")
       .option("--show-unsupported", "show unsupported images as well"),
   ).action(async (query: string, options: { format: Format; showUnsupported?: boolean }) => {
     const { api } = await session.client();
@@ -20,8 +21,8 @@ export function addImageCommands(program: Command, session: Session): void {
     session.print(formatFind(found.items, options.format));
   });
 
-  const image = program.command("image").summary("Manage the images on this host");
-  formatOption(image.command("list").alias("ls").summary("List the images on this host")).action(
+  const image = program.command("image").description("Manage the images on this host");
+  formatOption(image.command("list").alias("ls").description("List the images on this host")).action(
     async (options: { format: Format }) => {
       const { api } = await session.client();
       session.print(formatCached((await api.images.cached()).items, options.format));
@@ -29,50 +30,50 @@ export function addImageCommands(program: Command, session: Session): void {
   );
   image
     .command("pull")
-    .summary("Download an image before it is needed")
-    .argument("<image>")
+    .description("Download an image before it is needed")
+    .argument("<image>", "as launch takes it: 24.04, debian, daily:26.04, https://…")
     .action(async (reference: string) => {
-      const { api } = await session.client();
-      await session.follow(await api.images.pull({ reference }));
+      await session.operate((api) => api.images.pull({ reference }));
       session.print(`Pulled: ${reference}`);
     });
   image
     .command("build")
-    .summary("Build an image from a distribution's packages")
+    .description("Build an image from a distribution's packages")
     .argument("<recipe>", "debian:12")
     .action(async (recipe: string) => {
-      const { api } = await session.client();
-      await session.follow(await api.images.build({ recipe }));
+      await session.operate((api) => api.images.build({ recipe }));
       session.print(`Built: ${recipe}`);
     });
   image
     .command("remove")
     .alias("rm")
-    .summary("Remove an unused image")
+    .description("Remove an unused image")
     .argument("<image>", "its reference, or the beginning of its id")
     .action(async (wanted: string) => {
       const { api } = await session.client();
-      const { items } = await api.images.cached();
-      const fitting = items.filter((item) => item.reference === wanted || item.id.startsWith(wanted));
-      const [only] = fitting;
-      if (!only || fitting.length > 1) {
-        throw new EngineError(
-          "not-found",
-          `cannot remove ${wanted}: ${only ? "it fits several images" : "no image fits"}`,
-          {
-            hint: "berth image list shows them; give more of the id.",
-          },
-        );
-      }
+      const only = pickImage((await api.images.cached()).items, wanted);
       const { freedBytes } = await api.images.remove({ id: only.id });
       session.print(`Removed: ${only.reference} (${formatBytes(freedBytes)} freed)`);
     });
   image
     .command("prune")
-    .summary("Remove every unused image")
+    .description("Remove every unused image")
     .action(async () => {
       const { api } = await session.client();
       const { removed, freedBytes } = await api.images.prune();
-      session.print(`Removed ${removed.length} images (${formatBytes(freedBytes)} freed)`);
+      const count = removed.length === 1 ? "1 image" : `${removed.length} images`;
+      session.print(`Removed ${count} (${formatBytes(freedBytes)} freed)`);
     });
+}
+
+/** The one of this reference, else the one whose id begins so. Throws `not-found`, also where several do. Pure. */
+export function pickImage(items: readonly CachedImage[], wanted: string): CachedImage {
+  const named = items.filter((item) => item.reference === wanted);
+  const fitting = named.length > 0 ? named : items.filter((item) => item.id.startsWith(wanted));
+  const [only] = fitting;
+  if (only && fitting.length === 1) return only;
+  const reason = only ? "it fits several images" : "no image fits";
+  throw new EngineError("not-found", `cannot remove ${wanted}: ${reason}`, {
+    hint: "`berth image list` shows them; give more of the id.",
+  });
 }

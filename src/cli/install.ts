@@ -33,7 +33,7 @@ export function addInstallCommands(program: Command, session: Session): void {
   const place = () => shimPlace(hostPlatform(), process.env, homedir());
   program
     .command("install")
-    .summary("Put the command berth on your PATH")
+    .description("Put the command berth on your PATH")
     .action(async () => {
       const { directory, file } = place();
       await refuseForeign(file, "install");
@@ -47,7 +47,7 @@ export function addInstallCommands(program: Command, session: Session): void {
     });
   program
     .command("uninstall")
-    .summary("Take the command berth off your PATH")
+    .description("Take the command berth off your PATH")
     .action(async () => {
       const { file } = place();
       await refuseForeign(file, "uninstall");

@@ -1,19 +1,13 @@
-/** launch, list, info, and the verbs that change an instance's power or existence. */
-import { readFile } from "node:fs/promises";
-import type { Command } from "commander";
+/** launch, list and info. */
+import { type Command, Option } from "commander";
 import type { LaunchSpec } from "../api/instance.ts";
-import { PRIMARY_NAME } from "../api/names.ts";
-import type { Operation } from "../api/operation.ts";
-import { withDeadline } from "../base/async.ts";
-import { EngineError, messageOf } from "../base/errors.ts";
-import { parseSize } from "../base/units.ts";
-import type { EngineApi } from "../client/engine-client.ts";
-import { type Format, formatInfo, formatList } from "./format.ts";
+import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
+import { EngineError } from "../base/errors.ts";
+import { formatBytes, parseSize } from "../base/units.ts";
+import { type Format, formatInfo, formatList, type InfoItem } from "./format.ts";
 import { formatOption, wholeNumber } from "./options.ts";
 import { forEach, type Session } from "./session.ts";
-
-const MAX_USER_DATA_BYTES = 2 ** 20;
-const FETCH_MS = 60_000;
+import { readUserData } from "./user-data.ts";
 
 type LaunchOptions = {
   name?: string;
@@ -27,21 +21,25 @@ type LaunchOptions = {
 export function addInstanceCommands(program: Command, session: Session): void {
   program
     .command("launch")
-    .summary("Create and start an instance")
+    .description("Create and start an instance")
     .argument(
       "[image]",
       "what to launch: 24.04, noble, lts, debian, release:24.04, file:///…, https://…",
       "default",
     )
     .option("-n, --name <name>", "name of the instance; generated when left out")
-    .option("-c, --cpus <cpus>", "number of CPUs", wholeNumber("CPUs"))
-    .option("-m, --memory <size>", "memory, such as 1G or 512M")
-    .option("-d, --disk <size>", "disk, such as 5G")
+    .option("-c, --cpus <cpus>", "number of CPUs (default: 1)", wholeNumber("CPUs"))
+    .option("-m, --memory <size>", "memory, such as 512M or 2G (default: 1G)")
+    .option("-d, --disk <size>", "disk, such as 20G (default: 5G)")
     .option("--cloud-init <file>", "cloud-init user-data: a file, a URL, or - for standard input")
-    .option("--timeout <seconds>", "how long to wait until the instance is ready", wholeNumber("seconds"))
+    .addOption(
+      new Option("--timeout <seconds>", "how long to wait until the instance is ready").argParser(
+        wholeNumber("seconds"),
+      ),
+    )
     .action(async (image: string, options: LaunchOptions) => launch(session, image, options));
 
-  formatOption(program.command("list").alias("ls").summary("List all instances")).action(
+  formatOption(program.command("list").alias("ls").description("List all instances")).action(
     async (options: { format: Format }) => {
       const { api } = await session.client();
       const { items } = await api.instances.list();
@@ -49,11 +47,12 @@ export function addInstanceCommands(program: Command, session: Session): void {
     },
   );
 
-  formatOption(program.command("info").summary("Show facts about instances").argument("[names...]")).action(
-    async (names: string[], options: { format: Format }) => info(session, names, options.format),
-  );
-
-  addPowerCommands(program, session);
+  formatOption(
+    program
+      .command("info")
+      .description("Display information about instances")
+      .argument("[names...]", "the instances; all of them when none is named"),
+  ).action(async (names: string[], options: { format: Format }) => info(session, names, options.format));
 }
 
 function sorted<T extends { name: string }>(items: readonly T[]): T[] {
@@ -61,156 +60,57 @@ function sorted<T extends { name: string }>(items: readonly T[]): T[] {
 }
 
 async function launch(session: Session, image: string, options: LaunchOptions): Promise<void> {
+  const sizes = await sizesOf(options);
+  if (options.name !== undefined && !NAME_PATTERN.test(options.name)) {
+    throw new EngineError("invalid-argument", `Invalid instance name supplied: ${options.name}`, {
+      hint: NAME_RULE,
+    });
+  }
   const spec: LaunchSpec = {
     image,
+    ...sizes,
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
-    ...(options.memory === undefined ? {} : { memoryBytes: parseSize(options.memory, "memory") }),
-    ...(options.disk === undefined ? {} : { diskBytes: parseSize(options.disk, "disk") }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
     ...(options.cloudInit === undefined ? {} : { userData: await readUserData(session, options.cloudInit) }),
   };
-  const { api } = await session.client();
-  const operation = await api.instances.launch(spec);
-  await session.follow(operation);
-  session.print(`Launched: ${operation.target}`);
+  const { target } = await session.operate((api) => api.instances.launch(spec));
+  session.print(`Launched: ${target}`);
 }
 
-/** A file, a URL or standard input, at most 1 MiB. */
-async function readUserData(session: Session, from: string): Promise<string> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new EngineError("invalid-argument", `cannot read cloud-init user-data from ${from}: ${reason}`, {
-      hint: "Name a file, an http(s) URL, or - for standard input.",
-      cause,
+async function sizesOf({
+  memory,
+  disk,
+}: LaunchOptions): Promise<Pick<LaunchSpec, "memoryBytes" | "diskBytes">> {
+  const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
+  const parse = (text: string, what: string, least: number) => {
+    const bytes = parseSize(text, what);
+    if (bytes >= least) return bytes;
+    throw new EngineError("invalid-argument", `${text} is too small a ${what} size`, {
+      hint: `Ask for at least ${formatBytes(least)}.`,
     });
-  let text: string;
-  try {
-    if (from === "-") text = await textOf(session.io.stdin);
-    else if (/^https?:\/\//.test(from)) text = await fetched(from, session.signal);
-    else text = await readFile(from, "utf8");
-  } catch (error) {
-    throw refuse(messageOf(error), error);
-  }
-  if (Buffer.byteLength(text) > MAX_USER_DATA_BYTES) throw refuse("it is larger than 1 MiB");
-  return text;
+  };
+  return {
+    ...(memory === undefined ? {} : { memoryBytes: parse(memory, "memory", MINIMUM_MEMORY_BYTES) }),
+    ...(disk === undefined ? {} : { diskBytes: parse(disk, "disk", MINIMUM_DISK_BYTES) }),
+  };
 }
 
-async function fetched(url: string, parent: AbortSignal): Promise<string> {
-  const { signal, done } = withDeadline(FETCH_MS, parent);
-  try {
-    const response = await fetch(url, { signal });
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    return await response.text();
-  } finally {
-    done();
-  }
-}
-
-async function textOf(stream: AsyncIterable<Buffer | string>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stream) {
-    chunks.push(Buffer.from(chunk));
-    bytes += chunk.length;
-    if (bytes > MAX_USER_DATA_BYTES) break;
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
+/** One instance that cannot be asked does not hide the others: they are printed, then the failure. */
 async function info(session: Session, names: string[], format: Format): Promise<void> {
   const { api } = await session.client();
   const wanted =
-    names.length > 0 ? names : sorted((await api.instances.list()).items).map((item) => item.name);
-  const items = await Promise.all(
-    wanted.map(async (name) => ({
+    names.length > 0
+      ? [...new Set(names)]
+      : sorted((await api.instances.list()).items).map((item) => item.name);
+  const print = (items: InfoItem[]) => session.print(formatInfo(items, format));
+  const items = await forEach(
+    wanted,
+    async (name): Promise<InfoItem> => ({
       instance: await api.instances.get({ name }),
       details: await api.instances.details({ name }),
-    })),
+    }),
+    print,
   );
-  session.print(
-    items.length === 0 && format === "table" ? "No instances found.\n" : formatInfo(items, format),
-  );
-}
-
-type Selection = { all?: boolean };
-
-function addPowerCommands(program: Command, session: Session): void {
-  const onRunning = (state: string) => state === "running" || state === "starting" || state === "stopping";
-  const notDeleted = (state: string) => state !== "deleted";
-  const deleted = (state: string) => state === "deleted";
-  const several = (name: string, summary: string, all: string) =>
-    program.command(name).summary(summary).argument("[names...]").option("--all", all);
-
-  several("start", "Start instances", "start all instances").action(
-    async (names: string[], { all }: Selection) =>
-      apply(session, await select(session, names, all, notDeleted), (api, name) =>
-        api.instances.start({ name }),
-      ),
-  );
-  several("stop", "Stop running instances", "stop all running instances")
-    .option("--force", "pull the plug; unsaved data in the guest is lost")
-    .action(async (names: string[], { all, force }: Selection & { force?: boolean }) =>
-      apply(session, await select(session, names, all, onRunning), (api, name) =>
-        api.instances.stop({ name, force: force ?? false }),
-      ),
-    );
-  several("restart", "Restart instances", "restart all running instances").action(
-    async (names: string[], { all }: Selection) =>
-      apply(session, await select(session, names, all, onRunning), (api, name) =>
-        api.instances.restart({ name }),
-      ),
-  );
-  several("delete", "Delete instances (to the trash)", "delete all instances")
-    .option("-p, --purge", "remove them for good, at once")
-    .action(async (names: string[], { all, purge }: Selection & { purge?: boolean }) =>
-      apply(session, await select(session, names, all, notDeleted, true), (api, name) =>
-        api.instances.delete({ name, purge: purge ?? false }),
-      ),
-    );
-  several("recover", "Recover deleted instances", "recover all deleted instances").action(
-    async (names: string[], { all }: Selection) =>
-      apply(session, await select(session, names, all, deleted, true), (api, name) =>
-        api.instances.recover({ name }),
-      ),
-  );
-  program
-    .command("purge")
-    .summary("Remove all deleted instances for good")
-    .action(async () =>
-      apply(session, await select(session, [], true, deleted, true), (api, name) =>
-        api.instances.purge({ name }),
-      ),
-    );
-}
-
-/** The names given, or those of all instances in a fitting state; without either the primary, where that is meant. */
-async function select(
-  session: Session,
-  names: readonly string[],
-  all: boolean | undefined,
-  fits: (state: string) => boolean,
-  named = false,
-): Promise<string[]> {
-  if (all) {
-    if (names.length > 0) {
-      throw new EngineError("invalid-argument", "Cannot specify names when --all option set");
-    }
-    const { api } = await session.client();
-    return (await api.instances.list()).items.filter((item) => fits(item.state)).map((item) => item.name);
-  }
-  if (names.length > 0) return [...new Set(names)];
-  if (named) throw new EngineError("invalid-argument", "Name argument or --all is required");
-  return [PRIMARY_NAME];
-}
-
-async function apply(
-  session: Session,
-  names: readonly string[],
-  act: (api: EngineApi, name: string) => Promise<Operation>,
-): Promise<void> {
-  const { api } = await session.client();
-  const quiet = names.length > 1;
-  await forEach(names, async (name) => {
-    await session.follow(await act(api, name), { quiet });
-  });
+  print(items);
 }

@@ -51,13 +51,14 @@ export class ProgressBoard {
   }
 
   begin(operation: Operation): { show(progress: Progress): void; end(): void } {
-    const row: Row = { title: withoutControls(operation.target), progress: operation.progress };
+    const row: Row = { title: withoutControls(operation.target), progress: undefined };
     if (this.#rows.size === 0) this.#startedAt = Date.now();
     this.#rows.add(row);
     if (this.#redraws && !this.#timer) {
       this.#timer = setInterval(() => this.#draw(), FRAME_MS);
       this.#draw();
     }
+    if (operation.progress) this.#show(row, operation.progress);
     return { show: (progress) => this.#show(row, progress), end: () => this.#end(row) };
   }
 
@@ -84,8 +85,8 @@ export class ProgressBoard {
   #draw(): void {
     this.#frame = (this.#frame + 1) % FRAMES.length;
     const rows = [...this.#rows].map(({ title, progress }) => `${title}: ${progressText(progress)}`);
-    const elapsed = formatDuration(Date.now() - this.#startedAt);
-    const text = `${FRAMES[this.#frame]} ${rows.join(", ")}  ${elapsed}`;
-    this.#out.write(CLEAR_LINE + text.slice(0, Math.max(NARROWEST, (this.#out.columns || 80) - 1)));
+    const elapsed = `  ${formatDuration(Date.now() - this.#startedAt)}`;
+    const room = Math.max(NARROWEST, (this.#out.columns || 80) - 1 - elapsed.length);
+    this.#out.write(`${CLEAR_LINE}${`${FRAMES[this.#frame]} ${rows.join(", ")}`.slice(0, room)}${elapsed}`);
   }
 }

@@ -17,13 +17,19 @@ export type StartedEngine = {
 const OLDEST_NODE = [22, 13] as const;
 const MAX_LAST_WORDS_BYTES = 4096;
 
+/**
+ * The engine lives long and makes little garbage at a time: a small nursery (1 MiB, not 16) keeps its idle memory 5 MB
+ * lower, as measured after 25 clients.
+ */
+const NODE_FLAGS = ["--max-semi-space-size=1"];
+
 /** Resolves when the process runs, which is before it listens. */
 export async function startEngine({ bundle, execPath, paths, env }: StartOptions): Promise<StartedEngine> {
   if (execPath === process.execPath) requireNode(process.versions.node);
   await privateDirectory(paths.data);
   const logFile = path.join(paths.data, "engine-output.log");
   const before = await sizeOf(logFile);
-  const child = await startDetached([execPath, bundle], {
+  const child = await startDetached([execPath, ...NODE_FLAGS, bundle], {
     logFile,
     cwd: paths.data,
     env: { ...childEnvironment({}, env), ELECTRON_RUN_AS_NODE: "1" },

@@ -1,6 +1,6 @@
 /** The whole path on real parts: wizard → engine → QEMU → guest → terminal, clicked in a real workbench. */
 import { copyFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
 import { testImage } from "../support/guest-image.ts";
 import { Workbench } from "../support/workbench.ts";
@@ -27,6 +27,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await workbench?.close();
   await catalog?.close();
+});
+
+beforeEach(({ onTestFailed }) => {
+  onTestFailed(async () => void (await workbench?.screenshot("first-light-failed")));
 });
 
 test("the wizard launches an instance, and its row tells what happens", async () => {
@@ -87,7 +91,7 @@ test("a command of the palette stops it, and the tree follows", async () => {
 
 test("delete asks, the trash keeps it, recover brings it back, purge asks again", async () => {
   await workbench.row("web").click({ button: "right" });
-  await workbench.page.locator(".context-view .action-label", { hasText: "Delete" }).first().click();
+  await workbench.page.getByRole("menuitem", { name: /^Delete/ }).click();
   await workbench.page.locator(".monaco-dialog-box").waitFor();
   await workbench.screenshot("delete-question");
   await workbench.answer("Delete");

@@ -1,0 +1,93 @@
+/** The verbs that change the power or the existence of one instance, several, or all. */
+import type { Command } from "commander";
+import type { InstanceState } from "../api/instance.ts";
+import { PRIMARY_NAME } from "../api/names.ts";
+import type { Operation } from "../api/operation.ts";
+import { EngineError } from "../base/errors.ts";
+import type { EngineApi } from "../client/engine-client.ts";
+import { forEach, type Session } from "./session.ts";
+
+type Selection = { all?: boolean };
+type Fits = (state: InstanceState) => boolean;
+
+const powered: Fits = (state) => !["stopped", "deleted", "failed", "suspended"].includes(state);
+const startable: Fits = (state) => state !== "deleted" && state !== "failed";
+const notDeleted: Fits = (state) => state !== "deleted";
+const deleted: Fits = (state) => state === "deleted";
+
+export function addPowerCommands(program: Command, session: Session): void {
+  const several = (name: string, description: string, all: string) =>
+    program
+      .command(name)
+      .description(description)
+      .argument("[names...]", "names of instances")
+      .option("--all", all);
+  const orPrimary = { elsePrimary: true };
+
+  several("start", "Start instances", "start all instances").action(
+    async (names: string[], { all }: Selection) =>
+      apply(session, await select(session, names, all, startable, orPrimary), (api, name) =>
+        api.instances.start({ name }),
+      ),
+  );
+  several("stop", "Stop running instances", "stop all running instances")
+    .option("--force", "pull the plug; unsaved data in the guest is lost")
+    .action(async (names: string[], { all, force }: Selection & { force?: boolean }) =>
+      apply(session, await select(session, names, all, powered, orPrimary), (api, name) =>
+        api.instances.stop({ name, force: force ?? false }),
+      ),
+    );
+  several("restart", "Restart instances", "restart all running instances").action(
+    async (names: string[], { all }: Selection) =>
+      apply(session, await select(session, names, all, powered, orPrimary), (api, name) =>
+        api.instances.restart({ name }),
+      ),
+  );
+  several("delete", "Delete instances: into the trash, or for good", "delete all instances")
+    .option("-p, --purge", "remove them for good, at once")
+    .action(async (names: string[], { all, purge }: Selection & { purge?: boolean }) =>
+      apply(session, await select(session, names, all, notDeleted), (api, name) =>
+        api.instances.delete({ name, purge: purge ?? false }),
+      ),
+    );
+  several("recover", "Recover deleted instances", "recover all deleted instances").action(
+    async (names: string[], { all }: Selection) =>
+      apply(session, await select(session, names, all, deleted), (api, name) =>
+        api.instances.recover({ name }),
+      ),
+  );
+  program
+    .command("purge")
+    .description("Purge all deleted instances permanently")
+    .action(async () =>
+      apply(session, await select(session, [], true, deleted), (api, name) => api.instances.purge({ name })),
+    );
+}
+
+/** The names given, or those of all instances in a fitting state; without either the primary, where that is meant. */
+async function select(
+  session: Session,
+  names: readonly string[],
+  all: boolean | undefined,
+  fits: Fits,
+  { elsePrimary = false } = {},
+): Promise<string[]> {
+  if (all) {
+    if (names.length > 0) {
+      throw new EngineError("invalid-argument", "Cannot specify name when --all option set");
+    }
+    const { api } = await session.client();
+    return (await api.instances.list()).items.filter((item) => fits(item.state)).map((item) => item.name);
+  }
+  if (names.length > 0) return [...new Set(names)];
+  if (!elsePrimary) throw new EngineError("invalid-argument", "Name argument or --all is required");
+  return [PRIMARY_NAME];
+}
+
+async function apply(
+  session: Session,
+  names: readonly string[],
+  act: (api: EngineApi, name: string) => Promise<Operation>,
+): Promise<void> {
+  await forEach(names, (name) => session.operate((api) => act(api, name)));
+}

@@ -1,0 +1,92 @@
+/** The command line: every verb, and the boundary where a failure becomes words on stderr and an exit code. */
+import { Command, CommanderError, Option } from "commander";
+import manifest from "../../package.json" with { type: "json" };
+import { type EngineError, ERROR_CODES, toEngineError } from "../base/errors.ts";
+import { addEngineCommands } from "./engine.ts";
+import { addExecCommands } from "./exec.ts";
+import { addImageCommands } from "./images.ts";
+import { addInstallCommands } from "./install.ts";
+import { addInstanceCommands } from "./instances.ts";
+import { addPowerCommands } from "./power.ts";
+import type { Session } from "./session.ts";
+import { addSettingCommands } from "./settings.ts";
+
+const USAGE_EXIT = 1;
+const NO_COMMAND_EXIT = 2;
+
+export function createProgram(session: Session): Command {
+  const program = new Command("berth")
+    .description("Virtual machines in one step.")
+    .version(manifest.version, "-V, --version", "show the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "Display help about a command")
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ sortSubcommands: true })
+    .configureOutput({
+      writeOut: (text) => session.print(text),
+      writeErr: (text) => session.note(text.trimEnd()),
+    });
+  addInstanceCommands(program.commandsGroup("Instances:"), session);
+  addPowerCommands(program, session);
+  addExecCommands(program.commandsGroup("Guests:"), session);
+  addImageCommands(program.commandsGroup("Images:"), session);
+  addEngineCommands(program.commandsGroup("Engine:"), session);
+  addSettingCommands(program, session);
+  addInstallCommands(program.commandsGroup("This command:"), session);
+  prepare(program, session);
+  program.hook("preAction", (_program, command) => {
+    session.verb = pathOf(command);
+  });
+  return program;
+}
+
+/** What every command takes; subcommands do not inherit it. */
+function prepare(command: Command, session: Session): void {
+  command.addOption(new Option("-v, --verbose", "say more about failures; more so with -vv"));
+  command.on("option:verbose", () => {
+    session.verbosity += 1;
+  });
+  for (const child of command.commands) prepare(child, session);
+}
+
+/** `image pull` for that subcommand. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
+}
+
+/** Runs one command line; resolves with the exit code. */
+export async function main(argv: readonly string[], session: Session): Promise<number> {
+  const program = createProgram(session);
+  if (argv.length === 0) {
+    session.print(program.helpInformation());
+    return NO_COMMAND_EXIT;
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return session.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return report(session, toEngineError(error));
+    if (error.code === "commander.unknownOption" && argv[0] === "exec") {
+      session.note("Options of the command itself come after --: berth exec <name> -- <command> <options>");
+    }
+    return error.exitCode === 0 ? 0 : USAGE_EXIT;
+  } finally {
+    await session.dispose();
+  }
+}
+
+function report(session: Session, error: EngineError): number {
+  session.note(`${session.verb} failed: ${error.message}`);
+  if (error.hint) session.note(error.hint);
+  if (session.verbosity > 0) {
+    session.note(`code: ${error.code}`);
+    if (error.details) session.note(`details: ${JSON.stringify(error.details)}`);
+    for (let cause = error.cause; cause !== undefined; cause = (cause as Error).cause)
+      session.note(`cause: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  if (session.verbosity > 1 && error.stack) session.note(error.stack);
+  return ERROR_CODES[error.code].exit;
+}

@@ -1,0 +1,56 @@
+/** get and set: the engine's settings. */
+import type { Command } from "commander";
+import type { Settings } from "../api/engine-info.ts";
+import { EngineError } from "../base/errors.ts";
+import { table } from "./format.ts";
+import type { Session } from "./session.ts";
+
+export function addSettingCommands(program: Command, session: Session): void {
+  program
+    .command("get")
+    .description("Get a setting, or all of them")
+    .argument("[key]", "the setting")
+    .option("--keys", "list the settings' names only")
+    .action(async (key: string | undefined, options: { keys?: boolean }) => {
+      const { api } = await session.client();
+      const settings = await api.settings.get();
+      if (key !== undefined) session.print(String(settings[known(settings, key)]));
+      else if (options.keys) session.print(Object.keys(settings).sort().join("\n"));
+      else {
+        const rows = Object.entries(settings).map(([name, value]) => [name, String(value)]);
+        session.print(table(["Key", "Value"], rows));
+      }
+    });
+
+  program
+    .command("set")
+    .description("Set a setting")
+    .argument("<key=value>", "the setting and its value")
+    .action(async (text: string) => {
+      const { api } = await session.client();
+      await api.settings.set(assignment(text, await api.settings.get()));
+    });
+}
+
+/** `key=value` as a change of these settings; a number where the setting is one. Throws `invalid-argument`. Pure. */
+export function assignment(text: string, settings: Settings): Partial<Settings> {
+  const [name = ""] = text.split("=", 1);
+  const key = known(settings, name);
+  if (!text.includes("=")) {
+    throw new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
+      hint: `berth set ${key}=VALUE`,
+    });
+  }
+  const value = text.slice(name.length + 1);
+  if (typeof settings[key] !== "number") return { [key]: value };
+  const number = value.trim() === "" ? Number.NaN : Number(value);
+  if (Number.isFinite(number)) return { [key]: number };
+  throw new EngineError("invalid-argument", `cannot set ${key}: ${value || "nothing"} is not a number`);
+}
+
+function known(settings: Settings, key: string): keyof Settings {
+  if (Object.hasOwn(settings, key)) return key as keyof Settings;
+  throw new EngineError("invalid-argument", `Unrecognized settings key: '${key}'`, {
+    hint: `Known keys: ${Object.keys(settings).join(", ")}`,
+  });
+}
