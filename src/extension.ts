@@ -6,11 +6,11 @@ import { exists } from "./base/durable.ts";
 import { messageOf } from "./base/errors.ts";
 import { currentPaths, hostPlatform } from "./base/paths.ts";
 import { EngineMirror } from "./client/mirror.ts";
+import { writeShims } from "./client/shim.ts";
 import { registerCommands } from "./views/commands.ts";
 import { InstancesView } from "./views/instances-view.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
-import { writeShims } from "./client/shim.ts";
 import { createStatus } from "./views/status.ts";
 import { terminalProfile } from "./views/terminals.ts";
 

@@ -19,7 +19,6 @@ export function createProgram(session: Session): Command {
     .description("Virtual machines in one step.")
     .version(manifest.version, "-V, --version", "show the version")
     .helpOption("-h, --help", "show help")
-    .helpCommand("help [command]", "Display help about a command")
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .exitOverride()
@@ -35,6 +34,7 @@ export function createProgram(session: Session): Command {
   addEngineCommands(program.commandsGroup("Engine:"), session);
   addSettingCommands(program, session);
   addInstallCommands(program.commandsGroup("This command:"), session);
+  program.helpCommand("help [command]", "Display help about a command");
   prepare(program, session);
   program.hook("preAction", (_program, command) => {
     session.verb = pathOf(command);

@@ -11,15 +11,18 @@ export type Ran = { code: number | null; stdout: string; stderr: string };
 
 export class Berth {
   readonly home: string;
+  readonly #cli: string;
   readonly #env: Record<string, string>;
 
-  private constructor(home: string, env: Record<string, string>) {
+  private constructor(home: string, env: Record<string, string>, cli: string) {
     this.home = home;
+    this.#cli = cli;
     this.#env = { ...env, BERTH_HOME: home, HOME: home, NO_COLOR: "1" };
   }
 
-  static async make(env: Record<string, string> = {}): Promise<Berth> {
-    return new Berth(await mkdtemp(path.join(tmpdir(), "berth-cli-")), env);
+  /** `cli` is the bundle to run; the shipped one when left out. */
+  static async make(env: Record<string, string> = {}, cli = CLI): Promise<Berth> {
+    return new Berth(await mkdtemp(path.join(tmpdir(), "berth-cli-")), env, cli);
   }
 
   get env(): Record<string, string> {
@@ -27,13 +30,13 @@ export class Berth {
   }
 
   get argv(): string[] {
-    return [process.execPath, CLI];
+    return [process.execPath, this.#cli];
   }
 
   /** Runs `berth` with these words; resolves however it ends. */
   run(args: readonly string[], options: { input?: string | Buffer; timeoutMs?: number } = {}): Promise<Ran> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [CLI, ...args], {
+      const child = spawn(process.execPath, [this.#cli, ...args], {
         env: this.env,
         timeout: options.timeoutMs ?? 300_000,
       });

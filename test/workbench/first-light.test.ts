@@ -91,10 +91,12 @@ test("a command of the palette stops it, and the tree follows", async () => {
 
 test("delete asks, the trash keeps it, recover brings it back, purge asks again", async () => {
   await workbench.row("web").click({ button: "right" });
-  await workbench.page.getByRole("menuitem", { name: /^Delete/ }).click();
+  // A menu takes no click just after it has opened, but keys at once.
+  await workbench.page.getByRole("menuitem", { name: /^Delete/ }).hover();
+  await workbench.page.keyboard.press("Enter");
   await workbench.page.locator(".monaco-dialog-box").waitFor();
   await workbench.screenshot("delete-question");
-  await workbench.answer("Delete");
+  await workbench.answer("Move to Trash");
   await workbench.row("Trash").waitFor();
   await workbench.command("Berth: Recover");
   await workbench.row("Trash").waitFor({ state: "detached" });
@@ -102,11 +104,11 @@ test("delete asks, the trash keeps it, recover brings it back, purge asks again"
 
   await workbench.row("web").click();
   await workbench.page.keyboard.press("Delete");
-  await workbench.answer("Delete");
+  await workbench.answer("Move to Trash");
   await workbench.row("Trash").waitFor();
   await workbench.command("Berth: Purge");
   await workbench.page.locator(".monaco-dialog-box").waitFor();
   await workbench.screenshot("purge-question");
-  await workbench.page.locator(".monaco-dialog-box").getByRole("button").first().click();
+  await workbench.answer("Remove for Good");
   await workbench.welcome("Launch Primary Instance").waitFor();
 });

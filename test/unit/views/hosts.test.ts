@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../../src/base/run.ts";
+import { shimScripts, writeShims } from "../../../src/client/shim.ts";
 import { sshCommand } from "../../../src/client/ssh-command.ts";
 import { installQemuCommand, packageManagers } from "../../../src/views/install-qemu.ts";
 import { withoutControls } from "../../../src/views/plain-text.ts";
-import { shimScripts, writeShims } from "../../../src/client/shim.ts";
 
 test.each([
   ["linux", "x86_64", ["apt-get"], false, "sudo apt-get install qemu-system-x86 qemu-utils"],

@@ -1,0 +1,86 @@
+/**
+ * The real engine over the fake driver as a process, for the command's tests. Guests run commands as processes of
+ * this computer; `pty` stands for a program on a terminal: it says its size, tells the bytes it gets, ends at `q`.
+ * An instance called `never-ready` never is; `never-stops` cannot be stopped gently.
+ */
+import { PassThrough, Writable } from "node:stream";
+import { deferred } from "../../src/base/async.ts";
+import { EngineError } from "../../src/base/errors.ts";
+import { currentPaths } from "../../src/base/paths.ts";
+import { startChild } from "../../src/base/run.ts";
+import type { Ctx } from "../../src/engine/ctx.ts";
+import type { DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
+import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts";
+import { silentLog } from "../../src/engine/log.ts";
+import { runEngineProcess } from "../../src/engine/server/process.ts";
+import { FakeDriver } from "../support/fake-driver.ts";
+import { FakeWorld } from "../support/fake-engine.ts";
+
+class LocalDriver extends FakeDriver {
+  override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
+    return withLocalProcesses(await super.start(ctx, instance));
+  }
+}
+
+function withLocalProcesses(running: Running): Running {
+  running.guest.exec = async (_ctx, request) => (request.tty ? terminal(request) : local(request));
+  return running;
+}
+
+function local({ argv, cwd, env }: ExecRequest): GuestProcess {
+  const child = startChild(argv ?? ["sh"], { ...(cwd ? { cwd } : {}), ...(env ? { env: { ...env } } : {}) });
+  const exited = child.exited.then(({ code, signal }) =>
+    signal ? { signal: signal.slice(3) } : { code: code ?? 0 },
+  );
+  exited.catch(() => {});
+  return {
+    ...{ stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited },
+    resize: () => {},
+    signal: (name) => child.kill(`SIG${name}`),
+    close: () => child.kill("SIGKILL"),
+  };
+}
+
+function terminal({ tty, term, argv }: ExecRequest): GuestProcess {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const exited = deferred<{ code?: number; signal?: string }>();
+  const say = (text: string) => void stdout.write(`${text}\r\n`);
+  const end = (exit: { code?: number; signal?: string }) => {
+    stdout.end();
+    stderr.end();
+    exited.resolve(exit);
+  };
+  say(`${argv?.join(" ") ?? "login"} on ${term} ${tty?.cols}x${tty?.rows}`);
+  const stdin = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      for (const byte of chunk) {
+        say(`byte ${byte}`);
+        if (byte === 0x71) end({ code: 3 });
+      }
+      done();
+    },
+  });
+  return {
+    ...{ stdin, stdout, stderr, exited: exited.promise },
+    resize: ({ cols, rows }) => say(`now ${cols}x${rows}`),
+    signal: (name) => end({ signal: name }),
+    close: () => end({ signal: "HUP" }),
+  };
+}
+
+const world = FakeWorld.at(process.env["BERTH_HOME"] ?? "");
+world.host.knobsOf.set("never-ready", { ready: "never" });
+world.host.knobsOf.set("never-stops", { stop: "never" });
+world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
+await runEngineProcess({
+  paths: currentPaths(),
+  version: "0.0.0-fake",
+  openLog: () => ({ ...silentLog, setLevel() {}, close: async () => {} }),
+  openCore: () =>
+    world.open({
+      paths: currentPaths(),
+      version: "0.0.0-fake",
+      drivers: () => [new LocalDriver(world.host)],
+    }),
+});
