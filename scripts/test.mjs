@@ -15,6 +15,7 @@ const results = path.join(root, "test-results");
 const wanted = LANES.filter((lane) => process.argv.includes(`--${lane}`));
 const lanes = wanted.length > 0 ? wanted : LANES;
 const rest = process.argv.slice(2).filter((argument) => !LANES.includes(argument.replace(/^--/, "")));
+const colours = process.stdout.isTTY && !process.env.CI;
 const whole = wanted.length === 0 && rest.length === 0;
 
 const totals = { passed: 0, failed: 0 };
@@ -36,7 +37,7 @@ async function main() {
   mkdirSync(results, { recursive: true });
   await step("npm packages", () => installPackages(root));
   const node = modernNode(root);
-  const env = { ...nodeEnvironment(node), FORCE_COLOR: process.stdout.isTTY ? "1" : "0" };
+  const env = { ...nodeEnvironment(node), FORCE_COLOR: colours ? "1" : "0" };
   const system = lanes.some((lane) => lane !== "fast") ? ["run", "buildImages", "test"] : ["run", "test"];
   await step("system programs", () => installSystem(system));
   // The guest image and the browser workbench are prepared while the quick checks run.
@@ -45,13 +46,20 @@ async function main() {
 
   await step("type check", () => bin(node, env, "typescript/bin/tsc", ["-p", "."]));
   if (whole)
-    await step("lint", () => bin(node, env, "@biomejs/biome/bin/biome", ["ci", "--error-on-warnings", "."]));
+    await step("lint", () =>
+      bin(node, env, "@biomejs/biome/bin/biome", [
+        "ci",
+        "--error-on-warnings",
+        `--colors=${colours ? "force" : "off"}`,
+        ".",
+      ]),
+    );
   await step("build", () => sh([node, "esbuild.mjs"], { cwd: root, env, quiet: true }));
   if (whole || lanes.includes("workbench")) await step("VSIX", () => makeVsix(node, env));
   for (const lane of lanes) {
-    if (lane !== "fast" && image) await step("guest image", () => settled(image));
+    if (lane !== "fast" && image) await step("guest image", () => image);
     if (lane === "workbench" && host) {
-      const { node: hostNode, entry } = await step("browser workbench", () => settled(host));
+      const { node: hostNode, entry } = await step("browser workbench", () => host);
       Object.assign(env, { BERTH_WORKBENCH_NODE: hostNode, BERTH_WORKBENCH_ENTRY: entry });
     }
     await step(`tests: ${lane}`, () => vitest(node, env, lane));
@@ -64,8 +72,6 @@ function start(work) {
   promise.catch(() => {});
   return promise;
 }
-
-const settled = (promise) => promise;
 
 function bin(node, env, file, args) {
   return sh([node, path.join(root, "node_modules", file), ...args], { cwd: root, env });

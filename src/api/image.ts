@@ -22,7 +22,7 @@ export type ImageEntry = z.infer<typeof ImageEntry>;
 
 /** An image on this host, verified and ready to be a backing file. */
 export const CachedImage = z.object({
-  id: z.string().describe("sha256 of the published bytes, or of the built recipe"),
+  id: z.string().describe("sha256 of the published bytes; of the disk itself where it was built here"),
   reference: z.string(),
   os: z.string(),
   release: z.string(),

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
 import path from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -192,63 +192,6 @@ export async function which(
     }
   }
   return undefined;
-}
-
-/** Tells a process from a later one with the same pid: the kernel's start time, where the platform gives it. */
-export type ProcessIdentity = { pid: number; startTime: string; bootId: string };
-
-/** The identity of a living process, or undefined when it does not run. */
-export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  if (!isAlive(pid)) return undefined;
-  if (process.platform === "linux") {
-    try {
-      const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (fields[0] === "Z") return undefined;
-      const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-      return { pid, startTime: fields[19] ?? "", bootId };
-    } catch {
-      return undefined;
-    }
-  }
-  const argv =
-    process.platform === "win32"
-      ? ["powershell", "-NoProfile", "-Command", `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`]
-      : ["ps", "-o", "lstart=", "-p", String(pid)];
-  try {
-    return { pid, startTime: (await run(argv)).stdout.trim(), bootId: "" };
-  } catch {
-    return undefined;
-  }
-}
-
-export function sameProcess(a: ProcessIdentity | undefined, b: ProcessIdentity | undefined): boolean {
-  return (
-    a !== undefined &&
-    b !== undefined &&
-    a.pid === b.pid &&
-    a.startTime === b.startTime &&
-    a.bootId === b.bootId
-  );
-}
-
-/** Whether a process with this pid exists; a process of another user counts. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** Sends a signal to a process that may be gone already. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
 }
 
 type Stdio = "ignore" | "pipe" | number;

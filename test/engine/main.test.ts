@@ -7,7 +7,7 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sleep } from "../../src/base/async.ts";
 import { currentPaths } from "../../src/base/paths.ts";
-import { isAlive, signalProcess } from "../../src/base/run.ts";
+import { isAlive, signalProcess } from "../../src/base/process-identity.ts";
 import { connect } from "../../src/client/connect.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
 

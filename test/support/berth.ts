@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { identify, isAlive, run, signalProcess } from "../../src/base/run.ts";
+import { identify, isAlive, signalProcess } from "../../src/base/process-identity.ts";
+import { run } from "../../src/base/run.ts";
 
 const CLI = path.resolve(import.meta.dirname, "../../dist/cli.js");
 

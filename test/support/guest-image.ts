@@ -10,7 +10,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { exists, moveDurable, writeFileDurable } from "../../src/base/durable.ts";
 import { hostArch, hostPlatform } from "../../src/base/paths.ts";
-import { identify, type ProcessIdentity, sameProcess } from "../../src/base/run.ts";
+import { identify, type ProcessIdentity, sameProcess } from "../../src/base/process-identity.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import { buildImage } from "../../src/engine/images/build.ts";
 import { recipeFor, recipeHash } from "../../src/engine/images/recipes.ts";

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { spawn as spawnPty } from "node-pty";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { signalProcess } from "../../src/base/run.ts";
+import { signalProcess } from "../../src/base/process-identity.ts";
 import { Berth, gone } from "../support/berth.ts";
 import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
 import { testImage } from "../support/guest-image.ts";

@@ -8,7 +8,7 @@ import * as z from "zod";
 import { Arch } from "../../api/instance.ts";
 import { exists, moveDurable, privateDirectory, writeFileDurable } from "../../base/durable.ts";
 import { messageOf } from "../../base/errors.ts";
-import { isAlive } from "../../base/run.ts";
+import { isAlive } from "../../base/process-identity.ts";
 import type { Log } from "../log.ts";
 
 const IMAGE = "image.qcow2";

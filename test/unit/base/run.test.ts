@@ -2,17 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  childEnvironment,
-  identify,
-  isAlive,
-  RunError,
-  run,
-  sameProcess,
-  signalProcess,
-  startDetached,
-  which,
-} from "../../../src/base/run.ts";
+import { identify, isAlive, sameProcess, signalProcess } from "../../../src/base/process-identity.ts";
+import { childEnvironment, RunError, run, startDetached, which } from "../../../src/base/run.ts";
 
 let directory: string;
 beforeAll(async () => {

@@ -7,13 +7,8 @@ import type { Arch } from "../../../api/instance.ts";
 import { sleep, withDeadline } from "../../../base/async.ts";
 import { exists, privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
-import {
-  type DetachedChild,
-  identify,
-  sameProcess,
-  signalProcess,
-  startDetached,
-} from "../../../base/run.ts";
+import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
+import { type DetachedChild, startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import { writeLoginFiles } from "../../guest/keys.ts";
 import { expectedHostKeys, writeSeed } from "../../guest/seed.ts";

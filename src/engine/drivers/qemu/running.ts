@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Problem, SshAddress } from "../../../api/instance.ts";
 import { abortable, deferred, sleep, withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
-import { identify, sameProcess, signalProcess } from "../../../base/run.ts";
+import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
 import { loginFiles } from "../../guest/keys.ts";
