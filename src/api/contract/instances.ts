@@ -1,0 +1,52 @@
+/** Instances, from launch to purge. */
+import * as z from "zod";
+import { Instance, InstanceDetails, LaunchSpec, Problem } from "../instance.ts";
+import { Operation } from "../operation.ts";
+import { ByName, List, procedure } from "./procedure.ts";
+
+export const instances = {
+  list: procedure(
+    "GET",
+    "/v1/instances",
+    "instance.view",
+    "All instances, those in the trash included",
+  ).output(List(Instance)),
+  get: procedure("GET", "/v1/instances/{name}", "instance.view", "One instance")
+    .input(ByName)
+    .output(Instance),
+  details: procedure("GET", "/v1/instances/{name}/details", "instance.view", "What the guest says of itself")
+    .input(ByName)
+    .output(InstanceDetails),
+  log: procedure("GET", "/v1/instances/{name}/log", "instance.view", "The end of a log")
+    .input(ByName.extend({ source: z.enum(["serial", "cloud-init", "driver"]).default("serial") }))
+    .output(z.object({ text: z.string(), file: z.string().optional() })),
+  check: procedure("POST", "/v1/instances/check", "instance.create", "What would speak against a launch")
+    .input(LaunchSpec)
+    .output(List(Problem)),
+  launch: procedure("POST", "/v1/instances", "instance.create", "Create an instance and start it")
+    .input(LaunchSpec)
+    .output(Operation),
+  start: procedure("POST", "/v1/instances/{name}/start", "instance.power", "Start; no effect when running")
+    .input(ByName)
+    .output(Operation),
+  stop: procedure("POST", "/v1/instances/{name}/stop", "instance.power", "Stop; no effect when stopped")
+    .input(ByName.extend({ force: z.boolean().default(false) }))
+    .output(Operation),
+  restart: procedure("POST", "/v1/instances/{name}/restart", "instance.power", "Stop and start")
+    .input(ByName)
+    .output(Operation),
+  delete: procedure(
+    "POST",
+    "/v1/instances/{name}/delete",
+    "instance.delete",
+    "Move to the trash, or purge at once",
+  )
+    .input(ByName.extend({ purge: z.boolean().default(false) }))
+    .output(Operation),
+  recover: procedure("POST", "/v1/instances/{name}/recover", "instance.delete", "Take out of the trash")
+    .input(ByName)
+    .output(Operation),
+  purge: procedure("POST", "/v1/instances/{name}/purge", "instance.delete", "Remove from the trash for good")
+    .input(ByName)
+    .output(Operation),
+};

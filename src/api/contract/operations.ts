@@ -1,0 +1,24 @@
+/** Work in progress. */
+import * as z from "zod";
+import { Operation } from "../operation.ts";
+import { List, procedure } from "./procedure.ts";
+
+export const operations = {
+  list: procedure("GET", "/v1/operations", "instance.view", "Running and recent operations").output(
+    List(Operation),
+  ),
+  get: procedure("GET", "/v1/operations/{id}", "instance.view", "One operation")
+    .input(z.object({ id: z.uuid() }))
+    .output(Operation),
+  wait: procedure("GET", "/v1/operations/{id}/wait", "instance.view", "Answers when the operation has ended")
+    .input(z.object({ id: z.uuid() }))
+    .output(Operation),
+  cancel: procedure(
+    "POST",
+    "/v1/operations/{id}/cancel",
+    "instance.power",
+    "Ask it to stop; what it made is undone",
+  )
+    .input(z.object({ id: z.uuid() }))
+    .output(Operation),
+};

@@ -1,0 +1,20 @@
+import type { EngineCore } from "../../engine-core.ts";
+import { os } from "./base.ts";
+
+export function instanceRoutes({ instances }: EngineCore) {
+  const at = os.instances;
+  return {
+    list: at.list.handler(() => ({ items: instances.list() })),
+    get: at.get.handler(({ input }) => instances.get(input.name)),
+    details: at.details.handler(({ input, context }) => instances.details(input.name, context.signal)),
+    log: at.log.handler(({ input, context }) => instances.log(input.name, input.source, context.signal)),
+    check: at.check.handler(async ({ input }) => ({ items: await instances.check(input) })),
+    launch: at.launch.handler(({ input }) => instances.launch(input)),
+    start: at.start.handler(({ input }) => instances.start(input.name)),
+    stop: at.stop.handler(({ input: { name, force } }) => instances.stop(name, { force })),
+    restart: at.restart.handler(({ input }) => instances.restart(input.name)),
+    delete: at.delete.handler(({ input: { name, purge } }) => instances.delete(name, { purge })),
+    recover: at.recover.handler(({ input }) => instances.recover(input.name)),
+    purge: at.purge.handler(({ input }) => instances.purge(input.name)),
+  };
+}
