@@ -21,6 +21,7 @@ import { EngineError } from "../../base/errors.ts";
 import type { InstancesApi } from "../engine-core.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
+import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { refusal, toProblem } from "./check.ts";
 import { details, guestOf, type LogSource, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
@@ -28,40 +29,10 @@ import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
-import { restart, start, stop } from "./power.ts";
 import { type Action, decide } from "./transitions.ts";
-import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
 import { toInstance } from "./view.ts";
 
-/** What is journaled of every action but launch. */
-export type ActionInput = {
-  id: string;
-  action: Exclude<Action, "launch">;
-  /** When the run that a restart is to end had begun. */
-  since?: string | undefined;
-  purge?: boolean | undefined;
-};
-
-/** What an instance shows while an action is under way; the others keep the state they found. */
-const TRANSITIONAL: Partial<Record<Action, InstanceState>> = {
-  start: "starting",
-  stop: "stopping",
-  "force-stop": "stopping",
-  restart: "restarting",
-};
-
-const KINDS: Record<Action, OperationKind> = {
-  launch: "launch",
-  start: "start",
-  stop: "stop",
-  "force-stop": "stop",
-  restart: "restart",
-  delete: "delete",
-  recover: "recover",
-  purge: "purge",
-};
-
-const NOT_CANCELLABLE: readonly Action[] = ["recover", "purge"];
+const LAUNCH: Pick<ActionRow, "kind" | "cancellable"> = { kind: "launch" };
 
 export class InstanceManager implements InstancesApi {
   readonly #keeper: Keeper;
@@ -110,7 +81,7 @@ export class InstanceManager implements InstancesApi {
     const refused = refusal(label, found) ?? refusal(label, nameFindings(this.#keeper, name));
     if (refused) throw refused;
     const input = planLaunch(this.#plan, this.#keeper, name, wanted);
-    return this.#begin(entryOf(input), "launch", input);
+    return this.#begin(entryOf(input), input);
   }
 
   async start(name: string): Promise<Operation> {
@@ -167,7 +138,11 @@ export class InstanceManager implements InstancesApi {
     this.#keeper.update(entry, { state: stateDuring(entry, action) });
   }
 
-  #act(name: string, action: ActionInput["action"], more: { purge?: boolean } = {}): Operation {
+  #act(
+    name: string,
+    action: ActionInput["action"],
+    more: Omit<ActionInput, "id" | "action" | "since"> = {},
+  ): Operation {
     const verb = action.replace("-", " ");
     const entry = this.#keeper.find(name, verb);
     const { pending, running, record } = entry;
@@ -178,17 +153,17 @@ export class InstanceManager implements InstancesApi {
     }
     if (decision.do === "ignore") {
       if (pending) return this.#operations.get(pending.id);
-      return this.#operations.already({ kind: KINDS[action], target: name });
+      return this.#operations.already({ kind: ACTION_TABLE[action].kind, target: name });
     }
     const since = running?.startedAt.toISOString();
-    const operation = this.#begin(entry, action, { id: record.descriptor.id, action, since, ...more });
+    const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since });
     if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
     return operation;
   }
 
-  #begin(entry: Entry, action: Action, input: LaunchInput | ActionInput): Operation {
-    const cancellable = !NOT_CANCELLABLE.includes(action);
-    const wanted = { kind: KINDS[action], target: nameOf(entry), input, cancellable };
+  #begin(entry: Entry, input: LaunchInput | ActionInput): Operation {
+    const row = "action" in input ? ACTION_TABLE[input.action] : LAUNCH;
+    const wanted = { kind: row.kind, target: nameOf(entry), input, cancellable: row.cancellable ?? true };
     const { work, onAccepted } = this.resume(entry, input);
     return this.#operations.begin(wanted, work, onAccepted);
   }
@@ -196,22 +171,7 @@ export class InstanceManager implements InstancesApi {
   #workOf(entry: Entry, input: LaunchInput | ActionInput): Work {
     const keeper = this.#keeper;
     if (!("action" in input)) return (ctx) => launch(keeper, entry, ctx, input);
-    switch (input.action) {
-      case "start":
-        return (ctx) => start(keeper, entry, ctx);
-      case "stop":
-        return (ctx) => stop(keeper, entry, ctx, "graceful");
-      case "force-stop":
-        return (ctx) => stop(keeper, entry, ctx, "force");
-      case "restart":
-        return (ctx) => restart(keeper, entry, ctx, input.since);
-      case "delete":
-        return (ctx) => moveToTrash(keeper, entry, ctx, { purge: input.purge ?? false });
-      case "recover":
-        return (ctx) => takeOutOfTrash(keeper, entry, ctx);
-      case "purge":
-        return (ctx) => purge(keeper, entry, ctx);
-    }
+    return (ctx) => ACTION_TABLE[input.action].work(keeper, entry, ctx, input);
   }
 
   #release(entry: Entry, ctx: WorkCtx): void {
@@ -222,9 +182,9 @@ export class InstanceManager implements InstancesApi {
 }
 
 function stateDuring(entry: Entry, action: Action): InstanceState {
-  if (action === "delete" && entry.running) return "stopping";
   if (action === "launch") return entry.running ? "starting" : "creating";
-  return TRANSITIONAL[action] ?? entry.record.state;
+  if (action === "delete" && entry.running) return "stopping";
+  return ACTION_TABLE[action].shows ?? entry.record.state;
 }
 
 function forced(kind: OperationKind, name: string): EngineError {

@@ -2,7 +2,6 @@
  * An engine's start: shows every instance there is, adopts what runs, goes on with what an earlier engine began.
  * Nothing is deleted here; only an operation that a user asked for may remove something.
  */
-import * as z from "zod";
 import type { Problem } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import { abortable, withDeadline } from "../../base/async.ts";
@@ -10,24 +9,17 @@ import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Running } from "../drivers/driver.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
+import { ActionInput } from "./actions.ts";
 import { type Entry, without } from "./entry.ts";
 import { entriesFrom, type Fallback } from "./found.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, LaunchInput, takeBack } from "./launch.ts";
 import type { InstanceManager } from "./manager.ts";
 import { readyInBackground } from "./ready.ts";
-import { ACTIONS } from "./transitions.ts";
 import { finishPurge } from "./trash.ts";
 
 /** A driver that does not tell by then whether an instance runs leaves it `unknown`. */
 const ATTACH_MS = 10_000;
-
-const ActionRow = z.object({
-  id: z.uuid(),
-  action: z.enum(ACTIONS).exclude(["launch"]),
-  since: z.string().optional(),
-  purge: z.boolean().optional(),
-});
 
 export type RecoverParts = {
   keeper: Keeper;
@@ -117,7 +109,7 @@ function resume(parts: RecoverParts, row: JournalRow): void {
 function resumed({ keeper, manager }: RecoverParts, row: JournalRow): Resumed {
   const launched = LaunchInput.safeParse(row.input);
   if (row.kind === "launch" && launched.success) return resumedLaunch(keeper, manager, row, launched.data);
-  const input = ActionRow.safeParse(row.input);
+  const input = ActionInput.safeParse(row.input);
   if (!input.success) return failing(row, "its journal entry cannot be read");
   const entry = keeper.byId(input.data.id);
   if (entry && !entry.broken) return manager.resume(entry, input.data);
