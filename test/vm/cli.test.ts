@@ -8,7 +8,7 @@ import { Berth, gone } from "../support/berth.ts";
 import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
 import { testImage } from "../support/guest-image.ts";
 
-type Listed = { name: string; state: string; ipv4: string[]; release: string; ready: boolean };
+type Listed = { name: string; state: string; ipv4: string[]; release: string; berth: { ready: boolean } };
 
 let catalog: CatalogServer;
 let berth: Berth;
@@ -53,8 +53,8 @@ test("launch downloads, verifies, boots and waits until the guest is ready", asy
     expect.objectContaining({
       name: "web",
       state: "Running",
-      ready: true,
       release: "Ubuntu 24.04 LTS",
+      berth: expect.objectContaining({ ready: true }),
     }),
   ]);
   const { info } = (await berth.json(["info", "web"])) as { info: Record<string, Record<string, unknown>> };
@@ -154,7 +154,7 @@ test("a failing cloud-init is told in its own words, long before the time-out", 
   expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(/cloud-init failed: .*runcmd/) });
   expect((await list()).find((one) => one.name === "broken")).toMatchObject({
     state: "Running",
-    ready: false,
+    berth: { ready: false },
   });
 });
 
@@ -199,7 +199,7 @@ test("stop, start and restart keep the disk; delete, recover and purge go throug
   expect((await list())[0]).toMatchObject({ state: "Deleted" });
   expect(await berth.run(["start", "web"])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("recover"),
+    stderr: expect.stringContaining("Recover it first"),
   });
   await berth.ok(["recover", "web"]);
   await berth.ok(["start", "web"]);
@@ -211,10 +211,10 @@ test("stop, start and restart keep the disk; delete, recover and purge go throug
   signalProcess(pid, "SIGKILL");
   await gone(pid);
   const { info } = (await berth.json(["info", "web"])) as {
-    info: { web: { state: string; problems: { message: string }[] } };
+    info: { web: { state: string; berth: { problems: { message: string }[] } } };
   };
   expect(info.web.state).toBe("Stopped");
-  expect(info.web.problems.map((problem) => problem.message).join()).toMatch(/ended|killed/);
+  expect(info.web.berth.problems.map((problem) => problem.message).join()).toMatch(/ended|killed/);
 
   await berth.ok(["delete", "web"]);
   await berth.ok(["purge"]);
