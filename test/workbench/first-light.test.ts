@@ -99,6 +99,7 @@ test("delete asks, the trash keeps it, recover brings it back, purge asks again"
   await workbench.answer("Move to Trash");
   await workbench.row("Trash").waitFor();
   await workbench.command("Berth: Recover");
+  await workbench.pick("web");
   await workbench.row("Trash").waitFor({ state: "detached" });
   await workbench.row("web").waitFor();
 
@@ -107,6 +108,7 @@ test("delete asks, the trash keeps it, recover brings it back, purge asks again"
   await workbench.answer("Move to Trash");
   await workbench.row("Trash").waitFor();
   await workbench.command("Berth: Purge");
+  await workbench.pick("web");
   await workbench.page.locator(".monaco-dialog-box").waitFor();
   await workbench.screenshot("purge-question");
   await workbench.answer("Remove for Good");
