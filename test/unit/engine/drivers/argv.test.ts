@@ -1,0 +1,127 @@
+/** QEMU's whole command line on every platform, as files to read; and what must hold for any instance. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  type ArgvInput,
+  cpuModel,
+  forwardedPort,
+  qemuArgv,
+} from "../../../../src/engine/drivers/qemu/argv.ts";
+import type { Accelerator } from "../../../../src/engine/drivers/qemu/host.ts";
+
+const base = {
+  id: "3f0f6c9e-0000-4000-8000-000000000001",
+  name: "web",
+  cpus: 2,
+  memoryBytes: 2 * 2 ** 30,
+  mac: "52:54:00:12:34:56",
+  address: "10.49.104.61",
+  subnet: { cidr: "10.49.104.0/24", gateway: "10.49.104.1", dns: "10.49.104.2" },
+};
+
+const POSIX = {
+  disk: "/data/instances/a, b/disk.qcow2",
+  seed: "/data/instances/a, b/seed.iso",
+  serialLog: "/data/instances/a, b/serial.log",
+  monitor: "/run/a, b/3f0f6c9e.qmp",
+};
+const WINDOWS = {
+  disk: "C:\\Users\\Ann Lee\\berth\\disk.qcow2",
+  seed: "C:\\Users\\Ann Lee\\berth\\seed.iso",
+  serialLog: "C:\\Users\\Ann Lee\\berth\\serial.log",
+  monitor: "berth-3f0f6c9e-0a0b0c0d",
+};
+
+const CASES: [NodeJS.Platform, ArgvInput["arch"], Accelerator][] = [
+  ["linux", "x86_64", "kvm"],
+  ["linux", "x86_64", "tcg"],
+  ["linux", "aarch64", "kvm"],
+  ["linux", "aarch64", "tcg"],
+  ["darwin", "x86_64", "hvf"],
+  ["darwin", "aarch64", "hvf"],
+  ["win32", "x86_64", "whpx"],
+  ["win32", "x86_64", "tcg"],
+  ["win32", "aarch64", "tcg"],
+];
+
+function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator: Accelerator): ArgvInput {
+  const windows = platform === "win32";
+  const folder = windows ? "C:\\Program Files\\qemu" : "/usr/bin";
+  const firmware = windows
+    ? { code: `${folder}\\share\\edk2-aarch64-code.fd`, variables: `${WINDOWS.disk}.fd` }
+    : { code: "/usr/share/AAVMF/AAVMF_CODE.fd", variables: "/data/instances/a, b/uefi-vars.fd" };
+  return {
+    ...base,
+    ...{ platform, arch, accelerator },
+    program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
+    files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
+  };
+}
+
+test.each(CASES)("%s runs %s guests by %s", async (platform, arch, accelerator) => {
+  const argv = qemuArgv(inputOf(platform, arch, accelerator));
+  await expect(`${argv.join("\n")}\n`).toMatchFileSnapshot(`argv/${platform}-${arch}-${accelerator}.txt`);
+});
+
+test("whatever the texts, each stays in its own place and nothing becomes an option", () => {
+  const text = fc.string({ minLength: 1, maxLength: 40, unit: "grapheme" });
+  const plain = qemuArgv(inputOf("linux", "x86_64", "kvm"));
+  fc.assert(
+    fc.property(text, text, text, fc.integer({ min: 1, max: 512 }), (name, disk, serialLog, cpus) => {
+      const input = inputOf("linux", "x86_64", "kvm");
+      const argv = qemuArgv({ ...input, name, cpus, files: { ...input.files, disk, serialLog } });
+      expect(argv.length).toBe(plain.length);
+      const after = (option: string) => argv[argv.indexOf(option) + 1] ?? "";
+      expect(after("-smp")).toBe(String(cpus));
+      expect(valuesOf(after("-name"))).toEqual([`guest=${name}`, "debug-threads=on"]);
+      expect(JSON.parse(after("-blockdev"))).toMatchObject({ driver: "qcow2", file: { filename: disk } });
+      const serial = argv.find((word) => word.startsWith("file,id=serial")) ?? "";
+      expect(valuesOf(serial).at(-1)).toBe(`path=${serialLog}`);
+    }),
+  );
+});
+
+/** QEMU's own reading of an option list: a comma ends a value, two are one. */
+function valuesOf(list: string): string[] {
+  const values = [""];
+  for (let at = 0; at < list.length; at += 1) {
+    if (list[at] !== ",") values.push((values.pop() ?? "") + list[at]);
+    else if (list[at + 1] === ",") {
+      values.push(`${values.pop() ?? ""},`);
+      at += 1;
+    } else values.push("");
+  }
+  return values;
+}
+
+test("memory is given in whole mebibytes, never more than was asked for", () => {
+  const input = inputOf("linux", "x86_64", "kvm");
+  const memoryOf = (memoryBytes: number) => {
+    const argv = qemuArgv({ ...input, memoryBytes });
+    return argv[argv.indexOf("-m") + 1];
+  };
+  expect(memoryOf(2 ** 30)).toBe("1024M");
+  expect(memoryOf(2 ** 30 - 1)).toBe("1023M");
+});
+
+test("emulated guests get a model that is quick and new enough", () => {
+  expect(cpuModel("x86_64", "tcg")).toMatch(/^qemu64,.*\+sse4\.2/);
+  expect(cpuModel("aarch64", "tcg")).toBe("cortex-a72");
+  expect(cpuModel("x86_64", "whpx")).toMatch(/^Westmere/);
+});
+
+test.each([
+  [
+    `Hub -1 (net):
+  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
+  TCP[HOST_FORWARD]  12       127.0.0.1 40123    10.49.104.61    22     0     0
+  TCP[ESTABLISHED]   13       127.0.0.1 50000    10.49.104.61    22     0     0
+`,
+    40123,
+  ],
+  ["  TCP[HOST_FORWARD]  12  127.0.0.1 40123  10.49.104.61  80  0  0\n", undefined],
+  ["", undefined],
+  ["unknown command: 'info usernet'\n", undefined],
+])("the forwarded port is read from what the monitor prints", (text, port) => {
+  expect(forwardedPort(text)).toBe(port);
+});
