@@ -25,7 +25,7 @@ export function parseDetails(output: string): InstanceDetails {
     sections.set(part.slice(0, end), part.slice(end + 1).trim());
   }
   const text = (name: string) => sections.get(name) || undefined;
-  const numbers = (name: string) => (text(name) ?? "").split(/\s+/).map(Number);
+  const numbers = (name: string) => text(name)?.split(/\s+/).map(Number) ?? [];
   const [uptime] = numbers("uptime");
   const [one, five, fifteen] = numbers("load");
   const [cpus] = numbers("cpus");

@@ -54,17 +54,22 @@ export class SshConnection {
     open: (client: SshClient) => Promise<ClientChannel>,
   ): Promise<ClientChannel> {
     for (let attempt = 0; ; attempt += 1) {
-      const link = await abortable(this.#linkWithRoom(), signal);
-      link.channels += 1;
+      const link = await this.#takeRoom(signal);
       const free = () => {
         link.channels -= 1;
         this.#closeSpare(link);
       };
+      const opening = open(link.client);
       try {
-        const channel = await abortable(open(link.client), signal);
+        const channel = await abortable(opening, signal);
         channel.once("close", free);
         return channel;
       } catch (error) {
+        // One that opens after its caller has left would stay open, unread, for as long as the connection.
+        opening.then(
+          (late) => late.close(),
+          () => {},
+        );
         free();
         signal.throwIfAborted();
         // A connection may have died unnoticed; a fresh one decides. A server that refuses is not asked again.
@@ -81,9 +86,16 @@ export class SshConnection {
     this.#links.clear();
   }
 
-  async #linkWithRoom(): Promise<Link> {
-    for (const link of this.#links) if (!link.ended && link.channels < CHANNELS_PER_CONNECTION) return link;
-    return this.#connect();
+  /** Room for one channel, taken at once: between looking and taking, another caller could take it too. */
+  async #takeRoom(signal: AbortSignal): Promise<Link> {
+    for (;;) {
+      for (const link of this.#links) {
+        if (link.ended || link.channels >= CHANNELS_PER_CONNECTION) continue;
+        link.channels += 1;
+        return link;
+      }
+      await abortable(this.#connect(), signal);
+    }
   }
 
   #connect(socket?: net.Socket): Promise<Link> {

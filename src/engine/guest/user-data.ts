@@ -8,7 +8,7 @@ const MAX_BYTES = 2 ** 20;
 const OTHER_KINDS = [
   /^#!/,
   /^## template:\s*jinja/i,
-  /^#include(-once)?\s/i,
+  /^#include(-once)?(\s|$)/i,
   /^#cloud-(boothook|config-archive|config-jsonp)\b/i,
   /^#part-handler\b/i,
   /^(content-type:|mime-version:|from )/i,

@@ -1,0 +1,92 @@
+/** What a guest learns at its first boot, and what user-data may be. */
+import ssh2 from "ssh2";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { generateKeyPair, generateLogin } from "../../../../src/engine/guest/keys.ts";
+import { expectedHostKeys, loginUser, seedFiles } from "../../../../src/engine/guest/seed.ts";
+import { checkUserData, cloudConfigOf } from "../../../../src/engine/guest/user-data.ts";
+
+const login = generateLogin("ubuntu");
+
+function seed(userData?: string): Record<string, string> {
+  const files = seedFiles({ instanceId: "i-1", hostname: "web", login, userData });
+  return Object.fromEntries(files.map(({ name, data }) => [name, Buffer.from(data).toString("utf8")]));
+}
+
+test("the guest gets its name, our key, and the host key that we know", () => {
+  const files = seed();
+  expect(parse(files["meta-data"] ?? "")).toEqual({
+    "instance-id": "i-1",
+    "local-hostname": "web",
+    "public-keys": [login.client.publicKey.trim()],
+  });
+  expect(files["vendor-data"]).toMatch(/^#cloud-config\n/);
+  expect(parse(files["vendor-data"] ?? "")).toEqual({
+    ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
+  });
+  expect(files["user-data"]).toMatch(/^#cloud-config\n/);
+});
+
+test("the user's text goes in byte for byte, and our private login key never does", () => {
+  const userData = "#cloud-config\r\n# ünï\npackages: [git]\n";
+  const files = seed(userData);
+  expect(files["user-data"]).toBe(userData);
+  for (const text of Object.values(files)) expect(text).not.toContain(login.client.privateKey);
+});
+
+test("a users list without the default one gets our way in by a script", () => {
+  expect(seed("#cloud-config\nusers: [{name: ann}]\n")["vendor-data"]).toMatch(
+    /^Content-Type: multipart\/mixed[\s\S]*text\/cloud-config[\s\S]*text\/x-shellscript[\s\S]*useradd/,
+  );
+  expect(seed("#cloud-config\nusers: [default, {name: ann}]\n")["vendor-data"]).toMatch(/^#cloud-config/);
+});
+
+test("the user's own host keys are the ones to expect", () => {
+  const own = generateKeyPair("own");
+  const indented = own.privateKey.trimEnd().replaceAll("\n", "\n    ");
+  const userData = `#cloud-config\nssh_keys:\n  ed25519_private: |\n    ${indented}\n`;
+  const parsed = ssh2.utils.parseKey(own.publicKey);
+  if (parsed instanceof Error) throw parsed;
+  expect(expectedHostKeys(login, userData)).toEqual([
+    `ssh-ed25519 ${parsed.getPublicSSH().toString("base64")}`,
+  ]);
+  expect(expectedHostKeys(login, undefined)).toEqual([login.host.publicKey.trim()]);
+  expect(() => expectedHostKeys(login, "#cloud-config\nssh_keys: {rsa_private: nonsense}\n")).toThrow(
+    /rsa_private is not a readable private key/,
+  );
+});
+
+test.each([
+  [undefined, "ubuntu"],
+  ["#cloud-config\nuser: ann\n", "ann"],
+  ["#cloud-config\nuser: {name: ann}\n", "ann"],
+  ["#cloud-config\nsystem_info: {default_user: {name: bob}}\n", "bob"],
+  ["#cloud-config\nuser: 'ann; reboot'\n", "ubuntu"],
+  ["#!/bin/sh\ntrue\n", "ubuntu"],
+])("the login of %j", (userData, user) => expect(loginUser(login, userData)).toBe(user));
+
+test.each([
+  ["#cloud-config\na: [1\nb: 2\n", /line 3, column 1/],
+  ["#cloud-config\na: 1\n  b: 2\n", /line \d, column \d/],
+  ["#cloud-config\n- a\n", /not a map/],
+  ["packages: [git]\n", /line 1, column 1: it does not begin with #cloud-config/],
+  ["", /does not begin/],
+  ["#cloud-config\na: \0\n", /not text/],
+  ["\u001f\u008b\u0008", /compressed/],
+  [`#cloud-config\na: ${"x".repeat(2 ** 20)}\n`, /larger than 1 MiB/],
+  [`#cloud-config\na: &a [1]\nb: &b [${"*a,".repeat(50)}]\nc: [${"*b,".repeat(50)}]\n`, /unfold to too much/],
+])("%.40j is refused", (text, words) => {
+  expect(checkUserData(text)).toMatchObject([
+    { code: "user-data-invalid", severity: "error", message: expect.stringMatching(words) },
+  ]);
+  expect(cloudConfigOf(text)).toBeUndefined();
+});
+
+test.each([
+  "#cloud-config\n",
+  "#cloud-config # mine\na: 1\n",
+  "#!/bin/sh\nexit\n",
+  "## template: jinja\n#cloud-config\n",
+  "#include\nhttps://example.test/x\n",
+  "Content-Type: multipart/mixed; boundary=b\n",
+])("%j is taken", (text) => expect(checkUserData(text)).toEqual([]));

@@ -1,0 +1,163 @@
+/** GuestAccess over SSH against a real sshd on this computer. */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import path from "node:path";
+import { buffer, text } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { type Child, startChild } from "../../../../src/base/run.ts";
+import type { ExecRequest, GuestAccess } from "../../../../src/engine/guest/guest.ts";
+import { generateLogin } from "../../../../src/engine/guest/keys.ts";
+import { createSshGuest } from "../../../../src/engine/guest/ssh-guest.ts";
+import { silentLog } from "../../../../src/engine/log.ts";
+
+const login = generateLogin(userInfo().username);
+let directory: string;
+let sshd: Child;
+let port: number;
+let guest: GuestAccess;
+
+const ctx = (ms = 20_000) => ({ signal: AbortSignal.timeout(ms), progress: () => {}, log: silentLog });
+
+function guestWith(hostKey: string, at = port): GuestAccess {
+  const target = { host: "127.0.0.1", port: at, user: login.user, privateKey: login.client.privateKey };
+  const made = createSshGuest({ ...target, hostKeys: [hostKey], name: "web" }, silentLog);
+  onTestFinished(() => made.dispose());
+  return made;
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port: free } = server.address() as net.AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return free;
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "berth-sshd-"));
+  const file = (name: string) => path.join(directory, name);
+  await writeFile(file("host_key"), login.host.privateKey, { mode: 0o600 });
+  await writeFile(file("authorized_keys"), login.client.publicKey, { mode: 0o600 });
+  await chmod(directory, 0o700);
+  port = await freePort();
+  const config = [
+    ...[`Port ${port}`, "ListenAddress 127.0.0.1", `HostKey ${file("host_key")}`, "UsePAM no"],
+    ...[`AuthorizedKeysFile ${file("authorized_keys")}`, "StrictModes no", `PidFile ${file("pid")}`],
+    ...["PasswordAuthentication no", "PermitRootLogin yes"],
+  ];
+  await writeFile(file("config"), `${config.join("\n")}\n`);
+  if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
+  sshd = startChild(["/usr/sbin/sshd", "-D", "-e", "-f", file("config")]);
+  sshd.stdout.resume();
+  sshd.stderr.resume();
+  guest = createSshGuest(
+    {
+      ...{ host: "127.0.0.1", port, user: login.user, privateKey: login.client.privateKey, name: "web" },
+      hostKeys: [login.host.publicKey],
+    },
+    silentLog,
+  );
+  expect(await guest.waitReady(ctx())).toMatchObject({ cloudInit: "absent" });
+});
+
+afterAll(async () => {
+  guest?.dispose();
+  sshd?.kill("SIGKILL");
+  await sshd?.exited.catch(() => {});
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function ran(request: ExecRequest, input = "") {
+  const child = await guest.exec(ctx(), request);
+  child.stdin.end(input);
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { stdout, stderr, exit: await child.exited };
+}
+
+test("streams stay apart, and the exit code is the command's own", async () => {
+  expect(await ran({ argv: ["sh", "-c", "cat; echo side >&2; exit 7"] }, "in")).toEqual({
+    stdout: "in",
+    stderr: "side\n",
+    exit: { code: 7 },
+  });
+});
+
+test("arguments, directory and environment arrive as they were given", async () => {
+  const argv = ["sh", "-c", 'printf "%s|" "$@"; pwd; printf "%s" "$A"', "sh", "a b", "$x", "'", ""];
+  expect((await ran({ argv, cwd: "/usr", env: { A: "1 '2'" } })).stdout).toBe("a b|$x|'||/usr\n1 '2'");
+});
+
+test("twenty megabytes go through and back unchanged", async () => {
+  const bytes = randomBytes(20 * 2 ** 20);
+  const child = await guest.exec(ctx(), { argv: ["cat"] });
+  child.stderr.resume();
+  child.stdin.end(bytes);
+  expect((await buffer(child.stdout)).equals(bytes)).toBe(true);
+  expect(await child.exited).toEqual({ code: 0 });
+});
+
+test("an unread output holds the program back and does not fill memory", async () => {
+  const child = await guest.exec(ctx(), { argv: ["yes"] });
+  const before = process.memoryUsage().arrayBuffers + process.memoryUsage().external;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const after = process.memoryUsage().arrayBuffers + process.memoryUsage().external;
+  expect(after - before).toBeLessThan(16 * 2 ** 20);
+  child.close();
+  await child.exited.catch(() => {});
+});
+
+test("a terminal has the size it was given and follows its window", async () => {
+  const child = await guest.exec(ctx(), {
+    argv: ["sh", "-c", "stty size; read x; stty size"],
+    tty: { cols: 91, rows: 31 },
+  });
+  let shown = "";
+  const seen = new Promise<void>((resolve) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+      if (shown.includes("31 91")) resolve();
+    });
+  });
+  child.stderr.resume();
+  await seen;
+  child.resize({ cols: 100, rows: 40 });
+  child.stdin.write("\n");
+  expect(await child.exited).toEqual({ code: 0 });
+  expect(shown).toContain("40 100");
+});
+
+test("more commands at once than one connection takes", async () => {
+  const all = await Promise.all(Array.from({ length: 20 }, (_, n) => ran({ argv: ["echo", String(n)] })));
+  expect(all.map(({ stdout }) => stdout.trim())).toEqual(Array.from({ length: 20 }, (_, n) => String(n)));
+});
+
+test("a server with another host key is not talked to", async () => {
+  const other = guestWith(generateLogin("x").host.publicKey);
+  await expect(other.exec(ctx(), { argv: ["true"] })).rejects.toMatchObject({
+    code: "guest-unreachable",
+    message: "cannot reach web: its host key is not the one it was given",
+  });
+});
+
+test("nobody there is an error, and waiting for somebody ends with the caller's patience", async () => {
+  const nobody = guestWith(login.host.publicKey, await freePort());
+  await expect(nobody.exec(ctx(), { argv: ["true"] })).rejects.toMatchObject({ code: "guest-unreachable" });
+  await expect(nobody.waitReady(ctx(300))).rejects.toMatchObject({ name: "TimeoutError" });
+});
+
+test("a server that never speaks is waited for no longer than the caller wants", async () => {
+  const mute = net.createServer((socket) => void socket.on("error", () => {}));
+  await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void mute.close());
+  const silent = guestWith(login.host.publicKey, (mute.address() as net.AddressInfo).port);
+  await expect(silent.waitReady(ctx(300))).rejects.toMatchObject({ name: "TimeoutError" });
+});
+
+test("facts of the guest arrive in one round trip", async () => {
+  expect(await guest.details(ctx())).toMatchObject({
+    kernel: expect.any(String),
+    bootId: expect.any(String),
+  });
+});
