@@ -68,6 +68,7 @@ test("launch downloads, verifies, boots and waits until the guest is ready", asy
 test("exec keeps arguments, streams and exit codes apart", async () => {
   expect(await berth.ok(["exec", "web", "--", "uname", "-a"])).toContain("Linux web");
   expect(await berth.ok(["exec", "web", "--", "cat", "/etc/marker"])).toBe("hello");
+  expect((await berth.run(["exec", "web", "--", "sh", "-c", "kill -TERM $$"])).code).toBe(143);
   const strange = ["a b", "$HOME", "'q'", '"d"', "*", "", "ü"];
   expect(await berth.ok(["exec", "web", "--", "printf", "%s\\n", ...strange])).toBe(
     `${strange.join("\n")}\n`,
