@@ -71,7 +71,10 @@ const ONLY_IN: Record<string, RegExp> = {
 
 /** Words that only the named files may use. */
 const WORDS_ONLY_IN: [RegExp, RegExp][] = [
-  [/\bprocess\.platform\b/, /^(base\/paths\.ts|base\/(run|process-identity)\.ts|engine\/drivers\/[a-z]+\/host\.ts)$/],
+  [
+    /\bprocess\.platform\b/,
+    /^(base\/paths\.ts|base\/(run|process-identity)\.ts|engine\/drivers\/[a-z]+\/host\.ts)$/,
+  ],
   [/\b(fsync|fdatasync|rename|renameSync)\(/, /^(base\/durable\.ts|views\/.*)$/],
   [/\.sync\(\)/, /^base\/durable\.ts$/],
 ];
