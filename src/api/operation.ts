@@ -27,6 +27,10 @@ export const OperationKind = z.enum([
   "delete",
   "recover",
   "purge",
+  "snapshot",
+  "restore",
+  "remove-snapshot",
+  "update",
   "pull-image",
   "build-image",
 ]);
@@ -39,7 +43,9 @@ export type OperationStatus = z.infer<typeof OperationStatus>;
 export const Operation = z.object({
   id: z.uuid(),
   kind: OperationKind,
-  target: z.string().describe("Name of the instance, or reference of the image, that it works on"),
+  target: z
+    .string()
+    .describe("What it works on: name of the instance, `instance.snapshot`, or reference of the image"),
   status: OperationStatus,
   progress: Progress.optional(),
   cancellable: z.boolean(),

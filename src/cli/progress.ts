@@ -17,6 +17,7 @@ const PHASES: Record<string, string> = {
   boot: "Booting",
   "cloud-init": "Waiting for cloud-init",
   stop: "Shutting down",
+  resize: "Enlarging the disk",
 };
 
 /** What is going on, in words. Pure. */

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Settings } from "../api/engine-info.ts";
 import { EngineError } from "../base/errors.ts";
 import { table } from "./format.ts";
+import { getInstance, instanceKey, instanceKeys, setInstance, sizesFrom } from "./instance-settings.ts";
 import type { Session } from "./session.ts";
 
 export function addSettingCommands(program: Command, session: Session): void {
@@ -11,12 +12,19 @@ export function addSettingCommands(program: Command, session: Session): void {
     .description("Get a setting, or all of them")
     .argument("[key]", "the setting")
     .option("--keys", "list the settings' names only")
-    .action(async (key: string | undefined, options: { keys?: boolean }) => {
+    .option("--raw", "print sizes as plain numbers, for scripts")
+    .action(async (key: string | undefined, options: { keys?: boolean; raw?: boolean }) => {
       const { api } = await session.client();
+      const ofInstance = instanceKey(key);
+      if (ofInstance) {
+        session.print(await getInstance(session, ofInstance, options));
+        return;
+      }
       const settings = await api.settings.get();
       if (key !== undefined) session.print(String(settings[known(settings, key)]));
-      else if (options.keys) session.print(Object.keys(settings).sort().join("\n"));
-      else {
+      else if (options.keys) {
+        session.print([...Object.keys(settings), ...(await instanceKeys(session))].sort().join("\n"));
+      } else {
         const rows = Object.entries(settings).map(([name, value]) => [name, String(value)]);
         session.print(table(["Key", "Value"], rows));
       }
@@ -27,6 +35,12 @@ export function addSettingCommands(program: Command, session: Session): void {
     .description("Set a setting")
     .argument("<key=value>", "the setting and its value")
     .action(async (text: string) => {
+      const ofInstance = instanceKey(text.split("=", 1)[0]);
+      if (ofInstance) {
+        const { name } = ofInstance;
+        await setInstance(session, name, sizesFrom(ofInstance, text));
+        return;
+      }
       const { api } = await session.client();
       await api.settings.set(assignment(text, await api.settings.get()));
     });

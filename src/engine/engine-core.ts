@@ -6,7 +6,9 @@ import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
+import type { SizeChange } from "../api/lifecycle.ts";
 import type { Operation } from "../api/operation.ts";
+import type { Snapshot } from "../api/snapshot.ts";
 import type { Event } from "../base/event.ts";
 import type { GuestAccess } from "./guest/guest.ts";
 
@@ -19,6 +21,7 @@ export interface EngineCore {
   readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };
   readonly events: EventStream;
   readonly instances: InstancesApi;
+  readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
   readonly images: ImagesApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
@@ -61,8 +64,22 @@ export interface InstancesApi {
   delete(name: string, options: { purge: boolean }): Promise<Operation>;
   recover(name: string): Promise<Operation>;
   purge(name: string): Promise<Operation>;
+  update(name: string, change: SizeChange): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
+}
+
+export interface SnapshotsApi {
+  /** Of one instance, or of all but the deleted. */
+  list(instance?: string): Snapshot[];
+  take(instance: string, wanted: { name?: string | undefined; comment: string }): Promise<Operation>;
+  restore(instance: string, snapshot: string, options: { destructive: boolean }): Promise<Operation>;
+  update(
+    instance: string,
+    snapshot: string,
+    words: { name?: string | undefined; comment?: string | undefined },
+  ): Promise<Operation>;
+  remove(instance: string, snapshot: string): Promise<Operation>;
 }
 
 export interface OperationsApi {

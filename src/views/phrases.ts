@@ -16,6 +16,7 @@ const PHASES: Readonly<Record<string, string>> = {
   boot: "booting",
   "cloud-init": "setting up",
   stop: "shutting down",
+  resize: "enlarging the disk",
   delete: "deleting",
 };
 
@@ -29,6 +30,10 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   purge: "purging",
   "pull-image": "downloading the image",
   "build-image": "building the image",
+  snapshot: "taking a snapshot",
+  restore: "restoring",
+  "remove-snapshot": "removing a snapshot",
+  update: "changing",
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

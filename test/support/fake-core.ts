@@ -52,6 +52,14 @@ export class FakeCore implements EngineCore {
     }
   }
 
+  readonly snapshots: EngineCore["snapshots"] = {
+    list: () => [],
+    take: async (instance) => this.#begin("snapshot", instance),
+    restore: async (instance) => this.#begin("restore", instance),
+    update: async (instance) => this.#begin("update", instance),
+    remove: async (instance) => this.#begin("remove-snapshot", instance),
+  };
+
   /** Adds or changes an instance, as if something had happened to it. */
   put(instance: Instance): void {
     this.#instances.set(instance.name, instance);
@@ -112,6 +120,7 @@ export class FakeCore implements EngineCore {
     delete: async (name) => this.#begin("delete", name),
     recover: async (name) => this.#begin("recover", name),
     purge: async (name) => this.#begin("purge", name),
+    update: async (name) => this.#begin("update", name),
     guest: (name) => {
       this.instances.get(name);
       return this.guest;
@@ -251,6 +260,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
       address: "10.77.0.2",
       mac: "52:54:00:00:00:01",
     },
+    snapshotCount: 0,
     createdAt: at,
     updatedAt: at,
     ...more,

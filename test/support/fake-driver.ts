@@ -3,7 +3,7 @@
  * engine adopts what the first one started. Knobs make each step slow, failing or endless.
  */
 import { randomUUID } from "node:crypto";
-import { access, writeFile } from "node:fs/promises";
+import { access, copyFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
@@ -12,13 +12,30 @@ import { abortable, type Deferred, deferred, sleep } from "../../src/base/async.
 import { EngineError } from "../../src/base/errors.ts";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
-import type { Driver, DriverInstance, Exit, Running } from "../../src/engine/drivers/driver.ts";
+import type {
+  Driver,
+  DriverInstance,
+  Exit,
+  Running,
+  SnapshotSupport,
+} from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
 
 /** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
 export type Knob = number | Error | "never";
 
-export type Step = "create" | "start" | "ready" | "stop" | "attach" | "delete" | "details";
+export type Step =
+  | "resize"
+  | "create"
+  | "start"
+  | "ready"
+  | "stop"
+  | "attach"
+  | "delete"
+  | "details"
+  | "snapshot"
+  | "restore"
+  | "remove-snapshot";
 
 /** One guest that runs on the host, whoever watches it. */
 export type FakeGuest = {
@@ -164,6 +181,30 @@ export class FakeDriver implements Driver {
     this.host.calls.push(`delete ${instance.name}`);
     await this.host.step("delete", instance.name, ctx.signal);
     this.host.end(instance.id, { how: "stopped" });
+  }
+
+  /** The disk is a small file: a snapshot is a copy of it. */
+  readonly snapshots: SnapshotSupport = {
+    take: async (ctx, instance, id) => {
+      this.host.calls.push(`snapshot ${instance.name}`);
+      await this.host.step("snapshot", instance.name, ctx.signal);
+      await copyFile(diskOf(instance), `${diskOf(instance)}.${id}`);
+    },
+    restore: async (ctx, instance, id) => {
+      await this.host.step("restore", instance.name, ctx.signal);
+      await copyFile(`${diskOf(instance)}.${id}`, diskOf(instance));
+    },
+    remove: async (ctx, instance, id) => {
+      await this.host.step("remove-snapshot", instance.name, ctx.signal);
+      await rm(`${diskOf(instance)}.${id}`, { force: true });
+    },
+  };
+
+  async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
+    this.host.calls.push(`resize ${instance.name} ${diskBytes}`);
+    await this.host.step("resize", instance.name, ctx.signal);
+    if (this.host.guests.has(instance.id))
+      this.host.violations.push(`resized the disk of ${instance.name}, which runs`);
   }
 
   async diskUsage(): Promise<number | undefined> {

@@ -2,9 +2,11 @@
 import * as z from "zod";
 import { Instance, InstanceDetails, LaunchSpec, Problem } from "../instance.ts";
 import { Operation } from "../operation.ts";
+import { lifecycle } from "./lifecycle.ts";
 import { ByName, List, procedure } from "./procedure.ts";
 
 export const instances = {
+  ...lifecycle,
   list: procedure(
     "GET",
     "/v1/instances",

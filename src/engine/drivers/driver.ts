@@ -61,6 +61,16 @@ export interface Running {
 /** How long a guest may take to shut down when asked, before its plug is pulled. */
 export const GRACEFUL_STOP_MS = 120_000;
 
+/** What a driver that can keep the disks of stopped instances does. Every call may be repeated. */
+export interface SnapshotSupport {
+  /** Keeps the disk as it is now, under this id. */
+  take(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
+  /** Makes the disk what it was, its size too. */
+  restore(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
+  /** Frees what only this one needs; no effect where there is none. */
+  remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
+}
+
 export interface Driver {
   readonly name: string;
   readonly kind: "vm" | "container";
@@ -77,6 +87,10 @@ export interface Driver {
   attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined>;
   /** Ends whatever still runs and frees what lies outside the instance's directory. Idempotent. */
   delete(ctx: Ctx, instance: DriverInstance): Promise<void>;
+  /** Makes the disk of an instance that does not run at least this large. Idempotent. */
+  resizeDisk?(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void>;
   /** Bytes the instance's disk takes on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
+  /** Absent where the driver keeps no snapshots. */
+  readonly snapshots?: SnapshotSupport;
 }

@@ -4,13 +4,21 @@
  */
 import * as z from "zod";
 import type { InstanceState } from "../../api/instance.ts";
+import { SizeChange } from "../../api/lifecycle.ts";
 import type { OperationKind } from "../../api/operation.ts";
+import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { restart, start, stop } from "./power.ts";
+import { changeSizes } from "./sizes.ts";
+import { removeSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from "./snapshots.ts";
 import { ACTIONS } from "./transitions.ts";
 import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
+
+/** A snapshot to be taken. */
+export const NewSnapshot = z.object({ id: z.uuid(), name: z.string(), comment: z.string() });
+export type NewSnapshot = z.infer<typeof NewSnapshot>;
 
 /** What is journaled of an action. What an action needs beyond its name is optional here, and its own to check. */
 export const ActionInput = z.object({
@@ -19,11 +27,18 @@ export const ActionInput = z.object({
   /** When the run that a restart is to end had begun. */
   since: z.string().optional(),
   purge: z.boolean().optional(),
+  sizes: SizeChange.optional(),
+  take: NewSnapshot.optional(),
+  /** Id of the snapshot that it is about. */
+  snapshot: z.uuid().optional(),
+  words: z.object({ name: z.string().optional(), comment: z.string().optional() }).optional(),
 });
 export type ActionInput = z.infer<typeof ActionInput>;
 
 export type ActionRow = {
   kind: OperationKind;
+  /** In messages; left out: the action's name. */
+  verb?: string;
   /** What the instance shows while it is under way; left out: the state it was found in. */
   shows?: InstanceState;
   /** False where it ends so soon, or so finally, that nobody may call it off. */
@@ -59,4 +74,22 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   },
   recover: { kind: "recover", cancellable: false, work: takeOutOfTrash },
   purge: { kind: "purge", cancellable: false, work: purge },
+  snapshot: {
+    kind: "snapshot",
+    work: (keeper, entry, ctx, { take }) => takeSnapshot(keeper, entry, ctx, required(take)),
+  },
+  restore: { kind: "restore", work: restoreSnapshot },
+  "remove-snapshot": { kind: "remove-snapshot", verb: "delete", cancellable: false, work: removeSnapshot },
+  "update-snapshot": { kind: "update", verb: "update", cancellable: false, work: updateSnapshot },
+  update: {
+    kind: "update",
+    cancellable: false,
+    work: (keeper, entry, ctx, { sizes }) => changeSizes(keeper, entry, ctx, sizes),
+  },
 };
+
+/** A journal entry of a later Berth, or a damaged one, may lack what an action needs. */
+function required<T>(value: T | undefined): T {
+  if (value !== undefined) return value;
+  throw new EngineError("internal", "cannot go on: the journal entry is incomplete");
+}

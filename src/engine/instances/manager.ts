@@ -15,6 +15,7 @@
  */
 import { randomInt } from "node:crypto";
 import type { Instance, InstanceDetails, InstanceState, LaunchSpec, Problem } from "../../api/instance.ts";
+import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
 import { KeyedQueue } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
@@ -29,6 +30,7 @@ import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
+import { checkChange } from "./sizes.ts";
 import { type Action, decide } from "./transitions.ts";
 import { toInstance } from "./view.ts";
 
@@ -85,29 +87,35 @@ export class InstanceManager implements InstancesApi {
   }
 
   async start(name: string): Promise<Operation> {
-    return this.#act(name, "start");
+    return this.act(name, "start");
   }
 
   async stop(name: string, options: { force: boolean }): Promise<Operation> {
-    return this.#act(name, options.force ? "force-stop" : "stop");
+    return this.act(name, options.force ? "force-stop" : "stop");
   }
 
   async restart(name: string): Promise<Operation> {
-    return this.#act(name, "restart");
+    return this.act(name, "restart");
   }
 
   async delete(name: string, options: { purge: boolean }): Promise<Operation> {
     const { state } = this.#keeper.find(name, "delete").record;
-    if (options.purge && (state === "deleted" || state === "failed")) return this.#act(name, "purge");
-    return this.#act(name, "delete", options);
+    if (options.purge && (state === "deleted" || state === "failed")) return this.act(name, "purge");
+    return this.act(name, "delete", options);
   }
 
   async recover(name: string): Promise<Operation> {
-    return this.#act(name, "recover");
+    return this.act(name, "recover");
   }
 
   async purge(name: string): Promise<Operation> {
-    return this.#act(name, "purge");
+    return this.act(name, "purge");
+  }
+
+  async update(name: string, change: SizeChange): Promise<Operation> {
+    const host = await this.#plan.hostFacts();
+    checkChange(this.#keeper.find(name, "update"), change, host);
+    return this.act(name, "update", { sizes: change });
   }
 
   /** Goes on, under the same operation, with what an earlier engine began. */
@@ -138,32 +146,34 @@ export class InstanceManager implements InstancesApi {
     this.#keeper.update(entry, { state: stateDuring(entry, action) });
   }
 
-  #act(
+  /** Begins an action if it may happen now; `target` is what the operation works on, where that is not the instance. */
+  act(
     name: string,
     action: ActionInput["action"],
     more: Omit<ActionInput, "id" | "action" | "since"> = {},
+    target = name,
   ): Operation {
-    const verb = action.replace("-", " ");
+    const verb = ACTION_TABLE[action].verb ?? action.replace("-", " ");
     const entry = this.#keeper.find(name, verb);
     const { pending, running, record } = entry;
     const decision = decide(record.state, pending?.action, action);
     if (decision.do === "denied") {
       const { code, reason, hint } = decision;
-      throw new EngineError(code, `cannot ${verb} ${name}: ${reason}`, { hint });
+      throw new EngineError(code, `cannot ${verb} ${target}: ${reason}`, { hint });
     }
     if (decision.do === "ignore") {
       if (pending) return this.#operations.get(pending.id);
-      return this.#operations.already({ kind: ACTION_TABLE[action].kind, target: name });
+      return this.#operations.already({ kind: ACTION_TABLE[action].kind, target });
     }
     const since = running?.startedAt.toISOString();
-    const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since });
+    const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since }, target);
     if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
     return operation;
   }
 
-  #begin(entry: Entry, input: LaunchInput | ActionInput): Operation {
+  #begin(entry: Entry, input: LaunchInput | ActionInput, target = nameOf(entry)): Operation {
     const row = "action" in input ? ACTION_TABLE[input.action] : LAUNCH;
-    const wanted = { kind: row.kind, target: nameOf(entry), input, cancellable: row.cancellable ?? true };
+    const wanted = { kind: row.kind, target, input, cancellable: row.cancellable ?? true };
     const { work, onAccepted } = this.resume(entry, input);
     return this.#operations.begin(wanted, work, onAccepted);
   }

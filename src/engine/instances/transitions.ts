@@ -11,6 +11,11 @@ export const ACTIONS = [
   "delete",
   "recover",
   "purge",
+  "snapshot",
+  "restore",
+  "remove-snapshot",
+  "update-snapshot",
+  "update",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -40,6 +45,11 @@ const SAME_END: Record<Action, readonly Action[]> = {
   delete: ["delete"],
   recover: ["recover"],
   purge: ["purge", "delete"],
+  snapshot: [],
+  restore: [],
+  "remove-snapshot": [],
+  "update-snapshot": [],
+  update: [],
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
@@ -66,9 +76,16 @@ const PENDING_WORDS: Record<Action, string> = {
   delete: "a delete",
   recover: "a recover",
   purge: "a purge",
+  snapshot: "a snapshot",
+  restore: "a restore",
+  "remove-snapshot": "the removal of a snapshot",
+  "update-snapshot": "a change of a snapshot",
+  update: "a change of its sizes",
 };
 
-type AtRest = Exclude<Action, "launch">;
+/** Actions on what is kept of an instance, rather than on its power or its existence. */
+type Upkeep = "snapshot" | "restore" | "remove-snapshot" | "update-snapshot" | "update";
+type AtRest = Exclude<Action, "launch" | Upkeep>;
 
 const notRunning = denied("wrong-state", "it is not running", "Start it first.");
 const inTrash = denied("wrong-state", "it is deleted", "Recover it first, or purge it for good.");
@@ -119,8 +136,26 @@ const AT_REST: Record<InstanceState, Record<AtRest, Decision>> = {
   unknown: { ...RUNNING, start: unclear, restart: unclear },
 };
 
-function atRest(state: InstanceState, action: AtRest): Decision {
-  return AT_REST[state][action];
+/** Those that touch the disk need it to be nobody else's. */
+const UPKEEP: Record<Upkeep, "stopped" | "any"> = {
+  snapshot: "stopped",
+  restore: "stopped",
+  "remove-snapshot": "stopped",
+  "update-snapshot": "any",
+  update: "stopped",
+};
+
+function atRest(state: InstanceState, action: AtRest | Upkeep): Decision {
+  return action in UPKEEP ? upkeep(state, UPKEEP[action as Upkeep]) : AT_REST[state][action as AtRest];
+}
+
+function upkeep(state: InstanceState, needs: "stopped" | "any"): Decision {
+  if (state === "deleted") return inTrash;
+  if (state === "failed" || state === "creating") return broken;
+  if (needs === "any" || state === "stopped") return run;
+  if (state === "unknown") return unclear;
+  if (state === "suspended") return denied("wrong-state", "it is suspended", "Start it, then stop it.");
+  return denied("wrong-state", "it is running", "Stop it first.");
 }
 
 function denied(code: ErrorCode, reason: string, hint?: string): Decision {

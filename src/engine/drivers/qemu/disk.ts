@@ -44,6 +44,24 @@ export async function createDisk(
   await moveDurable(temporary, file);
 }
 
+/** Makes the disk at least this large. QEMU itself refuses to shrink one. */
+export async function enlargeDisk(
+  qemuImg: string,
+  file: string,
+  diskBytes: number,
+  signal: AbortSignal,
+): Promise<void> {
+  // An attempt whose engine died may have enlarged it already, perhaps further than is asked for now.
+  if ((await virtualBytes(qemuImg, file, signal)) >= diskBytes) return;
+  await run([qemuImg, "resize", "-q", "-f", "qcow2", file, String(diskBytes)], { signal });
+  await syncFile(file);
+}
+
+async function virtualBytes(qemuImg: string, file: string, signal: AbortSignal): Promise<number> {
+  const { stdout } = await run([qemuImg, "info", "-f", "qcow2", "--output=json", file], { signal });
+  return (JSON.parse(stdout) as { "virtual-size": number })["virtual-size"];
+}
+
 /** A copy of UEFI's empty variables, for this guest to write to. */
 export async function createVariables(template: string, file: string): Promise<void> {
   if (await exists(file)) return;

@@ -14,12 +14,13 @@ import { writeLoginFiles } from "../../guest/keys.ts";
 import { expectedHostKeys, writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
 import { forwardedPort, qemuArgv } from "./argv.ts";
-import { allocatedBytes, createDisk, createVariables } from "./disk.ts";
+import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
 import { type Host, thisHost } from "./host.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
 import { DRIVER_LOG, lastWords, QemuRunning } from "./running.ts";
+import { QemuSnapshots } from "./snapshots.ts";
 
 export type QemuOptions = {
   /** Read at every probe and start. */
@@ -42,11 +43,14 @@ class QemuDriver implements Driver {
   readonly kind = "vm";
   readonly #accelerator: QemuOptions["accelerator"];
   readonly #host: Host;
+  readonly snapshots: QemuSnapshots;
   readonly #probes = new Map<string, Promise<ProbeResult>>();
 
   constructor(options: QemuOptions) {
     this.#accelerator = options.accelerator;
     this.#host = options.host ?? thisHost();
+    const qemuImg = async (ctx: Ctx, instance: DriverInstance) => (await this.#tools(ctx, instance)).qemuImg;
+    this.snapshots = new QemuSnapshots(qemuImg, filesOf);
   }
 
   async probe(ctx: Ctx, options: { fresh?: boolean } = {}): Promise<DriverInfo> {
@@ -142,6 +146,11 @@ class QemuDriver implements Driver {
     if (this.#host.platform !== "win32")
       await rm(monitorOf(this.#host.platform, instance).path, { force: true });
     await removeRunRecord(instance.directory);
+  }
+
+  async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
+    const { qemuImg } = await this.#tools(ctx, instance);
+    await enlargeDisk(qemuImg, filesOf(instance).disk, diskBytes, ctx.signal);
   }
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {

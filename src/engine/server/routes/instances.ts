@@ -1,9 +1,12 @@
 import type { EngineCore } from "../../engine-core.ts";
 import { os } from "./base.ts";
+import { lifecycleRoutes } from "./lifecycle.ts";
 
-export function instanceRoutes({ instances }: EngineCore) {
+export function instanceRoutes(core: EngineCore) {
   const at = os.instances;
+  const { instances } = core;
   return {
+    ...lifecycleRoutes(core),
     list: at.list.handler(() => ({ items: instances.list() })),
     get: at.get.handler(({ input }) => instances.get(input.name)),
     details: at.details.handler(({ input, context }) => instances.details(input.name, context.signal)),

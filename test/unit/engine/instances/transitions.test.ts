@@ -5,34 +5,51 @@ import { ACTIONS, type Action, type Decision, decide } from "../../../../src/eng
 
 const STATES = InstanceState.options;
 
-/** `+` run, `.` ignore, `-` denied; columns: start stop force restart delete recover purge. */
+/** `+` run, `.` ignore, `-` denied; columns: start stop force restart delete recover purge snapshot update-snapshot. */
 const AT_REST: Record<InstanceState, string> = {
-  creating: "- . . - - . +",
-  stopped: "+ . . - + . -",
-  starting: "+ + + + + . -",
-  running: ". + + + + . -",
-  restarting: "+ + + + + . -",
-  stopping: "+ + + + + . -",
-  suspending: "- + + - + . -",
-  suspended: "+ . + - + . -",
-  deleted: "- - - - . + +",
-  failed: "- . . - - . +",
-  unknown: "- + + - + . -",
+  creating: "- . . - - . + - -",
+  stopped: "+ . . - + . - + +",
+  starting: "+ + + + + . - - +",
+  running: ". + + + + . - - +",
+  restarting: "+ + + + + . - - +",
+  stopping: "+ + + + + . - - +",
+  suspending: "- + + - + . - - +",
+  suspended: "+ . + - + . - - +",
+  deleted: "- - - - . + + - -",
+  failed: "- . . - - . + - -",
+  unknown: "- + + - + . - - +",
 };
 
-/** The same for a running instance (or one that starts) with something pending; `!` interrupts. */
-const PENDING: Record<Action, string> = {
-  launch: ". - ! - - - -",
-  start: ". - ! - - - -",
-  stop: "- . ! - - - -",
-  "force-stop": "- . . - - - -",
-  restart: ". - ! . - - -",
-  delete: "- - - - . - -",
-  recover: "- - - - - . -",
-  purge: "- - - - . - .",
+/**
+ * The same for a running instance (or one that starts) with something pending; `!` interrupts. Beside those that are
+ * not here nothing may happen.
+ */
+const PENDING: Partial<Record<Action, string>> = {
+  launch: ". - ! - - - - - -",
+  start: ". - ! - - - - - -",
+  stop: "- . ! - - - - - -",
+  "force-stop": "- . . - - - - - -",
+  restart: ". - ! . - - - - -",
+  delete: "- - - - . - - - -",
+  recover: "- - - - - . - - -",
+  purge: "- - - - . - . - -",
+  snapshot: "- - - - - - - - -",
+  restore: "- - - - - - - - -",
+  "remove-snapshot": "- - - - - - - - -",
+  "update-snapshot": "- - - - - - - - -",
 };
 
-const COLUMNS: Action[] = ["start", "stop", "force-stop", "restart", "delete", "recover", "purge"];
+const COLUMNS: Action[] = [
+  "start",
+  "stop",
+  "force-stop",
+  "restart",
+  "delete",
+  "recover",
+  "purge",
+  "snapshot",
+  "update-snapshot",
+];
 
 function mark(decision: Decision): string {
   if (decision.do === "run") return decision.interrupt ? "!" : "+";
@@ -46,7 +63,7 @@ describe("decide", () => {
 
   test.each(ACTIONS)("%s pending", (pending) => {
     expect(COLUMNS.map((action) => mark(decide("starting", pending, action))).join(" ")).toBe(
-      PENDING[pending],
+      PENDING[pending] ?? COLUMNS.map(() => "-").join(" "),
     );
   });
 

@@ -1,0 +1,17 @@
+/** What may be asked of an instance that exists, beyond power. */
+import * as z from "zod";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./instance.ts";
+
+/** New sizes of an instance; what is left out stays. */
+export const SizeChange = z.object({
+  cpus: z.int().min(1).max(512).optional(),
+  memoryBytes: z.int().min(MINIMUM_MEMORY_BYTES).optional(),
+  diskBytes: z
+    .int()
+    .min(MINIMUM_DISK_BYTES)
+    .optional()
+    .describe(
+      "Never less than it is: a disk can only be enlarged. The guest's filesystem follows at its next boot",
+    ),
+});
+export type SizeChange = z.infer<typeof SizeChange>;

@@ -1,0 +1,96 @@
+/** The sizes of an instance as settings: `local.<instance>.cpus`, `.memory` and `.disk`. */
+import type { Instance } from "../api/instance.ts";
+import type { SizeChange } from "../api/lifecycle.ts";
+import { EngineError } from "../base/errors.ts";
+import { formatBytes, parseSize } from "../base/units.ts";
+import type { Session } from "./session.ts";
+
+const PROPERTIES = ["cpus", "disk", "memory"] as const;
+type Property = (typeof PROPERTIES)[number];
+
+/** `local.<name>.<property>`, taken apart. */
+export type InstanceKey = { key: string; name: string; property: Property };
+
+/** What a user wrote for the sizes; each is absent where it stays. */
+export type InstanceSizes = { [K in Property]?: string | undefined };
+
+/** Undefined for every other setting. Pure. */
+export function instanceKey(key: string | undefined): InstanceKey | undefined {
+  const match = /^local\.([^.]+)\.([^.]+)$/.exec(key ?? "");
+  const property = PROPERTIES.find((one) => one === match?.[2]);
+  return match?.[1] && property ? { key: match[0], name: match[1], property } : undefined;
+}
+
+/** The keys of all instances but those in the trash. */
+export async function instanceKeys(session: Session): Promise<string[]> {
+  const { api } = await session.client();
+  const { items } = await api.instances.list();
+  return items
+    .filter(({ state }) => state !== "deleted")
+    .flatMap(({ name }) => PROPERTIES.map((property) => `local.${name}.${property}`));
+}
+
+/** As it is read by people; with `raw`, as a plain number. */
+export async function getInstance(
+  session: Session,
+  { name, property }: InstanceKey,
+  options: { raw?: boolean | undefined } = {},
+): Promise<string> {
+  const { api } = await session.client();
+  const instance = await api.instances.get({ name });
+  return sizeText(instance, property, options.raw ?? false);
+}
+
+/** Pure. */
+export function sizeText(
+  { cpus, memoryBytes, diskBytes }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes">,
+  property: Property,
+  raw: boolean,
+): string {
+  if (property === "cpus") return String(cpus);
+  const bytes = property === "memory" ? memoryBytes : diskBytes;
+  if (raw) return String(bytes);
+  // Multipass always writes one decimal.
+  return formatBytes(bytes).replace(/^(\d+)([KMGT]iB)$/, "$1.0$2");
+}
+
+/** What `key=value` asks for. Throws `invalid-argument` where no value is given. Pure. */
+export function sizesFrom({ key, property }: InstanceKey, text: string): InstanceSizes {
+  if (text.length > key.length) return { [property]: text.slice(key.length + 1) };
+  throw new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
+    hint: `berth set ${key}=VALUE`,
+  });
+}
+
+/** Changes the sizes of a stopped instance and waits until that is done. */
+export async function setInstance(session: Session, name: string, sizes: InstanceSizes): Promise<void> {
+  const change = await sizeChange(name, sizes);
+  await session.operate((api) => api.instances.update({ name, ...change }));
+}
+
+/** Throws `invalid-argument` for what is no size. */
+export async function sizeChange(name: string, { cpus, memory, disk }: InstanceSizes): Promise<SizeChange> {
+  const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
+  const bytes = (text: string, what: "memory" | "disk", least: number) => {
+    const size = parseSize(text, what);
+    if (size >= least) return size;
+    throw new EngineError("invalid-argument", `cannot set ${what} of ${name}: ${text} is too small`, {
+      hint: `Give at least ${formatBytes(least)}.`,
+    });
+  };
+  return {
+    ...(cpus === undefined ? {} : { cpus: cpuCount(name, cpus) }),
+    ...(memory === undefined ? {} : { memoryBytes: bytes(memory, "memory", MINIMUM_MEMORY_BYTES) }),
+    ...(disk === undefined ? {} : { diskBytes: bytes(disk, "disk", MINIMUM_DISK_BYTES) }),
+  };
+}
+
+const MOST_CPUS = 512;
+
+function cpuCount(name: string, text: string): number {
+  const count = /^\d{1,3}$/.test(text.trim()) ? Number(text) : 0;
+  if (count >= 1 && count <= MOST_CPUS) return count;
+  throw new EngineError("invalid-argument", `cannot set cpus of ${name}: ${text} is not a number of CPUs`, {
+    hint: "Give a whole number from 1.",
+  });
+}

@@ -1,0 +1,64 @@
+/** Changing the sizes of a stopped instance. */
+import type { SizeChange } from "../../api/lifecycle.ts";
+import { EngineError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { WorkCtx } from "../operations.ts";
+import { checkSizes, type HostFacts } from "./check.ts";
+import { type Entry, nameOf } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+
+const WORDS: Record<keyof SizeChange, string> = { cpus: "cpus", memoryBytes: "memory", diskBytes: "disk" };
+const KEYS = Object.keys(WORDS) as (keyof SizeChange)[];
+
+/** Throws where the change cannot be made to this instance, or not on this host. */
+export function checkChange(entry: Entry, change: SizeChange, host: HostFacts): void {
+  const { descriptor } = entry.record;
+  const name = descriptor.name;
+  const { diskBytes = descriptor.diskBytes } = change;
+  if (diskBytes < descriptor.diskBytes) {
+    throw new EngineError("invalid-argument", `cannot set disk of ${name}: it can only be enlarged`, {
+      hint: `It has ${formatBytes(descriptor.diskBytes)} now.`,
+    });
+  }
+  // Only what it asks for anew must fit: a disk is judged by its growth.
+  const wanted = {
+    cpus: change.cpus ?? 1,
+    memoryBytes: change.memoryBytes ?? 1,
+    diskBytes: diskBytes - descriptor.diskBytes,
+  };
+  const [refused] = checkSizes(wanted, host, []).filter((finding) => finding.error !== undefined);
+  if (!refused?.error) return;
+  const which = KEYS.filter((key) => change[key] !== undefined).map((key) => WORDS[key]);
+  throw new EngineError(refused.error, `cannot set ${which.join(", ")} of ${name}: ${refused.message}`, {
+    hint: refused.hint,
+  });
+}
+
+/**
+ * The disk first: one that is larger than the descriptor says does no harm, the other way round would be a lie. Each
+ * step may run again.
+ */
+export async function changeSizes(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  change: SizeChange = {},
+): Promise<void> {
+  ctx.commit();
+  const { diskBytes } = change;
+  if (diskBytes !== undefined && diskBytes > entry.record.descriptor.diskBytes) {
+    await enlargeDisk(keeper, entry, ctx, diskBytes);
+  }
+  const changed = KEYS.flatMap((key) => (change[key] === undefined ? [] : [[key, change[key]] as const]));
+  await keeper.describe(entry, Object.fromEntries(changed));
+}
+
+async function enlargeDisk(keeper: Keeper, entry: Entry, ctx: WorkCtx, diskBytes: number): Promise<void> {
+  const driver = keeper.driverOf(entry);
+  if (!driver.resizeDisk) {
+    const reason = `instances of ${driver.name} keep the disk they have`;
+    throw new EngineError("not-supported", `cannot set disk of ${nameOf(entry)}: ${reason}`);
+  }
+  ctx.progress({ phase: "resize" });
+  await driver.resizeDisk(ctx, await keeper.driverInstance(entry, { withoutKeys: true }), diskBytes);
+}

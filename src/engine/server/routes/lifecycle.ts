@@ -1,0 +1,12 @@
+import type { SizeChange } from "../../../api/lifecycle.ts";
+import type { EngineCore } from "../../engine-core.ts";
+import { os, withoutUndefined } from "./base.ts";
+
+export function lifecycleRoutes({ instances }: EngineCore) {
+  const at = os.instances;
+  return {
+    update: at.update.handler(({ input: { name, ...change } }) =>
+      instances.update(name, withoutUndefined<SizeChange>(change)),
+    ),
+  };
+}

@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { instanceKey, sizeChange, sizesFrom, sizeText } from "../../../src/cli/instance-settings.ts";
+
+test.each([
+  ["local.web.cpus", { key: "local.web.cpus", name: "web", property: "cpus" }],
+  ["local.web-1.disk", { key: "local.web-1.disk", name: "web-1", property: "disk" }],
+  ["local.web.bridged", undefined],
+  ["local.driver", undefined],
+  ["local.web.snapshot1.name", undefined],
+  ["web.cpus", undefined],
+  [undefined, undefined],
+])("%s", (key, expected) => {
+  expect(instanceKey(key)).toEqual(expected);
+});
+
+const sizes = { cpus: 2, memoryBytes: 2 ** 30, diskBytes: 5.5 * 2 ** 30 };
+
+test.each([
+  ["cpus", false, "2"],
+  ["memory", false, "1.0GiB"],
+  ["memory", true, "1073741824"],
+  ["disk", false, "5.5GiB"],
+] as const)("%s (raw: %s) is %s", (property, raw, text) => {
+  expect(sizeText(sizes, property, raw)).toBe(text);
+});
+
+describe("what is asked for", () => {
+  const cpus = { key: "local.web.cpus", name: "web", property: "cpus" } as const;
+
+  test("comes after the first equals sign", () => {
+    expect(sizesFrom(cpus, "local.web.cpus=2")).toEqual({ cpus: "2" });
+    expect(() => sizesFrom(cpus, "local.web.cpus")).toThrow("no value is given");
+  });
+
+  test("is read as sizes", async () => {
+    expect(await sizeChange("web", { cpus: "2", memory: "1.5G", disk: "10GiB" })).toEqual({
+      cpus: 2,
+      memoryBytes: 1.5 * 2 ** 30,
+      diskBytes: 10 * 2 ** 30,
+    });
+    expect(await sizeChange("web", {})).toEqual({});
+  });
+
+  test.each([
+    [{ cpus: "0" }, "cannot set cpus of web: 0 is not a number of CPUs"],
+    [{ cpus: "-1" }, "-1 is not a number of CPUs"],
+    [{ cpus: "" }, "is not a number of CPUs"],
+    [{ cpus: "1.5" }, "1.5 is not a number of CPUs"],
+    [{ cpus: "999" }, "999 is not a number of CPUs"],
+    [{ memory: "1CiG" }, "1CiG is not a valid memory size"],
+    [{ memory: "1M" }, "cannot set memory of web: 1M is too small"],
+    [{ disk: "-5G" }, "-5G is not a valid disk size"],
+  ])("%o is refused", async (given, message) => {
+    await expect(sizeChange("web", given)).rejects.toThrow(message);
+  });
+});
