@@ -7,9 +7,10 @@ import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
 import { operations } from "./contract/operations.ts";
+import { snapshots } from "./contract/snapshots.ts";
 
 export type { Meta, Privilege } from "./contract/procedure.ts";
 
-export const contract = { engine, settings, events, instances, operations, images };
+export const contract = { engine, settings, events, instances, snapshots, operations, images };
 
 export type Contract = typeof contract;

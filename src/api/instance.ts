@@ -100,6 +100,7 @@ export const Instance = z.object({
   mac: z.string(),
   ssh: SshAddress.optional().describe("Present while running"),
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
+  snapshotCount: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),

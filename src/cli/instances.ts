@@ -5,8 +5,10 @@ import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
 import { type Format, formatInfo, formatList, type InfoItem } from "./format.ts";
+import { formatSnapshotInfo, formatSnapshots } from "./format-snapshots.ts";
 import { formatOption, wholeNumber } from "./options.ts";
 import { forEach, type Session } from "./session.ts";
+import { findSnapshot, snapshotReference } from "./snapshots.ts";
 import { readUserData } from "./user-data.ts";
 
 type LaunchOptions = {
@@ -39,20 +41,36 @@ export function addInstanceCommands(program: Command, session: Session): void {
     )
     .action(async (image: string, options: LaunchOptions) => launch(session, image, options));
 
-  formatOption(program.command("list").alias("ls").description("List all instances")).action(
-    async (options: { format: Format }) => {
-      const { api } = await session.client();
-      const { items } = await api.instances.list();
-      session.print(formatList(sorted(items), options.format));
-    },
-  );
+  formatOption(
+    program
+      .command("list")
+      .alias("ls")
+      .description("List all instances, or snapshots")
+      .option("--snapshots", "list snapshots instead"),
+  ).action(async (options: { format: Format; snapshots?: boolean }) => {
+    const { api } = await session.client();
+    if (options.snapshots) {
+      session.print(formatSnapshots((await api.snapshots.list({})).items, options.format));
+      return;
+    }
+    const { items } = await api.instances.list();
+    session.print(formatList(sorted(items), options.format));
+  });
 
   formatOption(
     program
       .command("info")
       .description("Display information about instances")
-      .argument("[names...]", "the instances; all of them when none is named"),
-  ).action(async (names: string[], options: { format: Format }) => info(session, names, options.format));
+      .argument(
+        "[names...]",
+        "instances, or snapshots as instance.snapshot; all instances when none is named",
+      )
+      .option("--snapshots", "tell of the snapshots of the instances instead"),
+  ).action(async (names: string[], options: { format: Format; snapshots?: boolean }) =>
+    options.snapshots || names.some((name) => snapshotReference(name))
+      ? snapshotInfo(session, names, options.format)
+      : info(session, names, options.format),
+  );
 }
 
 function sorted<T extends { name: string }>(items: readonly T[]): T[] {
@@ -94,6 +112,19 @@ async function sizesOf({
     ...(memory === undefined ? {} : { memoryBytes: parse(memory, "memory", MINIMUM_MEMORY_BYTES) }),
     ...(disk === undefined ? {} : { diskBytes: parse(disk, "disk", MINIMUM_DISK_BYTES) }),
   };
+}
+
+/** Of the snapshots named, and of all those of the instances named; of every one where none is. */
+async function snapshotInfo(session: Session, names: string[], format: Format): Promise<void> {
+  const { api } = await session.client();
+  const all = async (instance?: string) =>
+    (await api.snapshots.list(instance === undefined ? {} : { instance })).items;
+  const items = names.length === 0 ? await all() : [];
+  for (const name of new Set(names)) {
+    const reference = snapshotReference(name);
+    items.push(...(reference ? [await findSnapshot(session, reference)] : await all(name)));
+  }
+  session.print(formatSnapshotInfo(items, format));
 }
 
 /** One instance that cannot be asked does not hide the others: they are printed, then the failure. */

@@ -6,6 +6,7 @@ import type { Operation } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
 import type { EngineApi } from "../client/engine-client.ts";
 import { forEach, type Session } from "./session.ts";
+import { removeSnapshots, snapshotReference } from "./snapshots.ts";
 
 type Selection = { all?: boolean };
 type Fits = (state: InstanceState) => boolean;
@@ -43,12 +44,10 @@ export function addPowerCommands(program: Command, session: Session): void {
         api.instances.restart({ name }),
       ),
   );
-  several("delete", "Delete instances: into the trash, or for good", "delete all instances")
+  several("delete", "Delete instances (into the trash, or for good) and snapshots", "delete all instances")
     .option("-p, --purge", "remove them for good, at once")
     .action(async (names: string[], { all, purge }: Selection & { purge?: boolean }) =>
-      apply(session, await select(session, names, all, notDeleted), (api, name) =>
-        api.instances.delete({ name, purge: purge ?? false }),
-      ),
+      deleteAll(session, names, { all: all ?? false, purge: purge ?? false }),
     );
   several("recover", "Recover deleted instances", "recover all deleted instances").action(
     async (names: string[], { all }: Selection) =>
@@ -62,6 +61,21 @@ export function addPowerCommands(program: Command, session: Session): void {
     .action(async () =>
       apply(session, await select(session, [], true, deleted), (api, name) => api.instances.purge({ name })),
     );
+}
+
+/** `web.snapshot1` among the names is a snapshot. */
+async function deleteAll(
+  session: Session,
+  names: readonly string[],
+  { all, purge }: { all: boolean; purge: boolean },
+): Promise<void> {
+  const references = names.flatMap((name) => snapshotReference(name) ?? []);
+  const instances = names.filter((name) => !snapshotReference(name));
+  await removeSnapshots(session, references, { purge });
+  if (references.length > 0 && instances.length === 0) return;
+  await apply(session, await select(session, instances, all, notDeleted), (api, name) =>
+    api.instances.delete({ name, purge }),
+  );
 }
 
 /** The names given, or those of all instances in a fitting state; without either the primary, where that is meant. */

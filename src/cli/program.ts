@@ -10,6 +10,7 @@ import { addInstanceCommands } from "./instances.ts";
 import { addPowerCommands } from "./power.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
+import { addSnapshotCommands } from "./snapshots.ts";
 
 const USAGE_EXIT = 1;
 const NO_COMMAND_EXIT = 2;
@@ -29,6 +30,7 @@ export function createProgram(session: Session): Command {
     });
   addInstanceCommands(program.commandsGroup("Instances:"), session);
   addPowerCommands(program, session);
+  addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);

@@ -19,6 +19,7 @@ import type { HostFacts } from "./instances/check.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
 import { recoverInstances } from "./instances/recover.ts";
+import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import type { Log, LogLevel } from "./log.ts";
 import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
 import { Operations } from "./operations.ts";
@@ -129,6 +130,7 @@ class Engine implements EngineCore {
   readonly settings: EngineSettings;
   readonly events: EventLog;
   readonly instances: InstanceManager;
+  readonly snapshots: SnapshotKeeping;
   readonly operations: Operations;
   readonly images: ImageWork;
   readonly onDidDrain: Operations["onDidDrain"];
@@ -143,6 +145,7 @@ class Engine implements EngineCore {
     this.settings = parts.settings;
     this.events = parts.events;
     this.instances = parts.manager;
+    this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;
     this.onDidDrain = parts.operations.onDidDrain;

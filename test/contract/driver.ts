@@ -1,4 +1,5 @@
 /** What every driver promises, held against each one by its own test file. */
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EngineError } from "../../src/base/errors.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
@@ -64,6 +65,21 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       await driver.create(ctx(), instance);
       expect(await driver.diskUsage(instance)).toBe(bytes);
       expect(bytes).toBeGreaterThan(0);
+    });
+
+    test("keeps snapshots of a disk, whatever happens to others of them", async () => {
+      const { snapshots } = driver;
+      if (!snapshots) throw new Error("this driver keeps none");
+      const [first, second] = [randomUUID(), randomUUID()];
+      await snapshots.take(ctx(), instance, first);
+      await snapshots.take(ctx(), instance, first);
+      await snapshots.take(ctx(), instance, second);
+      await snapshots.remove(ctx(), instance, first);
+      await snapshots.remove(ctx(), instance, first);
+      await snapshots.restore(ctx(), instance, second);
+      await snapshots.restore(ctx(), instance, second);
+      await expect(snapshots.restore(ctx(), instance, first)).rejects.toThrow();
+      await snapshots.remove(ctx(), instance, second);
     });
 
     test("leaves nothing running when a start is cancelled", async () => {

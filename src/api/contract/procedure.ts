@@ -12,6 +12,8 @@ export type Privilege =
   | "instance.config"
   | "instance.delete"
   | "instance.exec"
+  | "snapshot.create"
+  | "snapshot.restore"
   | "image.use"
   | "image.add";
 

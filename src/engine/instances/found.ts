@@ -63,6 +63,8 @@ function unreadable(id: string, damage: string, row: InstanceRecord | undefined,
     address: "0.0.0.0",
     mac: "00:00:00:00:00:00",
     booted: true,
+    snapshots: [],
+    snapshotsTaken: 0,
     createdAt: fallback.now,
   };
   return broken(descriptor, fallback.now, {

@@ -40,7 +40,14 @@ export type LaunchInput = z.infer<typeof LaunchInput>;
 export function entryOf(input: LaunchInput): Entry {
   const { reference, timeoutMs: _timeoutMs, userData, ...own } = input;
   const image = { reference, os: "", release: "", version: "" };
-  const descriptor: Descriptor = { ...own, revision: 0, image, booted: false };
+  const descriptor: Descriptor = {
+    ...own,
+    revision: 0,
+    image,
+    booted: false,
+    snapshots: [],
+    snapshotsTaken: 0,
+  };
   const entry = newEntry({ descriptor, state: "creating", problems: [], updatedAt: input.createdAt });
   entry.userData = userData === undefined ? undefined : new Secret(userData);
   return entry;

@@ -4,6 +4,7 @@ import { os } from "./routes/base.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
+import { snapshotRoutes } from "./routes/snapshots.ts";
 
 /** All procedures over one engine core; `version` is Berth's. */
 export function createRouter(core: EngineCore, version: string) {
@@ -12,6 +13,7 @@ export function createRouter(core: EngineCore, version: string) {
     settings: settingRoutes(core),
     events: eventRoutes(core),
     instances: instanceRoutes(core),
+    snapshots: snapshotRoutes(core),
     operations: operationRoutes(core),
     images: imageRoutes(core),
   });

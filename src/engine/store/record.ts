@@ -16,6 +16,20 @@ export const BaseImage = z.object({
 });
 export type BaseImage = z.infer<typeof BaseImage>;
 
+/** A snapshot as the instance's own directory keeps it. */
+export const SnapshotRecord = z.object({
+  id: z.uuid(),
+  name: z.string().min(1),
+  comment: z.string(),
+  parent: z.uuid().optional(),
+  createdAt: z.iso.datetime(),
+  cpus: z.int().min(1),
+  memoryBytes: z.int().positive(),
+  diskBytes: z.int().positive(),
+  usedBytes: z.int().nonnegative().describe("What the disk took on the host when it was taken"),
+});
+export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
+
 /** What an instance is, without what it does at the moment. Lives in `instance.json` in its own directory. */
 export const Descriptor = z.object({
   id: z.uuid(),
@@ -32,6 +46,9 @@ export const Descriptor = z.object({
   address: z.ipv4(),
   mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
   booted: z.boolean().describe("Its guest has been started once: what its disk holds is the user's"),
+  snapshots: z.array(SnapshotRecord).default([]),
+  currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
+  snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),
   createdAt: z.iso.datetime(),
   deletedAt: z.iso.datetime().optional().describe("Present while in the trash"),
 });

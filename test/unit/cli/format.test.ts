@@ -26,6 +26,7 @@ const web: Instance = {
   address: "10.77.0.5",
   mac: "52:54:00:00:00:01",
   accelerator: "kvm",
+  snapshotCount: 0,
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
 };
@@ -90,7 +91,7 @@ test("info as text shows problems with their hints", () => {
 });
 
 test("what a guest or a catalog says cannot move the cursor", () => {
-  expect(table(["A"], [["x\u001b[2Jy\nz"]])).toBe("A\nx[2Jyz\n");
+  expect(table(["A"], [["x\u001b[2Jy\nz"]])).toBe("A\nxy z\n");
 });
 
 test("find lists references and their aliases", () => {

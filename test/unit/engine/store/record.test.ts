@@ -16,6 +16,8 @@ const descriptor: Descriptor = {
   base: { id: "abc", path: "/c/abc.qcow2", format: "qcow2", sizeBytes: 1, virtualBytes: 2, user: "ubuntu" },
   address: "10.44.1.2",
   mac: "52:54:00:00:00:01",
+  snapshots: [],
+  snapshotsTaken: 0,
   booted: true,
   createdAt: "2026-01-01T00:00:00.000Z",
 };

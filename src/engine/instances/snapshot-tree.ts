@@ -1,0 +1,62 @@
+/**
+ * An instance's snapshots as a tree: who stands on whom. Pure. Each snapshot is whole by itself (see the driver's
+ * `SnapshotSupport`), so the tree is history, not storage: removing one from the middle changes no other.
+ */
+import type { Snapshot } from "../../api/snapshot.ts";
+import type { Descriptor, SnapshotRecord } from "../store/record.ts";
+
+/** The part of a descriptor that is about snapshots. */
+export type SnapshotTree = Pick<Descriptor, "snapshots" | "currentSnapshot" | "snapshotsTaken">;
+
+export function findSnapshot(tree: SnapshotTree, name: string): SnapshotRecord | undefined {
+  return tree.snapshots.find((one) => one.name === name);
+}
+
+/** `snapshotN` with the first number that was never used and is free. */
+export function nextSnapshotName(tree: SnapshotTree): string {
+  let count = tree.snapshotsTaken + 1;
+  while (findSnapshot(tree, `snapshot${count}`)) count += 1;
+  return `snapshot${count}`;
+}
+
+/** With one more, on top of the current one, and current itself; no change where it is in already. */
+export function withSnapshot(tree: SnapshotTree, record: Omit<SnapshotRecord, "parent">): SnapshotTree {
+  if (tree.snapshots.some((one) => one.id === record.id)) return tree;
+  const parent = tree.currentSnapshot === undefined ? {} : { parent: tree.currentSnapshot };
+  return {
+    snapshots: [...tree.snapshots, { ...record, ...parent }],
+    currentSnapshot: record.id,
+    snapshotsTaken: tree.snapshotsTaken + 1,
+  };
+}
+
+/** Without one: what stood on it stands on its parent now. No change where it is out already. */
+export function withoutSnapshot(tree: SnapshotTree, id: string): SnapshotTree {
+  const removed = tree.snapshots.find((one) => one.id === id);
+  if (!removed) return tree;
+  const heir = ({ parent, ...rest }: SnapshotRecord): SnapshotRecord => {
+    if (parent !== id) return parent === undefined ? rest : { ...rest, parent };
+    return removed.parent === undefined ? rest : { ...rest, parent: removed.parent };
+  };
+  return {
+    snapshots: tree.snapshots.filter((one) => one !== removed).map(heir),
+    currentSnapshot: tree.currentSnapshot === id ? removed.parent : tree.currentSnapshot,
+    snapshotsTaken: tree.snapshotsTaken,
+  };
+}
+
+export function toSnapshots(descriptor: Pick<Descriptor, "name"> & SnapshotTree): Snapshot[] {
+  const { snapshots, currentSnapshot } = descriptor;
+  const byId = new Map(snapshots.map((one) => [one.id, one]));
+  return snapshots.map(({ parent, usedBytes, ...rest }) => {
+    const below = parent === undefined ? undefined : byId.get(parent);
+    return {
+      ...rest,
+      instance: descriptor.name,
+      ...(below ? { parent: below.name } : {}),
+      children: snapshots.filter((one) => one.parent === rest.id).map((one) => one.name),
+      current: rest.id === currentSnapshot,
+      sizeBytes: Math.max(0, usedBytes - (below?.usedBytes ?? 0)),
+    };
+  });
+}

@@ -1,0 +1,134 @@
+/** Taking, restoring and removing snapshots. The driver keeps the disks, the descriptor keeps the tree. */
+import { EngineError } from "../../base/errors.ts";
+import type { SnapshotSupport } from "../drivers/driver.ts";
+import type { WorkCtx } from "../operations.ts";
+import type { SnapshotRecord } from "../store/record.ts";
+import type { ActionInput, NewSnapshot } from "./actions.ts";
+import { type Entry, nameOf } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import { findSnapshot, nextSnapshotName, withoutSnapshot, withSnapshot } from "./snapshot-tree.ts";
+
+/** What taking one will be called, checked: `already-exists` where the name is in use. */
+export function planSnapshot(
+  entry: Entry,
+  id: string,
+  wanted: { name?: string | undefined; comment: string },
+): NewSnapshot {
+  const { descriptor } = entry.record;
+  const name = wanted.name ?? nextSnapshotName(descriptor);
+  if (findSnapshot(descriptor, name)) throw taken(entry, name, "snapshot");
+  return { id, name, comment: wanted.comment };
+}
+
+/** `not-found` where the instance has none of that name. */
+export function snapshotNamed(entry: Entry, name: string, verb: string): SnapshotRecord {
+  const found = findSnapshot(entry.record.descriptor, name);
+  if (found) return found;
+  const target = `${nameOf(entry)}.${name}`;
+  throw new EngineError("not-found", `cannot ${verb} ${target}: No such snapshot: ${target}`, {
+    hint: `berth list --snapshots shows those of all instances.`,
+  });
+}
+
+export function taken(entry: Entry, name: string, verb: string): EngineError {
+  const target = `${nameOf(entry)}.${name}`;
+  const reason = `cannot ${verb} ${nameOf(entry)}: Snapshot already exists: ${target}`;
+  return new EngineError("already-exists", reason, { hint: "Choose another name." });
+}
+
+/** Throws `not-supported` where the driver keeps none. */
+export function supportOf(keeper: Keeper, entry: Entry): SnapshotSupport {
+  const driver = keeper.driverOf(entry);
+  if (driver.snapshots) return driver.snapshots;
+  const reason = `cannot snapshot ${nameOf(entry)}: the driver ${driver.name} keeps no snapshots`;
+  throw new EngineError("not-supported", reason);
+}
+
+export async function takeSnapshot(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  wanted: NewSnapshot,
+): Promise<void> {
+  const support = supportOf(keeper, entry);
+  const instance = await keeper.driverInstance(entry);
+  ctx.progress({ phase: "snapshot" });
+  try {
+    await support.take(ctx, instance, wanted.id);
+    ctx.signal.throwIfAborted();
+  } catch (error) {
+    if (!ctx.abandoned) await forget(keeper, entry, ctx, wanted.id);
+    throw error;
+  }
+  const { cpus, memoryBytes, diskBytes } = entry.record.descriptor;
+  const usedBytes = (await keeper.driverOf(entry).diskUsage(instance)) ?? 0;
+  const createdAt = keeper.now().toISOString();
+  const record = { ...wanted, createdAt, cpus, memoryBytes, diskBytes, usedBytes };
+  await keeper.describe(entry, withSnapshot(entry.record.descriptor, record));
+}
+
+/** What a failed or cancelled one has left in the disk. */
+async function forget(keeper: Keeper, entry: Entry, ctx: WorkCtx, id: string): Promise<void> {
+  try {
+    const instance = await keeper.driverInstance(entry);
+    await supportOf(keeper, entry).remove({ ...ctx, signal: AbortSignal.timeout(UNDO_MS) }, instance, id);
+  } catch (error) {
+    ctx.log.warn("a half-taken snapshot could not be removed", { error });
+  }
+}
+
+const UNDO_MS = 60_000;
+
+/** With `input.take`, keeps what the instance is now before that is lost. */
+export async function restoreSnapshot(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  input: ActionInput,
+): Promise<void> {
+  const wanted = recordOf(entry, input);
+  if (input.take) await takeSnapshot(keeper, entry, ctx, input.take);
+  ctx.commit();
+  ctx.progress({ phase: "restore" });
+  await supportOf(keeper, entry).restore(ctx, await keeper.driverInstance(entry), wanted.id);
+  const { cpus, memoryBytes, diskBytes, id } = wanted;
+  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, currentSnapshot: id });
+}
+
+export async function removeSnapshot(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  input: ActionInput,
+): Promise<void> {
+  ctx.commit();
+  ctx.progress({ phase: "remove" });
+  const { id } = recordOf(entry, input);
+  await supportOf(keeper, entry).remove(ctx, await keeper.driverInstance(entry), id);
+  await keeper.describe(entry, withoutSnapshot(entry.record.descriptor, id));
+}
+
+export async function updateSnapshot(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  input: ActionInput,
+): Promise<void> {
+  ctx.commit();
+  const { id } = recordOf(entry, input);
+  const { name, comment } = input.words ?? {};
+  const change = (one: SnapshotRecord): SnapshotRecord => ({
+    ...one,
+    name: name ?? one.name,
+    comment: comment ?? one.comment,
+  });
+  const snapshots = entry.record.descriptor.snapshots.map((one) => (one.id === id ? change(one) : one));
+  await keeper.describe(entry, { snapshots });
+}
+
+/** A removal that an engine died in has its record until its very end, so it is there. */
+function recordOf(entry: Entry, input: ActionInput): SnapshotRecord {
+  const found = entry.record.descriptor.snapshots.find((one) => one.id === input.snapshot);
+  if (found) return found;
+  throw new EngineError("not-found", `cannot find that snapshot of ${nameOf(entry)}: it is gone`);
+}

@@ -1,0 +1,95 @@
+/** The tree of snapshots under any sequence of takes, restores and removals. */
+import { randomUUID } from "node:crypto";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  findSnapshot,
+  nextSnapshotName,
+  type SnapshotTree,
+  toSnapshots,
+  withoutSnapshot,
+  withSnapshot,
+} from "../../../../src/engine/instances/snapshot-tree.ts";
+
+const EMPTY: SnapshotTree = { snapshots: [], snapshotsTaken: 0 };
+
+function taken(tree: SnapshotTree, name = nextSnapshotName(tree), usedBytes = 0): SnapshotTree {
+  const own = { id: randomUUID(), name, comment: "", createdAt: "2026-11-23T00:00:00.000Z" };
+  return withSnapshot(tree, { ...own, cpus: 1, memoryBytes: 1, diskBytes: 1, usedBytes });
+}
+
+function idOf(tree: SnapshotTree, name: string): string {
+  return findSnapshot(tree, name)?.id ?? "";
+}
+
+const shown = (tree: SnapshotTree) =>
+  toSnapshots({ name: "web", ...tree }).map(({ name, parent, children }) => [name, parent, children]);
+
+test("each stands on the last one taken or restored", () => {
+  let tree = taken(taken(EMPTY));
+  tree = { ...tree, currentSnapshot: idOf(tree, "snapshot1") };
+  tree = taken(tree);
+  expect(shown(tree)).toEqual([
+    ["snapshot1", undefined, ["snapshot2", "snapshot3"]],
+    ["snapshot2", "snapshot1", []],
+    ["snapshot3", "snapshot1", []],
+  ]);
+});
+
+test("what stood on a removed one stands on its parent; so does the instance", () => {
+  let tree = taken(taken(taken(EMPTY)));
+  tree = withoutSnapshot(tree, idOf(tree, "snapshot2"));
+  expect(shown(tree)).toEqual([
+    ["snapshot1", undefined, ["snapshot3"]],
+    ["snapshot3", "snapshot1", []],
+  ]);
+  tree = withoutSnapshot(tree, idOf(tree, "snapshot3"));
+  expect(tree.currentSnapshot).toBe(idOf(tree, "snapshot1"));
+});
+
+test("a default name is never given twice, and never a taken one", () => {
+  let tree = taken(taken(EMPTY));
+  tree = withoutSnapshot(tree, idOf(tree, "snapshot2"));
+  expect(nextSnapshotName(tree)).toBe("snapshot3");
+  expect(nextSnapshotName(taken(EMPTY, "snapshot2"))).toBe("snapshot3");
+});
+
+test("repeating a step changes nothing", () => {
+  const tree = taken(EMPTY);
+  const [record] = tree.snapshots;
+  if (!record) throw new Error("none");
+  expect(withSnapshot(tree, record)).toBe(tree);
+  const empty = withoutSnapshot(tree, record.id);
+  expect(withoutSnapshot(empty, record.id)).toBe(empty);
+});
+
+test("a size is what came on top of the parent", () => {
+  const tree = taken(taken(EMPTY, "a", 100), "b", 250);
+  expect(toSnapshots({ name: "web", ...tree }).map((one) => one.sizeBytes)).toEqual([100, 150]);
+});
+
+test("any sequence leaves a tree: every parent is there, none stands above itself", () => {
+  const step = fc.record({ what: fc.constantFrom("take", "restore", "remove"), at: fc.nat(20) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      let tree = EMPTY;
+      for (const { what, at } of steps) {
+        const one = tree.snapshots[at % Math.max(1, tree.snapshots.length)];
+        if (what === "take") tree = taken(tree);
+        else if (one && what === "restore") tree = { ...tree, currentSnapshot: one.id };
+        else if (one) tree = withoutSnapshot(tree, one.id);
+      }
+      const byId = new Map(tree.snapshots.map((one) => [one.id, one]));
+      if (tree.currentSnapshot !== undefined) expect(byId.has(tree.currentSnapshot)).toBe(true);
+      for (const one of tree.snapshots) {
+        let above = 0;
+        for (let at = one.parent; at !== undefined; at = byId.get(at)?.parent) {
+          expect(byId.has(at)).toBe(true);
+          above += 1;
+          expect(above).toBeLessThanOrEqual(tree.snapshots.length);
+        }
+      }
+      expect(new Set(tree.snapshots.map((one) => one.name)).size).toBe(tree.snapshots.length);
+    }),
+  );
+});
