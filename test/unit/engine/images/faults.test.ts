@@ -143,7 +143,7 @@ test("a range that the server refuses starts anew", async () => {
   server.fault(/\.img$/, { kind: "drop", at: 1_000_000 });
   server.fault(/\.img$/, { kind: "status", status: 416 });
   await acquire();
-  expect(ranges()).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/), undefined]);
+  expect(ranges()).toEqual([undefined, "bytes=1000000-", undefined]);
 });
 
 test("a busy server is tried again, an absent file is not", async () => {
