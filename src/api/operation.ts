@@ -31,6 +31,7 @@ export const OperationKind = z.enum([
   "restore",
   "remove-snapshot",
   "update",
+  "rename",
   "pull-image",
   "build-image",
 ]);

@@ -7,6 +7,7 @@ import { addExecCommands } from "./exec.ts";
 import { addImageCommands } from "./images.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
+import { addLifecycleCommands } from "./lifecycle.ts";
 import { addPowerCommands } from "./power.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
@@ -30,6 +31,7 @@ export function createProgram(session: Session): Command {
     });
   addInstanceCommands(program.commandsGroup("Instances:"), session);
   addPowerCommands(program, session);
+  addLifecycleCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addImageCommands(program.commandsGroup("Images:"), session);

@@ -65,6 +65,7 @@ export interface InstancesApi {
   recover(name: string): Promise<Operation>;
   purge(name: string): Promise<Operation>;
   update(name: string, change: SizeChange): Promise<Operation>;
+  rename(name: string, to: string): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
 }

@@ -34,6 +34,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   restore: "restoring",
   "remove-snapshot": "removing a snapshot",
   update: "changing",
+  rename: "renaming",
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

@@ -3,16 +3,16 @@
  * same directories ends what was journaled, under the same id, and shows nothing half-made.
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Operation } from "../../src/api/operation.ts";
-import { privateDirectory } from "../../src/base/durable.ts";
-import type { Ctx } from "../../src/engine/ctx.ts";
-import type { DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
-import { InstanceFiles } from "../../src/engine/store/instance-files.ts";
-import { openStore } from "../../src/engine/store/store.ts";
-import { Crash } from "../support/crash.ts";
-import { FakeDriver, type FakeHost } from "../support/fake-driver.ts";
 import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
+import {
+  dieAndRecover,
+  mortal,
+  nothingHalfMade,
+  type Scenario,
+  settled,
+  stateOf,
+} from "../support/mortal.ts";
 
 let world: FakeWorld;
 
@@ -24,60 +24,9 @@ afterEach(async () => {
   await world.dispose();
 });
 
-const STORE_STEPS = [
-  "saveInstance",
-  "dropInstance",
-  "beginOperation",
-  "undoOperation",
-  "endOperation",
-] as const;
-const FILE_STEPS = ["prepare", "writeDescriptor", "writeSecrets", "moveToTrash", "emptyTrash"] as const;
-
-/** An engine that dies at the n-th point, and what ends it for good. */
-async function mortal(at: number): Promise<{ engine: EngineCore; crash: Crash; bury: () => void }> {
-  const crash = new Crash(at);
-  await privateDirectory(world.paths.data);
-  const store = await openStore(world.paths.database);
-  const engine = await world.open({
-    store: crash.wrap("store", store, STORE_STEPS),
-    files: crash.wrap("files", new InstanceFiles(world.paths), FILE_STEPS),
-    drivers: () => [crash.wrap("driver", new MortalDriver(world.host, crash), ["create", "start", "delete"])],
-  });
-  world.forget(engine);
-  return { engine, crash, bury: () => store.close() };
-}
-
-/** Its running instances die with the engine, too. */
-class MortalDriver extends FakeDriver {
-  readonly #crash: Crash;
-
-  constructor(host: FakeHost, crash: Crash) {
-    super(host);
-    this.#crash = crash;
-  }
-
-  override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
-    return this.#crash.wrap("running", await super.start(ctx, instance), ["stop"]);
-  }
-
-  override async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
-    const running = await super.attach(ctx, instance);
-    return running && this.#crash.wrap("running", running, ["stop"]);
-  }
-}
-
-type Scenario = {
-  name: string;
-  prepare: (engine: EngineCore) => Promise<void>;
-  act: (engine: EngineCore) => Promise<Operation>;
-  /** How it may end when the operation was journaled. */
-  expected: (engine: EngineCore, operation: Operation, firstBoot: string | undefined) => void;
-};
-
 const launchWeb = async (engine: EngineCore) => {
   await succeeded(engine, engine.instances.launch({ name: "web" }));
 };
-const stateOf = (engine: EngineCore) => engine.instances.list().find(({ name }) => name === "web")?.state;
 
 const SCENARIOS: Scenario[] = [
   {
@@ -180,83 +129,11 @@ const SCENARIOS: Scenario[] = [
   },
 ];
 
-/** One death and what follows. Resolves to false when the verb ended before it came. */
-async function dieAndRecover(scenario: Scenario, at: number): Promise<boolean> {
-  const first = await world.open();
-  await scenario.prepare(first);
-  await world.close(first);
-  const bootBefore = world.host.named("web")?.bootId;
-  const before = stateOf(first);
-
-  const { engine: second, crash, bury } = await mortal(at);
-  let asked: Operation | undefined;
-  const acting = scenario.act(second).then(
-    async (operation) => {
-      asked = operation;
-      await ended(second, operation);
-    },
-    () => {},
-  );
-  await Promise.race([acting, crash.died]);
-  // Whatever the dead engine still had in hand ends here, without effect.
-  await new Promise((resolve) => setImmediate(resolve));
-  bury();
-  const where = `${scenario.name}, dead ${crash.passed.at(-1)}`;
-
-  const third = await world.open();
-  const known = third.operations
-    .list()
-    .filter(({ status, kind }) => status === "running" || kind === asked?.kind);
-  const operation = asked
-    ? known.find(({ id }) => id === asked?.id)
-    : known.find((one) => one.status === "running");
-  if (asked) expect(operation, where).toBeDefined();
-  for (const one of third.operations.list()) await ended(third, one);
-  await settled(third);
-  if (operation) scenario.expected(third, third.operations.get(operation.id), bootBefore);
-  else {
-    expect(stateOf(third), where).toBe(before);
-    expect(world.host.named("web")?.bootId, where).toBe(bootBefore);
-  }
-  await nothingHalfMade(third, where);
-  const view = third.instances.list().map(({ name, state, problems }) => ({ name, state, problems }));
-  await world.close(third);
-
-  const fourth = await world.open();
-  expect(fourth.idle, where).toBe(true);
-  expect(
-    fourth.instances.list().map(({ name, state, problems }) => ({ name, state, problems })),
-    where,
-  ).toEqual(view);
-  await world.close(fourth);
-  return crash.dead;
-}
-
-/** Adopted guests become ready beside everything else. */
-async function settled(engine: EngineCore): Promise<void> {
-  const waiting = () => engine.instances.list().some(({ state, ready }) => state === "running" && !ready);
-  for (let i = 0; waiting() && i < 1000; i += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function nothingHalfMade(engine: EngineCore, where: string): Promise<void> {
-  const instances = engine.instances.list();
-  const { instances: directories, trash } = await world.leftovers();
-  expect(directories.sort(), where).toEqual(instances.map(({ id }) => id).sort());
-  expect(trash, where).toEqual([]);
-  expect(world.host.violations, where).toEqual([]);
-  for (const instance of instances) {
-    expect(instance.operation, where).toBeUndefined();
-    expect(["running", "stopped", "deleted"], where).toContain(instance.state);
-    expect(world.host.guests.has(instance.id), where).toBe(instance.state === "running");
-  }
-  expect(world.host.guests.size, where).toBeLessThanOrEqual(instances.length);
-}
-
 describe.each(SCENARIOS)("$name", (scenario) => {
   test("ends well, whenever the engine dies", async () => {
     let deaths = 0;
     for (let at = 0; ; at += 1) {
-      if (!(await dieAndRecover(scenario, at))) break;
+      if (!(await dieAndRecover(world, scenario, at))) break;
       deaths += 1;
       await world.dispose();
       world = await FakeWorld.make();
@@ -269,7 +146,7 @@ describe("a launch that is cancelled", () => {
   test("stays cancelled when the engine dies while it is taken back", async () => {
     for (let at = 0; at < 60; at += 1) {
       world.host.knobs.ready = "never";
-      const { engine, crash, bury } = await mortal(at);
+      const { engine, crash, bury } = await mortal(world, at);
       const launch = engine.instances.launch({ name: "web" }).catch(() => undefined);
       await Promise.race([world.host.reached("ready", "web"), crash.died]);
       const operation = await Promise.race([launch, crash.died.then(() => undefined)]);
@@ -292,7 +169,7 @@ describe("a launch that is cancelled", () => {
         expect(next.operations.get(operation.id).status).toBe("cancelled");
         expect(next.instances.list()).toEqual([]);
       }
-      await nothingHalfMade(next, crash.passed.at(-1) ?? "");
+      await nothingHalfMade(world, next, crash.passed.at(-1) ?? "");
       await world.dispose();
       world = await FakeWorld.make();
       if (!crash.dead) return;
@@ -324,7 +201,7 @@ describe("the host is switched off", () => {
         const first = await world.open();
         await scenario.prepare(first);
         await world.close(first);
-        const { engine, crash, bury } = await mortal(at);
+        const { engine, crash, bury } = await mortal(world, at);
         const acting = scenario.act(engine).then(
           (operation) => ended(engine, operation),
           () => {},
@@ -338,7 +215,7 @@ describe("the host is switched off", () => {
           if (one.status === "running") await succeeded(next, one);
         }
         await settled(next);
-        await nothingHalfMade(next, crash.passed.at(-1) ?? "");
+        await nothingHalfMade(world, next, crash.passed.at(-1) ?? "");
         await world.dispose();
         world = await FakeWorld.make();
         if (!crash.dead) return;

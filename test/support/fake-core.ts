@@ -121,6 +121,7 @@ export class FakeCore implements EngineCore {
     recover: async (name) => this.#begin("recover", name),
     purge: async (name) => this.#begin("purge", name),
     update: async (name) => this.#begin("update", name),
+    rename: async (name) => this.#begin("rename", name),
     guest: (name) => {
       this.instances.get(name);
       return this.guest;

@@ -54,6 +54,8 @@ export class FakeHost {
   readonly violations: string[] = [];
   /** Every call that changed something, such as `start web`. */
   readonly calls: string[] = [];
+  /** What was run inside guests, such as `web: echo hello`. */
+  readonly commands: string[] = [];
   readonly knobs: Partial<Record<Step, Knob>> = {};
   /** Knobs of single instances, by name; they come before the general ones. */
   readonly knobsOf = new Map<string, Partial<Record<Step, Knob>>>();
@@ -200,6 +202,11 @@ export class FakeDriver implements Driver {
     },
   };
 
+  async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.host.calls.push(`renamed ${instance.name}`);
+    await writeFile(path.join(instance.directory, "seed.fake"), instance.name);
+  }
+
   async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
     this.host.calls.push(`resize ${instance.name} ${diskBytes}`);
     await this.host.step("resize", instance.name, ctx.signal);
@@ -281,6 +288,7 @@ class FakeAccess implements GuestAccess {
   async exec({ signal }: Pick<Ctx, "signal">, request: ExecRequest): Promise<GuestProcess> {
     signal.throwIfAborted();
     this.#mustRun();
+    this.#host.commands.push(`${this.#guest.name}: ${(request.argv ?? []).join(" ")}`);
     return fakeProcess(request, signal);
   }
 

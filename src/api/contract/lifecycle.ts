@@ -1,4 +1,5 @@
 /** What happens to an instance between its launch and its end, beyond power. Part of `instances`. */
+import * as z from "zod";
 import { SizeChange } from "../lifecycle.ts";
 import { Operation } from "../operation.ts";
 import { ByName, procedure } from "./procedure.ts";
@@ -6,5 +7,13 @@ import { ByName, procedure } from "./procedure.ts";
 export const lifecycle = {
   update: procedure("PATCH", "/v1/instances/{name}", "instance.config", "Change sizes of a stopped instance")
     .input(ByName.extend(SizeChange.shape))
+    .output(Operation),
+  rename: procedure(
+    "POST",
+    "/v1/instances/{name}/rename",
+    "instance.config",
+    "Give it another name; the guest's hostname follows, at the latest at its next boot",
+  )
+    .input(ByName.extend({ to: z.string().min(1).max(255) }))
     .output(Operation),
 };

@@ -89,6 +89,8 @@ export interface Driver {
   delete(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /** Makes the disk of an instance that does not run at least this large. Idempotent. */
   resizeDisk?(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void>;
+  /** The instance has another name: what its guest reads at its next boot must say so. Idempotent. */
+  renamed?(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /** Bytes the instance's disk takes on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
   /** Absent where the driver keeps no snapshots. */

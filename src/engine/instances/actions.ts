@@ -11,6 +11,7 @@ import type { WorkCtx } from "../operations.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { restart, start, stop } from "./power.ts";
+import { rename } from "./rename.ts";
 import { changeSizes } from "./sizes.ts";
 import { removeSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from "./snapshots.ts";
 import { ACTIONS } from "./transitions.ts";
@@ -28,6 +29,8 @@ export const ActionInput = z.object({
   since: z.string().optional(),
   purge: z.boolean().optional(),
   sizes: SizeChange.optional(),
+  /** The old and the new name. */
+  rename: z.object({ from: z.string(), to: z.string() }).optional(),
   take: NewSnapshot.optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
@@ -43,6 +46,8 @@ export type ActionRow = {
   shows?: InstanceState;
   /** False where it ends so soon, or so finally, that nobody may call it off. */
   cancellable?: false;
+  /** Runs when it has been journaled, before anything else can be asked for. */
+  accepted?(keeper: Keeper, entry: Entry, input: ActionInput): void;
   /** Idempotent: an engine that died in its middle runs it again. */
   work(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: ActionInput): Promise<void>;
 };
@@ -85,6 +90,15 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     kind: "update",
     cancellable: false,
     work: (keeper, entry, ctx, { sizes }) => changeSizes(keeper, entry, ctx, sizes),
+  },
+  rename: {
+    kind: "rename",
+    cancellable: false,
+    accepted: (keeper, entry, input) => input.rename && keeper.hold(input.rename.to, entry),
+    work: async (keeper, entry, ctx, input) => {
+      const { from, to } = required(input.rename);
+      await rename(keeper, entry, ctx, to, from);
+    },
   },
 };
 

@@ -54,6 +54,8 @@ export class Keeper {
   readonly log: Log;
   readonly #parts: KeeperParts;
   readonly #byName = new Map<string, Entry>();
+  /** Names that an instance is about to have, or has just given up. */
+  readonly #held = new Map<string, Entry>();
   #closed = false;
 
   constructor(parts: KeeperParts) {
@@ -79,7 +81,12 @@ export class Keeper {
   }
 
   has(name: string): boolean {
-    return this.#byName.has(name);
+    return this.holderOf(name) !== undefined;
+  }
+
+  /** Who has the name, or is about to. */
+  holderOf(name: string): Entry | undefined {
+    return this.#byName.get(name) ?? this.#held.get(name);
   }
 
   byId(id: string): Entry | undefined {
@@ -149,6 +156,38 @@ export class Keeper {
     if (this.#byName.get(name) !== entry) return;
     this.#byName.delete(name);
     this.#parts.events.publish({ type: "instance-removed", id, name });
+  }
+
+  /** Keeps a free name for this instance. */
+  hold(name: string, entry: Entry): void {
+    if (!this.has(name)) this.#held.set(name, entry);
+  }
+
+  letGoOf(name: string, entry: Entry): void {
+    if (this.#held.get(name) === entry) this.#held.delete(name);
+  }
+
+  /** Gives the instance another name. The old one is nobody's before the new one is on disk. */
+  async rename(entry: Entry, name: string): Promise<void> {
+    const before = nameOf(entry);
+    if (before === name) return;
+    this.#called(entry, name);
+    this.hold(before, entry);
+    try {
+      await this.describe(entry, {});
+    } catch (error) {
+      this.#called(entry, before);
+      this.publish(entry);
+      throw error;
+    } finally {
+      this.letGoOf(before, entry);
+    }
+  }
+
+  #called(entry: Entry, name: string): void {
+    this.#byName.delete(nameOf(entry));
+    this.note(entry, { name });
+    this.#byName.set(name, entry);
   }
 
   update(entry: Entry, patch: Patch): void {

@@ -30,6 +30,7 @@ import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
+import { checkRename } from "./rename.ts";
 import { checkChange } from "./sizes.ts";
 import { type Action, decide } from "./transitions.ts";
 import { toInstance } from "./view.ts";
@@ -118,12 +119,20 @@ export class InstanceManager implements InstancesApi {
     return this.act(name, "update", { sizes: change });
   }
 
+  async rename(name: string, to: string): Promise<Operation> {
+    checkRename(this.#keeper, this.#keeper.find(name, "rename"), to);
+    return this.act(name, "rename", { rename: { from: name, to } });
+  }
+
   /** Goes on, under the same operation, with what an earlier engine began. */
   resume(entry: Entry, input: LaunchInput | ActionInput): { work: Work; onAccepted: (o: Operation) => void } {
     const action = "action" in input ? input.action : "launch";
     return {
       work: this.inLane(entry, this.#workOf(entry, input)),
-      onAccepted: (operation) => this.take(entry, action, operation),
+      onAccepted: (operation) => {
+        if ("action" in input) ACTION_TABLE[input.action].accepted?.(this.#keeper, entry, input);
+        this.take(entry, action, operation);
+      },
     };
   }
 

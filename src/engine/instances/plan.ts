@@ -62,8 +62,8 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
 
 /** Whether the name is free. */
 export function nameFindings(keeper: Keeper, name: string | undefined): Finding[] {
-  if (name === undefined || !keeper.has(name)) return [];
-  return [taken(name, keeper.find(name, "launch").record.state === "deleted")];
+  const holder = name === undefined ? undefined : keeper.holderOf(name);
+  return name === undefined || !holder ? [] : [taken(name, holder.record.state === "deleted")];
 }
 
 /** The whole plan: identity, sizes, an address and a MAC of its own. */

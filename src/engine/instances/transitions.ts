@@ -16,6 +16,7 @@ export const ACTIONS = [
   "remove-snapshot",
   "update-snapshot",
   "update",
+  "rename",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -50,6 +51,7 @@ const SAME_END: Record<Action, readonly Action[]> = {
   "remove-snapshot": [],
   "update-snapshot": [],
   update: [],
+  rename: [],
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
@@ -81,10 +83,13 @@ const PENDING_WORDS: Record<Action, string> = {
   "remove-snapshot": "the removal of a snapshot",
   "update-snapshot": "a change of a snapshot",
   update: "a change of its sizes",
+  rename: "a rename",
 };
 
 /** Actions on what is kept of an instance, rather than on its power or its existence. */
-type Upkeep = "snapshot" | "restore" | "remove-snapshot" | "update-snapshot" | "update";
+type Upkeep = "snapshot" | "restore" | "remove-snapshot" | "update-snapshot" | "update" | "rename";
+/** What an instance must be for it; `any` is anything but deleted or broken. */
+type Needs = "stopped" | "any" | "even deleted";
 type AtRest = Exclude<Action, "launch" | Upkeep>;
 
 const notRunning = denied("wrong-state", "it is not running", "Start it first.");
@@ -137,22 +142,23 @@ const AT_REST: Record<InstanceState, Record<AtRest, Decision>> = {
 };
 
 /** Those that touch the disk need it to be nobody else's. */
-const UPKEEP: Record<Upkeep, "stopped" | "any"> = {
+const UPKEEP: Record<Upkeep, Needs> = {
   snapshot: "stopped",
   restore: "stopped",
   "remove-snapshot": "stopped",
   "update-snapshot": "any",
   update: "stopped",
+  rename: "even deleted",
 };
 
 function atRest(state: InstanceState, action: AtRest | Upkeep): Decision {
   return action in UPKEEP ? upkeep(state, UPKEEP[action as Upkeep]) : AT_REST[state][action as AtRest];
 }
 
-function upkeep(state: InstanceState, needs: "stopped" | "any"): Decision {
-  if (state === "deleted") return inTrash;
+function upkeep(state: InstanceState, needs: Needs): Decision {
+  if (state === "deleted") return needs === "even deleted" ? run : inTrash;
   if (state === "failed" || state === "creating") return broken;
-  if (needs === "any" || state === "stopped") return run;
+  if (needs !== "stopped" || state === "stopped") return run;
   if (state === "unknown") return unclear;
   if (state === "suspended") return denied("wrong-state", "it is suspended", "Start it, then stop it.");
   return denied("wrong-state", "it is running", "Stop it first.");

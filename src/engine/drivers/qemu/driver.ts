@@ -11,7 +11,7 @@ import { identify, sameProcess, signalProcess } from "../../../base/process-iden
 import { type DetachedChild, startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import { writeLoginFiles } from "../../guest/keys.ts";
-import { expectedHostKeys, writeSeed } from "../../guest/seed.ts";
+import { expectedHostKeys, type SeedInput, writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
 import { forwardedPort, qemuArgv } from "./argv.ts";
 import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
@@ -78,9 +78,8 @@ class QemuDriver implements Driver {
     await privateDirectory(instance.directory);
     await createDisk(tools.qemuImg, files.disk, instance, ctx.signal);
     if (tools.firmware) await createVariables(tools.firmware.variables, files.variables);
-    const { id, name, login, userData } = instance;
-    if (!(await exists(files.seed)))
-      await writeSeed(files.seed, { instanceId: id, hostname: name, login, userData });
+    const { login, userData } = instance;
+    if (!(await exists(files.seed))) await writeSeed(files.seed, seedOf(instance));
     await writeLoginFiles(instance.directory, login, expectedHostKeys(login, userData));
   }
 
@@ -153,6 +152,11 @@ class QemuDriver implements Driver {
     await enlargeDisk(qemuImg, filesOf(instance).disk, diskBytes, ctx.signal);
   }
 
+  /** cloud-init reads the seed at every boot; a new hostname in it counts although the instance is the same. */
+  async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
+    await writeSeed(filesOf(instance).seed, seedOf(instance));
+  }
+
   diskUsage(instance: DriverInstance): Promise<number | undefined> {
     return allocatedBytes(filesOf(instance).disk);
   }
@@ -223,6 +227,10 @@ class QemuDriver implements Driver {
     probe.then((found) => ("missing" in found ? forget() : undefined), forget);
     return probe;
   }
+}
+
+function seedOf({ id, name, login, userData }: DriverInstance): SeedInput {
+  return { instanceId: id, hostname: name, login, userData };
 }
 
 function filesOf({ directory }: DriverInstance) {

@@ -8,5 +8,6 @@ export function lifecycleRoutes({ instances }: EngineCore) {
     update: at.update.handler(({ input: { name, ...change } }) =>
       instances.update(name, withoutUndefined<SizeChange>(change)),
     ),
+    rename: at.rename.handler(({ input }) => instances.rename(input.name, input.to)),
   };
 }

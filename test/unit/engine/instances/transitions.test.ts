@@ -100,7 +100,7 @@ describe("decide", () => {
           expect(["deleted", "failed", "creating"]).toContain(state);
         }
         if (state === "deleted" && pending === undefined && decision.do === "run") {
-          expect(["recover", "purge"]).toContain(action);
+          expect(["recover", "purge", "rename"]).toContain(action);
         }
       }),
       { numRuns: 2000 },
