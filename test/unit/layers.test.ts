@@ -75,7 +75,10 @@ const WORDS_ONLY_IN: [RegExp, RegExp][] = [
     /\bprocess\.platform\b/,
     /^(base\/paths\.ts|base\/(run|process-identity)\.ts|engine\/drivers\/[a-z]+\/host\.ts)$/,
   ],
-  [/\b(fsync|fdatasync|rename|renameSync)\(/, /^(base\/durable\.ts|views\/.*)$/],
+  [
+    /\b(fsync|fdatasync|renameSync)\(|\bfs\w*\.rename\b|\{[^{}]*\brename\b[^{}]*\} from "node:fs/,
+    /^(base\/durable\.ts|views\/.*)$/,
+  ],
   [/\.sync\(\)/, /^base\/durable\.ts$/],
 ];
 
