@@ -216,9 +216,9 @@ async function send(
       const ends = at < chunk.length && (fault?.kind === "drop" || fault?.kind === "stall");
       if (ends) chunk = chunk.subarray(0, at);
       sent += chunk.length;
-      // A connection that is closed, not cut, lets the other side have all that was sent.
+      // The other side must have had these bytes before the connection goes.
       await new Promise<void>((resolve) => response.write(chunk, () => resolve()));
-      if (ends && fault?.kind === "drop") return void response.socket?.end();
+      if (ends && fault?.kind === "drop") return void setImmediate(() => response.destroy());
       if (ends) return;
     }
     response.end();

@@ -34,12 +34,20 @@ const nothingCached = async () => {
   expect(names.filter((name) => name.startsWith(".work"))).toEqual([]);
 };
 
+/** A range from where the client was cut off: at most what was sent by then, most of it. */
+const upTo = (sent: number) => ({
+  asymmetricMatch: (range: unknown) => {
+    const start = Number(/^bytes=(\d+)-$/.exec(String(range))?.[1]);
+    return start > sent / 2 && start <= sent;
+  },
+});
+
 test("a lost connection is taken up where it ended", async () => {
   server.fault(/\.img$/, { kind: "drop", at: 2_000_000 });
   server.fault(/\.img$/, { kind: "drop", at: 500_000 });
   const ready = await acquire();
   await run(["qemu-img", "compare", ready.path, disk]);
-  expect(ranges()).toEqual([undefined, "bytes=2000000-", "bytes=2500000-"]);
+  expect(ranges()).toEqual([undefined, upTo(2000000), upTo(2500000)]);
 });
 
 test("a server that lost interest is left after the deadline and tried again", async () => {
@@ -49,7 +57,7 @@ test("a server that lost interest is left after the deadline and tried again", a
   expect(ctx.warnings).toMatchObject([
     { message: "download interrupted", facts: { reason: "no data for 0.3 s" } },
   ]);
-  expect(ranges()).toEqual([undefined, "bytes=1000000-"]);
+  expect(ranges()).toEqual([undefined, upTo(1000000)]);
 });
 
 test("a connection that is never whole ends in an error, and the next try goes on", async () => {
@@ -62,7 +70,7 @@ test("a connection that is never whole ends in an error, and the next try goes o
   await nothingCached();
   expect(await parts()).toHaveLength(1);
   await acquire();
-  expect(ranges()).toEqual([undefined, "bytes=100000-", "bytes=200000-", "bytes=300000-"]);
+  expect(ranges()).toEqual([undefined, upTo(100000), upTo(200000), upTo(300000)]);
 });
 
 test("a cancelled download leaves a part that is gone on with", async () => {
@@ -143,7 +151,7 @@ test("a range that the server refuses starts anew", async () => {
   server.fault(/\.img$/, { kind: "drop", at: 1_000_000 });
   server.fault(/\.img$/, { kind: "status", status: 416 });
   await acquire();
-  expect(ranges()).toEqual([undefined, "bytes=1000000-", undefined]);
+  expect(ranges()).toEqual([undefined, upTo(1000000), undefined]);
 });
 
 test("a busy server is tried again, an absent file is not", async () => {
