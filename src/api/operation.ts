@@ -32,6 +32,7 @@ export const OperationKind = z.enum([
   "remove-snapshot",
   "update",
   "rename",
+  "clone",
   "pull-image",
   "build-image",
 ]);

@@ -1,4 +1,4 @@
-/** rename. */
+/** rename and clone. */
 import type { Command } from "commander";
 import type { Session } from "./session.ts";
 
@@ -11,5 +11,16 @@ export function addLifecycleCommands(program: Command, session: Session): void {
     .action(async (name: string, to: string) => {
       await session.operate((api) => api.instances.rename({ name, to }));
       session.print(`Renamed: ${name} to ${to}`);
+    });
+
+  program
+    .command("clone")
+    .description("Clone an instance")
+    .argument("<source>", "the instance to clone; it must be stopped")
+    .option("-n, --name <name>", "name of the clone (default: <source>-cloneN)")
+    .action(async (source: string, options: { name?: string }) => {
+      const as = options.name === undefined ? {} : { as: options.name };
+      const { target } = await session.operate((api) => api.instances.clone({ name: source, ...as }));
+      session.print(`Cloned from ${source} to ${target}.`);
     });
 }

@@ -18,6 +18,7 @@ const PHASES: Record<string, string> = {
   "cloud-init": "Waiting for cloud-init",
   stop: "Shutting down",
   resize: "Enlarging the disk",
+  clone: "Copying the disk",
 };
 
 /** What is going on, in words. Pure. */

@@ -66,6 +66,7 @@ export interface InstancesApi {
   purge(name: string): Promise<Operation>;
   update(name: string, change: SizeChange): Promise<Operation>;
   rename(name: string, to: string): Promise<Operation>;
+  clone(name: string, as: string | undefined): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
 }

@@ -17,6 +17,7 @@ const PHASES: Readonly<Record<string, string>> = {
   "cloud-init": "setting up",
   stop: "shutting down",
   resize: "enlarging the disk",
+  clone: "copying the disk",
   delete: "deleting",
 };
 
@@ -35,6 +36,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "remove-snapshot": "removing a snapshot",
   update: "changing",
   rename: "renaming",
+  clone: "cloning",
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

@@ -122,6 +122,7 @@ export class FakeCore implements EngineCore {
     purge: async (name) => this.#begin("purge", name),
     update: async (name) => this.#begin("update", name),
     rename: async (name) => this.#begin("rename", name),
+    clone: async (name, as) => this.#begin("clone", as ?? `${name}-clone1`),
     guest: (name) => {
       this.instances.get(name);
       return this.guest;

@@ -26,6 +26,7 @@ export type Knob = number | Error | "never";
 
 export type Step =
   | "resize"
+  | "clone"
   | "create"
   | "start"
   | "ready"
@@ -201,6 +202,14 @@ export class FakeDriver implements Driver {
       await rm(`${diskOf(instance)}.${id}`, { force: true });
     },
   };
+
+  async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
+    this.host.calls.push(`clone ${source.name} to ${target.name}`);
+    await this.host.step("clone", target.name, ctx.signal);
+    if (this.host.guests.has(source.id))
+      this.host.violations.push(`copied the disk of ${source.name}, which runs`);
+    await copyFile(diskOf(source), diskOf(target));
+  }
 
   async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.host.calls.push(`renamed ${instance.name}`);

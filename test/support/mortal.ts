@@ -18,7 +18,7 @@ const STORE_STEPS = [
   "undoOperation",
   "endOperation",
 ] as const;
-const DRIVER_STEPS = ["create", "start", "delete", "resizeDisk", "renamed"] as const;
+const DRIVER_STEPS = ["create", "start", "delete", "resizeDisk", "renamed", "clone"] as const;
 const FILE_STEPS = ["prepare", "writeDescriptor", "writeSecrets", "moveToTrash", "emptyTrash"] as const;
 
 /** An engine that dies at the n-th point, and what ends it for good. */

@@ -16,4 +16,12 @@ export const lifecycle = {
   )
     .input(ByName.extend({ to: z.string().min(1).max(255) }))
     .output(Operation),
+  clone: procedure(
+    "POST",
+    "/v1/instances/{name}/clone",
+    "instance.create",
+    "Make a new instance from what a stopped one's disk holds, without its snapshots",
+  )
+    .input(ByName.extend({ as: z.string().min(1).max(255).optional() }))
+    .output(Operation),
 };

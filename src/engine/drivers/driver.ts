@@ -32,6 +32,8 @@ export type DriverInstance = {
   image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number };
   /** The user's cloud-init user-data, as it was given. */
   userData?: string | undefined;
+  /** Present on a clone: public keys that its source's disk lets in, and that it must not. */
+  formerKeys?: readonly string[] | undefined;
   /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */
   login: Login;
 };
@@ -91,6 +93,11 @@ export interface Driver {
   resizeDisk?(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void>;
   /** The instance has another name: what its guest reads at its next boot must say so. Idempotent. */
   renamed?(ctx: Ctx, instance: DriverInstance): Promise<void>;
+  /**
+   * Makes the target's disk and seed from a source that does not run. When the target boots, its guest is another
+   * one: machine-id, host keys and login keys are its own. Idempotent.
+   */
+  clone?(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void>;
   /** Bytes the instance's disk takes on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
   /** Absent where the driver keeps no snapshots. */

@@ -6,6 +6,7 @@ import ssh2 from "ssh2";
 import { stringify } from "yaml";
 import { writeFileDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
+import { cloneScript } from "./clone-script.ts";
 import { buildIso, type IsoFile } from "./iso9660.ts";
 import type { Login } from "./keys.ts";
 import { type CloudConfig, cloudConfigOf } from "./user-data.ts";
@@ -16,6 +17,8 @@ export type SeedInput = {
   hostname: string;
   login: Login;
   userData?: string | undefined;
+  /** Present where the disk was another guest's before: public keys that it lets in, and must not any more. */
+  formerKeys?: readonly string[] | undefined;
 };
 
 export async function writeSeed(file: string, input: SeedInput): Promise<void> {
@@ -23,7 +26,7 @@ export async function writeSeed(file: string, input: SeedInput): Promise<void> {
 }
 
 /** The seed's files. Our key is in meta-data, because a user's `ssh_authorized_keys` would replace one in vendor-data. */
-export function seedFiles({ instanceId, hostname, login, userData }: SeedInput): IsoFile[] {
+export function seedFiles({ instanceId, hostname, login, userData, formerKeys }: SeedInput): IsoFile[] {
   const metaData = {
     "instance-id": instanceId,
     "local-hostname": hostname,
@@ -32,7 +35,7 @@ export function seedFiles({ instanceId, hostname, login, userData }: SeedInput):
   return [
     text("meta-data", stringify(metaData)),
     text("user-data", userData ?? "#cloud-config\n{}\n"),
-    text("vendor-data", vendorData(login, cloudConfigOf(userData))),
+    text("vendor-data", vendorData(login, cloudConfigOf(userData), formerKeys)),
   ];
 }
 
@@ -40,16 +43,19 @@ function text(name: string, data: string): IsoFile {
   return { name, data: Buffer.from(data, "utf8") };
 }
 
-function vendorData(login: Login, config: CloudConfig | undefined): string {
+function vendorData(
+  login: Login,
+  config: CloudConfig | undefined,
+  formerKeys: readonly string[] | undefined,
+): string {
   // Giving the host key saves the guest making its own (5 s under emulation) and lets us pin it.
   const ours = `#cloud-config\n${stringify({
     ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
   })}`;
-  if (!needsUser(config)) return ours;
-  return multipart([
-    ["text/cloud-config", ours],
-    ["text/x-shellscript", addUserScript(login)],
-  ]);
+  const parts: [type: string, body: string][] = [["text/cloud-config", ours]];
+  if (formerKeys) parts.unshift(["text/cloud-boothook", cloneScript(formerKeys)]);
+  if (needsUser(config)) parts.push(["text/x-shellscript", addUserScript(login)]);
+  return parts.length === 1 ? ours : multipart(parts);
 }
 
 /** A `users` list without `default` leaves the image's own user, and so our way in, out. */

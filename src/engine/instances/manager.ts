@@ -24,6 +24,7 @@ import type { GuestAccess } from "../guest/guest.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { refusal, toProblem } from "./check.ts";
+import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
 import { details, guestOf, type LogSource, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -32,8 +33,11 @@ import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
 import { checkRename } from "./rename.ts";
 import { checkChange } from "./sizes.ts";
-import { type Action, decide } from "./transitions.ts";
+import { type Action, type Decision, decide } from "./transitions.ts";
 import { toInstance } from "./view.ts";
+
+/** What goes on under an operation, and what is shown of it at once. */
+export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };
 
 const LAUNCH: Pick<ActionRow, "kind" | "cancellable"> = { kind: "launch" };
 
@@ -124,14 +128,35 @@ export class InstanceManager implements InstancesApi {
     return this.act(name, "rename", { rename: { from: name, to } });
   }
 
+  async clone(name: string, as: string | undefined): Promise<Operation> {
+    const source = this.#keeper.find(name, "clone");
+    this.#mayRun(source, "clone", name);
+    const input = planClone(this.#keeper, this.#plan.subnet, source, as);
+    const { work, onAccepted } = this.resumeClone(cloneEntryOf(input), source, input);
+    return this.#operations.begin({ kind: "clone", target: input.clone.name, input }, work, onAccepted);
+  }
+
   /** Goes on, under the same operation, with what an earlier engine began. */
-  resume(entry: Entry, input: LaunchInput | ActionInput): { work: Work; onAccepted: (o: Operation) => void } {
+  resume(entry: Entry, input: LaunchInput | ActionInput): Resumable {
     const action = "action" in input ? input.action : "launch";
     return {
       work: this.inLane(entry, this.#workOf(entry, input)),
       onAccepted: (operation) => {
         if ("action" in input) ACTION_TABLE[input.action].accepted?.(this.#keeper, entry, input);
         this.take(entry, action, operation);
+      },
+    };
+  }
+
+  /** Neither the source nor the clone can be used for anything else before its end. */
+  resumeClone(entry: Entry, source: Entry, _input: CloneInput): Resumable {
+    const work: Work = (ctx) => cloneInstance(this.#keeper, entry, source, ctx);
+    return {
+      work: this.inLane(source, this.inLane(entry, work)),
+      onAccepted: (operation) => {
+        this.take(entry, "clone", operation);
+        source.pending = { id: operation.id, action: "clone", kind: operation.kind };
+        this.#keeper.publish(source);
       },
     };
   }
@@ -162,14 +187,9 @@ export class InstanceManager implements InstancesApi {
     more: Omit<ActionInput, "id" | "action" | "since"> = {},
     target = name,
   ): Operation {
-    const verb = ACTION_TABLE[action].verb ?? action.replace("-", " ");
-    const entry = this.#keeper.find(name, verb);
+    const entry = this.#keeper.find(name, verbOf(action));
     const { pending, running, record } = entry;
-    const decision = decide(record.state, pending?.action, action);
-    if (decision.do === "denied") {
-      const { code, reason, hint } = decision;
-      throw new EngineError(code, `cannot ${verb} ${target}: ${reason}`, { hint });
-    }
+    const decision = this.#mayRun(entry, action, target);
     if (decision.do === "ignore") {
       if (pending) return this.#operations.get(pending.id);
       return this.#operations.already({ kind: ACTION_TABLE[action].kind, target });
@@ -178,6 +198,14 @@ export class InstanceManager implements InstancesApi {
     const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since }, target);
     if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
     return operation;
+  }
+
+  /** Throws where the action is denied. */
+  #mayRun({ record, pending }: Entry, action: Action, target: string): Exclude<Decision, { do: "denied" }> {
+    const decision = decide(record.state, pending?.action, action);
+    if (decision.do !== "denied") return decision;
+    const { code, reason, hint } = decision;
+    throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });
   }
 
   #begin(entry: Entry, input: LaunchInput | ActionInput, target = nameOf(entry)): Operation {
@@ -200,8 +228,14 @@ export class InstanceManager implements InstancesApi {
   }
 }
 
+function verbOf(action: Action): string {
+  const own = action === "launch" || action === "clone" ? undefined : ACTION_TABLE[action].verb;
+  return own ?? action.replace("-", " ");
+}
+
 function stateDuring(entry: Entry, action: Action): InstanceState {
   if (action === "launch") return entry.running ? "starting" : "creating";
+  if (action === "clone") return "creating";
   if (action === "delete" && entry.running) return "stopping";
   return ACTION_TABLE[action].shows ?? entry.record.state;
 }

@@ -10,6 +10,7 @@ import type { Running } from "../drivers/driver.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
 import { ActionInput } from "./actions.ts";
+import { CloneInput, cloneEntryOf } from "./clone.ts";
 import { type Entry, without } from "./entry.ts";
 import { entriesFrom, type Fallback } from "./found.ts";
 import type { Keeper } from "./keeper.ts";
@@ -109,6 +110,8 @@ function resume(parts: RecoverParts, row: JournalRow): void {
 function resumed({ keeper, manager }: RecoverParts, row: JournalRow): Resumed {
   const launched = LaunchInput.safeParse(row.input);
   if (row.kind === "launch" && launched.success) return resumedLaunch(keeper, manager, row, launched.data);
+  const cloned = CloneInput.safeParse(row.input);
+  if (row.kind === "clone" && cloned.success) return resumedClone(keeper, manager, row, cloned.data);
   const input = ActionInput.safeParse(row.input);
   if (!input.success) return failing(row, "its journal entry cannot be read");
   const entry = keeper.byId(input.data.id);
@@ -133,6 +136,20 @@ function resumedLaunch(
   const again = manager.resume(entry, input);
   if (!row.error) return again;
   return { ...again, work: undoAgain(keeper, entry, manager, EngineError.fromBody(row.error)) };
+}
+
+function resumedClone(keeper: Keeper, manager: InstanceManager, row: JournalRow, input: CloneInput): Resumed {
+  const known = keeper.byId(input.id);
+  if (known?.broken) keeper.removed(known);
+  const entry = known && !known.broken ? known : cloneEntryOf(input);
+  const source = keeper.byId(input.source);
+  if (source && !source.broken && !row.error) return manager.resumeClone(entry, source, input);
+  const gone = new EngineError("not-found", `cannot clone to ${input.clone.name}: its source is gone`);
+  const failure = row.error ? EngineError.fromBody(row.error) : gone;
+  return {
+    work: undoAgain(keeper, entry, manager, failure),
+    onAccepted: (operation) => manager.take(entry, "clone", operation),
+  };
 }
 
 function undoAgain(keeper: Keeper, entry: Entry, manager: InstanceManager, failure: EngineError): Work {

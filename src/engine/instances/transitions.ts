@@ -17,6 +17,7 @@ export const ACTIONS = [
   "update-snapshot",
   "update",
   "rename",
+  "clone",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -52,6 +53,7 @@ const SAME_END: Record<Action, readonly Action[]> = {
   "update-snapshot": [],
   update: [],
   rename: [],
+  clone: [],
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
@@ -84,10 +86,11 @@ const PENDING_WORDS: Record<Action, string> = {
   "update-snapshot": "a change of a snapshot",
   update: "a change of its sizes",
   rename: "a rename",
+  clone: "a clone",
 };
 
 /** Actions on what is kept of an instance, rather than on its power or its existence. */
-type Upkeep = "snapshot" | "restore" | "remove-snapshot" | "update-snapshot" | "update" | "rename";
+type Upkeep = "snapshot" | "restore" | "remove-snapshot" | "update-snapshot" | "update" | "rename" | "clone";
 /** What an instance must be for it; `any` is anything but deleted or broken. */
 type Needs = "stopped" | "any" | "even deleted";
 type AtRest = Exclude<Action, "launch" | Upkeep>;
@@ -149,6 +152,7 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "update-snapshot": "any",
   update: "stopped",
   rename: "even deleted",
+  clone: "stopped",
 };
 
 function atRest(state: InstanceState, action: AtRest | Upkeep): Decision {

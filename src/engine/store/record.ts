@@ -46,6 +46,9 @@ export const Descriptor = z.object({
   address: z.ipv4(),
   mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
   booted: z.boolean().describe("Its guest has been started once: what its disk holds is the user's"),
+  clonedFrom: z
+    .object({ id: z.uuid(), keys: z.array(z.string()).describe("Public keys that the copied disk lets in") })
+    .optional(),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),

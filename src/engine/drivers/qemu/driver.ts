@@ -14,6 +14,7 @@ import { writeLoginFiles } from "../../guest/keys.ts";
 import { expectedHostKeys, type SeedInput, writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
 import { forwardedPort, qemuArgv } from "./argv.ts";
+import { cloneDisk, cloneVariables } from "./clone.ts";
 import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
 import { type Host, thisHost } from "./host.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
@@ -78,9 +79,7 @@ class QemuDriver implements Driver {
     await privateDirectory(instance.directory);
     await createDisk(tools.qemuImg, files.disk, instance, ctx.signal);
     if (tools.firmware) await createVariables(tools.firmware.variables, files.variables);
-    const { login, userData } = instance;
-    if (!(await exists(files.seed))) await writeSeed(files.seed, seedOf(instance));
-    await writeLoginFiles(instance.directory, login, expectedHostKeys(login, userData));
+    await writeIdentity(instance);
   }
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
@@ -150,6 +149,15 @@ class QemuDriver implements Driver {
   async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
     const { qemuImg } = await this.#tools(ctx, instance);
     await enlargeDisk(qemuImg, filesOf(instance).disk, diskBytes, ctx.signal);
+  }
+
+  async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
+    const { qemuImg } = await this.#tools(ctx, target);
+    const [from, to] = [filesOf(source), filesOf(target)];
+    await privateDirectory(target.directory);
+    await cloneDisk(qemuImg, from.disk, to.disk, target.image, ctx.signal);
+    await cloneVariables(from.variables, to.variables);
+    await writeIdentity(target);
   }
 
   /** cloud-init reads the seed at every boot; a new hostname in it counts although the instance is the same. */
@@ -229,8 +237,16 @@ class QemuDriver implements Driver {
   }
 }
 
-function seedOf({ id, name, login, userData }: DriverInstance): SeedInput {
-  return { instanceId: id, hostname: name, login, userData };
+/** The seed that says who the guest is, and what OpenSSH needs to enter it. */
+async function writeIdentity(instance: DriverInstance): Promise<void> {
+  const { seed } = filesOf(instance);
+  const { login, userData } = instance;
+  if (!(await exists(seed))) await writeSeed(seed, seedOf(instance));
+  await writeLoginFiles(instance.directory, login, expectedHostKeys(login, userData));
+}
+
+function seedOf({ id, name, login, userData, formerKeys }: DriverInstance): SeedInput {
+  return { instanceId: id, hostname: name, login, userData, formerKeys };
 }
 
 function filesOf({ directory }: DriverInstance) {

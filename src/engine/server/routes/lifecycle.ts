@@ -9,5 +9,6 @@ export function lifecycleRoutes({ instances }: EngineCore) {
       instances.update(name, withoutUndefined<SizeChange>(change)),
     ),
     rename: at.rename.handler(({ input }) => instances.rename(input.name, input.to)),
+    clone: at.clone.handler(({ input }) => instances.clone(input.name, input.as)),
   };
 }

@@ -90,3 +90,15 @@ test.each([
   "#include\nhttps://example.test/x\n",
   "Content-Type: multipart/mixed; boundary=b\n",
 ])("%j is taken", (text) => expect(checkUserData(text)).toEqual([]));
+
+test("a clone's guest is told to become another, before all else and once", () => {
+  const former = generateKeyPair("former");
+  const files = seedFiles({ instanceId: "i-2", hostname: "copy", login, formerKeys: [former.publicKey] });
+  const vendor = Buffer.from(files.find(({ name }) => name === "vendor-data")?.data ?? "").toString("utf8");
+  expect(vendor).toMatch(
+    /^Content-Type: multipart\/mixed[\s\S]*text\/cloud-boothook[\s\S]*text\/cloud-config/,
+  );
+  const blob = former.publicKey.split(" ")[1];
+  expect(vendor).toContain(`sed -i '\\|${blob}|d' "$file"`);
+  expect(vendor).toContain("rm -f /etc/machine-id");
+});
