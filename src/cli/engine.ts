@@ -5,7 +5,8 @@ import manifest from "../../package.json" with { type: "json" };
 import { EngineError, messageOf } from "../base/errors.ts";
 import { currentPaths, hostPlatform } from "../base/paths.ts";
 import { withoutControls } from "../base/plain-text.ts";
-import { type Format, formatEngine, formatOperations, formatVersion, json } from "./format.ts";
+import { type Format, formatEngine, formatOperations, json } from "./format.ts";
+import { type AnyFormat, FORMATS } from "./formats.ts";
 import { formatOption, wholeNumber } from "./options.ts";
 import type { Session } from "./session.ts";
 
@@ -47,10 +48,10 @@ export function addEngineCommands(program: Command, session: Session): void {
   addOperationCommands(program, session);
   addEngineProcessCommands(program, session);
 
-  formatOption(program.command("version").description("Show version details")).action(
-    async (options: { format: Format }) => {
+  formatOption(program.command("version").description("Show version details"), FORMATS).action(
+    async (options: { format: AnyFormat }) => {
       const engine = await engineVersion(session);
-      session.print(formatVersion(manifest.version, engine, options.format));
+      session.print(session.formats.version(manifest.version, engine, options.format));
     },
   );
 }

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import type { CachedImage } from "../api/image.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
-import { type Format, formatCached, formatFind } from "./format.ts";
+import { type Format, formatCached } from "./format.ts";
+import { type AnyFormat, FORMATS } from "./formats.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
 
@@ -14,11 +15,12 @@ export function addImageCommands(program: Command, session: Session): void {
       .description("Display available images to create instances from")
       .argument("[query]", "a part of a name, or a remote, such as daily:", "")
       .option("--show-unsupported", "show unsupported images as well"),
-  ).action(async (query: string, options: { format: Format; showUnsupported?: boolean }) => {
+    FORMATS,
+  ).action(async (query: string, options: { format: AnyFormat; showUnsupported?: boolean }) => {
     const { api } = await session.client();
     const found = await api.images.find({ query, unsupported: options.showUnsupported ?? false });
     for (const problem of found.problems) session.note(`warning: ${problem.message}`);
-    session.print(formatFind(found.items, options.format));
+    session.print(session.formats.find(found.items, options.format, query));
   });
 
   const image = program.command("image").description("Manage the images on this host");

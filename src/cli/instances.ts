@@ -4,8 +4,8 @@ import type { LaunchSpec } from "../api/instance.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
-import { type Format, formatInfo, formatList, type InfoItem } from "./format.ts";
-import { formatSnapshotInfo, formatSnapshots } from "./format-snapshots.ts";
+import type { InfoItem } from "./format.ts";
+import { type AnyFormat, FORMATS } from "./formats.ts";
 import { formatOption, wholeNumber } from "./options.ts";
 import { forEach, type Session } from "./session.ts";
 import { findSnapshot, snapshotReference } from "./snapshots.ts";
@@ -47,14 +47,15 @@ export function addInstanceCommands(program: Command, session: Session): void {
       .alias("ls")
       .description("List all instances, or snapshots")
       .option("--snapshots", "list snapshots instead"),
-  ).action(async (options: { format: Format; snapshots?: boolean }) => {
+    FORMATS,
+  ).action(async (options: { format: AnyFormat; snapshots?: boolean }) => {
     const { api } = await session.client();
     if (options.snapshots) {
-      session.print(formatSnapshots((await api.snapshots.list({})).items, options.format));
+      session.print(session.formats.snapshots((await api.snapshots.list({})).items, options.format));
       return;
     }
     const { items } = await api.instances.list();
-    session.print(formatList(sorted(items), options.format));
+    session.print(session.formats.list(sorted(items), options.format));
   });
 
   formatOption(
@@ -66,7 +67,8 @@ export function addInstanceCommands(program: Command, session: Session): void {
         "instances, or snapshots as instance.snapshot; all instances when none is named",
       )
       .option("--snapshots", "tell of the snapshots of the instances instead"),
-  ).action(async (names: string[], options: { format: Format; snapshots?: boolean }) =>
+    FORMATS,
+  ).action(async (names: string[], options: { format: AnyFormat; snapshots?: boolean }) =>
     options.snapshots || names.some((name) => snapshotReference(name))
       ? snapshotInfo(session, names, options.format)
       : info(session, names, options.format),
@@ -115,7 +117,7 @@ async function sizesOf({
 }
 
 /** Of the snapshots named, and of all those of the instances named; of every one where none is. */
-async function snapshotInfo(session: Session, names: string[], format: Format): Promise<void> {
+async function snapshotInfo(session: Session, names: string[], format: AnyFormat): Promise<void> {
   const { api } = await session.client();
   const all = async (instance?: string) =>
     (await api.snapshots.list(instance === undefined ? {} : { instance })).items;
@@ -124,17 +126,17 @@ async function snapshotInfo(session: Session, names: string[], format: Format): 
     const reference = snapshotReference(name);
     items.push(...(reference ? [await findSnapshot(session, reference)] : await all(name)));
   }
-  session.print(formatSnapshotInfo(items, format));
+  session.print(session.formats.snapshotInfo(items, format));
 }
 
 /** One instance that cannot be asked does not hide the others: they are printed, then the failure. */
-async function info(session: Session, names: string[], format: Format): Promise<void> {
+async function info(session: Session, names: string[], format: AnyFormat): Promise<void> {
   const { api } = await session.client();
   const wanted =
     names.length > 0
       ? [...new Set(names)]
       : sorted((await api.instances.list()).items).map((item) => item.name);
-  const print = (items: InfoItem[]) => session.print(formatInfo(items, format));
+  const print = (items: InfoItem[]) => session.print(session.formats.info(items, format));
   const items = await forEach(
     wanted,
     async (name): Promise<InfoItem> => ({

@@ -8,6 +8,9 @@ import { ERROR_CODES, messageOf } from "../base/errors.ts";
 import { hostPlatform } from "../base/paths.ts";
 import { findNode, isTooOld, MINIMUM_NODE } from "./node.ts";
 
+/** Set by the script that stands in for Multipass. */
+const COMMAND_NAME = "BERTH_COMMAND_NAME";
+
 /** What a shell reports for a command that Ctrl-C, or a reader that left, has ended. */
 const INTERRUPTED_EXIT = 130;
 const BROKEN_PIPE_EXIT = 141;
@@ -18,7 +21,7 @@ const STARTED_BY_OLD_NODE = "BERTH_STARTED_BY_OLD_NODE";
 async function run(): Promise<number> {
   const { main } = await import("./program.ts");
   const { Session } = await import("./session.ts");
-  const session = new Session();
+  const session = new Session(process, process.env[COMMAND_NAME] === "multipass" ? "multipass" : "berth");
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // `berth … | head`: nobody reads on, so there is nothing left to do. A command in a guest ends with its stream.
     if (error.code === "EPIPE") process.exit(BROKEN_PIPE_EXIT);

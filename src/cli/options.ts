@@ -1,9 +1,9 @@
 /** Options that several verbs take. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-export function formatOption(command: Command): Command {
+export function formatOption(command: Command, formats: readonly string[] = ["table", "json"]): Command {
   return command.addOption(
-    new Option("--format <format>", "how to print").choices(["table", "json"]).default("table"),
+    new Option("--format <format>", "how to print").choices([...formats]).default("table"),
   );
 }
 

@@ -8,6 +8,7 @@ import { addImageCommands } from "./images.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
+import { asMultipass, multipassMessage } from "./multipass/program.ts";
 import { addPowerCommands } from "./power.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
@@ -40,10 +41,10 @@ export function createProgram(session: Session): Command {
   addInstallCommands(program.commandsGroup("This command:"), session);
   program.helpCommand("help [command]", "Display help about a command");
   prepare(program, session);
-  program.hook("preAction", (_program, command) => {
+  const answering = session.dialect === "multipass" ? asMultipass(program) : program;
+  return answering.hook("preAction", (_program, command) => {
     session.verb = pathOf(command);
   });
-  return program;
 }
 
 /** What every command takes; subcommands do not inherit it. */
@@ -83,8 +84,9 @@ export async function main(argv: readonly string[], session: Session): Promise<n
 }
 
 function report(session: Session, error: EngineError): number {
-  session.note(`${session.verb} failed: ${error.message}`);
-  if (error.hint) session.note(error.hint);
+  const plain = session.dialect === "multipass";
+  session.note(`${session.verb} failed: ${plain ? multipassMessage(error) : error.message}`);
+  if (error.hint && !plain) session.note(error.hint);
   if (session.verbosity > 0) {
     session.note(`code: ${error.code}`);
     if (error.details) session.note(`details: ${JSON.stringify(error.details)}`);

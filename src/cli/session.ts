@@ -4,6 +4,7 @@ import type { Operation } from "../api/operation.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import type { EngineApi, EngineClient } from "../client/engine-client.ts";
+import { type Dialect, type Formats, formatsOf } from "./formats.ts";
 import { ProgressBoard } from "./progress.ts";
 
 export type Streams = {
@@ -14,6 +15,9 @@ export type Streams = {
 
 export class Session {
   readonly io: Streams;
+  /** The name that the command answers to. */
+  readonly dialect: Dialect;
+  readonly formats: Formats;
   readonly #board: ProgressBoard;
   readonly #ending = new AbortController();
   #client: Promise<EngineClient> | undefined;
@@ -25,8 +29,10 @@ export class Session {
   verb = "berth";
   verbosity = 0;
 
-  constructor(io: Streams = process) {
+  constructor(io: Streams = process, dialect: Dialect = "berth") {
     this.io = io;
+    this.dialect = dialect;
+    this.formats = formatsOf(dialect);
     this.#board = new ProgressBoard(io.stderr, process.env["TERM"] === "dumb");
   }
 

@@ -6,15 +6,20 @@ import { writeFileDurable } from "../base/durable.ts";
 /** Stands in every script of ours, so that no other program's file of that name is touched. */
 export const SHIM_MARK = "berth-shim";
 
-export type ShimInputs = { execPath: string; cli: string };
+export type ShimInputs = {
+  execPath: string;
+  cli: string;
+  /** What the command is called, and answers as; `berth` when left out. */
+  name?: "berth" | "multipass";
+};
 
 /** The scripts by file name; both are written everywhere, since Windows has POSIX shells too. Pure. */
-export function shimScripts({ execPath, cli }: ShimInputs): Record<string, string> {
+export function shimScripts({ execPath, cli, name = "berth" }: ShimInputs): Record<string, string> {
   const sh = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const cmd = (text: string) => `"${text.replaceAll("%", "%%")}"`;
   return {
-    berth: `#!/bin/sh\n# ${SHIM_MARK}\nELECTRON_RUN_AS_NODE=1 exec ${sh(execPath)} ${sh(cli)} "$@"\n`,
-    "berth.cmd": `@echo off\r\nrem ${SHIM_MARK}\r\nsetlocal\r\nset ELECTRON_RUN_AS_NODE=1\r\n${cmd(execPath)} ${cmd(cli)} %*\r\n`,
+    [name]: `#!/bin/sh\n# ${SHIM_MARK}\nBERTH_COMMAND_NAME=${name} ELECTRON_RUN_AS_NODE=1 exec ${sh(execPath)} ${sh(cli)} "$@"\n`,
+    [`${name}.cmd`]: `@echo off\r\nrem ${SHIM_MARK}\r\nsetlocal\r\nset BERTH_COMMAND_NAME=${name}\r\nset ELECTRON_RUN_AS_NODE=1\r\n${cmd(execPath)} ${cmd(cli)} %*\r\n`,
   };
 }
 

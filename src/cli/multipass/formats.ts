@@ -1,0 +1,309 @@
+/**
+ * What Multipass (main of 2026) prints for lists, facts, snapshots and images, in its four formats. Types of values
+ * are Multipass's too: counts and disk sizes are strings in JSON, memory sizes numbers. Pure.
+ */
+import type { ImageEntry } from "../../api/image.ts";
+import type { Instance, InstanceDetails } from "../../api/instance.ts";
+import type { Snapshot } from "../../api/snapshot.ts";
+import { withoutControls } from "../../base/plain-text.ts";
+import { columns, csv, json, type Value, yaml } from "./render.ts";
+import { multipassState } from "./states.ts";
+
+export type MultipassFormat = "table" | "json" | "csv" | "yaml";
+
+export type InfoItem = { instance: Instance; details: InstanceDetails };
+
+/** The engine has one subnet, which is what Multipass calls a zone, and it is there as long as the engine is. */
+const ZONE = { name: "zone1", available: true };
+
+const LIST_WIDTHS = [24, 18, 17];
+const COMMENT_WIDTH = 50;
+
+const clean = (text: string) => withoutControls(text).replace(/[\t\n]/g, " ");
+
+/** `Ubuntu 24.04 LTS`; `Not Available` where nothing is known. */
+export function releaseOf({ image }: Pick<Instance, "image">): string {
+  const text = [image.os, image.release].filter(Boolean).join(" ") || image.reference;
+  return clean(text) || "Not Available";
+}
+
+function addressesOf({ state, address }: Instance, details?: InstanceDetails): string[] {
+  if (state !== "running") return [];
+  return [...new Set([address, ...(details?.addresses ?? [])])];
+}
+
+export function listFormat(items: readonly Instance[], format: MultipassFormat): string {
+  const shape = (one: Instance) => ({
+    state: multipassState(one),
+    ipv4: addressesOf(one),
+    release: releaseOf(one),
+    zone: ZONE,
+  });
+  if (format === "json") return json({ list: items.map((one) => ({ name: one.name, ...shape(one) })) });
+  if (format === "yaml") return yaml(Object.fromEntries(items.map((one) => [one.name, [shape(one)]])));
+  if (format === "csv") {
+    const rows = items.map((one) => {
+      const { state, ipv4, release } = shape(one);
+      const zone = [ZONE.name, String(ZONE.available)];
+      return [one.name, state, ipv4[0] ?? "", release, `"${ipv4.join(",")}"`, ...zone];
+    });
+    return csv("Name,State,IPv4,Release,AllIPv4,Zone,Zone available", rows);
+  }
+  if (items.length === 0) return "No instances found.\n";
+  const rows = items.flatMap((one) => {
+    const [first = "--", ...more] = addressesOf(one);
+    return [
+      [one.name, multipassState(one), first, releaseOf(one), ZONE.name],
+      ...more.map((address) => ["", "", address, "", ""]),
+    ];
+  });
+  return columns(["Name", "State", "IPv4", "Image", "Zone"], rows, LIST_WIDTHS);
+}
+
+export function infoFormat(items: readonly InfoItem[], format: MultipassFormat): string {
+  if (format === "json") {
+    return json({
+      errors: [],
+      info: Object.fromEntries(items.map((one) => [one.instance.name, infoJson(one)])),
+    });
+  }
+  if (format === "yaml") {
+    const all = items.map((one) => [one.instance.name, [infoYaml(one)]] as const);
+    return yaml({ errors: [null], ...Object.fromEntries(all) });
+  }
+  if (format === "csv") return csv(INFO_HEADER, items.map(infoRow));
+  return items.length === 0 ? "No instances found.\n" : items.map(infoText).join("\n");
+}
+
+function infoJson({ instance, details }: InfoItem): Value {
+  const { disk, memory } = details;
+  return {
+    zone: ZONE,
+    state: multipassState(instance),
+    image_hash: instance.image.sha256 ?? "",
+    image_release: clean(instance.image.release),
+    release: clean(details.release ?? ""),
+    cpu_count: details.cpus === undefined ? "" : String(details.cpus),
+    snapshot_count: String(instance.snapshotCount),
+    load: details.load ?? [],
+    disks: { sda1: disk ? { used: String(disk.usedBytes), total: String(disk.totalBytes) } : {} },
+    memory: memory ? { used: memory.usedBytes, total: memory.totalBytes } : {},
+    ipv4: addressesOf(instance, details),
+    mounts: {},
+  };
+}
+
+function infoYaml({ instance, details }: InfoItem): Value {
+  const { disk, memory } = details;
+  return {
+    state: multipassState(instance),
+    zone: ZONE,
+    image_hash: instance.image.sha256 ?? null,
+    image_release: clean(instance.image.release) || null,
+    release: clean(details.release ?? "") || null,
+    cpu_count: details.cpus ?? null,
+    snapshot_count: instance.snapshotCount,
+    load: details.load ?? null,
+    disks: [{ sda1: { used: disk?.usedBytes ?? null, total: disk?.totalBytes ?? null } }],
+    memory: { usage: memory?.usedBytes ?? null, total: memory?.totalBytes ?? null },
+    ipv4: addressesOf(instance, details),
+    mounts: null,
+  };
+}
+
+const INFO_HEADER =
+  "Name,State,Zone,Zone available,Ipv4,Release,Image hash,Image release,Load,Disk usage,Disk total,Memory usage,Memory total,Mounts,AllIPv4,CPU(s),Snapshots";
+
+function infoRow({ instance, details }: InfoItem): string[] {
+  const { disk, memory, load } = details;
+  const ipv4 = addressesOf(instance, details);
+  const number = (value: number | undefined) => (value === undefined ? "" : String(value));
+  return [
+    ...[instance.name, multipassState(instance), ZONE.name, String(ZONE.available), ipv4[0] ?? ""],
+    ...[clean(details.release ?? ""), instance.image.sha256 ?? "", clean(instance.image.release)],
+    load?.join(" ") ?? "",
+    ...[
+      number(disk?.usedBytes),
+      number(disk?.totalBytes),
+      number(memory?.usedBytes),
+      number(memory?.totalBytes),
+    ],
+    ...["", `"${ipv4.join(",")}"`, number(details.cpus), String(instance.snapshotCount)],
+  ];
+}
+
+function infoText({ instance, details }: InfoItem): string {
+  const { disk, memory, load } = details;
+  const { sha256, release } = instance.image;
+  const usage = (part: typeof disk) =>
+    part ? `${humanSize(part.usedBytes)} out of ${humanSize(part.totalBytes)}` : "--";
+  const image = `${sha256 ? sha256.slice(0, 12) : "Not Available"}${release ? ` (${releaseOf(instance)})` : ""}`;
+  return rowsText([
+    ["Name", instance.name],
+    ["State", multipassState(instance)],
+    ["Zone", ZONE.name],
+    ["Snapshots", String(instance.snapshotCount)],
+    ["IPv4", addressesOf(instance, details).join(CONTINUED) || "--"],
+    ["Release", clean(details.release ?? "") || "--"],
+    ["Image hash", image],
+    ["CPU(s)", details.cpus === undefined ? "--" : String(details.cpus)],
+    ["Load", load?.map((one) => one.toFixed(2)).join(" ") ?? "--"],
+    ["Disk usage", usage(disk)],
+    ["Memory usage", usage(memory)],
+    ["Mounts", "--"],
+  ]);
+}
+
+const CONTINUED = `\n${" ".repeat(16)}`;
+
+function rowsText(rows: readonly (readonly [string, string])[]): string {
+  return rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${value}\n`).join("");
+}
+
+/** `1.2GiB`: one decimal, in the largest unit that leaves at least one; whole bytes below a KiB. */
+export function humanSize(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  const at = Math.max(
+    0,
+    units.findLastIndex((_, index) => bytes >= 1024 ** index),
+  );
+  return at === 0 ? `${bytes}B` : `${(bytes / 1024 ** at).toFixed(1)}${units[at]}`;
+}
+
+export function snapshotListFormat(items: readonly Snapshot[], format: MultipassFormat): string {
+  const facts = ({ parent, comment }: Snapshot) => ({ parent: parent ?? "", comment });
+  if (format === "json") return json({ errors: [], info: grouped(items, facts) });
+  if (format === "yaml") {
+    const of = (one: Snapshot) => [{ parent: one.parent ?? null, comment: one.comment || null }];
+    const all = Object.entries(grouped(items, of)).map(([name, group]) => [
+      name,
+      Object.entries(group).map(([snapshot, value]) => ({ [snapshot]: value })),
+    ]);
+    return yaml({ errors: [null], ...Object.fromEntries(all) });
+  }
+  if (format === "csv") {
+    const rows = items.map((one) => [one.instance, one.name, one.parent ?? "", quoted(one.comment)]);
+    return csv("Instance,Snapshot,Parent,Comment", rows);
+  }
+  if (items.length === 0) return "No snapshots found.\n";
+  const rows = items.map((one) => [one.instance, one.name, one.parent ?? "--", shortened(one.comment)]);
+  return columns(["Instance", "Snapshot", "Parent", "Comment"], rows);
+}
+
+function shortened(comment: string): string {
+  const [first = ""] = comment.split("\n");
+  if (comment === "") return "--";
+  return first === comment && first.length <= COMMENT_WIDTH ? first : `${first.slice(0, COMMENT_WIDTH - 1)}…`;
+}
+
+export function snapshotInfoFormat(items: readonly Snapshot[], format: MultipassFormat): string {
+  const facts = (one: Snapshot) => ({
+    size: humanSize(one.sizeBytes),
+    cpu_count: String(one.cpus),
+    disk_space: humanSize(one.diskBytes),
+    memory_size: humanSize(one.memoryBytes),
+    mounts: {},
+    created: one.createdAt,
+    parent: one.parent ?? "",
+    children: one.children,
+    comment: one.comment,
+  });
+  if (format === "json") {
+    const info = Object.entries(grouped(items, facts)).map(([name, snapshots]) => [name, { snapshots }]);
+    return json({ errors: [], info: Object.fromEntries(info) });
+  }
+  if (format === "yaml") {
+    const of = (one: Snapshot) => [
+      { ...facts(one), mounts: null, parent: one.parent ?? null, comment: one.comment || null },
+    ];
+    const info = Object.entries(grouped(items, of)).map(([name, group]) => [
+      name,
+      [{ snapshots: Object.entries(group).map(([snapshot, value]) => ({ [snapshot]: value })) }],
+    ]);
+    return yaml({ errors: [null], ...Object.fromEntries(info) });
+  }
+  if (format === "csv") {
+    const rows = items.map((one) => {
+      const { cpu_count, disk_space, memory_size, created } = facts(one);
+      const own = [one.name, one.instance, cpu_count, disk_space, memory_size, "", created];
+      return [...own, one.parent ?? "", one.children.join(";"), quoted(one.comment)];
+    });
+    return csv(
+      "Snapshot,Instance,CPU(s),Disk space,Memory size,Mounts,Created,Parent,Children,Comment",
+      rows,
+    );
+  }
+  return items.length === 0 ? "No snapshots found.\n" : items.map((one) => snapshotText(one)).join("\n");
+}
+
+function snapshotText(one: Snapshot): string {
+  return rowsText([
+    ["Snapshot", one.name],
+    ["Instance", one.instance],
+    ["Size", humanSize(one.sizeBytes)],
+    ["CPU(s)", String(one.cpus)],
+    ["Disk space", humanSize(one.diskBytes)],
+    ["Memory size", humanSize(one.memoryBytes)],
+    ["Mounts", "--"],
+    ["Created", one.createdAt],
+    ["Parent", one.parent ?? "--"],
+    ["Children", one.children.join(CONTINUED) || "--"],
+    ["Comment", one.comment.replaceAll("\n", CONTINUED) || "--"],
+  ]);
+}
+
+function quoted(comment: string): string {
+  return `"${comment.replaceAll('"', '""')}"`;
+}
+
+function grouped<T extends Value>(
+  items: readonly Snapshot[],
+  shape: (one: Snapshot) => T,
+): Record<string, Record<string, T>> {
+  const groups: Record<string, Record<string, T>> = {};
+  for (const one of items) groups[one.instance] = { ...groups[one.instance], [one.name]: shape(one) };
+  return groups;
+}
+
+export function findFormat(items: readonly ImageEntry[], format: MultipassFormat, asked = ""): string {
+  const remote = (one: ImageEntry) => (asked.includes(":") || one.remote !== "release" ? one.remote : "");
+  const facts = (one: ImageEntry) => ({ os: one.os, release: one.release, version: one.version });
+  if (format === "json") {
+    const of = (one: ImageEntry) => ({ ...facts(one), aliases: otherNames(one), remote: one.remote });
+    return json({ errors: [], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
+  }
+  if (format === "yaml") {
+    const of = (one: ImageEntry) => ({ aliases: otherNames(one), ...facts(one), remote: one.remote });
+    return yaml({ errors: [null], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
+  }
+  if (format === "csv") {
+    const rows = items.map((one) => {
+      const { os, release, version } = facts(one);
+      return [one.reference, remote(one), otherNames(one).join(";"), os, release, version, "Cloud Image"];
+    });
+    return csv("Image,Remote,Aliases,OS,Release,Version,Type", rows);
+  }
+  if (items.length === 0) return "No images found.\n";
+  const rows = items.map((one) => [
+    one.reference,
+    otherNames(one).join(","),
+    one.version,
+    `${one.os} ${one.release}`,
+  ]);
+  return columns(["Image", "Aliases", "Version", "Description"], rows, [28, 18, 17]);
+}
+
+/** Without the image's key itself, `default`, and one-letter aliases. */
+function otherNames({ reference, aliases }: ImageEntry): string[] {
+  const key = reference.split(":").at(-1);
+  return aliases.filter((alias) => alias !== key && alias !== "default" && alias.length > 1);
+}
+
+export function versionFormat(version: string, engine: string | undefined, format: MultipassFormat): string {
+  const both = { multipass: version, multipassd: engine };
+  if (format === "json") return json(both);
+  if (format === "yaml") return yaml(both);
+  if (format === "csv")
+    return csv("Multipass,Multipassd,Title,Description,URL", [[version, engine ?? "", "", "", ""]]);
+  return `${"multipass".padEnd(12)}${version}\n${engine === undefined ? "" : `${"multipassd".padEnd(12)}${engine}\n`}`;
+}

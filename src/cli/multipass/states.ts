@@ -1,0 +1,21 @@
+/** Multipass's words for what an instance is doing. Pure. */
+import type { Instance, InstanceState } from "../../api/instance.ts";
+
+const WORDS: Record<InstanceState, string> = {
+  creating: "Starting",
+  stopped: "Stopped",
+  starting: "Starting",
+  running: "Running",
+  restarting: "Restarting",
+  // Multipass has no word for a stop under way: until it has ended, the instance runs.
+  stopping: "Running",
+  suspending: "Suspending",
+  suspended: "Suspended",
+  deleted: "Deleted",
+  failed: "Unknown",
+  unknown: "Unknown",
+};
+
+export function multipassState({ state }: Pick<Instance, "state">): string {
+  return WORDS[state];
+}
