@@ -3,6 +3,7 @@
  * OpenAPI document is generated from it. Every mutation answers an Operation at once; follow it by events or
  * `operations.wait`.
  */
+import { aliases } from "./contract/aliases.ts";
 import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
@@ -11,6 +12,6 @@ import { snapshots } from "./contract/snapshots.ts";
 
 export type { Meta, Privilege } from "./contract/procedure.ts";
 
-export const contract = { engine, settings, events, instances, snapshots, operations, images };
+export const contract = { engine, settings, events, instances, snapshots, operations, aliases, images };
 
 export type Contract = typeof contract;

@@ -41,7 +41,8 @@ export function addExecCommands(program: Command, session: Session): void {
     });
 }
 
-function terminal(io: Streams): Pick<ExecOpen, "tty" | "term"> {
+/** A terminal like this process's own. */
+export function terminal(io: Streams): Pick<ExecOpen, "tty" | "term"> {
   return { tty: sizeOf(io.stdout), term: process.env["TERM"] || "xterm-256color" };
 }
 
@@ -60,7 +61,8 @@ async function makeReady(session: Session, name: string): Promise<void> {
   );
 }
 
-async function runIn(session: Session, name: string, open: ExecOpen): Promise<void> {
+/** Runs a command, or a login shell, in a running instance, on this process's streams; the exit code is the session's. */
+export async function runIn(session: Session, name: string, open: ExecOpen): Promise<void> {
   const client = await session.client();
   const child = await client.exec(name, open, { signal: session.signal });
   const attached = attach(session, child, open.tty !== undefined);

@@ -1,17 +1,13 @@
 /** How lists and facts are printed under each of the command's two names. Pure. */
+import type { AliasBook } from "../api/alias.ts";
 import type { ImageEntry } from "../api/image.ts";
 import type { Instance } from "../api/instance.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { formatFind, formatInfo, formatList, formatVersion, type InfoItem } from "./format.ts";
 import { formatSnapshotInfo, formatSnapshots } from "./format-snapshots.ts";
-import {
-  findFormat,
-  infoFormat,
-  listFormat,
-  snapshotInfoFormat,
-  snapshotListFormat,
-  versionFormat,
-} from "./multipass/formats.ts";
+import { infoFormat, listFormat } from "./multipass/formats.ts";
+import { aliasFormat, findFormat, versionFormat } from "./multipass/other-formats.ts";
+import { snapshotInfoFormat, snapshotListFormat } from "./multipass/snapshot-formats.ts";
 
 /** What the command is called: `berth`, or `multipass` where it stands in for that. */
 export type Dialect = "berth" | "multipass";
@@ -26,6 +22,7 @@ export type Formats = {
   snapshotInfo(items: readonly Snapshot[], format: AnyFormat): string;
   /** `query` is what was searched for. */
   find(items: readonly ImageEntry[], format: AnyFormat, query: string): string;
+  aliases(book: AliasBook, format: AnyFormat): string;
   version(cli: string, engine: string | undefined, format: AnyFormat): string;
 };
 
@@ -35,6 +32,7 @@ const MULTIPASS: Formats = {
   snapshots: snapshotListFormat,
   snapshotInfo: snapshotInfoFormat,
   find: findFormat,
+  aliases: aliasFormat,
   version: versionFormat,
 };
 
@@ -48,6 +46,7 @@ const BERTH: Formats = {
     isOwn(format) ? formatSnapshotInfo(items, format) : snapshotInfoFormat(items, format),
   find: (items, format, query) =>
     isOwn(format) ? formatFind(items, format) : findFormat(items, format, query),
+  aliases: aliasFormat,
   version: (cli, engine, format) =>
     isOwn(format) ? formatVersion(cli, engine, format) : versionFormat(cli, engine, format),
 };

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { type EngineError, ERROR_CODES, toEngineError } from "../base/errors.ts";
+import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addEngineCommands } from "./engine.ts";
 import { addExecCommands } from "./exec.ts";
 import { addImageCommands } from "./images.ts";
@@ -35,6 +36,7 @@ export function createProgram(session: Session): Command {
   addLifecycleCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
+  addAliasCommands(program.commandsGroup("Aliases:"), session, () => namesOf(program));
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);
   addSettingCommands(program, session);
@@ -70,6 +72,7 @@ export async function main(argv: readonly string[], session: Session): Promise<n
     return NO_COMMAND_EXIT;
   }
   try {
+    if (await isAlias(program, session, argv)) return session.exitCode;
     await program.parseAsync([...argv], { from: "user" });
     return session.exitCode;
   } catch (error) {
@@ -81,6 +84,18 @@ export async function main(argv: readonly string[], session: Session): Promise<n
   } finally {
     await session.dispose();
   }
+}
+
+/** Every word that is a command. */
+function namesOf(program: Command): string[] {
+  return program.commands.flatMap((one) => [one.name(), ...one.aliases()]).concat("help");
+}
+
+/** A first word that is no command may be an alias; it has then been run. */
+async function isAlias(program: Command, session: Session, argv: readonly string[]): Promise<boolean> {
+  const [word = ""] = argv;
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word) || namesOf(program).includes(word)) return false;
+  return runAlias(session, argv);
 }
 
 function report(session: Session, error: EngineError): number {

@@ -23,6 +23,16 @@ export function shimScripts({ execPath, cli, name = "berth" }: ShimInputs): Reco
   };
 }
 
+/** The scripts that run one alias: `berth <alias> -- <arguments>`. Pure. */
+export function aliasScripts(inputs: ShimInputs, alias: string): Record<string, string> {
+  const { name = "berth" } = inputs;
+  const scripts = shimScripts(inputs);
+  return {
+    [alias]: (scripts[name] ?? "").replace(' "$@"\n', ` ${alias} -- "$@"\n`),
+    [`${alias}.cmd`]: (scripts[`${name}.cmd`] ?? "").replace(" %*\r\n", ` ${alias} -- %*\r\n`),
+  };
+}
+
 /** Writes the scripts into `directory` where they differ from what is there. */
 export async function writeShims(directory: string, inputs: ShimInputs): Promise<void> {
   await mkdir(directory, { recursive: true });

@@ -2,6 +2,7 @@
  * The engine as its server sees it: what the procedures and byte streams call. Implemented by `engine.ts`; the
  * server translates and authorises, and decides nothing.
  */
+import type { Alias, AliasBook } from "../api/alias.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
@@ -23,6 +24,7 @@ export interface EngineCore {
   readonly instances: InstancesApi;
   readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
+  readonly aliases: AliasesApi;
   readonly images: ImagesApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
   drain(): void;
@@ -82,6 +84,14 @@ export interface SnapshotsApi {
     words: { name?: string | undefined; comment?: string | undefined },
   ): Promise<Operation>;
   remove(instance: string, snapshot: string): Promise<Operation>;
+}
+
+export interface AliasesApi {
+  list(): AliasBook;
+  /** Into the active context where none is named. */
+  add(alias: string, facts: Alias, context?: string): AliasBook;
+  remove(alias: string, context?: string): AliasBook;
+  prefer(context: string): AliasBook;
 }
 
 export interface OperationsApi {

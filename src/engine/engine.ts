@@ -8,6 +8,7 @@ import { withDeadline } from "../base/async.ts";
 import { privateDirectory } from "../base/durable.ts";
 import { messageOf } from "../base/errors.ts";
 import { hostArch, type Paths } from "../base/paths.ts";
+import { Aliases } from "./aliases.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { EventLog } from "./event-log.ts";
@@ -131,6 +132,7 @@ class Engine implements EngineCore {
   readonly events: EventLog;
   readonly instances: InstanceManager;
   readonly snapshots: SnapshotKeeping;
+  readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
   readonly onDidDrain: Operations["onDidDrain"];
@@ -145,6 +147,15 @@ class Engine implements EngineCore {
     this.settings = parts.settings;
     this.events = parts.events;
     this.instances = parts.manager;
+    const { keeper } = parts;
+    this.aliases = new Aliases(
+      parts.store,
+      {
+        idOf: (name) => keeper.find(name, "alias").record.descriptor.id,
+        nameOf: (id) => keeper.byId(id)?.record.descriptor.name,
+      },
+      parts.options.log,
+    );
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;

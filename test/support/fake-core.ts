@@ -60,6 +60,14 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("remove-snapshot", instance),
   };
 
+  readonly #book = { active: "default", contexts: {} };
+  readonly aliases: EngineCore["aliases"] = {
+    list: () => this.#book,
+    add: () => this.#book,
+    remove: () => this.#book,
+    prefer: () => this.#book,
+  };
+
   /** Adds or changes an instance, as if something had happened to it. */
   put(instance: Instance): void {
     this.#instances.set(instance.name, instance);

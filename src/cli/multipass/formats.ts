@@ -1,10 +1,8 @@
 /**
- * What Multipass (main of 2026) prints for lists, facts, snapshots and images, in its four formats. Types of values
+ * What Multipass (main of 2026) prints for lists and facts of instances, in its four formats. Types of values
  * are Multipass's too: counts and disk sizes are strings in JSON, memory sizes numbers. Pure.
  */
-import type { ImageEntry } from "../../api/image.ts";
 import type { Instance, InstanceDetails } from "../../api/instance.ts";
-import type { Snapshot } from "../../api/snapshot.ts";
 import { withoutControls } from "../../base/plain-text.ts";
 import { columns, csv, json, type Value, yaml } from "./render.ts";
 import { multipassState } from "./states.ts";
@@ -17,7 +15,6 @@ export type InfoItem = { instance: Instance; details: InstanceDetails };
 const ZONE = { name: "zone1", available: true };
 
 const LIST_WIDTHS = [24, 18, 17];
-const COMMENT_WIDTH = 50;
 
 const clean = (text: string) => withoutControls(text).replace(/[\t\n]/g, " ");
 
@@ -154,9 +151,11 @@ function infoText({ instance, details }: InfoItem): string {
   ]);
 }
 
-const CONTINUED = `\n${" ".repeat(16)}`;
+/** Under the value of the row above. */
+export const CONTINUED = `\n${" ".repeat(16)}`;
 
-function rowsText(rows: readonly (readonly [string, string])[]): string {
+/** `Key:` in a column of sixteen. */
+export function rowsText(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${value}\n`).join("");
 }
 
@@ -168,142 +167,4 @@ export function humanSize(bytes: number): string {
     units.findLastIndex((_, index) => bytes >= 1024 ** index),
   );
   return at === 0 ? `${bytes}B` : `${(bytes / 1024 ** at).toFixed(1)}${units[at]}`;
-}
-
-export function snapshotListFormat(items: readonly Snapshot[], format: MultipassFormat): string {
-  const facts = ({ parent, comment }: Snapshot) => ({ parent: parent ?? "", comment });
-  if (format === "json") return json({ errors: [], info: grouped(items, facts) });
-  if (format === "yaml") {
-    const of = (one: Snapshot) => [{ parent: one.parent ?? null, comment: one.comment || null }];
-    const all = Object.entries(grouped(items, of)).map(([name, group]) => [
-      name,
-      Object.entries(group).map(([snapshot, value]) => ({ [snapshot]: value })),
-    ]);
-    return yaml({ errors: [null], ...Object.fromEntries(all) });
-  }
-  if (format === "csv") {
-    const rows = items.map((one) => [one.instance, one.name, one.parent ?? "", quoted(one.comment)]);
-    return csv("Instance,Snapshot,Parent,Comment", rows);
-  }
-  if (items.length === 0) return "No snapshots found.\n";
-  const rows = items.map((one) => [one.instance, one.name, one.parent ?? "--", shortened(one.comment)]);
-  return columns(["Instance", "Snapshot", "Parent", "Comment"], rows);
-}
-
-function shortened(comment: string): string {
-  const [first = ""] = comment.split("\n");
-  if (comment === "") return "--";
-  return first === comment && first.length <= COMMENT_WIDTH ? first : `${first.slice(0, COMMENT_WIDTH - 1)}…`;
-}
-
-export function snapshotInfoFormat(items: readonly Snapshot[], format: MultipassFormat): string {
-  const facts = (one: Snapshot) => ({
-    size: humanSize(one.sizeBytes),
-    cpu_count: String(one.cpus),
-    disk_space: humanSize(one.diskBytes),
-    memory_size: humanSize(one.memoryBytes),
-    mounts: {},
-    created: one.createdAt,
-    parent: one.parent ?? "",
-    children: one.children,
-    comment: one.comment,
-  });
-  if (format === "json") {
-    const info = Object.entries(grouped(items, facts)).map(([name, snapshots]) => [name, { snapshots }]);
-    return json({ errors: [], info: Object.fromEntries(info) });
-  }
-  if (format === "yaml") {
-    const of = (one: Snapshot) => [
-      { ...facts(one), mounts: null, parent: one.parent ?? null, comment: one.comment || null },
-    ];
-    const info = Object.entries(grouped(items, of)).map(([name, group]) => [
-      name,
-      [{ snapshots: Object.entries(group).map(([snapshot, value]) => ({ [snapshot]: value })) }],
-    ]);
-    return yaml({ errors: [null], ...Object.fromEntries(info) });
-  }
-  if (format === "csv") {
-    const rows = items.map((one) => {
-      const { cpu_count, disk_space, memory_size, created } = facts(one);
-      const own = [one.name, one.instance, cpu_count, disk_space, memory_size, "", created];
-      return [...own, one.parent ?? "", one.children.join(";"), quoted(one.comment)];
-    });
-    return csv(
-      "Snapshot,Instance,CPU(s),Disk space,Memory size,Mounts,Created,Parent,Children,Comment",
-      rows,
-    );
-  }
-  return items.length === 0 ? "No snapshots found.\n" : items.map((one) => snapshotText(one)).join("\n");
-}
-
-function snapshotText(one: Snapshot): string {
-  return rowsText([
-    ["Snapshot", one.name],
-    ["Instance", one.instance],
-    ["Size", humanSize(one.sizeBytes)],
-    ["CPU(s)", String(one.cpus)],
-    ["Disk space", humanSize(one.diskBytes)],
-    ["Memory size", humanSize(one.memoryBytes)],
-    ["Mounts", "--"],
-    ["Created", one.createdAt],
-    ["Parent", one.parent ?? "--"],
-    ["Children", one.children.join(CONTINUED) || "--"],
-    ["Comment", one.comment.replaceAll("\n", CONTINUED) || "--"],
-  ]);
-}
-
-function quoted(comment: string): string {
-  return `"${comment.replaceAll('"', '""')}"`;
-}
-
-function grouped<T extends Value>(
-  items: readonly Snapshot[],
-  shape: (one: Snapshot) => T,
-): Record<string, Record<string, T>> {
-  const groups: Record<string, Record<string, T>> = {};
-  for (const one of items) groups[one.instance] = { ...groups[one.instance], [one.name]: shape(one) };
-  return groups;
-}
-
-export function findFormat(items: readonly ImageEntry[], format: MultipassFormat, asked = ""): string {
-  const remote = (one: ImageEntry) => (asked.includes(":") || one.remote !== "release" ? one.remote : "");
-  const facts = (one: ImageEntry) => ({ os: one.os, release: one.release, version: one.version });
-  if (format === "json") {
-    const of = (one: ImageEntry) => ({ ...facts(one), aliases: otherNames(one), remote: one.remote });
-    return json({ errors: [], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
-  }
-  if (format === "yaml") {
-    const of = (one: ImageEntry) => ({ aliases: otherNames(one), ...facts(one), remote: one.remote });
-    return yaml({ errors: [null], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
-  }
-  if (format === "csv") {
-    const rows = items.map((one) => {
-      const { os, release, version } = facts(one);
-      return [one.reference, remote(one), otherNames(one).join(";"), os, release, version, "Cloud Image"];
-    });
-    return csv("Image,Remote,Aliases,OS,Release,Version,Type", rows);
-  }
-  if (items.length === 0) return "No images found.\n";
-  const rows = items.map((one) => [
-    one.reference,
-    otherNames(one).join(","),
-    one.version,
-    `${one.os} ${one.release}`,
-  ]);
-  return columns(["Image", "Aliases", "Version", "Description"], rows, [28, 18, 17]);
-}
-
-/** Without the image's key itself, `default`, and one-letter aliases. */
-function otherNames({ reference, aliases }: ImageEntry): string[] {
-  const key = reference.split(":").at(-1);
-  return aliases.filter((alias) => alias !== key && alias !== "default" && alias.length > 1);
-}
-
-export function versionFormat(version: string, engine: string | undefined, format: MultipassFormat): string {
-  const both = { multipass: version, multipassd: engine };
-  if (format === "json") return json(both);
-  if (format === "yaml") return yaml(both);
-  if (format === "csv")
-    return csv("Multipass,Multipassd,Title,Description,URL", [[version, engine ?? "", "", "", ""]]);
-  return `${"multipass".padEnd(12)}${version}\n${engine === undefined ? "" : `${"multipassd".padEnd(12)}${engine}\n`}`;
 }

@@ -1,5 +1,6 @@
 /** The contract's procedures, each one call into the engine core. Its type makes the list complete. */
 import type { EngineCore } from "../engine-core.ts";
+import { aliasRoutes } from "./routes/aliases.ts";
 import { os } from "./routes/base.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -15,6 +16,7 @@ export function createRouter(core: EngineCore, version: string) {
     instances: instanceRoutes(core),
     snapshots: snapshotRoutes(core),
     operations: operationRoutes(core),
+    aliases: aliasRoutes(core),
     images: imageRoutes(core),
   });
 }

@@ -5,17 +5,11 @@ import type { ImageEntry } from "../../../src/api/image.ts";
 import type { Instance, InstanceDetails } from "../../../src/api/instance.ts";
 import type { Snapshot } from "../../../src/api/snapshot.ts";
 import { EngineError } from "../../../src/base/errors.ts";
-import {
-  findFormat,
-  humanSize,
-  infoFormat,
-  listFormat,
-  snapshotInfoFormat,
-  snapshotListFormat,
-  versionFormat,
-} from "../../../src/cli/multipass/formats.ts";
+import { humanSize, infoFormat, listFormat } from "../../../src/cli/multipass/formats.ts";
+import { aliasFormat, findFormat, versionFormat } from "../../../src/cli/multipass/other-formats.ts";
 import { multipassMessage } from "../../../src/cli/multipass/program.ts";
 import { json, yaml } from "../../../src/cli/multipass/render.ts";
+import { snapshotInfoFormat, snapshotListFormat } from "../../../src/cli/multipass/snapshot-formats.ts";
 
 const HASH = "1797c5c82016c1e65f4008fcf89deae3a044ef76087a9ec5b907c6d64a3609ac";
 
@@ -287,6 +281,45 @@ test("find", () => {
     images: { "24.04": { aliases: ["noble", "lts"] } },
   });
   expect(findFormat([], "table")).toBe("No images found.\n");
+});
+
+test("aliases", () => {
+  const wai = { instance: "foo", command: "whoami", workingDirectory: "map" } as const;
+  const book = {
+    active: "default",
+    contexts: { default: { wai }, other: { ls: { ...wai, command: "ls" } } },
+  };
+  expect(aliasFormat(book, "table")).toBe(
+    "Alias  Instance  Command  Context   Working directory\n" +
+      "wai    foo       whoami   default*  map\n" +
+      "ls     foo       ls       other     map\n",
+  );
+  expect(aliasFormat({ active: "default", contexts: { default: {} } }, "table")).toBe(
+    "No aliases defined.\n",
+  );
+  expect(JSON.parse(aliasFormat(book, "json"))).toEqual({
+    "active-context": "default",
+    contexts: {
+      default: { wai: { command: "whoami", instance: "foo", "working-directory": "map" } },
+      other: { ls: { command: "ls", instance: "foo", "working-directory": "map" } },
+    },
+  });
+  expect(aliasFormat(book, "csv")).toBe(
+    "Alias,Instance,Command,Working directory,Context\nwai,foo,whoami,map,default*\nls,foo,ls,map,other\n",
+  );
+  expect(aliasFormat(book, "yaml")).toBe(`active_context: default
+aliases:
+  default:
+    - alias: wai
+      command: whoami
+      instance: foo
+      working-directory: map
+  other:
+    - alias: ls
+      command: ls
+      instance: foo
+      working-directory: map
+`);
 });
 
 test("version", () => {

@@ -1,0 +1,87 @@
+/** Images, versions and aliases as Multipass prints them. Pure. */
+import type { Alias, AliasBook } from "../../api/alias.ts";
+import type { ImageEntry } from "../../api/image.ts";
+import type { MultipassFormat } from "./formats.ts";
+import { columns, csv, json, yaml } from "./render.ts";
+
+export function findFormat(items: readonly ImageEntry[], format: MultipassFormat, asked = ""): string {
+  const remote = (one: ImageEntry) => (asked.includes(":") || one.remote !== "release" ? one.remote : "");
+  const facts = (one: ImageEntry) => ({ os: one.os, release: one.release, version: one.version });
+  if (format === "json") {
+    const of = (one: ImageEntry) => ({ ...facts(one), aliases: otherNames(one), remote: one.remote });
+    return json({ errors: [], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
+  }
+  if (format === "yaml") {
+    const of = (one: ImageEntry) => ({ aliases: otherNames(one), ...facts(one), remote: one.remote });
+    return yaml({ errors: [null], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
+  }
+  if (format === "csv") {
+    const rows = items.map((one) => {
+      const { os, release, version } = facts(one);
+      return [one.reference, remote(one), otherNames(one).join(";"), os, release, version, "Cloud Image"];
+    });
+    return csv("Image,Remote,Aliases,OS,Release,Version,Type", rows);
+  }
+  if (items.length === 0) return "No images found.\n";
+  const rows = items.map((one) => [
+    one.reference,
+    otherNames(one).join(","),
+    one.version,
+    `${one.os} ${one.release}`,
+  ]);
+  return columns(["Image", "Aliases", "Version", "Description"], rows, [28, 18, 17]);
+}
+
+/** Without the image's key itself, `default`, and one-letter aliases. */
+function otherNames({ reference, aliases }: ImageEntry): string[] {
+  const key = reference.split(":").at(-1);
+  return aliases.filter((alias) => alias !== key && alias !== "default" && alias.length > 1);
+}
+
+export function versionFormat(version: string, engine: string | undefined, format: MultipassFormat): string {
+  const both = { multipass: version, multipassd: engine };
+  if (format === "json") return json(both);
+  if (format === "yaml") return yaml(both);
+  if (format === "csv")
+    return csv("Multipass,Multipassd,Title,Description,URL", [[version, engine ?? "", "", "", ""]]);
+  return `${"multipass".padEnd(12)}${version}\n${engine === undefined ? "" : `${"multipassd".padEnd(12)}${engine}\n`}`;
+}
+
+export function aliasFormat(book: AliasBook, format: MultipassFormat): string {
+  const { active, contexts } = book;
+  const rows = Object.entries(contexts).flatMap(([context, aliases]) =>
+    Object.entries(aliases).map(([alias, facts]) => ({ context, alias, ...facts })),
+  );
+  const fact = ({ command, instance, workingDirectory }: Alias) => ({
+    command,
+    instance,
+    "working-directory": workingDirectory,
+  });
+  const inContexts = <T>(shape: (aliases: Record<string, Alias>) => T) =>
+    Object.fromEntries(Object.entries(contexts).map(([name, aliases]) => [name, shape(aliases)]));
+  if (format === "json") {
+    const shaped = inContexts((aliases) =>
+      Object.fromEntries(Object.entries(aliases).map(([alias, one]) => [alias, fact(one)])),
+    );
+    return json({ "active-context": active, contexts: shaped });
+  }
+  if (format === "yaml") {
+    const shaped = inContexts((aliases) =>
+      Object.entries(aliases).map(([alias, one]) => ({ alias, ...fact(one) })),
+    );
+    return yaml({ active_context: active, aliases: shaped });
+  }
+  if (format === "csv") {
+    const cells = rows.map((one) => [
+      ...[one.alias, one.instance, one.command, one.workingDirectory],
+      one.context === active ? `${one.context}*` : one.context,
+    ]);
+    return csv("Alias,Instance,Command,Working directory,Context", cells);
+  }
+  if (rows.length === 0) return "No aliases defined.\n";
+  const cells = rows.map((one) => [
+    ...[one.alias, one.instance, one.command, one.context === active ? `${one.context}*` : one.context],
+    one.workingDirectory,
+  ]);
+  return columns(["Alias", "Instance", "Command", "Context", "Working directory"], cells);
+}
