@@ -8,10 +8,21 @@ import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
 import { operations } from "./contract/operations.ts";
+import { ports } from "./contract/ports.ts";
 import { snapshots } from "./contract/snapshots.ts";
 
 export type { Meta, Privilege } from "./contract/procedure.ts";
 
-export const contract = { engine, settings, events, instances, snapshots, operations, aliases, images };
+export const contract = {
+  engine,
+  settings,
+  events,
+  instances,
+  ports,
+  snapshots,
+  operations,
+  aliases,
+  images,
+};
 
 export type Contract = typeof contract;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { InstanceName } from "./names.ts";
+import { PortForward } from "./port.ts";
 
 export const InstanceState = z.enum([
   "creating",
@@ -100,6 +101,7 @@ export const Instance = z.object({
   mac: z.string(),
   ssh: SshAddress.optional().describe("Present while running"),
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
+  ports: z.array(PortForward).describe("Forwarded whenever it runs"),
   snapshotCount: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

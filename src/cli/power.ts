@@ -12,6 +12,7 @@ type Selection = { all?: boolean };
 type Fits = (state: InstanceState) => boolean;
 
 const powered: Fits = (state) => !["stopped", "deleted", "failed", "suspended"].includes(state);
+const runs: Fits = (state) => state === "running";
 const startable: Fits = (state) => state !== "deleted" && state !== "failed";
 const notDeleted: Fits = (state) => state !== "deleted";
 const deleted: Fits = (state) => state === "deleted";
@@ -25,10 +26,17 @@ export function addPowerCommands(program: Command, session: Session): void {
       .option("--all", all);
   const orPrimary = { elsePrimary: true };
 
-  several("start", "Start instances", "start all instances").action(
-    async (names: string[], { all }: Selection) =>
+  several("start", "Start instances, or resume suspended ones", "start all instances")
+    .option("--cold", "boot suspended instances anew; what was in their memory is lost")
+    .action(async (names: string[], { all, cold }: Selection & { cold?: boolean }) =>
       apply(session, await select(session, names, all, startable, orPrimary), (api, name) =>
-        api.instances.start({ name }),
+        api.instances.start({ name, cold: cold ?? false }),
+      ),
+    );
+  several("suspend", "Suspend running instances", "suspend all running instances").action(
+    async (names: string[], { all }: Selection) =>
+      apply(session, await select(session, names, all, runs, orPrimary), (api, name) =>
+        api.instances.suspend({ name }),
       ),
   );
   several("stop", "Stop running instances", "stop all running instances")

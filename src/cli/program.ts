@@ -10,6 +10,7 @@ import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
 import { asMultipass, multipassMessage } from "./multipass/program.ts";
+import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
@@ -36,6 +37,7 @@ export function createProgram(session: Session): Command {
   addLifecycleCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
+  addPortCommands(program.commandsGroup("Guests:"), session);
   addAliasCommands(program.commandsGroup("Aliases:"), session, () => namesOf(program));
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);

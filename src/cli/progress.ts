@@ -19,6 +19,8 @@ const PHASES: Record<string, string> = {
   stop: "Shutting down",
   resize: "Enlarging the disk",
   clone: "Copying the disk",
+  suspend: "Keeping the memory",
+  resume: "Resuming",
 };
 
 /** What is going on, in words. Pure. */
@@ -26,7 +28,7 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|verify|convert/.test(phase);
+  const bytes = /download|verify|convert|suspend/.test(phase);
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined

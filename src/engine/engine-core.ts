@@ -9,6 +9,7 @@ import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { Operation } from "../api/operation.ts";
+import type { NewPortForward, PortForward } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Event } from "../base/event.ts";
 import type { GuestAccess } from "./guest/guest.ts";
@@ -22,6 +23,7 @@ export interface EngineCore {
   readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };
   readonly events: EventStream;
   readonly instances: InstancesApi;
+  readonly ports: PortsApi;
   readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
@@ -60,17 +62,24 @@ export interface InstancesApi {
   ): Promise<{ text: string; file?: string }>;
   check(spec: LaunchSpec): Promise<Problem[]>;
   launch(spec: LaunchSpec): Promise<Operation>;
-  start(name: string): Promise<Operation>;
+  /** `cold`: a suspended instance boots anew. */
+  start(name: string, options?: { cold?: boolean }): Promise<Operation>;
   stop(name: string, options: { force: boolean }): Promise<Operation>;
   restart(name: string): Promise<Operation>;
   delete(name: string, options: { purge: boolean }): Promise<Operation>;
   recover(name: string): Promise<Operation>;
   purge(name: string): Promise<Operation>;
   update(name: string, change: SizeChange): Promise<Operation>;
+  suspend(name: string): Promise<Operation>;
   rename(name: string, to: string): Promise<Operation>;
   clone(name: string, as: string | undefined): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
+}
+
+export interface PortsApi {
+  add(instance: string, wanted: NewPortForward): Promise<Operation>;
+  remove(instance: string, protocol: PortForward["protocol"], hostPort: number): Promise<Operation>;
 }
 
 export interface SnapshotsApi {

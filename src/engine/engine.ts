@@ -19,6 +19,7 @@ import type { Images, ImageUsers } from "./images/images.ts";
 import type { HostFacts } from "./instances/check.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
+import { Ports } from "./instances/ports.ts";
 import { recoverInstances } from "./instances/recover.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import type { Log, LogLevel } from "./log.ts";
@@ -131,6 +132,7 @@ class Engine implements EngineCore {
   readonly settings: EngineSettings;
   readonly events: EventLog;
   readonly instances: InstanceManager;
+  readonly ports: Ports;
   readonly snapshots: SnapshotKeeping;
   readonly aliases: Aliases;
   readonly operations: Operations;
@@ -156,6 +158,7 @@ class Engine implements EngineCore {
       },
       parts.options.log,
     );
+    this.ports = new Ports(keeper, parts.manager);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;

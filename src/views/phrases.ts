@@ -18,6 +18,8 @@ const PHASES: Readonly<Record<string, string>> = {
   stop: "shutting down",
   resize: "enlarging the disk",
   clone: "copying the disk",
+  suspend: "keeping its memory",
+  resume: "resuming",
   delete: "deleting",
 };
 
@@ -31,10 +33,13 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   purge: "purging",
   "pull-image": "downloading the image",
   "build-image": "building the image",
+  "add-port": "forwarding a port",
+  "remove-port": "closing a port",
   snapshot: "taking a snapshot",
   restore: "restoring",
   "remove-snapshot": "removing a snapshot",
   update: "changing",
+  suspend: "suspending",
   rename: "renaming",
   clone: "cloning",
 };

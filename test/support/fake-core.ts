@@ -60,6 +60,10 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("remove-snapshot", instance),
   };
 
+  readonly ports: EngineCore["ports"] = {
+    add: async (instance) => this.#begin("add-port", instance),
+    remove: async (instance) => this.#begin("remove-port", instance),
+  };
   readonly #book = { active: "default", contexts: {} };
   readonly aliases: EngineCore["aliases"] = {
     list: () => this.#book,
@@ -128,6 +132,7 @@ export class FakeCore implements EngineCore {
     delete: async (name) => this.#begin("delete", name),
     recover: async (name) => this.#begin("recover", name),
     purge: async (name) => this.#begin("purge", name),
+    suspend: async (name) => this.#begin("suspend", name),
     update: async (name) => this.#begin("update", name),
     rename: async (name) => this.#begin("rename", name),
     clone: async (name, as) => this.#begin("clone", as ?? `${name}-clone1`),
@@ -270,6 +275,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
       address: "10.77.0.2",
       mac: "52:54:00:00:00:01",
     },
+    ports: [],
     snapshotCount: 0,
     createdAt: at,
     updatedAt: at,

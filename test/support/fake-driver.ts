@@ -3,12 +3,13 @@
  * engine adopts what the first one started. Knobs make each step slow, failing or endless.
  */
 import { randomUUID } from "node:crypto";
-import { access, copyFile, rm, writeFile } from "node:fs/promises";
+import { access, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
 import type { InstanceDetails, Problem, SshAddress } from "../../src/api/instance.ts";
 import { abortable, type Deferred, deferred, sleep } from "../../src/base/async.ts";
+import { exists } from "../../src/base/durable.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
@@ -16,6 +17,7 @@ import type {
   Driver,
   DriverInstance,
   Exit,
+  PortSupport,
   Running,
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
@@ -25,6 +27,7 @@ import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../
 export type Knob = number | Error | "never";
 
 export type Step =
+  | "suspend"
   | "resize"
   | "clone"
   | "create"
@@ -64,6 +67,9 @@ export class FakeHost {
   problems: Problem[] = [];
   /** Resolved each time a step begins: `await host.reached("ready", "web")`. */
   readonly #reached = new Map<string, Deferred<void>>();
+  readonly takenPorts = new Set<number>();
+  /** Host port → the guest that it leads to. */
+  readonly openPorts = new Map<number, string>();
   available = true;
   #boots = 0;
 
@@ -83,14 +89,14 @@ export class FakeHost {
     signal.throwIfAborted();
   }
 
-  boot(instance: DriverInstance): FakeGuest {
+  boot(instance: DriverInstance, bootId: string = randomUUID()): FakeGuest {
     const running = this.guests.get(instance.id);
     if (running) this.violations.push(`second guest on the disk of ${instance.name}`);
     this.#boots += 1;
     const guest: FakeGuest = {
       id: instance.id,
       name: instance.name,
-      bootId: randomUUID(),
+      bootId,
       port: 40_000 + this.#boots,
       startedAt: new Date(),
       ended: deferred<Exit>(),
@@ -171,7 +177,9 @@ export class FakeDriver implements Driver {
     if (this.host.guests.has(instance.id)) {
       throw new EngineError("wrong-state", `cannot start ${instance.name}: it runs already`);
     }
-    return new FakeRunning(this.host, this.host.boot(instance), instance);
+    const bootId = await readFile(memoryOf(instance), "utf8").catch(() => undefined);
+    await rm(memoryOf(instance), { force: true });
+    return new FakeRunning(this.host, this.host.boot(instance, bootId), instance);
   }
 
   async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
@@ -203,6 +211,15 @@ export class FakeDriver implements Driver {
     },
   };
 
+  isSuspended(instance: DriverInstance): Promise<boolean> {
+    return exists(memoryOf(instance));
+  }
+
+  async discardMemory(instance: DriverInstance): Promise<void> {
+    this.host.calls.push(`discard ${instance.name}`);
+    await rm(memoryOf(instance), { force: true });
+  }
+
   async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
     this.host.calls.push(`clone ${source.name} to ${target.name}`);
     await this.host.step("clone", target.name, ctx.signal);
@@ -228,6 +245,11 @@ export class FakeDriver implements Driver {
   }
 }
 
+/** What is kept of a suspended guest: its boot id. */
+function memoryOf(instance: DriverInstance): string {
+  return path.join(instance.directory, "memory.fake");
+}
+
 function diskOf(instance: DriverInstance): string {
   return path.join(instance.directory, "disk.fake");
 }
@@ -239,13 +261,24 @@ class FakeRunning implements Running {
   readonly accelerator = "tcg";
   readonly startedAt: Date;
   readonly problems: readonly Problem[];
+  /** Ports of this host that a test has given to another program cannot be had. */
+  readonly ports: PortSupport = {
+    open: async (_ctx, { hostPort }) => {
+      if (this.#host.takenPorts.has(hostPort))
+        throw new EngineError("already-exists", `cannot forward ${hostPort}: it is taken`);
+      this.#host.openPorts.set(hostPort, this.#guest.name);
+    },
+    close: async (_ctx, { hostPort }) => void this.#host.openPorts.delete(hostPort),
+  };
   readonly #host: FakeHost;
   readonly #guest: FakeGuest;
+  readonly #instance: DriverInstance;
   #released = false;
 
   constructor(host: FakeHost, guest: FakeGuest, instance: DriverInstance) {
     this.#host = host;
     this.#guest = guest;
+    this.#instance = instance;
     this.startedAt = guest.startedAt;
     this.problems = host.problems;
     // A released instance is nobody's: what happens to its guest afterwards is not told.
@@ -262,6 +295,13 @@ class FakeRunning implements Running {
       keyFile: path.join(instance.directory, "id"),
       knownHostsFile: path.join(instance.directory, "known_hosts"),
     };
+  }
+
+  async suspend(ctx: Ctx): Promise<void> {
+    this.#host.calls.push(`suspend ${this.#guest.name}`);
+    await this.#host.step("suspend", this.#guest.name, ctx.signal);
+    await writeFile(memoryOf(this.#instance), this.#guest.bootId);
+    this.#host.end(this.#guest.id, { how: "stopped" });
   }
 
   async stop(ctx: Ctx, how: "graceful" | "force"): Promise<void> {

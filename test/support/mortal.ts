@@ -18,7 +18,15 @@ const STORE_STEPS = [
   "undoOperation",
   "endOperation",
 ] as const;
-const DRIVER_STEPS = ["create", "start", "delete", "resizeDisk", "renamed", "clone"] as const;
+const DRIVER_STEPS = [
+  "create",
+  "start",
+  "delete",
+  "resizeDisk",
+  "renamed",
+  "clone",
+  "discardMemory",
+] as const;
 const FILE_STEPS = ["prepare", "writeDescriptor", "writeSecrets", "moveToTrash", "emptyTrash"] as const;
 
 /** An engine that dies at the n-th point, and what ends it for good. */
@@ -48,12 +56,12 @@ class MortalDriver extends FakeDriver {
   }
 
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
-    return this.#crash.wrap("running", await super.start(ctx, instance), ["stop"]);
+    return this.#crash.wrap("running", await super.start(ctx, instance), ["stop", "suspend"]);
   }
 
   override async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
     const running = await super.attach(ctx, instance);
-    return running && this.#crash.wrap("running", running, ["stop"]);
+    return running && this.#crash.wrap("running", running, ["stop", "suspend"]);
   }
 }
 

@@ -1,6 +1,9 @@
 /** The built `berth` over a real engine and real guests, from a local catalog: what the README promises. */
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import net from "node:net";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { spawn as spawnPty } from "node-pty";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signalProcess } from "../../src/base/process-identity.ts";
@@ -117,6 +120,23 @@ test("shell is a terminal of the right size that follows its window", async () =
   await resized;
   terminal.write("exit 3\r");
   expect(await ended).toBe(3);
+});
+
+test("a forwarded port leads into the guest, until it is removed", async () => {
+  const serve =
+    "import socket\ns=socket.create_server(('',8000))\nwhile 1:\n c,_=s.accept(); c.sendall(b'from the guest'); c.close()";
+  await berth.ok(["exec", "web", "--", "sudo", "systemd-run", "-q", "python3", "-c", serve]);
+  const [, port] =
+    /^127\.0\.0\.1:(\d+)\/tcp → web:8000$/m.exec(await berth.ok(["port", "add", "web", "8000"])) ?? [];
+  const said = async () => {
+    const socket = net.connect(Number(port), "127.0.0.1");
+    return text(socket).catch(() => "");
+  };
+  // The program in the guest may still be starting.
+  await expect.poll(said, { timeout: 30_000, interval: 500 }).toBe("from the guest");
+  expect(await berth.json(["port", "list"])).toMatchObject({ ports: [{ instance: "web", guestPort: 8000 }] });
+  await berth.ok(["port", "remove", "web", String(port)]);
+  await expect(once(net.connect(Number(port), "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
 });
 
 test("bad input is refused with words and exit codes, and changes nothing", async () => {

@@ -28,8 +28,20 @@ export const instances = {
   launch: procedure("POST", "/v1/instances", "instance.create", "Create an instance and start it")
     .input(LaunchSpec)
     .output(Operation),
-  start: procedure("POST", "/v1/instances/{name}/start", "instance.power", "Start; no effect when running")
-    .input(ByName)
+  start: procedure(
+    "POST",
+    "/v1/instances/{name}/start",
+    "instance.power",
+    "Start, or go on; no effect when running",
+  )
+    .input(
+      ByName.extend({
+        cold: z
+          .boolean()
+          .default(false)
+          .describe("Boot a suspended instance anew; its memory is thrown away"),
+      }),
+    )
     .output(Operation),
   stop: procedure("POST", "/v1/instances/{name}/stop", "instance.power", "Stop; no effect when stopped")
     .input(ByName.extend({ force: z.boolean().default(false) }))

@@ -16,6 +16,14 @@ export const lifecycle = {
   )
     .input(ByName.extend({ to: z.string().min(1).max(255) }))
     .output(Operation),
+  suspend: procedure(
+    "POST",
+    "/v1/instances/{name}/suspend",
+    "instance.power",
+    "Keep its memory and stop; the next start goes on where it was",
+  )
+    .input(ByName)
+    .output(Operation),
   clone: procedure(
     "POST",
     "/v1/instances/{name}/clone",

@@ -5,6 +5,7 @@
  */
 import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
+import type { PortForward } from "../../api/port.ts";
 import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
@@ -42,6 +43,14 @@ export type Subnet = { cidr: string; gateway: string; dns: string };
 
 export type Exit = { how: "guest-shutdown" } | { how: "stopped" } | { how: "crashed"; detail: string };
 
+/** Forwards from this host to a running guest. They last as long as its run, whichever engine opened them. */
+export interface PortSupport {
+  /** No effect where it is open already; rejects with `already-exists` where the host's port cannot be listened on. */
+  open(ctx: Ctx, port: PortForward): Promise<void>;
+  /** No effect where it is not open. */
+  close(ctx: Ctx, port: PortForward): Promise<void>;
+}
+
 /** A running instance. Valid until `exited` resolves. */
 export interface Running {
   /** Resolves once, never rejects. */
@@ -56,6 +65,15 @@ export interface Running {
    * Resolves when it has ended. `graceful` asks the guest and forces after `GRACEFUL_STOP_MS`; `force` pulls the plug.
    */
   stop(ctx: Ctx, how: "graceful" | "force"): Promise<void>;
+  /**
+   * Keeps the guest's memory in the instance's directory and ends it; resolves when nothing of it runs. The next start
+   * goes on where it was. When it rejects, the guest runs on. Absent where memory cannot be kept. May be repeated.
+   */
+  readonly suspend?: ((ctx: Ctx) => Promise<void>) | undefined;
+  /** Lets a guest go on that an engine has left halted when it died; no effect on one that runs. */
+  wake?(): Promise<void>;
+  /** Absent where ports of the guest cannot be forwarded to this host. */
+  readonly ports?: PortSupport;
   /** Lets go without stopping: closes connections, keeps the guest running for the next engine to adopt. */
   release(): void;
 }
@@ -82,11 +100,16 @@ export interface Driver {
   create(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /**
    * Boots. Resolves as soon as the hypervisor runs the guest (not when the guest is ready); rejects only if it did
-   * not start, and then nothing is left running. Writes its run record before it resolves.
+   * not start, and then nothing is left running. Writes its run record before it resolves. A suspended guest goes on
+   * with its memory; it stays suspended, and that is a `wrong-state`, where this host cannot do that.
    */
   start(ctx: Ctx, instance: DriverInstance): Promise<Running>;
   /** Adopts what an earlier engine started; undefined when it does not run. Never starts and never kills. */
   attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined>;
+  /** Whether the guest's memory is kept, for a start to go on with. */
+  isSuspended?(instance: DriverInstance): Promise<boolean>;
+  /** Throws that memory away; the next start boots. Idempotent. */
+  discardMemory?(instance: DriverInstance): Promise<void>;
   /** Ends whatever still runs and frees what lies outside the instance's directory. Idempotent. */
   delete(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /** Makes the disk of an instance that does not run at least this large. Idempotent. */

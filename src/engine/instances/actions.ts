@@ -6,14 +6,17 @@ import * as z from "zod";
 import type { InstanceState } from "../../api/instance.ts";
 import { SizeChange } from "../../api/lifecycle.ts";
 import type { OperationKind } from "../../api/operation.ts";
+import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { addPort, removePort } from "./ports.ts";
 import { restart, start, stop } from "./power.ts";
 import { rename } from "./rename.ts";
 import { changeSizes } from "./sizes.ts";
 import { removeSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from "./snapshots.ts";
+import { suspend } from "./suspend.ts";
 import { ACTIONS } from "./transitions.ts";
 import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
 
@@ -28,10 +31,12 @@ export const ActionInput = z.object({
   /** When the run that a restart is to end had begun. */
   since: z.string().optional(),
   purge: z.boolean().optional(),
+  cold: z.boolean().optional(),
   sizes: SizeChange.optional(),
   /** The old and the new name. */
   rename: z.object({ from: z.string(), to: z.string() }).optional(),
   take: NewSnapshot.optional(),
+  port: PortForward.optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
   words: z.object({ name: z.string().optional(), comment: z.string().optional() }).optional(),
@@ -56,7 +61,7 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   start: {
     kind: "start",
     shows: "starting",
-    work: start,
+    work: (keeper, entry, ctx, { cold }) => start(keeper, entry, ctx, { cold }),
   },
   stop: {
     kind: "stop",
@@ -73,6 +78,7 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     shows: "restarting",
     work: (keeper, entry, ctx, { since }) => restart(keeper, entry, ctx, since),
   },
+  suspend: { kind: "suspend", shows: "suspending", work: suspend },
   delete: {
     kind: "delete",
     work: (keeper, entry, ctx, input) => moveToTrash(keeper, entry, ctx, { purge: input.purge ?? false }),
@@ -82,6 +88,18 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   snapshot: {
     kind: "snapshot",
     work: (keeper, entry, ctx, { take }) => takeSnapshot(keeper, entry, ctx, required(take)),
+  },
+  "add-port": {
+    kind: "add-port",
+    verb: "forward a port of",
+    cancellable: false,
+    work: (keeper, entry, ctx, { port }) => addPort(keeper, entry, ctx, required(port)),
+  },
+  "remove-port": {
+    kind: "remove-port",
+    verb: "remove a port of",
+    cancellable: false,
+    work: (keeper, entry, ctx, { port }) => removePort(keeper, entry, ctx, required(port)),
   },
   restore: { kind: "restore", work: restoreSnapshot },
   "remove-snapshot": { kind: "remove-snapshot", verb: "delete", cancellable: false, work: removeSnapshot },

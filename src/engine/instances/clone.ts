@@ -63,7 +63,7 @@ type Identity = Pick<Descriptor, "id" | "name" | "address" | "mac" | "createdAt"
 /** All that the source is, but what is its alone: who it is, and its history. */
 function descriptorOf({ record }: Entry, identity: Identity): Descriptor {
   const { currentSnapshot: _current, deletedAt: _deleted, clonedFrom: _before, ...kept } = record.descriptor;
-  return { ...kept, ...identity, revision: 0, booted: false, snapshots: [], snapshotsTaken: 0 };
+  return { ...kept, ...identity, revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
 }
 
 export async function cloneInstance(

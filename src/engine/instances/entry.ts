@@ -14,6 +14,8 @@ export type Entry = {
   /** SSH answers and cloud-init has ended well. */
   ready: boolean;
   running: Running | undefined;
+  /** Its driver keeps its memory, to go on with. */
+  suspended: boolean;
   pending: PendingOperation | undefined;
   /** Its descriptor cannot be read: shown, deletable, never written to. */
   broken: boolean;
@@ -30,6 +32,7 @@ export function newEntry(record: InstanceRecord): Entry {
     record,
     ready: false,
     running: undefined,
+    suspended: false,
     pending: undefined,
     broken: false,
     userData: undefined,

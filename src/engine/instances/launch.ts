@@ -45,6 +45,7 @@ export function entryOf(input: LaunchInput): Entry {
     revision: 0,
     image,
     booted: false,
+    ports: [],
     snapshots: [],
     snapshotsTaken: 0,
   };

@@ -33,6 +33,7 @@ import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
 import { checkRename } from "./rename.ts";
 import { checkChange } from "./sizes.ts";
+import { checkSuspend } from "./suspend.ts";
 import { type Action, type Decision, decide } from "./transitions.ts";
 import { toInstance } from "./view.ts";
 
@@ -91,8 +92,13 @@ export class InstanceManager implements InstancesApi {
     return this.#begin(entryOf(input), input);
   }
 
-  async start(name: string): Promise<Operation> {
-    return this.act(name, "start");
+  async start(name: string, { cold }: { cold?: boolean } = {}): Promise<Operation> {
+    return this.act(name, "start", cold ? { cold } : {});
+  }
+
+  async suspend(name: string): Promise<Operation> {
+    checkSuspend(this.#keeper.find(name, "suspend"));
+    return this.act(name, "suspend");
   }
 
   async stop(name: string, options: { force: boolean }): Promise<Operation> {

@@ -6,19 +6,35 @@ import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Entry, takenOver, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { openPorts } from "./ports.ts";
 import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
+import { discardMemory, lookForMemory, setClock } from "./suspend.ts";
 
 const START_FAILED = "start-failed";
 
 /** How long a hypervisor may take to end when its plug is pulled. */
 const FORCE_STOP_MS = 30_000;
 
-export async function start(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
+/** Boots, or goes on where a suspended guest was; with `cold` that memory is thrown away. */
+export async function start(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  { cold = false }: { cold?: boolean | undefined } = {},
+): Promise<void> {
   const deadline = withDeadline(DEFAULTS.launchTimeoutMs, ctx.signal);
   try {
     const timed = { ...ctx, signal: deadline.signal };
-    if (!entry.running) await boot(keeper, entry, timed);
+    const resumes = !entry.running && entry.suspended && !cold;
+    // Calling it off would pull the plug of a guest that has gone on, and what it holds would be lost.
+    if (resumes) ctx.commit();
+    if (entry.running) await entry.running.wake?.();
+    else {
+      if (cold) await discardMemory(keeper, entry);
+      await boot(keeper, entry, timed);
+    }
     const report = await becomeReady(keeper, entry, timed);
+    if (resumes) await setClock(keeper, entry, ctx);
     for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
   } catch (error) {
     await afterFailedStart(keeper, entry, ctx, error);
@@ -40,14 +56,17 @@ export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void
   }
   ctx.signal.throwIfAborted();
   const running = await keeper.driverOf(entry).start(ctx, instance);
+  entry.suspended = false;
   const state = entry.record.state === "restarting" ? "restarting" : "starting";
   keeper.attached(entry, running, { state, problems: [] });
+  await openPorts(keeper, entry, ctx);
 }
 
 /** A guest that did not start is stopped; one that did not become ready goes on, unless it was the user who gave up. */
 async function afterFailedStart(keeper: Keeper, entry: Entry, ctx: WorkCtx, error: unknown): Promise<void> {
   if (ctx.abandoned || takenOver(entry, ctx.operationId)) return;
   if (ctx.signal.aborted) await pullPlug(keeper, entry, ctx);
+  if (!entry.running) await lookForMemory(keeper, entry);
   if (ctx.signal.aborted && !entry.running) return keeper.update(entry, { state: restState(entry) });
   showFailedStart(keeper, entry, error);
 }
@@ -99,7 +118,8 @@ export async function stop(
 ): Promise<void> {
   try {
     await end(keeper, entry, ctx, how);
-    keeper.update(entry, { state: "stopped", problems: without(entry.record.problems, "not-ready") });
+    if (how === "force") await discardMemory(keeper, entry);
+    keeper.update(entry, { state: restState(entry), problems: without(entry.record.problems, "not-ready") });
   } catch (error) {
     backToRest(keeper, entry, ctx);
     throw reasonOf(ctx, error);
@@ -169,9 +189,10 @@ export function backToRest(keeper: Keeper, entry: Entry, ctx: WorkCtx): void {
   keeper.update(entry, { state: restState(entry) });
 }
 
-function restState(entry: Entry): "running" | "stopped" | "unknown" {
+function restState(entry: Entry): "running" | "stopped" | "suspended" | "unknown" {
   if (entry.running) return "running";
-  return isUnclear(entry) ? "unknown" : "stopped";
+  if (isUnclear(entry)) return "unknown";
+  return entry.suspended ? "suspended" : "stopped";
 }
 
 /** It could not be adopted, and nothing has told since whether it runs. */

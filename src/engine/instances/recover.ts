@@ -17,6 +17,7 @@ import type { Keeper } from "./keeper.ts";
 import { entryOf, LaunchInput, takeBack } from "./launch.ts";
 import type { InstanceManager } from "./manager.ts";
 import { readyInBackground } from "./ready.ts";
+import { lookForMemory } from "./suspend.ts";
 import { finishPurge } from "./trash.ts";
 
 /** A driver that does not tell by then whether an instance runs leaves it `unknown`. */
@@ -49,15 +50,17 @@ async function adopt(keeper: Keeper, entry: Entry, resumed: boolean): Promise<vo
   try {
     const running = await attach(keeper, entry);
     if (running) return keeper.attached(entry, running, { state: "running", problems });
+    await lookForMemory(keeper, entry);
   } catch (error) {
     return keeper.update(entry, { state: "unknown", problems: [...problems, attachFailed(error)] });
   }
-  if (resumed) return keeper.update(entry, { state: "stopped", problems });
+  const state = entry.suspended ? "suspended" : "stopped";
+  if (resumed) return keeper.update(entry, { state, problems });
   if (!entry.record.descriptor.booted) {
     return keeper.update(entry, { state: "failed", problems: [launchLost()] });
   }
-  const ended = before === "running" || before === "unknown";
-  keeper.update(entry, { state: "stopped", problems: ended ? [...problems, endedUnseen()] : problems });
+  const ended = !entry.suspended && (before === "running" || before === "unknown");
+  keeper.update(entry, { state, problems: ended ? [...problems, endedUnseen()] : problems });
 }
 
 async function attach(keeper: Keeper, entry: Entry): Promise<Running | undefined> {

@@ -8,6 +8,7 @@ export const ACTIONS = [
   "stop",
   "force-stop",
   "restart",
+  "suspend",
   "delete",
   "recover",
   "purge",
@@ -15,6 +16,8 @@ export const ACTIONS = [
   "restore",
   "remove-snapshot",
   "update-snapshot",
+  "add-port",
+  "remove-port",
   "update",
   "rename",
   "clone",
@@ -44,6 +47,7 @@ const SAME_END: Record<Action, readonly Action[]> = {
   restart: ["start", "restart"],
   stop: ["stop"],
   "force-stop": ["stop", "force-stop"],
+  suspend: ["suspend"],
   delete: ["delete"],
   recover: ["recover"],
   purge: ["purge", "delete"],
@@ -51,13 +55,15 @@ const SAME_END: Record<Action, readonly Action[]> = {
   restore: [],
   "remove-snapshot": [],
   "update-snapshot": [],
+  "add-port": [],
+  "remove-port": [],
   update: [],
   rename: [],
   clone: [],
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
-const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart"];
+const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend"];
 
 export function decide(state: InstanceState, pending: Pending, action: Action): Decision {
   if (action === "launch") {
@@ -77,6 +83,7 @@ const PENDING_WORDS: Record<Action, string> = {
   stop: "a stop",
   "force-stop": "a forced stop",
   restart: "a restart",
+  suspend: "a suspend",
   delete: "a delete",
   recover: "a recover",
   purge: "a purge",
@@ -84,13 +91,24 @@ const PENDING_WORDS: Record<Action, string> = {
   restore: "a restore",
   "remove-snapshot": "the removal of a snapshot",
   "update-snapshot": "a change of a snapshot",
+  "add-port": "a change of its ports",
+  "remove-port": "a change of its ports",
   update: "a change of its sizes",
   rename: "a rename",
   clone: "a clone",
 };
 
 /** Actions on what is kept of an instance, rather than on its power or its existence. */
-type Upkeep = "snapshot" | "restore" | "remove-snapshot" | "update-snapshot" | "update" | "rename" | "clone";
+type Upkeep =
+  | "add-port"
+  | "remove-port"
+  | "snapshot"
+  | "restore"
+  | "remove-snapshot"
+  | "update-snapshot"
+  | "update"
+  | "rename"
+  | "clone";
 /** What an instance must be for it; `any` is anything but deleted or broken. */
 type Needs = "stopped" | "any" | "even deleted";
 type AtRest = Exclude<Action, "launch" | Upkeep>;
@@ -106,6 +124,7 @@ const STOPPED: Record<AtRest, Decision> = {
   stop: ignore,
   "force-stop": ignore,
   restart: notRunning,
+  suspend: notRunning,
   delete: run,
   recover: ignore,
   purge: notInTrash,
@@ -116,6 +135,7 @@ const RUNNING: Record<AtRest, Decision> = {
   stop: run,
   "force-stop": run,
   restart: run,
+  suspend: run,
   delete: run,
   recover: ignore,
   purge: notInTrash,
@@ -123,25 +143,26 @@ const RUNNING: Record<AtRest, Decision> = {
 
 /** One row per state. The transitional ones are at rest only when an engine died in the middle: ending is allowed. */
 const AT_REST: Record<InstanceState, Record<AtRest, Decision>> = {
-  creating: { ...STOPPED, start: broken, restart: broken, delete: broken, purge: run },
+  creating: { ...STOPPED, start: broken, restart: broken, suspend: broken, delete: broken, purge: run },
   stopped: STOPPED,
   starting: { ...RUNNING, start: run },
   running: RUNNING,
   restarting: { ...RUNNING, start: run },
   stopping: { ...RUNNING, start: run },
   suspending: { ...RUNNING, start: unclear, restart: unclear },
-  suspended: { ...STOPPED, "force-stop": run },
+  suspended: { ...STOPPED, "force-stop": run, suspend: ignore },
   deleted: {
     start: inTrash,
     stop: inTrash,
     "force-stop": inTrash,
     restart: inTrash,
+    suspend: inTrash,
     delete: ignore,
     recover: run,
     purge: run,
   },
-  failed: { ...STOPPED, start: broken, restart: broken, delete: broken, purge: run },
-  unknown: { ...RUNNING, start: unclear, restart: unclear },
+  failed: { ...STOPPED, start: broken, restart: broken, suspend: broken, delete: broken, purge: run },
+  unknown: { ...RUNNING, start: unclear, restart: unclear, suspend: unclear },
 };
 
 /** Those that touch the disk need it to be nobody else's. */
@@ -150,6 +171,8 @@ const UPKEEP: Record<Upkeep, Needs> = {
   restore: "stopped",
   "remove-snapshot": "stopped",
   "update-snapshot": "any",
+  "add-port": "any",
+  "remove-port": "any",
   update: "stopped",
   rename: "even deleted",
   clone: "stopped",

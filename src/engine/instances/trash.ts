@@ -5,6 +5,7 @@ import type { WorkCtx } from "../operations.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { backToRest, end, reasonOf } from "./power.ts";
+import { lookForMemory } from "./suspend.ts";
 
 /** Stops it first; with `purge` its plug is pulled, because nothing of its disk will be kept. */
 export async function moveToTrash(
@@ -29,7 +30,8 @@ export async function moveToTrash(
 export async function takeOutOfTrash(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
   ctx.commit();
   await keeper.describe(entry, { deletedAt: undefined });
-  keeper.update(entry, { state: "stopped" });
+  await lookForMemory(keeper, entry);
+  keeper.update(entry, { state: entry.suspended ? "suspended" : "stopped" });
 }
 
 export async function purge(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {

@@ -23,6 +23,7 @@ export function toInstance(entry: Entry): Instance {
     mac: descriptor.mac,
     ...(running?.ssh ? { ssh: running.ssh } : {}),
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
+    ports: descriptor.ports,
     snapshotCount: descriptor.snapshots.length,
     createdAt: descriptor.createdAt,
     updatedAt,

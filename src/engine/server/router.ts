@@ -5,6 +5,7 @@ import { os } from "./routes/base.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
+import { portRoutes } from "./routes/ports.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
 
 /** All procedures over one engine core; `version` is Berth's. */
@@ -14,6 +15,7 @@ export function createRouter(core: EngineCore, version: string) {
     settings: settingRoutes(core),
     events: eventRoutes(core),
     instances: instanceRoutes(core),
+    ports: portRoutes(core),
     snapshots: snapshotRoutes(core),
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { Arch, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
 import { InstanceName } from "../../api/names.ts";
+import { PortForward } from "../../api/port.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 
 /** The image that the instance's disk stands on, remembered so that it is known even when the cache is gone. */
@@ -49,6 +50,7 @@ export const Descriptor = z.object({
   clonedFrom: z
     .object({ id: z.uuid(), keys: z.array(z.string()).describe("Public keys that the copied disk lets in") })
     .optional(),
+  ports: z.array(PortForward).default([]),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),

@@ -26,6 +26,7 @@ const web: Instance = {
   address: "10.77.0.5",
   mac: "52:54:00:00:00:01",
   accelerator: "kvm",
+  ports: [],
   snapshotCount: 0,
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",

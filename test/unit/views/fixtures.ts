@@ -27,6 +27,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
       knownHostsFile: "/d/known_hosts",
     },
     accelerator: "kvm",
+    ports: [],
     snapshotCount: 0,
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",

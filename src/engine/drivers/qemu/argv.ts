@@ -1,4 +1,5 @@
 /** QEMU's command line for an instance. Pure: everything it depends on is a parameter, so it is tested in tables. */
+import { createHash } from "node:crypto";
 import type { Arch } from "../../../api/instance.ts";
 import type { Subnet } from "../driver.ts";
 import type { Accelerator } from "./host.ts";
@@ -15,6 +16,8 @@ export type ArgvInput = {
   mac: string;
   address: string;
   subnet: Subnet;
+  /** It shall wait for the memory of a suspended guest, and go on with that. */
+  incoming?: boolean;
   files: {
     disk: string;
     seed: string;
@@ -45,7 +48,7 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-display", "none"],
     ...["-chardev", monitor(input.platform, files.monitor)],
     ...["-mon", "chardev=monitor,mode=control"],
-    ...["-chardev", `file,id=serial,path=${escaped(files.serialLog)}`],
+    ...["-chardev", serialLog(files.serialLog, input.incoming ?? false)],
     ...["-serial", "chardev:serial"],
     ...firmware(files.firmware),
     ...["-blockdev", disk(files.disk)],
@@ -56,7 +59,31 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-device", `virtio-net-pci,netdev=net,mac=${input.mac},romfile=`],
     ...["-object", "rng-builtin,id=rng"],
     ...["-device", "virtio-rng-pci,rng=rng"],
+    ...(input.incoming ? ["-incoming", "defer"] : []),
   ];
+}
+
+/** Options of which the guest sees nothing: where things lie on the host, and how the host reaches in. */
+const HOST_ONLY = new Set(
+  "sandbox name display chardev mon serial blockdev drive netdev fsdev incoming"
+    .split(" ")
+    .map((one) => `-${one}`),
+);
+
+/** A digest of the virtual hardware: a guest's memory fits only the one it was made with. */
+export function hardwareOf(argv: readonly string[]): string {
+  const kept: string[] = [];
+  let option = "";
+  for (const word of argv.slice(1)) {
+    if (word.startsWith("-")) option = word;
+    if (!HOST_ONLY.has(option)) kept.push(word);
+  }
+  return createHash("sha256").update(kept.join("\0")).digest("hex");
+}
+
+/** A guest that goes on adds to its log. */
+function serialLog(file: string, append: boolean): string {
+  return `file,id=serial,path=${escaped(file)}${append ? ",append=on" : ""}`;
 }
 
 /** In QEMU's option lists a comma ends a value unless it is doubled. */

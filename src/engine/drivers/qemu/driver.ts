@@ -1,27 +1,37 @@
 /** The QEMU driver: virtual machines whose processes outlive the engine. */
-import { randomBytes } from "node:crypto";
 import { chmod, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
 import type { Arch } from "../../../api/instance.ts";
-import { sleep, withDeadline } from "../../../base/async.ts";
-import { exists, privateDirectory } from "../../../base/durable.ts";
+import { sleep } from "../../../base/async.ts";
+import { privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
 import { type DetachedChild, startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
-import { writeLoginFiles } from "../../guest/keys.ts";
-import { expectedHostKeys, type SeedInput, writeSeed } from "../../guest/seed.ts";
+import { writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
-import { forwardedPort, qemuArgv } from "./argv.ts";
+import { forwardedPort, hardwareOf, qemuArgv } from "./argv.ts";
 import { cloneDisk, cloneVariables } from "./clone.ts";
 import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
+import { filesOf, seedOf, writeIdentity } from "./files.ts";
 import { type Host, thisHost } from "./host.ts";
+import { connectMonitor, memorySocketOf, monitorOf } from "./monitor.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
-import { DRIVER_LOG, lastWords, QemuRunning } from "./running.ts";
+import { DRIVER_LOG, QemuRunning } from "./running.ts";
 import { QemuSnapshots } from "./snapshots.ts";
+import { runStateOf } from "./suspend.ts";
+import {
+  cannotResume,
+  hasSuspendRecord,
+  memoryIn,
+  mismatch,
+  readSuspendRecord,
+  removeSuspendRecord,
+  type SuspendRecord,
+} from "./suspend-record.ts";
 
 export type QemuOptions = {
   /** Read at every probe and start. */
@@ -29,11 +39,11 @@ export type QemuOptions = {
   host?: Host;
 };
 
-/** QEMU makes its monitor within a fraction of a second; a loaded host takes longer. */
-const MONITOR_MS = 30_000;
-const MONITOR_LOOK_MS = 10;
 /** How long an adopted QEMU may take to answer before it counts as unresponsive. */
 const ADOPT_MS = 3_000;
+/** How long a process that was killed may take to be gone, and how often that is looked at. */
+const LEFTOVER_MS = 5_000;
+const LEFTOVER_LOOK_MS = 50;
 
 export function createQemuDriver(options: QemuOptions): Driver {
   return new QemuDriver(options);
@@ -57,14 +67,15 @@ class QemuDriver implements Driver {
   async probe(ctx: Ctx, options: { fresh?: boolean } = {}): Promise<DriverInfo> {
     if (options.fresh) this.#probes.clear();
     const found = await this.#probe(ctx, this.#host.arch);
-    const base = { name: this.name, kind: this.kind, features: ["snapshot-disk", "user-network"] } as const;
+    const suspend = this.#host.platform === "win32" ? [] : ["suspend"];
+    const features = ["snapshot-disk", "user-network", "resize-disk", "clone", ...suspend];
+    const base = { name: this.name, kind: this.kind, features } as const;
     if ("missing" in found) {
       return { ...base, features: [], available: false, arches: [], problems: [found.missing] };
     }
     const { version, accelerator, problems, arch } = found;
     return {
       ...base,
-      features: [...base.features],
       available: true,
       version,
       accelerator,
@@ -83,10 +94,12 @@ class QemuDriver implements Driver {
   }
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
-    const running = await this.attach(ctx, instance);
-    if (running) return running;
+    const adopted = await this.attach(ctx, instance);
+    if (adopted) return adopted;
+    await endLeftover(instance);
     const tools = await this.#tools(ctx, instance);
     const files = filesOf(instance);
+    const suspended = await readSuspendRecord(instance.directory, instance);
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
@@ -95,20 +108,27 @@ class QemuDriver implements Driver {
     const argv = qemuArgv({
       ...{ platform: this.#host.platform, program: tools.program, accelerator: tools.accelerator },
       ...instance,
+      incoming: suspended !== undefined,
       files: {
         ...{ disk: files.disk, seed: files.seed, serialLog: files.serialLog, monitor: monitor.argument },
         firmware: firmware && { code: firmware.code, variables: files.variables },
       },
     });
+    const hardware = hardwareOf(argv);
+    if (suspended) refuseMismatch(instance, suspended, { version: tools.version, hardware });
     ctx.signal.throwIfAborted();
     ctx.log.info("starting QEMU", { argv });
     const child = await startDetached(argv, {
       logFile: path.join(instance.directory, DRIVER_LOG),
       cwd: instance.directory,
     });
+    let running: QemuRunning | undefined;
     try {
-      return await this.#take(ctx, instance, tools, child, monitor.path);
+      running = await this.#take(ctx, instance, tools, child, { monitor: monitor.path, hardware });
+      if (suspended) await running.load(ctx, suspended);
+      return running;
     } catch (error) {
+      running?.release();
       signalProcess(child.pid, "SIGKILL");
       await child.exited.catch(() => {});
       await removeRunRecord(instance.directory);
@@ -124,8 +144,10 @@ class QemuDriver implements Driver {
     try {
       monitor = await QmpClient.connect(record.monitor, { signal: ctx.signal, deadlineMs: ADOPT_MS });
       const answer = (await monitor.execute("query-uuid", {}, { deadlineMs: ADOPT_MS })) as { UUID?: string };
-      if (answer.UUID?.toLowerCase() === instance.id.toLowerCase())
-        return new QemuRunning(instance, record, monitor, ctx.log);
+      const ours = answer.UUID?.toLowerCase() === instance.id.toLowerCase();
+      // One that still waits for its memory holds nothing: the engine that was to give it has died.
+      if (ours && (await runStateOf(monitor)) !== "inmigrate")
+        return this.#running(ctx, instance, record, monitor);
       monitor.close();
       return undefined;
     } catch (error) {
@@ -134,13 +156,24 @@ class QemuDriver implements Driver {
       // The process is the one we started, so it holds the disk: it is shown as it is, and no second one is started.
       if (!sameProcess(await identify(record.process.pid), record.process)) return undefined;
       ctx.log.warn("QEMU runs but does not answer", { instance: instance.name, error });
-      return new QemuRunning(instance, record, undefined, ctx.log);
+      return this.#running(ctx, instance, record, undefined);
     }
+  }
+
+  isSuspended(instance: DriverInstance): Promise<boolean> {
+    return hasSuspendRecord(instance.directory);
+  }
+
+  /** The record first: without it the memory is only a file that takes space. */
+  async discardMemory(instance: DriverInstance): Promise<void> {
+    await removeSuspendRecord(instance.directory);
+    await rm(memoryIn(instance.directory), { force: true });
   }
 
   async delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
     const running = await this.attach(ctx, instance);
     if (running) await running.stop(ctx, "force");
+    await endLeftover(instance);
     if (this.#host.platform !== "win32")
       await rm(monitorOf(this.#host.platform, instance).path, { force: true });
     await removeRunRecord(instance.directory);
@@ -175,8 +208,8 @@ class QemuDriver implements Driver {
     instance: DriverInstance,
     tools: Toolchain,
     child: DetachedChild,
-    monitorPath: string,
-  ): Promise<Running> {
+    { monitor: monitorPath, hardware }: { monitor: string; hardware: string },
+  ): Promise<QemuRunning> {
     const identity = await identify(child.pid);
     const monitor = await connectMonitor(ctx, instance, child, monitorPath);
     try {
@@ -205,15 +238,25 @@ class QemuDriver implements Driver {
           sshPort,
           accelerator: tools.accelerator,
         },
-        ...{ startedAt: new Date().toISOString(), problems: tools.problems },
+        ...{ startedAt: new Date().toISOString(), problems: tools.problems, hardware },
       };
       await writeRunRecord(instance.directory, record);
       ctx.signal.throwIfAborted();
-      return new QemuRunning(instance, record, monitor, ctx.log);
+      return this.#running(ctx, instance, record, monitor);
     } catch (error) {
       monitor.close();
       throw error;
     }
+  }
+
+  #running(
+    ctx: Ctx,
+    instance: DriverInstance,
+    record: RunRecord,
+    monitor: QmpClient | undefined,
+  ): QemuRunning {
+    const memorySocket = memorySocketOf(this.#host.platform, instance);
+    return new QemuRunning(instance, record, monitor, { log: ctx.log, memorySocket });
   }
 
   async #tools(ctx: Ctx, instance: DriverInstance): Promise<Toolchain> {
@@ -237,80 +280,30 @@ class QemuDriver implements Driver {
   }
 }
 
-/** The seed that says who the guest is, and what OpenSSH needs to enter it. */
-async function writeIdentity(instance: DriverInstance): Promise<void> {
-  const { seed } = filesOf(instance);
-  const { login, userData } = instance;
-  if (!(await exists(seed))) await writeSeed(seed, seedOf(instance));
-  await writeLoginFiles(instance.directory, login, expectedHostKeys(login, userData));
+function refuseMismatch(
+  { name }: DriverInstance,
+  record: SuspendRecord,
+  here: { version: string; hardware: string },
+): void {
+  const reason = mismatch(record, here);
+  if (reason !== undefined) throw cannotResume(name, reason);
 }
 
-function seedOf({ id, name, login, userData, formerKeys }: DriverInstance): SeedInput {
-  return { instanceId: id, hostname: name, login, userData, formerKeys };
-}
-
-function filesOf({ directory }: DriverInstance) {
-  return {
-    disk: path.join(directory, "disk.qcow2"),
-    seed: path.join(directory, "seed.iso"),
-    variables: path.join(directory, "uefi-vars.fd"),
-    serialLog: path.join(directory, "serial.log"),
-  };
-}
-
-/** On Windows QEMU is given a pipe's bare name; elsewhere the path of its socket. */
-function monitorOf(
-  platform: NodeJS.Platform,
-  { id, runDirectory }: DriverInstance,
-): { path: string; argument: string } {
-  if (platform === "win32") {
-    const name = `berth-${id}-${randomBytes(4).toString("hex")}`;
-    return { path: `\\\\.\\pipe\\${name}`, argument: name };
+/** Ends a QEMU of ours that cannot be adopted although it lives: it waits for a memory that nobody gives it. */
+async function endLeftover(instance: DriverInstance): Promise<void> {
+  const record = await readRunRecord(instance.directory);
+  if (record?.instance !== instance.id) return;
+  const { process } = record;
+  for (let waited = 0; waited < LEFTOVER_MS; waited += LEFTOVER_LOOK_MS) {
+    if (!sameProcess(await identify(process.pid), process)) return;
+    signalProcess(process.pid, "SIGKILL");
+    await sleep(LEFTOVER_LOOK_MS);
   }
-  const socket = path.join(runDirectory, `${id.slice(0, 8)}.qmp`);
-  return { path: socket, argument: socket };
-}
-
-/** QEMU tells nobody when its monitor is there, so it is tried until it is, the process ends, or patience does. */
-async function connectMonitor(
-  ctx: Ctx,
-  instance: DriverInstance,
-  child: DetachedChild,
-  file: string,
-): Promise<QmpClient> {
-  const { signal, done } = withDeadline(MONITOR_MS, ctx.signal);
-  let ended: { code: number | null; signal: NodeJS.Signals | null } | undefined;
-  void child.exited.then((exit) => {
-    ended = exit;
-  });
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      const monitor = await QmpClient.connect(file, { signal }).catch(() => undefined);
-      if (monitor) return monitor;
-      if (ended) {
-        const words = await lastWords(instance.directory);
-        throw new EngineError(
-          "driver-failed",
-          `cannot start ${instance.name}: ${words || `QEMU ended with ${ended.code ?? ended.signal}`}`,
-          {
-            hint: `Look at its driver log: berth log ${instance.name} --source driver`,
-          },
-        );
-      }
-      await sleep(MONITOR_LOOK_MS, signal);
-    }
-  } catch (error) {
-    ctx.signal.throwIfAborted();
-    if (!signal.aborted) throw error;
-    throw new EngineError(
-      "timed-out",
-      `cannot start ${instance.name}: QEMU's monitor did not answer in ${MONITOR_MS / 1000} s`,
-      {
-        hint: "The host may be overloaded; try again.",
-      },
-    );
-  } finally {
-    done();
-  }
+  throw new EngineError(
+    "driver-failed",
+    `cannot start ${instance.name}: an earlier QEMU of it does not end`,
+    {
+      hint: `Look at process ${process.pid}.`,
+    },
+  );
 }

@@ -16,6 +16,8 @@ const RunRecord = z.object({
   accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),
   startedAt: z.iso.datetime(),
   problems: z.array(Problem),
+  /** Digest of the arguments that the guest can see; absent in records of earlier engines. */
+  hardware: z.string().optional(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
 

@@ -11,14 +11,25 @@ import { loginFiles } from "../../guest/keys.ts";
 import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
 import { createSshGuest } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
-import { type DriverInstance, type Exit, GRACEFUL_STOP_MS, type Running } from "../driver.ts";
+import {
+  type DriverInstance,
+  type Exit,
+  GRACEFUL_STOP_MS,
+  type PortSupport,
+  type Running,
+} from "../driver.ts";
+import { QemuPorts } from "./ports.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
 import type { RunRecord } from "./run-record.ts";
+import { goOn, keepMemory, restoreMemory, runStateOf } from "./suspend.ts";
+import type { SuspendRecord } from "./suspend-record.ts";
 
 /** A guest that boots does not hear the power button yet, so it is pressed again. */
 const PRESS_AGAIN_MS = 10_000;
 /** How long QEMU itself may take to leave when told to, before it is killed. */
 const QUIT_MS = 5_000;
+/** All of that, where nothing else limits it. */
+const LEAVE_MS = 30_000;
 /** A process that has closed its monitor is about to end; how often that is looked at, and for how long. */
 const ENDING_LOOK_MS = 50;
 const ENDING_MS = 2_000;
@@ -30,6 +41,7 @@ export class QemuRunning implements Running {
   readonly ssh: SshAddress;
   readonly accelerator: string;
   readonly startedAt: Date;
+  readonly ports: PortSupport;
   readonly problems: readonly Problem[];
   readonly #instance: DriverInstance;
   readonly #record: RunRecord;
@@ -41,11 +53,22 @@ export class QemuRunning implements Running {
   #shutdown: QmpEvent | undefined;
 
   readonly exited = this.#exited.promise;
+  /** Absent where there is no way to carry the memory out. */
+  readonly suspend: ((ctx: Ctx) => Promise<void>) | undefined;
+  readonly #memorySocket: string | undefined;
 
   /** `monitor` is absent where the process lives but does not answer. */
-  constructor(instance: DriverInstance, record: RunRecord, monitor: QmpClient | undefined, log: Log) {
+  constructor(
+    instance: DriverInstance,
+    record: RunRecord,
+    monitor: QmpClient | undefined,
+    { log, memorySocket }: { log: Log; memorySocket: string | undefined },
+  ) {
+    this.#memorySocket = memorySocket;
+    this.suspend = memorySocket === undefined ? undefined : (ctx) => this.#suspend(ctx, memorySocket);
     this.#instance = instance;
     this.#record = record;
+    this.ports = new QemuPorts(instance, () => this.#monitor);
     this.accelerator = record.accelerator;
     this.startedAt = new Date(record.startedAt);
     this.problems = monitor ? record.problems : [...record.problems, unresponsive(instance.name)];
@@ -64,6 +87,28 @@ export class QemuRunning implements Running {
     ctx.progress({ phase: "stop" });
     if (how === "graceful" && (await this.#pressPower(ctx))) return;
     await this.#quit(ctx);
+  }
+
+  async wake(): Promise<void> {
+    const monitor = this.#monitor;
+    if (!monitor || (await runStateOf(monitor)) === "running") return;
+    await goOn(monitor, this.#instance);
+  }
+
+  /** Takes the memory that was kept, in a QEMU that was started to wait for it; the guest then runs. */
+  async load(ctx: Ctx, record: SuspendRecord): Promise<void> {
+    const monitor = this.#monitor;
+    if (!monitor || this.#memorySocket === undefined) throw silent(this.#instance.name);
+    await restoreMemory(ctx, monitor, this.#memorySocket, this.#instance, record);
+  }
+
+  async #suspend(ctx: Ctx, socket: string): Promise<void> {
+    const monitor = this.#monitor;
+    if (!monitor) throw silent(this.#instance.name);
+    await keepMemory(ctx, monitor, socket, this.#instance, this.#record);
+    // It is written down: from here on nobody may call it off.
+    this.#stopping = true;
+    await this.#quit({ ...ctx, signal: AbortSignal.timeout(LEAVE_MS) });
   }
 
   release(): void {
@@ -171,6 +216,12 @@ export function exitOf(stopping: boolean, shutdown: QmpEvent | undefined, words:
   if (reason === "guest-panic") return { how: "crashed", detail: "the guest's kernel panicked" };
   if (reason === "host-signal") return { how: "crashed", detail: "its QEMU was ended from outside" };
   return { how: "crashed", detail: words || "its QEMU ended without a word; it may have been killed" };
+}
+
+function silent(name: string): EngineError {
+  return new EngineError("driver-failed", `cannot reach the QEMU of ${name}: it does not answer`, {
+    hint: `Force it to stop: berth stop --force ${name}`,
+  });
 }
 
 function unresponsive(name: string): Problem {

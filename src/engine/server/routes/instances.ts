@@ -13,7 +13,7 @@ export function instanceRoutes(core: EngineCore) {
     log: at.log.handler(({ input, context }) => instances.log(input.name, input.source, context.signal)),
     check: at.check.handler(async ({ input }) => ({ items: await instances.check(input) })),
     launch: at.launch.handler(({ input }) => instances.launch(input)),
-    start: at.start.handler(({ input }) => instances.start(input.name)),
+    start: at.start.handler(({ input }) => instances.start(input.name, { cold: input.cold })),
     stop: at.stop.handler(({ input: { name, force } }) => instances.stop(name, { force })),
     restart: at.restart.handler(({ input }) => instances.restart(input.name)),
     delete: at.delete.handler(({ input: { name, purge } }) => instances.delete(name, { purge })),

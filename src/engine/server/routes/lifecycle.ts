@@ -9,6 +9,7 @@ export function lifecycleRoutes({ instances }: EngineCore) {
       instances.update(name, withoutUndefined<SizeChange>(change)),
     ),
     rename: at.rename.handler(({ input }) => instances.rename(input.name, input.to)),
+    suspend: at.suspend.handler(({ input }) => instances.suspend(input.name)),
     clone: at.clone.handler(({ input }) => instances.clone(input.name, input.as)),
   };
 }

@@ -25,6 +25,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     image: { reference: "", os: "", release: "", version: "" },
     address: "10.1.0.20",
     mac: "52:54:00:00:00:01",
+    ports: [],
     snapshots: [],
     snapshotsTaken: 0,
     booted: true,

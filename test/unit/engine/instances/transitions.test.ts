@@ -7,17 +7,17 @@ const STATES = InstanceState.options;
 
 /** `+` run, `.` ignore, `-` denied; columns: start stop force restart delete recover purge snapshot update-snapshot. */
 const AT_REST: Record<InstanceState, string> = {
-  creating: "- . . - - . + - -",
-  stopped: "+ . . - + . - + +",
-  starting: "+ + + + + . - - +",
-  running: ". + + + + . - - +",
-  restarting: "+ + + + + . - - +",
-  stopping: "+ + + + + . - - +",
-  suspending: "- + + - + . - - +",
-  suspended: "+ . + - + . - - +",
-  deleted: "- - - - . + + - -",
-  failed: "- . . - - . + - -",
-  unknown: "- + + - + . - - +",
+  creating: "- . . - - . + - - -",
+  stopped: "+ . . - + . - + + -",
+  starting: "+ + + + + . - - + +",
+  running: ". + + + + . - - + +",
+  restarting: "+ + + + + . - - + +",
+  stopping: "+ + + + + . - - + +",
+  suspending: "- + + - + . - - + +",
+  suspended: "+ . + - + . - - + .",
+  deleted: "- - - - . + + - - -",
+  failed: "- . . - - . + - - -",
+  unknown: "- + + - + . - - + -",
 };
 
 /**
@@ -25,18 +25,21 @@ const AT_REST: Record<InstanceState, string> = {
  * not here nothing may happen.
  */
 const PENDING: Partial<Record<Action, string>> = {
-  launch: ". - ! - - - - - -",
-  start: ". - ! - - - - - -",
-  stop: "- . ! - - - - - -",
-  "force-stop": "- . . - - - - - -",
-  restart: ". - ! . - - - - -",
-  delete: "- - - - . - - - -",
-  recover: "- - - - - . - - -",
-  purge: "- - - - . - . - -",
-  snapshot: "- - - - - - - - -",
-  restore: "- - - - - - - - -",
-  "remove-snapshot": "- - - - - - - - -",
-  "update-snapshot": "- - - - - - - - -",
+  launch: ". - ! - - - - - - -",
+  start: ". - ! - - - - - - -",
+  stop: "- . ! - - - - - - -",
+  "force-stop": "- . . - - - - - - -",
+  restart: ". - ! . - - - - - -",
+  delete: "- - - - . - - - - -",
+  recover: "- - - - - . - - - -",
+  purge: "- - - - . - . - - -",
+  snapshot: "- - - - - - - - - -",
+  restore: "- - - - - - - - - -",
+  "remove-snapshot": "- - - - - - - - - -",
+  "update-snapshot": "- - - - - - - - - -",
+  "add-port": "- - - - - - - - - -",
+  "remove-port": "- - - - - - - - - -",
+  suspend: "- - ! - - - - - - .",
 };
 
 const COLUMNS: Action[] = [
@@ -49,6 +52,7 @@ const COLUMNS: Action[] = [
   "purge",
   "snapshot",
   "update-snapshot",
+  "suspend",
 ];
 
 function mark(decision: Decision): string {

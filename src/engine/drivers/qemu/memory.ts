@@ -1,0 +1,171 @@
+/**
+ * Carries a guest's memory between QEMU and a file. QEMU's sandbox keeps it from starting a program, and older ones
+ * cannot write to a file themselves, so it speaks to a socket of ours and we compress what passes.
+ */
+import { createReadStream, createWriteStream } from "node:fs";
+import { chmod, rm, stat } from "node:fs/promises";
+import net from "node:net";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { abortable, deferred } from "../../../base/async.ts";
+import { moveDurable, syncFile } from "../../../base/durable.ts";
+import { EngineError } from "../../../base/errors.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { QmpClient } from "./qmp.ts";
+
+/** Level 1 is as fast as disks are. The checksum tells damage before a guest could run with it. */
+const COMPRESSION = {
+  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+};
+const UNLIMITED = 2 ** 40;
+const SETTLE_MS = 15_000;
+
+/** The halted guest's memory, written to `file`; resolves with its size there. After a failure the guest is still halted. */
+export async function saveMemory(
+  ctx: Ctx,
+  monitor: QmpClient,
+  socket: string,
+  file: string,
+): Promise<number> {
+  const temporary = `${file}.tmp`;
+  const controller = new AbortController();
+  const signal = AbortSignal.any([ctx.signal, controller.signal]);
+  await prepareMonitor(monitor);
+  await monitor.execute("migrate-set-parameters", { "max-bandwidth": UNLIMITED });
+  const { connection, close } = await listen(socket, signal);
+  const ended = watchMigration(monitor);
+  try {
+    const written = connection.then((from) =>
+      pipeline(
+        from,
+        counting(ctx),
+        createZstdCompress(COMPRESSION),
+        createWriteStream(temporary, { mode: 0o600 }),
+        { signal },
+      ),
+    );
+    written.catch(() => {});
+    await monitor.execute("migrate", { uri: `unix:${socket}` }, { signal });
+    await abortable(Promise.race([ended.promise, written.then(() => ended.promise)]), signal);
+    await abortable(written, signal);
+  } catch (error) {
+    controller.abort(error);
+    await giveUp(monitor, ended.promise);
+    await rm(temporary, { force: true });
+    ctx.signal.throwIfAborted();
+    throw error;
+  } finally {
+    ended.dispose();
+    close();
+  }
+  await syncFile(temporary);
+  await moveDurable(temporary, file);
+  return (await stat(file)).size;
+}
+
+/** Gives a QEMU that was started with `-incoming defer` the memory that lies in `file`. The guest is halted afterwards. */
+export async function loadMemory(ctx: Ctx, monitor: QmpClient, socket: string, file: string): Promise<void> {
+  await rm(socket, { force: true });
+  await prepareMonitor(monitor);
+  const ended = watchMigration(monitor);
+  try {
+    await monitor.execute("migrate-incoming", { uri: `unix:${socket}` }, { signal: ctx.signal });
+    const to = net.connect(socket);
+    const sent = pipeline(createReadStream(file), createZstdDecompress(), to, { signal: ctx.signal });
+    // QEMU may close its end as soon as it has all it needs; whether it has, it says itself.
+    const failed = deferred<never>();
+    sent.catch((error: unknown) => failed.reject(error));
+    failed.promise.catch(() => {});
+    await abortable(Promise.race([ended.promise, settled(failed.promise, ended.promise)]), ctx.signal);
+  } finally {
+    ended.dispose();
+    await rm(socket, { force: true });
+  }
+}
+
+/** A broken pipe is told as QEMU's own words, where it has some to say within a moment. */
+async function settled(failure: Promise<never>, ended: Promise<void>): Promise<void> {
+  try {
+    await failure;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EPIPE" || code === "ECONNRESET") return ended;
+    throw error;
+  }
+}
+
+async function prepareMonitor(monitor: QmpClient): Promise<void> {
+  await monitor.execute("migrate-set-capabilities", {
+    capabilities: [{ capability: "events", state: true }],
+  });
+}
+
+/** Resolves when the migration has ended well; rejects when it has not, or QEMU is gone. */
+function watchMigration(monitor: QmpClient): { promise: Promise<void>; dispose: () => void } {
+  const ended = deferred<void>();
+  ended.promise.catch(() => {});
+  const listener = monitor.onEvent(({ name, data }) => {
+    if (name !== "MIGRATION") return;
+    if (data["status"] === "completed") ended.resolve();
+    if (data["status"] === "failed" || data["status"] === "cancelled") {
+      void reasonOf(monitor).then((reason) =>
+        ended.reject(new EngineError("driver-failed", `QEMU could not move the guest's memory: ${reason}`)),
+      );
+    }
+  });
+  void monitor.closed.then(() =>
+    ended.reject(new EngineError("driver-failed", "QEMU ended while it moved the guest's memory")),
+  );
+  return { promise: ended.promise, dispose: () => listener.dispose() };
+}
+
+async function reasonOf(monitor: QmpClient): Promise<string> {
+  const answer = await monitor.execute("query-migrate").catch(() => undefined);
+  const reason = (answer as { "error-desc"?: unknown } | undefined)?.["error-desc"];
+  return typeof reason === "string" ? reason : "it says no more";
+}
+
+/** Ends a migration under way, so that the guest can go on. */
+async function giveUp(monitor: QmpClient, ended: Promise<void>): Promise<void> {
+  await monitor.execute("migrate_cancel").catch(() => {});
+  const answer = await monitor.execute("query-migrate").catch(() => undefined);
+  const status = (answer as { status?: unknown } | undefined)?.status;
+  if (status === undefined || ["completed", "failed", "cancelled", "none"].includes(String(status))) return;
+  await abortable(ended, AbortSignal.timeout(SETTLE_MS)).catch(() => {});
+}
+
+/** A socket that one QEMU may connect to, once. */
+async function listen(
+  socket: string,
+  signal: AbortSignal,
+): Promise<{ connection: Promise<net.Socket>; close: () => void }> {
+  await rm(socket, { force: true });
+  const server = net.createServer();
+  const arrived = deferred<net.Socket>();
+  arrived.promise.catch(() => {});
+  server.once("connection", (connection) => {
+    server.close();
+    arrived.resolve(connection);
+  });
+  const listening = deferred<void>();
+  server.once("error", (error) => {
+    listening.reject(error);
+    arrived.reject(error);
+  });
+  server.listen(socket, () => listening.resolve());
+  await abortable(listening.promise, signal);
+  await chmod(socket, 0o600);
+  return { connection: arrived.promise, close: () => server.close() };
+}
+
+function counting(ctx: Ctx): Transform {
+  let done = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, pass) {
+      done += chunk.length;
+      ctx.progress({ phase: "suspend", done });
+      pass(null, chunk);
+    },
+  });
+}

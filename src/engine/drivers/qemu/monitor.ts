@@ -1,0 +1,79 @@
+/** Where a QEMU's monitor is, and the first connection to it. */
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { sleep, withDeadline } from "../../../base/async.ts";
+import { EngineError } from "../../../base/errors.ts";
+import type { DetachedChild } from "../../../base/run.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { DriverInstance } from "../driver.ts";
+import { QmpClient } from "./qmp.ts";
+import { lastWords } from "./running.ts";
+
+/** QEMU makes its monitor within a fraction of a second; a loaded host takes longer. */
+const MONITOR_MS = 30_000;
+const MONITOR_LOOK_MS = 10;
+
+/** On Windows QEMU is given a pipe's bare name; elsewhere the path of its socket. */
+export function monitorOf(
+  platform: NodeJS.Platform,
+  { id, runDirectory }: DriverInstance,
+): { path: string; argument: string } {
+  if (platform === "win32") {
+    const name = `berth-${id}-${randomBytes(4).toString("hex")}`;
+    return { path: `\\\\.\\pipe\\${name}`, argument: name };
+  }
+  const socket = path.join(runDirectory, `${id.slice(0, 8)}.qmp`);
+  return { path: socket, argument: socket };
+}
+
+/** Where a suspended guest's memory passes; undefined where QEMU knows no sockets that we could make. */
+export function memorySocketOf(
+  platform: NodeJS.Platform,
+  { id, runDirectory }: DriverInstance,
+): string | undefined {
+  return platform === "win32" ? undefined : path.join(runDirectory, `${id.slice(0, 8)}.mem`);
+}
+
+/** QEMU tells nobody when its monitor is there, so it is tried until it is, the process ends, or patience does. */
+export async function connectMonitor(
+  ctx: Ctx,
+  instance: DriverInstance,
+  child: DetachedChild,
+  file: string,
+): Promise<QmpClient> {
+  const { signal, done } = withDeadline(MONITOR_MS, ctx.signal);
+  let ended: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  void child.exited.then((exit) => {
+    ended = exit;
+  });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const monitor = await QmpClient.connect(file, { signal }).catch(() => undefined);
+      if (monitor) return monitor;
+      if (ended) {
+        const words = await lastWords(instance.directory);
+        throw new EngineError(
+          "driver-failed",
+          `cannot start ${instance.name}: ${words || `QEMU ended with ${ended.code ?? ended.signal}`}`,
+          {
+            hint: `Look at its driver log: berth log ${instance.name} --source driver`,
+          },
+        );
+      }
+      await sleep(MONITOR_LOOK_MS, signal);
+    }
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    if (!signal.aborted) throw error;
+    throw new EngineError(
+      "timed-out",
+      `cannot start ${instance.name}: QEMU's monitor did not answer in ${MONITOR_MS / 1000} s`,
+      {
+        hint: "The host may be overloaded; try again.",
+      },
+    );
+  } finally {
+    done();
+  }
+}
