@@ -5,7 +5,7 @@ import { ACTIONS, type Action, type Decision, decide } from "../../../../src/eng
 
 const STATES = InstanceState.options;
 
-/** `+` run, `.` ignore, `-` denied; columns: start stop force restart delete recover purge snapshot update-snapshot. */
+/** `+` run, `.` ignore, `-` denied; columns: start stop force restart delete recover purge snapshot update-snapshot suspend. */
 const AT_REST: Record<InstanceState, string> = {
   creating: "- . . - - . + - - -",
   stopped: "+ . . - + . - + + -",
