@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { EngineError, messageOf } from "../base/errors.ts";
-import { currentPaths, hostPlatform } from "../base/paths.ts";
+import { currentPaths } from "../base/paths.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { type Format, formatEngine, formatOperations, json } from "./format.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
@@ -27,22 +27,6 @@ export function addEngineCommands(program: Command, session: Session): void {
     .action(async (name: string, { source }: { source: LogSource }) => {
       const { api } = await session.client();
       session.print(withoutControls((await api.instances.log({ name, source })).text));
-    });
-
-  program
-    .command("ssh-command")
-    .description("Print the OpenSSH command that enters an instance")
-    .argument("<name>", "the instance")
-    .action(async (name: string) => {
-      const { api } = await session.client();
-      const { ssh } = await api.instances.get({ name });
-      if (!ssh) {
-        throw new EngineError("wrong-state", `instance "${name}" is not running`, {
-          hint: `Start it: berth start ${name}`,
-        });
-      }
-      const { sshCommand } = await import("../client/ssh-command.ts");
-      session.print(sshCommand(ssh, hostPlatform()));
     });
 
   addOperationCommands(program, session);

@@ -1,0 +1,205 @@
+/** doctor: looks at everything an instance needs, and says what to do where something is amiss. And support: the same
+ * with logs, in one text file to read and send. */
+import { lookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
+import path from "node:path";
+import type { Command } from "commander";
+import manifest from "../../package.json" with { type: "json" };
+import type { EngineInfo, Settings } from "../api/engine-info.ts";
+import type { Instance } from "../api/instance.ts";
+import { withDeadline } from "../base/async.ts";
+import { exists, writeFileDurable } from "../base/durable.ts";
+import { EngineError, messageOf } from "../base/errors.ts";
+import { currentPaths } from "../base/paths.ts";
+import { withoutControls } from "../base/plain-text.ts";
+import { formatBytes } from "../base/units.ts";
+import { json } from "./format.ts";
+import { formatOption } from "./options.ts";
+import type { Session } from "./session.ts";
+
+/** One thing that was looked at. */
+export type Finding = { what: string; verdict: "ok" | "warning" | "error"; text: string; hint?: string };
+
+const LOW_DISK_BYTES = 10 * 2 ** 30;
+const LOOKUP_MS = 5_000;
+const LOG_LINES = 400;
+/** Interfaces of virtual private networks, which take routes and names over. */
+const VPN = /^(tun|tap|utun|wg|ppp|tailscale|zt|nordlynx|ipsec|gpd)\d*/i;
+
+export function addDoctorCommands(program: Command, session: Session): void {
+  formatOption(
+    program.command("doctor").description("Check everything that instances need on this host"),
+  ).action(async ({ format }: { format: "table" | "json" }) => {
+    const findings = await examine(session);
+    session.print(format === "json" ? json({ findings }) : formatFindings(findings));
+    if (findings.some((one) => one.verdict === "error")) session.exitCode = 2;
+  });
+  program
+    .command("support")
+    .description("Write what helps to find a fault into one text file, without secrets")
+    .argument("[file]", "where to", `berth-support-${new Date().toISOString().slice(0, 10)}.txt`)
+    .action(async (file: string) => {
+      if (await exists(file)) {
+        throw new EngineError("already-exists", `cannot write ${file}: it exists`, {
+          hint: "Name another file.",
+        });
+      }
+      await writeFileDurable(path.resolve(file), await supportText(session), 0o600);
+      session.print(
+        `Written: ${file}\nRead it before you send it: it names your instances, images and directories.`,
+      );
+    });
+}
+
+async function examine(session: Session): Promise<Finding[]> {
+  const { api } = await session.client();
+  const [info, settings, { items }] = [
+    await api.engine.probe(),
+    await api.settings.get(),
+    await api.instances.list(),
+  ];
+  const [names, catalog] = await Promise.all([
+    nameFinding(settings),
+    api.images.find({ query: "" }).then(
+      ({ problems }) => problems.map((one) => one.message),
+      (error: unknown) => [messageOf(error)],
+    ),
+  ]);
+  return [
+    ...hostFindings(info),
+    names,
+    catalogFinding(catalog),
+    vpnFinding(Object.keys(networkInterfaces())),
+    instancesFinding(items),
+  ];
+}
+
+/** What the engine knows of its host and its drivers. Pure. */
+export function hostFindings({ host, drivers, problems, version, pid }: EngineInfo): Finding[] {
+  const free = host.freeDiskBytes;
+  return [
+    { what: "Engine", verdict: "ok", text: `version ${version}, process ${pid}` },
+    ...drivers.flatMap((driver): Finding[] => [
+      driver.available
+        ? { what: driver.name, verdict: "ok", text: `version ${driver.version ?? "unknown"}` }
+        : { what: driver.name, verdict: "error", text: "not available" },
+      ...(driver.accelerator === undefined ||
+      driver.problems.some((one) => one.code === "accelerator-unusable")
+        ? []
+        : [acceleratorFinding(driver.accelerator)]),
+      ...driver.problems.map((one) => problemFinding(driver.name, one)),
+    ]),
+    {
+      what: "Disk",
+      verdict: free < LOW_DISK_BYTES ? "warning" : "ok",
+      text: `${formatBytes(free)} free`,
+      ...(free < LOW_DISK_BYTES
+        ? { hint: "Remove unused images: berth image prune. Empty the trash: berth purge." }
+        : {}),
+    },
+    {
+      what: "Host",
+      verdict: "ok",
+      text: `${host.cpus} CPUs, ${formatBytes(host.memoryBytes)} of memory, ${host.arch}`,
+    },
+    ...problems.map((one) => problemFinding("Engine", one)),
+  ];
+}
+
+function acceleratorFinding(accelerator: string): Finding {
+  if (accelerator !== "tcg") return { what: "Accelerator", verdict: "ok", text: accelerator };
+  return { what: "Accelerator", verdict: "warning", text: "tcg: guests are emulated, which is slow" };
+}
+
+function problemFinding(what: string, { severity, message, hint }: EngineInfo["problems"][number]): Finding {
+  const verdict = severity === "info" ? "ok" : severity;
+  return { what, verdict, text: message, ...(hint === undefined ? {} : { hint }) };
+}
+
+async function nameFinding(settings: Settings): Promise<Finding> {
+  const { hostname } = new URL(settings["images.ubuntu-url"]);
+  const { signal, done } = withDeadline(LOOKUP_MS);
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("no answer in time")), { once: true });
+  });
+  try {
+    const { address } = await Promise.race([lookup(hostname), late]);
+    return { what: "Names", verdict: "ok", text: `${hostname} is ${address}` };
+  } catch (error) {
+    const hint = "Look at this host's DNS servers, and at a VPN that may have changed them.";
+    return {
+      what: "Names",
+      verdict: "warning",
+      text: `${hostname} cannot be looked up: ${messageOf(error)}`,
+      hint,
+    };
+  } finally {
+    late.catch(() => {});
+    done();
+  }
+}
+
+function catalogFinding(problems: readonly string[]): Finding {
+  if (problems.length === 0) return { what: "Images", verdict: "ok", text: "all catalogs can be read" };
+  const hint =
+    "Images on this host, files and local builds work without: berth image list, berth image build debian:12";
+  return { what: "Images", verdict: "warning", text: problems.join("; "), hint };
+}
+
+/** Pure. */
+export function vpnFinding(interfaces: readonly string[]): Finding {
+  const found = interfaces.filter((name) => VPN.test(name));
+  if (found.length === 0) return { what: "Network", verdict: "ok", text: "no VPN's interface is up" };
+  const hint = "Guests go out as this host does, through it. If they cannot, try with the VPN off.";
+  return { what: "Network", verdict: "warning", text: `a VPN may be up: ${found.join(", ")}`, hint };
+}
+
+/** Pure. */
+export function instancesFinding(
+  instances: readonly Pick<Instance, "name" | "state" | "problems">[],
+): Finding {
+  const broken = instances.filter(({ problems }) => problems.some((one) => one.severity === "error"));
+  if (broken.length === 0)
+    return { what: "Instances", verdict: "ok", text: `${instances.length}, none with errors` };
+  const text = broken.map((one) => `${one.name}: ${one.problems[0]?.message ?? one.state}`).join("; ");
+  return { what: "Instances", verdict: "error", text, hint: "berth info NAME tells more." };
+}
+
+const MARKS = { ok: "✓", warning: "!", error: "✗" } as const;
+
+export function formatFindings(findings: readonly Finding[]): string {
+  return findings
+    .map(({ what, verdict, text, hint }) => {
+      const line = `${MARKS[verdict]} ${`${what}:`.padEnd(13)} ${withoutControls(text).replaceAll("\n", " ")}\n`;
+      return hint ? `${line}${" ".repeat(16)}${hint}\n` : line;
+    })
+    .join("");
+}
+
+/** Everything in sections. The engine's log has no secrets in it, and user-data is never asked for. */
+async function supportText(session: Session): Promise<string> {
+  const { api } = await session.client();
+  const { tail } = await import("./tail.ts");
+  const part = async (title: string, work: () => Promise<string>) =>
+    `== ${title}\n${await work().catch((error: unknown) => `(${messageOf(error)})`)}\n`;
+  const { items } = await api.instances.list();
+  const parts = [
+    await part("Berth", async () => `${manifest.version}, Node ${process.versions.node}, ${process.arch}`),
+    await part("Findings", async () => formatFindings(await examine(session))),
+    await part("Engine", async () => json(await api.engine.info())),
+    await part("Settings", async () => json(await api.settings.get())),
+    await part("Instances", async () => json(items)),
+    await part("Operations", async () => json((await api.operations.list()).items)),
+    await part("Images", async () => json((await api.images.cached()).items)),
+    await part("Engine's log", () => tail(currentPaths().log, LOG_LINES)),
+  ];
+  for (const { name } of items) {
+    parts.push(
+      await part(
+        `Driver's log of ${name}`,
+        async () => (await api.instances.log({ name, source: "driver" })).text,
+      ),
+    );
+  }
+  return withoutControls(parts.join("\n"));
+}
