@@ -106,6 +106,7 @@ export const Instance = z.object({
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),
+  stopAt: z.iso.datetime().optional().describe("When a delayed stop will happen"),
   deletedAt: z.iso.datetime().optional(),
 });
 export type Instance = z.infer<typeof Instance>;

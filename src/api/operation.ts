@@ -34,6 +34,7 @@ export const OperationKind = z.enum([
   "remove-snapshot",
   "update",
   "suspend",
+  "cancel-stop",
   "rename",
   "clone",
   "pull-image",

@@ -1,5 +1,5 @@
 /** The verbs that change the power or the existence of one instance, several, or all. */
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { InstanceState } from "../api/instance.ts";
 import { PRIMARY_NAME } from "../api/names.ts";
 import type { Operation } from "../api/operation.ts";
@@ -9,6 +9,7 @@ import { forEach, type Session } from "./session.ts";
 import { removeSnapshots, snapshotReference } from "./snapshots.ts";
 
 type Selection = { all?: boolean };
+type StopOptions = Selection & { force?: boolean; time?: number; cancel?: boolean };
 type Fits = (state: InstanceState) => boolean;
 
 const powered: Fits = (state) => !["stopped", "deleted", "failed", "suspended"].includes(state);
@@ -41,10 +42,10 @@ export function addPowerCommands(program: Command, session: Session): void {
   );
   several("stop", "Stop running instances", "stop all running instances")
     .option("--force", "pull the plug; unsaved data in the guest is lost")
-    .action(async (names: string[], { all, force }: Selection & { force?: boolean }) =>
-      apply(session, await select(session, names, all, powered, orPrimary), (api, name) =>
-        api.instances.stop({ name, force: force ?? false }),
-      ),
+    .option("-t, --time <minutes>", "stop only after this time; who is logged in is told", minutes)
+    .option("-c, --cancel", "cancel a delayed stop")
+    .action(async (names: string[], options: StopOptions) =>
+      stop(session, await select(session, names, options.all, powered, orPrimary), options),
     );
   several("restart", "Restart instances", "restart all running instances").action(
     async (names: string[], { all }: Selection) =>
@@ -85,6 +86,29 @@ async function deleteAll(
     api.instances.delete({ name, purge }),
   );
 }
+
+/** `5` and `+5` are five minutes from now. */
+export function minutes(text: string): number {
+  if (/^\+?\d{1,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`${text} is not a valid number of minutes.`);
+}
+
+async function stop(session: Session, names: readonly string[], options: StopOptions): Promise<void> {
+  const { force = false, time = 0, cancel = false } = options;
+  if (cancel && (force || options.time !== undefined)) {
+    throw new EngineError("invalid-argument", "Cannot combine --cancel with --time or --force");
+  }
+  if (force && options.time !== undefined) {
+    throw new EngineError("invalid-argument", "Cannot combine --force with --time");
+  }
+  if (cancel) return apply(session, names, (api, name) => api.instances.cancelStop({ name }));
+  if (time === 0) return apply(session, names, (api, name) => api.instances.stop({ name, force }));
+  // Nobody wants to sit and wait for it: that it will happen is all there is to know.
+  const { api } = await session.client();
+  await forEach(names, (name) => api.instances.stop({ name, force, delayMs: time * MINUTE_MS }));
+}
+
+const MINUTE_MS = 60_000;
 
 /** The names given, or those of all instances in a fitting state; without either the primary, where that is meant. */
 async function select(

@@ -64,7 +64,9 @@ export interface InstancesApi {
   launch(spec: LaunchSpec): Promise<Operation>;
   /** `cold`: a suspended instance boots anew. */
   start(name: string, options?: { cold?: boolean }): Promise<Operation>;
-  stop(name: string, options: { force: boolean }): Promise<Operation>;
+  /** With a delay the operation waits until then, and the instance runs on meanwhile. */
+  stop(name: string, options: { force: boolean; delayMs?: number | undefined }): Promise<Operation>;
+  cancelStop(name: string): Promise<Operation>;
   restart(name: string): Promise<Operation>;
   delete(name: string, options: { purge: boolean }): Promise<Operation>;
   recover(name: string): Promise<Operation>;

@@ -20,6 +20,8 @@ export type WorkCtx = Ctx & {
   warn(text: string): void;
   /** From here on it can no longer be cancelled; throws when it has been already. */
   commit(): void;
+  /** Parked work waits for a time to come; an engine that is to leave does not wait for it, the next one resumes it. */
+  park(parked: boolean): void;
   /** Journals that what was made is being undone because of this error; the work must then end by throwing it. */
   undoing(error: EngineError): void;
   /** True when the engine is going away: leave everything as it is for the next engine, which resumes. */
@@ -42,6 +44,7 @@ type Live = {
   controller: AbortController;
   ended: Deferred<Operation>;
   cancelled: boolean;
+  parked: boolean;
   publishedAt: number;
   timer: NodeJS.Timeout | undefined;
 };
@@ -59,6 +62,7 @@ export class Operations implements OperationsApi {
   readonly #idleChanged = new Emitter<boolean>();
   readonly #drained = new Emitter<void>();
   #draining = false;
+  #toldDrained = false;
   #closing = false;
 
   readonly onDidChangeIdle = this.#idleChanged.event;
@@ -165,7 +169,13 @@ export class Operations implements OperationsApi {
     if (this.#draining) return;
     this.#draining = true;
     this.#events.publish({ type: "draining" });
-    if (this.idle) queueMicrotask(() => this.#drained.fire());
+    queueMicrotask(() => this.#fireWhenDrained());
+  }
+
+  #fireWhenDrained(): void {
+    if (!this.#draining || this.#toldDrained || [...this.#live.values()].some((one) => !one.parked)) return;
+    this.#toldDrained = true;
+    this.#drained.fire();
   }
 
   /** Lets go of all work without journaling an end, so that the next engine resumes it. */
@@ -199,6 +209,7 @@ export class Operations implements OperationsApi {
       controller: new AbortController(),
       ended: deferred<Operation>(),
       cancelled,
+      parked: false,
       publishedAt: 0,
       timer: undefined,
     };
@@ -238,6 +249,10 @@ export class Operations implements OperationsApi {
         live.controller.signal.throwIfAborted();
         change({ cancellable: false });
         this.#publish(live);
+      },
+      park: (parked) => {
+        live.parked = parked;
+        this.#fireWhenDrained();
       },
       undoing: (error) => {
         change({ cancellable: false });
@@ -281,9 +296,8 @@ export class Operations implements OperationsApi {
     this.#keep(live.operation);
     this.#publish(live);
     live.ended.resolve(live.operation);
-    if (this.#live.size > 0) return;
-    this.#idleChanged.fire(true);
-    if (this.#draining) this.#drained.fire();
+    if (this.#live.size === 0) this.#idleChanged.fire(true);
+    this.#fireWhenDrained();
   }
 
   #keep(operation: Operation): void {

@@ -20,6 +20,7 @@ const PHASES: Readonly<Record<string, string>> = {
   clone: "copying the disk",
   suspend: "keeping its memory",
   resume: "resuming",
+  wait: "waiting",
   delete: "deleting",
 };
 
@@ -40,6 +41,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "remove-snapshot": "removing a snapshot",
   update: "changing",
   suspend: "suspending",
+  "cancel-stop": "cancelling the stop",
   rename: "renaming",
   clone: "cloning",
 };

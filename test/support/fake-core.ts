@@ -132,6 +132,7 @@ export class FakeCore implements EngineCore {
     delete: async (name) => this.#begin("delete", name),
     recover: async (name) => this.#begin("recover", name),
     purge: async (name) => this.#begin("purge", name),
+    cancelStop: async (name) => this.#begin("cancel-stop", name),
     suspend: async (name) => this.#begin("suspend", name),
     update: async (name) => this.#begin("update", name),
     rename: async (name) => this.#begin("rename", name),

@@ -44,7 +44,17 @@ export const instances = {
     )
     .output(Operation),
   stop: procedure("POST", "/v1/instances/{name}/stop", "instance.power", "Stop; no effect when stopped")
-    .input(ByName.extend({ force: z.boolean().default(false) }))
+    .input(
+      ByName.extend({
+        force: z.boolean().default(false),
+        delayMs: z
+          .int()
+          .min(0)
+          .max(366 * 86_400_000)
+          .optional()
+          .describe("Stop only after this time; its users are told, and it can be cancelled"),
+      }),
+    )
     .output(Operation),
   restart: procedure("POST", "/v1/instances/{name}/restart", "instance.power", "Stop and start")
     .input(ByName)

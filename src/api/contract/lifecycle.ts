@@ -24,6 +24,14 @@ export const lifecycle = {
   )
     .input(ByName)
     .output(Operation),
+  cancelStop: procedure(
+    "POST",
+    "/v1/instances/{name}/cancel-stop",
+    "instance.power",
+    "Call off a delayed stop; no effect where there is none",
+  )
+    .input(ByName)
+    .output(Operation),
   clone: procedure(
     "POST",
     "/v1/instances/{name}/clone",

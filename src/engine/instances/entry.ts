@@ -17,6 +17,8 @@ export type Entry = {
   /** Its driver keeps its memory, to go on with. */
   suspended: boolean;
   pending: PendingOperation | undefined;
+  /** A stop that waits for its time. */
+  delayedStop: { operation: string; at: string } | undefined;
   /** Its descriptor cannot be read: shown, deletable, never written to. */
   broken: boolean;
   /** The launch's user-data, until it lies in the instance's directory. */
@@ -34,6 +36,7 @@ export function newEntry(record: InstanceRecord): Entry {
     running: undefined,
     suspended: false,
     pending: undefined,
+    delayedStop: undefined,
     broken: false,
     userData: undefined,
     background: undefined,

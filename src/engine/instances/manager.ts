@@ -25,6 +25,7 @@ import type { Operations, Work, WorkCtx } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { refusal, toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
+import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -47,11 +48,20 @@ export class InstanceManager implements InstancesApi {
   readonly #operations: Operations;
   readonly #plan: PlanParts;
   readonly #lanes = new KeyedQueue();
+  readonly #delayed: DelayedStops;
 
   constructor(keeper: Keeper, operations: Operations, plan: PlanParts) {
     this.#keeper = keeper;
     this.#operations = operations;
     this.#plan = plan;
+    this.#delayed = new DelayedStops({
+      keeper,
+      operations,
+      hold: (entry, action, operation, work) => {
+        this.take(entry, action, operation);
+        return this.inLane(entry, work);
+      },
+    });
   }
 
   list(): Instance[] {
@@ -101,8 +111,25 @@ export class InstanceManager implements InstancesApi {
     return this.act(name, "suspend");
   }
 
-  async stop(name: string, options: { force: boolean }): Promise<Operation> {
-    return this.act(name, options.force ? "force-stop" : "stop");
+  async stop(name: string, how: { force: boolean; delayMs?: number | undefined }): Promise<Operation> {
+    const { force, delayMs = 0 } = how;
+    if (delayMs === 0) return this.act(name, force ? "force-stop" : "stop");
+    if (force) {
+      throw new EngineError("invalid-argument", `cannot stop ${name}: a forced stop cannot be delayed`);
+    }
+    const entry = this.#keeper.find(name, "stop");
+    const decision = this.#mayRun(entry, "stop", name);
+    if (decision.do === "run") return this.#delayed.begin(entry, delayMs);
+    return this.#operations.already({ kind: "stop", target: name });
+  }
+
+  async cancelStop(name: string): Promise<Operation> {
+    await this.#delayed.cancel(this.#keeper.find(name, "cancel the stop of"));
+    return this.#operations.already({ kind: "cancel-stop", target: name });
+  }
+
+  resumeDelayedStop(entry: Entry, input: DelayedStopInput): Resumable {
+    return this.#delayed.resume(entry, input);
   }
 
   async restart(name: string): Promise<Operation> {
@@ -197,11 +224,13 @@ export class InstanceManager implements InstancesApi {
     const { pending, running, record } = entry;
     const decision = this.#mayRun(entry, action, target);
     if (decision.do === "ignore") {
+      this.#delayed.supersede(entry, action);
       if (pending) return this.#operations.get(pending.id);
       return this.#operations.already({ kind: ACTION_TABLE[action].kind, target });
     }
     const since = running?.startedAt.toISOString();
     const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since }, target);
+    this.#delayed.supersede(entry, action);
     if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
     return operation;
   }

@@ -11,6 +11,7 @@ import type { Operations, Work, WorkCtx } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
 import { ActionInput } from "./actions.ts";
 import { CloneInput, cloneEntryOf } from "./clone.ts";
+import { DelayedStopInput } from "./delayed-stop.ts";
 import { type Entry, without } from "./entry.ts";
 import { entriesFrom, type Fallback } from "./found.ts";
 import type { Keeper } from "./keeper.ts";
@@ -115,6 +116,8 @@ function resumed({ keeper, manager }: RecoverParts, row: JournalRow): Resumed {
   if (row.kind === "launch" && launched.success) return resumedLaunch(keeper, manager, row, launched.data);
   const cloned = CloneInput.safeParse(row.input);
   if (row.kind === "clone" && cloned.success) return resumedClone(keeper, manager, row, cloned.data);
+  const delayed = DelayedStopInput.safeParse(row.input);
+  if (row.kind === "stop" && delayed.success) return resumedDelayedStop(keeper, manager, row, delayed.data);
   const input = ActionInput.safeParse(row.input);
   if (!input.success) return failing(row, "its journal entry cannot be read");
   const entry = keeper.byId(input.data.id);
@@ -153,6 +156,17 @@ function resumedClone(keeper: Keeper, manager: InstanceManager, row: JournalRow,
     work: undoAgain(keeper, entry, manager, failure),
     onAccepted: (operation) => manager.take(entry, "clone", operation),
   };
+}
+
+function resumedDelayedStop(
+  keeper: Keeper,
+  manager: InstanceManager,
+  row: JournalRow,
+  input: DelayedStopInput,
+): Resumed {
+  const entry = keeper.byId(input.id);
+  if (entry && !entry.broken) return manager.resumeDelayedStop(entry, input);
+  return failing(row, "the instance cannot be read any more");
 }
 
 function undoAgain(keeper: Keeper, entry: Entry, manager: InstanceManager, failure: EngineError): Work {

@@ -28,6 +28,7 @@ export function toInstance(entry: Entry): Instance {
     createdAt: descriptor.createdAt,
     updatedAt,
     ...(running && startedAt ? { startedAt } : {}),
+    ...(entry.delayedStop ? { stopAt: entry.delayedStop.at } : {}),
     ...(descriptor.deletedAt ? { deletedAt: descriptor.deletedAt } : {}),
   };
 }

@@ -14,7 +14,7 @@ export function instanceRoutes(core: EngineCore) {
     check: at.check.handler(async ({ input }) => ({ items: await instances.check(input) })),
     launch: at.launch.handler(({ input }) => instances.launch(input)),
     start: at.start.handler(({ input }) => instances.start(input.name, { cold: input.cold })),
-    stop: at.stop.handler(({ input: { name, force } }) => instances.stop(name, { force })),
+    stop: at.stop.handler(({ input: { name, ...how } }) => instances.stop(name, how)),
     restart: at.restart.handler(({ input }) => instances.restart(input.name)),
     delete: at.delete.handler(({ input: { name, purge } }) => instances.delete(name, { purge })),
     recover: at.recover.handler(({ input }) => instances.recover(input.name)),
