@@ -14,6 +14,7 @@ import { addLifecycleCommands } from "./lifecycle.ts";
 import { asMultipass, multipassMessage } from "./multipass/program.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
+import { addProjectCommands } from "./project.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
@@ -38,6 +39,7 @@ export function createProgram(session: Session): Command {
   addInstanceCommands(program.commandsGroup("Instances:"), session);
   addPowerCommands(program, session);
   addLifecycleCommands(program, session);
+  addProjectCommands(program.commandsGroup("Projects:"), session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addPortCommands(program.commandsGroup("Guests:"), session);

@@ -1,0 +1,54 @@
+/** `berth.yaml`: several instances described in one file. The published JSON schema is generated from this. */
+import * as z from "zod";
+import { InstanceName, NAME_PATTERN } from "./names.ts";
+import { SnapshotName } from "./snapshot.ts";
+
+const Size = z.string().regex(/^\d+(\.\d+)?\s*[KMGTkmgt](i?[Bb])?$/, {
+  error: "not a valid size: write a number and a unit, such as 2G",
+});
+
+const Step = z
+  .union([
+    z.string().min(1).describe("A line for the guest's shell"),
+    z.strictObject({
+      run: z
+        .union([z.string().min(1), z.array(z.string()).min(1)])
+        .describe("A shell line, or a program with arguments"),
+      always: z.boolean().optional().describe("At every `up`, not only until it has succeeded once"),
+    }),
+  ])
+  .describe("Run in the guest, in the user's home, when the instance is ready");
+
+export const ProjectInstance = z.strictObject({
+  image: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("24.04, noble, lts, debian, file:///…, https://…; the LTS when left out"),
+  cpus: z.int().min(1).max(512).optional(),
+  memory: Size.optional().describe("Such as 2G"),
+  disk: Size.optional().describe("Such as 20G; can be enlarged, never shrunk"),
+  "cloud-init": z.string().min(1).optional().describe("A file, relative to this one, or an http(s) URL"),
+  "user-data": z.string().min(1).optional().describe("cloud-init user-data, written here"),
+  ports: z
+    .array(
+      z.string().regex(/^((\d+\.\d+\.\d+\.\d+:)?\d{1,5}:)?\d{1,5}(\/(tcp|udp))?$/, {
+        error: "not a valid port: write HOST:GUEST, such as 8080:80 or 53:53/udp",
+      }),
+    )
+    .optional()
+    .describe("Ports of this host that lead into the guest: 8080:80, 53:53/udp"),
+  snapshot: SnapshotName.optional().describe(
+    "A stopped instance begins from this snapshot of its own, if it has it; what it was is kept in another one",
+  ),
+  provision: z.array(Step).optional(),
+  "depends-on": z.array(InstanceName).optional().describe("Instances that have to be up first"),
+});
+export type ProjectInstance = z.infer<typeof ProjectInstance>;
+
+export const Project = z.strictObject({
+  instances: z
+    .record(z.string().regex(NAME_PATTERN, { error: "not a valid instance name" }), ProjectInstance)
+    .describe("By name"),
+});
+export type Project = z.infer<typeof Project>;

@@ -1,0 +1,95 @@
+/** From the text of a `berth.yaml` to what it says, or to the first thing that is wrong, with line and column. Pure. */
+import { isMap, isNode, LineCounter, parseDocument } from "yaml";
+import { Project } from "../../api/project.ts";
+import { EngineError, messageOf } from "../../base/errors.ts";
+
+/** `file` is for messages. Throws `invalid-argument`. */
+export function parseProject(text: string, file: string): Project {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const bad = (offset: number | undefined, reason: string) => {
+    const { line, col } = lines.linePos(offset ?? 0);
+    const place = offset === undefined ? "" : `line ${line}, column ${col}: `;
+    return new EngineError("invalid-argument", `cannot read ${file}: ${place}${reason}`, {
+      hint: "Correct it there; docs/berth-yaml.md describes the file.",
+    });
+  };
+  const [syntax] = document.errors;
+  if (syntax) throw bad(syntax.pos[0], syntax.message);
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw bad(undefined, messageOf(error)); // An alias of nothing, or of too much.
+  }
+  const parsed = Project.safeParse(value ?? {});
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const path = (issue?.path ?? []) as (string | number)[];
+    const keys = issue?.code === "unrecognized_keys" ? issue.keys : [];
+    const where = path.join(".");
+    throw bad(
+      offsetOf(document, [...path, ...keys.slice(0, 1)]),
+      `${where ? `${where}: ` : ""}${issue?.message}`,
+    );
+  }
+  for (const [name, one] of Object.entries(parsed.data.instances)) {
+    const at = (key: string) => offsetOf(document, ["instances", name, key]);
+    if (one["cloud-init"] !== undefined && one["user-data"] !== undefined)
+      throw bad(
+        at("user-data"),
+        `instances.${name}: cloud-init and user-data are both given; one of them is enough`,
+      );
+    const unknown = one["depends-on"]?.find((other) => !Object.hasOwn(parsed.data.instances, other));
+    if (unknown !== undefined)
+      throw bad(
+        at("depends-on"),
+        `instances.${name}.depends-on: there is no instance ${unknown} in this file`,
+      );
+  }
+  const circle = circleIn(parsed.data);
+  if (circle)
+    throw bad(
+      offsetOf(document, ["instances", circle[0] ?? "", "depends-on"]),
+      `they wait for each other: ${circle.join(" → ")}`,
+    );
+  return parsed.data;
+}
+
+/** Where the node of this path begins, or the nearest one above it. */
+function offsetOf(
+  document: ReturnType<typeof parseDocument>,
+  path: readonly (string | number)[],
+): number | undefined {
+  for (let length = path.length; length >= 0; length -= 1) {
+    const parent = length === 0 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    if (isMap(parent) && last !== undefined) {
+      const pair = parent.items.find(({ key }) => String(isNode(key) ? key.toJSON() : key) === String(last));
+      if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
+    }
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return undefined;
+}
+
+/** Names that wait for each other, the first one again at the end; undefined where none do. */
+function circleIn({ instances }: Project): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (name: string, above: readonly string[]): string[] | undefined => {
+    if (above.includes(name)) return [...above.slice(above.indexOf(name)), name];
+    if (done.has(name)) return undefined;
+    for (const next of instances[name]?.["depends-on"] ?? []) {
+      const found = visit(next, [...above, name]);
+      if (found) return found;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const name of Object.keys(instances)) {
+    const found = visit(name, []);
+    if (found) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,117 @@
+/** What has to be done to one instance so that it is as its file says. Pure. */
+import { createHash } from "node:crypto";
+import type { Instance } from "../../api/instance.ts";
+import type { NewPortForward } from "../../api/port.ts";
+import type { Project, ProjectInstance } from "../../api/project.ts";
+import { parseSize } from "../../base/units.ts";
+
+export type Sizes = { cpus?: number; memoryBytes?: number; diskBytes?: number };
+
+export type Todo =
+  | { do: "launch" }
+  | { do: "change-sizes"; sizes: Sizes }
+  | { do: "restore"; snapshot: string }
+  | { do: "start" }
+  | { do: "add-port"; port: Partial<NewPortForward> & { guestPort: number } }
+  | { do: "tell"; text: string };
+
+/** Of a file's entry, as the API wants them. Throws `invalid-argument`. */
+export function sizesOf({ cpus, memory, disk }: ProjectInstance): Sizes {
+  return {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memory === undefined ? {} : { memoryBytes: parseSize(memory, "memory") }),
+    ...(disk === undefined ? {} : { diskBytes: parseSize(disk, "disk") }),
+  };
+}
+
+/**
+ * In the order to do it in; provisioning follows when the instance is ready. `snapshots` are the names of those that it
+ * has. What is as it should be is left alone, so that doing it twice changes nothing.
+ */
+export function todoOf(
+  name: string,
+  wanted: ProjectInstance,
+  now: Instance | undefined,
+  snapshots: readonly string[],
+): Todo[] {
+  const ports = (wanted.ports ?? []).map(portOf);
+  if (!now) return [{ do: "launch" }, ...ports.map((port) => ({ do: "add-port" as const, port }))];
+  const missing = ports.filter((port) => !now.ports.some((one) => isPort(one, port)));
+  const opened = missing.map((port) => ({ do: "add-port" as const, port }));
+  const differing = difference(sizesOf(wanted), now);
+  if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
+    const text = `${name} has other sizes than its file says; they change when it has been stopped: berth down ${name}, then up`;
+    return [...(differing ? [{ do: "tell" as const, text }] : []), { do: "start" }, ...opened];
+  }
+  const { snapshot } = wanted;
+  const restores = snapshot !== undefined && snapshots.includes(snapshot) && now.state === "stopped";
+  return [
+    ...(restores ? [{ do: "restore" as const, snapshot }] : []),
+    ...(differing && now.state === "stopped" ? [{ do: "change-sizes" as const, sizes: differing }] : []),
+    { do: "start" },
+    ...opened,
+  ];
+}
+
+/** Only what differs; undefined where nothing does. A smaller disk than the instance has is no difference. */
+export function difference(
+  wanted: Sizes,
+  now: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes">,
+): Sizes | undefined {
+  const { cpus, memoryBytes, diskBytes } = wanted;
+  const sizes = {
+    ...(cpus !== undefined && cpus !== now.cpus ? { cpus } : {}),
+    ...(memoryBytes !== undefined && memoryBytes !== now.memoryBytes ? { memoryBytes } : {}),
+    ...(diskBytes !== undefined && diskBytes > now.diskBytes ? { diskBytes } : {}),
+  };
+  return Object.keys(sizes).length > 0 ? sizes : undefined;
+}
+
+/** `8080:80/udp`; the file's schema has checked its form. */
+export function portOf(text: string): Partial<NewPortForward> & { guestPort: number } {
+  const [numbers = "", protocol] = text.split("/");
+  const parts = numbers.split(":");
+  const guestPort = Number(parts.at(-1));
+  const hostPort = parts.at(-2);
+  const hostAddress = parts.at(-3);
+  return {
+    guestPort,
+    ...(hostPort === undefined ? {} : { hostPort: Number(hostPort) }),
+    ...(hostAddress === undefined ? {} : { hostAddress }),
+    ...(protocol === undefined ? {} : { protocol: protocol as "tcp" | "udp" }),
+  };
+}
+
+function isPort(one: Instance["ports"][number], wanted: ReturnType<typeof portOf>): boolean {
+  const sameHost = wanted.hostPort === undefined || wanted.hostPort === one.hostPort;
+  return sameHost && one.guestPort === wanted.guestPort && one.protocol === (wanted.protocol ?? "tcp");
+}
+
+export type Step = {
+  argv: readonly string[];
+  /** Tells the step from others; the guest remembers it when it has succeeded. */
+  mark: string;
+  always: boolean;
+};
+
+/** The steps of an instance. A step that is changed in the file is another step. */
+export function stepsOf({ provision = [] }: ProjectInstance): Step[] {
+  return provision.map((step) => {
+    const { run, always = false } = typeof step === "string" ? { run: step } : step;
+    const argv = typeof run === "string" ? ["sh", "-ec", run] : run;
+    const mark = createHash("sha256").update(JSON.stringify(argv)).digest("hex").slice(0, 32);
+    return { argv, mark, always };
+  });
+}
+
+/** These instances and, before each, those that it depends on; all of the file where none is named. */
+export function selected({ instances }: Project, names: readonly string[]): string[] {
+  const chosen = new Set<string>();
+  const add = (name: string) => {
+    if (chosen.has(name)) return;
+    for (const other of instances[name]?.["depends-on"] ?? []) add(other);
+    chosen.add(name);
+  };
+  for (const name of names.length > 0 ? names : Object.keys(instances)) add(name);
+  return [...chosen];
+}

@@ -1,0 +1,123 @@
+/** `berth.yaml`: what it may say, what is wrong with it and where, and what has to be done. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Instance } from "../../../src/api/instance.ts";
+import { EngineError } from "../../../src/base/errors.ts";
+import { parseProject } from "../../../src/client/project/parse.ts";
+import { difference, portOf, selected, stepsOf, todoOf } from "../../../src/client/project/plan.ts";
+
+const read = (text: string) => parseProject(text, "berth.yaml");
+
+test("a whole file is read", () => {
+  const project = read(
+    `
+instances:
+  db:
+    image: "24.04"
+    cpus: 2
+    memory: 2G
+    disk: 20GiB
+    user-data: |
+      #cloud-config
+      packages: [postgresql]
+    ports: ["5432:5432"]
+    provision:
+      - echo hello
+      - run: [systemctl, restart, postgresql]
+        always: true
+  web:
+    depends-on: [db]
+    snapshot: clean
+    ports: [80, "0.0.0.0:8443:443/tcp"]
+`.replace("[80,", '["80",'),
+  );
+  expect(Object.keys(project.instances)).toEqual(["db", "web"]);
+  expect(stepsOf(project.instances["db"] ?? {})).toMatchObject([
+    { argv: ["sh", "-ec", "echo hello"], always: false },
+    { argv: ["systemctl", "restart", "postgresql"], always: true },
+  ]);
+});
+
+test.each([
+  ["instances:\n  web:\n    cpu: 2\n", /line 3, column 5: instances\.web: .*cpu/],
+  ["instances:\n  web:\n    memory: 1CiG\n", /line 3, column 5: instances\.web\.memory: not a valid size/],
+  ["instances:\n  web:\n    cpus: 0\n", /line 3, column 5: instances\.web\.cpus/],
+  ["instances:\n  -web: {}\n", /line 2, column 3: instances\.-web/],
+  ["instances: [web\n", /line \d, column \d+/],
+  ["instance: {}\n", /line 1, column 1/],
+  ["", /instances/],
+  ["- a\n", /line 1, column 1/],
+  ["instances:\n  web: {depends-on: [db]}\n", /line 2, column 9: .*there is no instance db/],
+  [
+    "instances:\n  a: {depends-on: [b]}\n  b: {depends-on: [a]}\n",
+    /line 2, column 7: they wait for each other: a → b → a/,
+  ],
+  ["instances:\n  a: {cloud-init: x, user-data: y}\n", /line 2, column 22: .*both given/],
+  ["instances:\n  a: {ports: [99]}\n", /line 2/],
+])("%j is refused, with the place", (text, words) => expect(() => read(text)).toThrow(words));
+
+test("no text makes it throw anything but a clear error", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 80 }), (text) => {
+      try {
+        read(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(EngineError);
+        expect(error).toMatchObject({ code: "invalid-argument" });
+      }
+    }),
+  );
+});
+
+const running = {
+  ...{ name: "web", state: "running", cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
+  ports: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
+} as Instance;
+const stopped = { ...running, state: "stopped" } as Instance;
+
+test("what is not there is launched, its ports are opened", () => {
+  expect(todoOf("web", { ports: ["8080:80"] }, undefined, [])).toEqual([
+    { do: "launch" },
+    { do: "add-port", port: { hostPort: 8080, guestPort: 80 } },
+  ]);
+});
+
+test("what is as it should be is only started, which changes nothing where it runs", () => {
+  const wanted = { cpus: 1, memory: "1G", disk: "5G", ports: ["8080:80"] };
+  expect(todoOf("web", wanted, running, [])).toEqual([{ do: "start" }]);
+  expect(todoOf("web", { disk: "1G", ports: ["80"] }, stopped, [])).toEqual([{ do: "start" }]);
+});
+
+test("a stopped one is changed and restored first, a running one is told of", () => {
+  const wanted = { cpus: 2, memory: "2G", snapshot: "clean" };
+  expect(todoOf("web", wanted, stopped, ["clean"])).toEqual([
+    { do: "restore", snapshot: "clean" },
+    { do: "change-sizes", sizes: { cpus: 2, memoryBytes: 2 ** 31 } },
+    { do: "start" },
+  ]);
+  expect(todoOf("web", wanted, stopped, [])[0]).toMatchObject({ do: "change-sizes" });
+  expect(todoOf("web", wanted, running, ["clean"]).map((one) => one.do)).toEqual(["tell", "start"]);
+});
+
+test("a disk is never shrunk", () => {
+  expect(difference({ diskBytes: 2 ** 30 }, running)).toBeUndefined();
+  expect(difference({ diskBytes: 6 * 2 ** 30 }, running)).toEqual({ diskBytes: 6 * 2 ** 30 });
+});
+
+test("an instance is chosen with what it depends on, each after that", () => {
+  const project = read(
+    "instances:\n  web: {depends-on: [api]}\n  api: {depends-on: [db]}\n  db: {}\n  other: {}\n",
+  );
+  expect(selected(project, ["web"])).toEqual(["db", "api", "web"]);
+  expect(selected(project, [])).toEqual(["db", "api", "web", "other"]);
+});
+
+test("a port may be written in every way that the command takes", () => {
+  expect(portOf("0.0.0.0:53:5353/udp")).toEqual({
+    hostAddress: "0.0.0.0",
+    hostPort: 53,
+    guestPort: 5353,
+    protocol: "udp",
+  });
+  expect(portOf("80")).toEqual({ guestPort: 80 });
+});
