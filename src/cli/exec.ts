@@ -96,8 +96,9 @@ function attach(session: Session, child: RemoteProcess, tty: boolean): Attached 
   const resize = () => child.resize(sizeOf(stdout));
   if (raw) stdin.setRawMode(true);
   if (tty) stdout.on("resize", resize);
+  // A command that ends at once may have closed its outputs by now.
   const ends = [child.stdout, child.stderr].map(
-    (stream) => new Promise<void>((resolve) => stream.once("close", resolve)),
+    (stream) => stream.closed || new Promise<void>((resolve) => stream.once("close", resolve)),
   );
   child.stdout.pipe(stdout, { end: false });
   child.stderr.pipe(stderr, { end: false });

@@ -73,7 +73,7 @@ const world = FakeWorld.at(process.env["BERTH_HOME"] ?? "");
 world.host.knobsOf.set("never-ready", { ready: "never" });
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
-await runEngineProcess({
+void runEngineProcess({
   paths: currentPaths(),
   version: "0.0.0-fake",
   openLog: () => ({ ...silentLog, setLevel() {}, close: async () => {} }),

@@ -26,6 +26,11 @@ export class Berth {
     return new Berth(await mkdtemp(path.join(tmpdir(), "berth-cli-")), env, cli);
   }
 
+  /** The same home, with more in the environment. */
+  as(env: Record<string, string>): Berth {
+    return new Berth(this.home, { ...this.#env, ...env }, this.#cli);
+  }
+
   get env(): Record<string, string> {
     return { ...(process.env as Record<string, string>), ...this.#env };
   }
