@@ -19,6 +19,7 @@ import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
 import { addSshCommands } from "./ssh.ts";
+import { addTransferCommand } from "./transfer.ts";
 
 const USAGE_EXIT = 1;
 const NO_COMMAND_EXIT = 2;
@@ -42,6 +43,7 @@ export function createProgram(session: Session): Command {
   addProjectCommands(program.commandsGroup("Projects:"), session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
+  addTransferCommand(program.commandsGroup("Guests:"), session);
   addPortCommands(program.commandsGroup("Guests:"), session);
   addSshCommands(program, session);
   addCloudInitCommands(program, session);

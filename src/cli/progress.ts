@@ -19,6 +19,7 @@ const PHASES: Record<string, string> = {
   stop: "Shutting down",
   resize: "Enlarging the disk",
   clone: "Copying the disk",
+  transfer: "Transferring",
   suspend: "Keeping the memory",
   resume: "Resuming",
 };
@@ -28,7 +29,7 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|verify|convert|suspend/.test(phase);
+  const bytes = /download|verify|convert|suspend|transfer/.test(phase);
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined
@@ -54,7 +55,7 @@ export class ProgressBoard {
     this.#redraws = Boolean(out.isTTY) && !plain;
   }
 
-  begin(operation: Operation): { show(progress: Progress): void; end(): void } {
+  begin(operation: Pick<Operation, "target" | "progress">): { show(progress: Progress): void; end(): void } {
     const row: Row = { title: withoutControls(operation.target), progress: undefined };
     if (this.#rows.size === 0) this.#startedAt = Date.now();
     this.#rows.add(row);

@@ -1,6 +1,6 @@
 /** What every verb works with: the engine (connected to, or started, when first needed), the terminal, Ctrl-C. */
 import path from "node:path";
-import type { Operation } from "../api/operation.ts";
+import type { Operation, Progress } from "../api/operation.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import type { EngineApi, EngineClient } from "../client/engine-client.ts";
@@ -93,6 +93,11 @@ export class Session {
   /** A line on stderr. What a guest or a catalog had a hand in must not move the cursor. */
   note(text: string): void {
     this.#board.say(withoutControls(text));
+  }
+
+  /** Shows the progress of work of this process's own. */
+  track(target: string): { show(progress: Progress): void; end(): void } {
+    return this.#board.begin({ target });
   }
 
   /** Begins an operation and follows it, its progress on stderr. Ctrl-C cancels it on the engine. */
