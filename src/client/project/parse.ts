@@ -1,21 +1,24 @@
 /** From the text of a `berth.yaml` to what it says, or to the first thing that is wrong, with line and column. Pure. */
-import { isMap, isNode, LineCounter, parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { Project } from "../../api/project.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
+import { type Place, placeOf } from "../../base/yaml-place.ts";
 
 /** `file` is for messages. Throws `invalid-argument`. */
 export function parseProject(text: string, file: string): Project {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const bad = (offset: number | undefined, reason: string) => {
-    const { line, col } = lines.linePos(offset ?? 0);
-    const place = offset === undefined ? "" : `line ${line}, column ${col}: `;
-    return new EngineError("invalid-argument", `cannot read ${file}: ${place}${reason}`, {
+  const bad = (place: Place | undefined, reason: string) => {
+    const where = place === undefined ? "" : `line ${place.line}, column ${place.column}: `;
+    return new EngineError("invalid-argument", `cannot read ${file}: ${where}${reason}`, {
       hint: "Correct it there; docs/berth-yaml.md describes the file.",
     });
   };
   const [syntax] = document.errors;
-  if (syntax) throw bad(syntax.pos[0], syntax.message);
+  if (syntax) {
+    const { line, col } = lines.linePos(syntax.pos[0]);
+    throw bad({ line, column: col }, syntax.message);
+  }
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 });
@@ -29,12 +32,12 @@ export function parseProject(text: string, file: string): Project {
     const keys = issue?.code === "unrecognized_keys" ? issue.keys : [];
     const where = path.join(".");
     throw bad(
-      offsetOf(document, [...path, ...keys.slice(0, 1)]),
+      placeOf(document, lines, [...path, ...keys.slice(0, 1)]),
       `${where ? `${where}: ` : ""}${issue?.message}`,
     );
   }
   for (const [name, one] of Object.entries(parsed.data.instances)) {
-    const at = (key: string) => offsetOf(document, ["instances", name, key]);
+    const at = (key: string) => placeOf(document, lines, ["instances", name, key]);
     if (one["cloud-init"] !== undefined && one["user-data"] !== undefined)
       throw bad(
         at("user-data"),
@@ -50,28 +53,10 @@ export function parseProject(text: string, file: string): Project {
   const circle = circleIn(parsed.data);
   if (circle)
     throw bad(
-      offsetOf(document, ["instances", circle[0] ?? "", "depends-on"]),
+      placeOf(document, lines, ["instances", circle[0] ?? "", "depends-on"]),
       `they wait for each other: ${circle.join(" → ")}`,
     );
   return parsed.data;
-}
-
-/** Where the node of this path begins, or the nearest one above it. */
-function offsetOf(
-  document: ReturnType<typeof parseDocument>,
-  path: readonly (string | number)[],
-): number | undefined {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const parent = length === 0 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const last = path[length - 1];
-    if (isMap(parent) && last !== undefined) {
-      const pair = parent.items.find(({ key }) => String(isNode(key) ? key.toJSON() : key) === String(last));
-      if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
-    }
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return node.range[0];
-  }
-  return undefined;
 }
 
 /** Names that wait for each other, the first one again at the end; undefined where none do. */

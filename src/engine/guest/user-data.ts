@@ -1,6 +1,10 @@
 /** What may be given to cloud-init as user-data, and what of it concerns how we enter the guest. Pure. */
-import { LineCounter, parseDocument } from "yaml";
+import { type Document, LineCounter, parseDocument } from "yaml";
 import type { Problem } from "../../api/instance.ts";
+import { placeOf } from "../../base/yaml-place.ts";
+
+/** As cloud-init's own reader takes it: `yes` and `on` are true, `0644` is octal. */
+const YAML = { version: "1.1", prettyErrors: false } as const;
 
 const MAX_BYTES = 2 ** 20;
 
@@ -16,11 +20,27 @@ const OTHER_KINDS = [
 
 export type CloudConfig = Readonly<Record<string, unknown>>;
 
-type Read = { config?: CloudConfig; problems: Problem[] };
+type Source = { document: Document; lines: LineCounter };
 
-/** What is wrong with a user-data text, with line and column; empty when cloud-init can take it. */
-export function checkUserData(text: string): Problem[] {
-  return read(text).problems;
+type Read = { config?: CloudConfig; source?: Source; problems: Problem[] };
+
+/**
+ * What is wrong with a user-data text, with line and column; empty when cloud-init can take it. What cannot be read is
+ * an error; what is against cloud-init's schema is a warning.
+ */
+export async function checkUserData(text: string): Promise<Problem[]> {
+  const { config, problems, source } = read(text);
+  if (!config || !source) return problems;
+  const { checkCloudConfig } = await import("./cloud-config.ts");
+  return checkCloudConfig(config).map((finding) => {
+    const { line, column } = placeOf(source.document, source.lines, finding.path);
+    return {
+      code: "user-data-doubtful",
+      severity: "warning",
+      message: `cloud-init user-data: line ${line}, column ${column}: ${finding.text}`,
+      hint: "The guest's own cloud-init decides; correct it there if that is not what is meant.",
+    };
+  });
 }
 
 /** The cloud-config that a user gave, or undefined where it is of another kind, or unreadable. */
@@ -49,7 +69,7 @@ function read(text: string): Read {
 
 function readYaml(text: string): Read {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { ...YAML, lineCounter: lines });
   const error = document.errors[0];
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
@@ -68,7 +88,7 @@ function readYaml(text: string): Read {
       "Write `key: value` lines, such as `packages: [git]`.",
     );
   }
-  return { config: value as CloudConfig, problems: [] };
+  return { config: value as CloudConfig, source: { document, lines }, problems: [] };
 }
 
 function refused(reason: string, hint: string): Read {

@@ -34,11 +34,13 @@ export const LaunchInput = z.object({
   createdAt: z.string(),
   timeoutMs: z.int(),
   userData: z.string().optional(),
+  /** What spoke against it, but not so that it was refused. */
+  warnings: z.array(z.string()).optional(),
 });
 export type LaunchInput = z.infer<typeof LaunchInput>;
 
 export function entryOf(input: LaunchInput): Entry {
-  const { reference, timeoutMs: _timeoutMs, userData, ...own } = input;
+  const { reference, timeoutMs: _timeoutMs, warnings: _warnings, userData, ...own } = input;
   const image = { reference, os: "", release: "", version: "" };
   const descriptor: Descriptor = {
     ...own,
@@ -58,6 +60,7 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
   const deadline = withDeadline(input.timeoutMs, ctx.signal);
   const timed = { ...ctx, signal: deadline.signal };
   let noted: Promise<void> = Promise.resolve();
+  for (const warning of input.warnings ?? []) ctx.warn(warning);
   try {
     if (!entry.running) {
       // A launch that was interrupted after the first boot goes on as a start would: the disk holds something now.

@@ -98,7 +98,8 @@ export class InstanceManager implements InstancesApi {
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
     const refused = refusal(label, found) ?? refusal(label, nameFindings(this.#keeper, name));
     if (refused) throw refused;
-    const input = planLaunch(this.#plan, this.#keeper, name, wanted);
+    const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
+    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), warnings };
     return this.#begin(entryOf(input), input);
   }
 

@@ -25,7 +25,7 @@ export type PlanParts = {
   log: Log;
   hostFacts: () => Promise<HostFacts>;
   /** What is wrong with a user-data text; empty when nothing is. */
-  checkUserData: (text: string) => Problem[];
+  checkUserData: (text: string) => Promise<Problem[]>;
 };
 
 const CHECK_MS = 30_000;
@@ -47,7 +47,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
   const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
   const [host, info] = await Promise.all([parts.hostFacts(), defaultDriver(parts).probe(ctx)]);
   const others = keeper.entries().filter(isUp);
-  const userData = wanted.userData === undefined ? [] : parts.checkUserData(wanted.userData);
+  const userData = wanted.userData === undefined ? [] : await parts.checkUserData(wanted.userData);
   return [
     ...nameFindings(keeper, wanted.name),
     ...userData.map(asFinding),

@@ -75,8 +75,8 @@ test.each([
   ["\u001f\u008b\u0008", /compressed/],
   [`#cloud-config\na: ${"x".repeat(2 ** 20)}\n`, /larger than 1 MiB/],
   [`#cloud-config\na: &a [1]\nb: &b [${"*a,".repeat(50)}]\nc: [${"*b,".repeat(50)}]\n`, /unfold to too much/],
-])("%.40j is refused", (text, words) => {
-  expect(checkUserData(text)).toMatchObject([
+])("%.40j is refused", async (text, words) => {
+  expect(await checkUserData(text)).toMatchObject([
     { code: "user-data-invalid", severity: "error", message: expect.stringMatching(words) },
   ]);
   expect(cloudConfigOf(text)).toBeUndefined();
@@ -84,12 +84,30 @@ test.each([
 
 test.each([
   "#cloud-config\n",
-  "#cloud-config # mine\na: 1\n",
+  "#cloud-config # mine\nhostname: web\n",
   "#!/bin/sh\nexit\n",
   "## template: jinja\n#cloud-config\n",
   "#include\nhttps://example.test/x\n",
   "Content-Type: multipart/mixed; boundary=b\n",
-])("%j is taken", (text) => expect(checkUserData(text)).toEqual([]));
+])("%j is taken", async (text) => expect(await checkUserData(text)).toEqual([]));
+
+test.each([
+  ["#cloud-config\npackages: git\n", "line 2, column 1: packages must be an array"],
+  ["#cloud-config\nwrite_files:\n  - content: x\n", "line 3, column 5: write_files.0 needs a path"],
+  ["#cloud-config\nusers:\n  - default\n  - name: 1\n", "line 4, column 5: users.1.name must be a string"],
+  [
+    "#cloud-config\n\npackage: [git]\n",
+    "line 3, column 1: cloud-init may not know package; packages is meant, perhaps",
+  ],
+])("%j is taken, with a warning", async (text, words) => {
+  expect(await checkUserData(text)).toMatchObject([
+    { code: "user-data-doubtful", severity: "warning", message: `cloud-init user-data: ${words}` },
+  ]);
+});
+
+test("what cloud-init's own reader takes for true is a boolean", async () => {
+  expect(await checkUserData("#cloud-config\npackage_update: yes\nssh_pwauth: on\n")).toEqual([]);
+});
 
 test("a clone's guest is told to become another, before all else and once", () => {
   const former = generateKeyPair("former");

@@ -1,0 +1,146 @@
+/** An instance's life between launch and purge, on real guests: suspended, renamed, enlarged, cloned, stopped later. */
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { signalProcess } from "../../src/base/process-identity.ts";
+import { Berth, gone } from "../support/berth.ts";
+import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { testImage } from "../support/guest-image.ts";
+
+type Info = { state: string; disks: { sda1: { total?: string } }; berth: { id: string; bootId?: string } };
+
+const SOURCES = path.resolve(import.meta.dirname, "../../src");
+/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
+const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\nbootcmd: [ 'true' ]\n";
+
+let catalog: CatalogServer;
+let berth: Berth;
+let bundles: string;
+
+beforeAll(async () => {
+  const image = await testImage();
+  catalog = await startCatalogServer([{ file: image.path }]);
+  bundles = path.join(path.dirname(image.path), `lifecycle-${process.pid}`);
+  await build({
+    ...{
+      bundle: true,
+      platform: "node",
+      target: "node22",
+      format: "cjs",
+      logLevel: "error",
+      keepNames: true,
+    },
+    external: ["cpu-features", "*.node"],
+    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
+    outdir: bundles,
+  });
+  berth = await Berth.make({ BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url }, path.join(bundles, "cli.js"));
+});
+afterAll(async () => {
+  await berth?.dispose();
+  await catalog?.close();
+  if (bundles) await rm(bundles, { recursive: true, force: true });
+});
+
+const inside = async (name: string, ...argv: string[]) =>
+  (await berth.ok(["exec", name, "--", ...argv])).trim();
+const bootId = (name: string) => inside(name, "cat", "/proc/sys/kernel/random/boot_id");
+
+async function info(name: string): Promise<Info> {
+  const { info } = (await berth.json(["info", name])) as { info: Record<string, Info> };
+  const found = info[name];
+  if (!found) throw new Error(`no info on ${name}`);
+  return found;
+}
+
+async function killEngine(): Promise<void> {
+  const pid = await berth.enginePid();
+  if (pid === undefined) return;
+  signalProcess(pid, "SIGKILL");
+  await gone(pid);
+}
+
+test("a suspended guest goes on where it was, although its engine was killed meanwhile", async () => {
+  await berth.ok(["launch", "noble", "--name", "web", "--cpus", "2", "--cloud-init", "-"], {
+    input: userData,
+  });
+  const boot = await bootId("web");
+  await inside("web", "sh", "-c", "echo kept > /dev/shm/word; nohup sleep 99999 >/dev/null 2>&1 &");
+  await berth.ok(["suspend", "web"]);
+  expect((await info("web")).state).toBe("Suspended");
+  expect(await berth.qemuPids()).toEqual([]);
+  await killEngine();
+  expect((await info("web")).state).toBe("Suspended");
+  await berth.ok(["start", "web"]);
+  expect(await bootId("web")).toBe(boot);
+  expect(await inside("web", "cat", "/dev/shm/word")).toBe("kept");
+  expect(await inside("web", "pgrep", "-c", "-f", "sleep 99999")).toBe("1");
+  expect(Math.abs(Number(await inside("web", "date", "+%s")) - Date.now() / 1000)).toBeLessThan(5);
+});
+
+test("an engine that is killed while it suspends or resumes loses nothing", async () => {
+  const boot = await bootId("web");
+  const suspending = berth.run(["suspend", "web"]);
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await killEngine();
+  expect(await suspending).toMatchObject({ code: 0 });
+  expect((await info("web")).state).toBe("Suspended");
+  const resuming = berth.run(["start", "web"]);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await killEngine();
+  expect(await resuming).toMatchObject({ code: 0 });
+  expect(await bootId("web")).toBe(boot);
+});
+
+test("a renamed guest knows its name at once", async () => {
+  expect(await berth.ok(["rename", "web", "shop"])).toBe("Renamed: web to shop\n");
+  expect(await inside("shop", "hostname")).toBe("shop");
+  expect(await inside("shop", "cat", "/etc/hostname")).toBe("shop");
+  expect((await berth.run(["exec", "shop", "--", "sudo", "true"])).stderr).toBe("");
+});
+
+test("a delayed stop is told of, and can be cancelled", async () => {
+  expect((await berth.run(["exec", "shop", "--", "sudo", "wall", "hello"])).code).toBe(0);
+  await berth.ok(["stop", "--time", "+5", "shop"]);
+  expect((await info("shop")).state).not.toBe("Stopped");
+  await berth.ok(["stop", "--cancel", "shop"]);
+  expect((await info("shop")).state).toBe("Running");
+});
+
+test("a stopped instance takes a larger disk, and its clone is another machine", async () => {
+  const machineId = await inside("shop", "cat", "/etc/machine-id");
+  const hostKey = await inside("shop", "sudo", "cat", "/etc/ssh/ssh_host_ed25519_key.pub");
+  const authorized = await inside("shop", "cat", "/home/ubuntu/.ssh/authorized_keys");
+  expect((await berth.run(["set", "local.shop.disk=6G"])).code).toBe(2);
+  await berth.ok(["stop", "shop"]);
+  expect(await berth.run(["set", "local.shop.disk=1G"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("cannot set disk of shop: it can only be enlarged"),
+  });
+  await berth.ok(["set", "local.shop.disk=6G"]);
+  expect(await berth.ok(["get", "local.shop.disk"])).toBe("6.0GiB\n");
+  expect(await berth.ok(["get", "--raw", "local.shop.disk"])).toBe(`${6 * 2 ** 30}\n`);
+  expect(await berth.ok(["clone", "shop"])).toBe("Cloned from shop to shop-clone1.\n");
+  await berth.ok(["start", "shop", "shop-clone1"]);
+
+  for (const name of ["shop", "shop-clone1"]) {
+    expect(await inside(name, "hostname")).toBe(name);
+    expect(Number((await info(name)).disks.sda1.total)).toBeGreaterThan(5.5 * 2 ** 30);
+  }
+  expect(await inside("shop", "cat", "/etc/machine-id")).toBe(machineId);
+  const clone = (...argv: string[]) => inside("shop-clone1", ...argv);
+  const cloneId = await clone("cat", "/etc/machine-id");
+  expect(cloneId).toMatch(/^[0-9a-f]{32}$/);
+  expect(cloneId).not.toBe(machineId);
+  expect(await clone("cat", "/var/lib/dbus/machine-id").catch(() => cloneId)).toBe(cloneId);
+  expect(await clone("sudo", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")).not.toBe(hostKey);
+  const keys = (await clone("cat", "/home/ubuntu/.ssh/authorized_keys")).split("\n");
+  expect(keys.filter((line) => line !== "")).toHaveLength(1);
+  expect(keys).not.toContain(authorized);
+  expect((await berth.run(["exec", "shop-clone1", "--", "sudo", "true"])).stderr).toBe("");
+  await berth.ok(["stop", "shop-clone1"]);
+  await berth.ok(["start", "shop-clone1"]);
+  expect(await clone("cat", "/etc/machine-id")).toBe(cloneId);
+  expect(await clone("hostname")).toBe("shop-clone1");
+});
