@@ -110,10 +110,47 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       expect(running.startedAt.getTime()).toBeLessThanOrEqual(Date.now());
     });
 
+    test("suspends, and goes on in the same boot with the next engine's driver", async () => {
+      if (!running.suspend) throw new Error("this driver cannot suspend");
+      await running.suspend(ctx());
+      expect(await running.exited).toEqual({ how: "stopped" });
+      expect(await driver.attach(ctx(), instance)).toBeUndefined();
+      expect(await driver.isSuspended?.(instance)).toBe(true);
+      running = await harness.anotherDriver().start(ctx(), instance);
+      expect(await driver.isSuspended?.(instance)).toBe(false);
+      await running.wake?.();
+      await running.guest.waitReady(ctx());
+      expect((await running.guest.details(ctx())).bootId).toBe(bootId);
+    });
+
+    test("lets a guest run on when its suspend is called off", async () => {
+      const controller = new AbortController();
+      controller.abort(new DOMException("cancelled", "AbortError"));
+      await expect(running.suspend?.(ctx(controller.signal))).rejects.toMatchObject({ name: "AbortError" });
+      expect(await driver.isSuspended?.(instance)).toBe(false);
+      expect((await running.guest.details(ctx())).bootId).toBe(bootId);
+    });
+
     test("stops gracefully, and tells", async () => {
       await running.stop(ctx(), "graceful");
       expect(await running.exited).toEqual({ how: "stopped" });
       expect(await driver.attach(ctx(), instance)).toBeUndefined();
+    });
+
+    test("enlarges and copies the disk of what does not run, however often it is asked", async () => {
+      for (let i = 0; i < 2; i += 1) await driver.resizeDisk?.(ctx(), instance, instance.diskBytes + 2 ** 30);
+      const copy = { ...(await harness.instance("copy")), formerKeys: [instance.login.client.publicKey] };
+      for (let i = 0; i < 2; i += 1) await driver.clone?.(ctx(), instance, copy);
+      expect(await driver.diskUsage(copy)).toBeGreaterThan(0);
+      await driver.renamed?.(ctx(), { ...copy, name: "renamed" });
+    });
+
+    test("memory that is discarded does not come back", async () => {
+      running = await driver.start(ctx(), instance);
+      await running.suspend?.(ctx());
+      await driver.discardMemory?.(instance);
+      await driver.discardMemory?.(instance);
+      expect(await driver.isSuspended?.(instance)).toBe(false);
     });
 
     test("starts again, and stops at once when forced", async () => {

@@ -7,7 +7,8 @@
  *        ▲            │            ▲  │        │  │
  *        │ undone     │ undone     │  │ force  │  │ stop, shut down, crash
  *        └────────────┘            │  ▼        ▼  ▼
- *                                  └─ stopped ◄─ stopping
+ *                                  ├─ stopped ◄─ stopping
+ *                                  └─ suspended ◄─ suspending
  *                                      │  ▲
  *                               delete │  │ recover         failed  = cannot be read; shown, can be purged
  *                                      ▼  │                 unknown = may run, but did not answer

@@ -3,7 +3,6 @@ import { chmod, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
 import type { Arch } from "../../../api/instance.ts";
-import { sleep } from "../../../base/async.ts";
 import { privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
@@ -16,6 +15,7 @@ import { cloneDisk, cloneVariables } from "./clone.ts";
 import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
 import { filesOf, seedOf, writeIdentity } from "./files.ts";
 import { type Host, thisHost } from "./host.ts";
+import { endLeftover } from "./leftover.ts";
 import { connectMonitor, memorySocketOf, monitorOf } from "./monitor.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
@@ -24,13 +24,11 @@ import { DRIVER_LOG, QemuRunning } from "./running.ts";
 import { QemuSnapshots } from "./snapshots.ts";
 import { runStateOf } from "./suspend.ts";
 import {
-  cannotResume,
   hasSuspendRecord,
   memoryIn,
-  mismatch,
   readSuspendRecord,
+  refuseMismatch,
   removeSuspendRecord,
-  type SuspendRecord,
 } from "./suspend-record.ts";
 
 export type QemuOptions = {
@@ -41,9 +39,6 @@ export type QemuOptions = {
 
 /** How long an adopted QEMU may take to answer before it counts as unresponsive. */
 const ADOPT_MS = 3_000;
-/** How long a process that was killed may take to be gone, and how often that is looked at. */
-const LEFTOVER_MS = 5_000;
-const LEFTOVER_LOOK_MS = 50;
 
 export function createQemuDriver(options: QemuOptions): Driver {
   return new QemuDriver(options);
@@ -115,7 +110,7 @@ class QemuDriver implements Driver {
       },
     });
     const hardware = hardwareOf(argv);
-    if (suspended) refuseMismatch(instance, suspended, { version: tools.version, hardware });
+    if (suspended) refuseMismatch(instance.name, suspended, { version: tools.version, hardware });
     ctx.signal.throwIfAborted();
     ctx.log.info("starting QEMU", { argv });
     const child = await startDetached(argv, {
@@ -278,32 +273,4 @@ class QemuDriver implements Driver {
     probe.then((found) => ("missing" in found ? forget() : undefined), forget);
     return probe;
   }
-}
-
-function refuseMismatch(
-  { name }: DriverInstance,
-  record: SuspendRecord,
-  here: { version: string; hardware: string },
-): void {
-  const reason = mismatch(record, here);
-  if (reason !== undefined) throw cannotResume(name, reason);
-}
-
-/** Ends a QEMU of ours that cannot be adopted although it lives: it waits for a memory that nobody gives it. */
-async function endLeftover(instance: DriverInstance): Promise<void> {
-  const record = await readRunRecord(instance.directory);
-  if (record?.instance !== instance.id) return;
-  const { process } = record;
-  for (let waited = 0; waited < LEFTOVER_MS; waited += LEFTOVER_LOOK_MS) {
-    if (!sameProcess(await identify(process.pid), process)) return;
-    signalProcess(process.pid, "SIGKILL");
-    await sleep(LEFTOVER_LOOK_MS);
-  }
-  throw new EngineError(
-    "driver-failed",
-    `cannot start ${instance.name}: an earlier QEMU of it does not end`,
-    {
-      hint: `Look at process ${process.pid}.`,
-    },
-  );
 }

@@ -91,6 +91,16 @@ export function mismatch(
   return undefined;
 }
 
+/** Throws where this QEMU cannot take the memory. */
+export function refuseMismatch(
+  name: string,
+  record: SuspendRecord,
+  here: { version: string; hardware: string; machine?: string },
+): void {
+  const reason = mismatch(record, here);
+  if (reason !== undefined) throw cannotResume(name, reason);
+}
+
 /** QEMU keeps its machines the same within a series: 7.2.22 reads what 7.2.19 wrote. */
 function seriesOf(version: string): string {
   return version.split(".").slice(0, 2).join(".");

@@ -10,8 +10,8 @@ import {
   cannotResume,
   hasSuspendRecord,
   memoryIn,
-  mismatch,
   readSuspendRecord,
+  refuseMismatch,
   removeSuspendRecord,
   type SuspendRecord,
   writeSuspendRecord,
@@ -71,8 +71,7 @@ export async function restoreMemory(
 ): Promise<void> {
   const { name, directory } = instance;
   const machine = await machineOf(monitor);
-  const reason = mismatch(record, { version: record.version, hardware: record.hardware ?? "", machine });
-  if (reason !== undefined) throw cannotResume(name, reason);
+  refuseMismatch(name, record, { version: record.version, hardware: record.hardware ?? "", machine });
   ctx.progress({ phase: "resume" });
   try {
     await loadMemory(ctx, monitor, socket, memoryIn(directory));
