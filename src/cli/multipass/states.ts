@@ -16,6 +16,6 @@ const WORDS: Record<InstanceState, string> = {
   unknown: "Unknown",
 };
 
-export function multipassState({ state }: Pick<Instance, "state">): string {
-  return WORDS[state];
+export function multipassState({ state, stopAt }: Pick<Instance, "state" | "stopAt">): string {
+  return state === "running" && stopAt !== undefined ? "Delayed Shutdown" : WORDS[state];
 }

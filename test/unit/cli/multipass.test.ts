@@ -38,6 +38,7 @@ test("list", () => {
       "foo                     Running           10.168.32.2      Ubuntu 24.04 LTS  zone1\n" +
       "bombastic               Stopped           --               Ubuntu 24.04 LTS  zone1\n",
   );
+  expect(listFormat([{ ...foo, stopAt: foo.createdAt }], "csv")).toContain("foo,Delayed Shutdown,");
   expect(listFormat([], "table")).toBe("No instances found.\n");
   expect(listFormat([bar], "json")).toBe(`{
     "list": [
