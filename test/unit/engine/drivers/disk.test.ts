@@ -196,3 +196,32 @@ test("usage is what is allocated, not the size a file claims; unknown where ther
   expect(await allocatedBytes(path.join(directory, "none"))).toBeUndefined();
   await expect(allocatedBytes(path.join(disk, "below"))).rejects.toMatchObject({ code: "ENOTDIR" });
 });
+
+test("an image that is gone makes no disk", async () => {
+  await rm(base);
+  await expect(createDisk(IMG, disk, instanceOf(64 * MIB), signal())).rejects.toThrow(/backing image/);
+  expect(await left()).not.toContain("disk.qcow2");
+});
+
+/** Only root can make a file system that is full. */
+test.runIf(process.platform === "linux" && process.getuid?.() === 0)(
+  "on a full disk it is told so, no disk is there, and the next attempt makes it",
+  async ({ skip }) => {
+    const small = path.join(directory, "small");
+    await mkdir(small);
+    const mounted = run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small]);
+    if (!(await mounted.catch(() => undefined))) skip("this root may not mount");
+    try {
+      const ballast = path.join(small, "ballast");
+      await writeFile(ballast, Buffer.alloc(1000 * 1024));
+      const file = path.join(small, "disk.qcow2");
+      await expect(createDisk(IMG, file, instanceOf(64 * MIB), signal())).rejects.toThrow(/No space left/);
+      expect(await readdir(small)).not.toContain("disk.qcow2");
+      await rm(ballast);
+      await createDisk(IMG, file, instanceOf(64 * MIB), signal());
+      expect((await readdir(small)).sort()).toEqual(["disk.qcow2"]);
+    } finally {
+      await run(["umount", small]);
+    }
+  },
+);
