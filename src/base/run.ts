@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
 import path from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -53,6 +53,16 @@ export class RunError extends Error {
     this.stdout = out.stdout;
     this.stderr = out.stderr;
   }
+}
+
+/** A tool's own words for a full disk, as the error that it is. */
+export function noSpace(error: unknown, doing: string): EngineError | undefined {
+  if (!(error instanceof RunError) || !/no space left|disk quota exceeded/i.test(error.stderr))
+    return undefined;
+  return new EngineError("no-resources", `cannot ${doing}: no space left on the disk`, {
+    hint: "Free some disk space, then try again. `berth image prune` removes unused images.",
+    cause: error,
+  });
 }
 
 /** Runs a command to its end. Rejects with RunError on a non-zero exit, `missing-dependency` where it is absent. */
@@ -176,7 +186,9 @@ export async function which(
 ): Promise<string | undefined> {
   const windows = process.platform === "win32";
   const endings = windows ? (env["PATHEXT"] ?? ".EXE;.CMD;.BAT").split(";") : [""];
-  const folders = path.isAbsolute(program) ? [""] : (env["PATH"] ?? "").split(path.delimiter);
+  // A relative entry of PATH would make what is run depend on where we happen to be.
+  const onPath = (env["PATH"] ?? "").split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  const folders = path.isAbsolute(program) ? [""] : onPath;
   for (const folder of folders) {
     for (const ending of endings) {
       const file = path.join(
@@ -185,7 +197,7 @@ export async function which(
       );
       try {
         await access(file, windows ? constants.F_OK : constants.X_OK);
-        return file;
+        if ((await stat(file)).isFile()) return file;
       } catch {
         // Not here: look in the next folder.
       }

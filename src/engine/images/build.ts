@@ -8,12 +8,11 @@ import path from "node:path";
 import { withDeadline } from "../../base/async.ts";
 import { privateDirectory } from "../../base/durable.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
-import { RunError, type RunOptions, run } from "../../base/run.ts";
+import { noSpace, RunError, type RunOptions, run } from "../../base/run.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Ctx } from "../ctx.ts";
 import { bootRecord, type Layout, layoutFor, placeCore, SECTOR, sfdiskScript } from "./boot-disk.ts";
 import { GRUB, hostSources, KEYRING, requireBuildTools, toolEnvironment } from "./build-tools.ts";
-import { noSpace } from "./prepare.ts";
 import { EARLY_FILES, type Recipe, ROOT_LABEL } from "./recipes.ts";
 
 /** A build that takes longer than this hangs: on two slow cores it takes about two minutes. */

@@ -8,7 +8,7 @@ import * as z from "zod";
 import { withDeadline } from "../../base/async.ts";
 import { moveDurable, syncFile } from "../../base/durable.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
-import { RunError, run, startChild } from "../../base/run.ts";
+import { noSpace, RunError, run, startChild } from "../../base/run.ts";
 import type { Ctx } from "../ctx.ts";
 import { checkQcow2, type FileKind, fileKind, HEAD_BYTES } from "./qcow2.ts";
 
@@ -185,15 +185,6 @@ async function qemuImg(ctx: Ctx, args: readonly string[]) {
   } finally {
     deadline.done();
   }
-}
-
-/** A tool's own words for a full disk, as the error that it is. */
-export function noSpace(error: RunError, doing: string): EngineError | undefined {
-  if (!/no space left|disk quota exceeded/i.test(error.stderr)) return undefined;
-  return new EngineError("no-resources", `cannot ${doing}: no space left on the disk`, {
-    hint: "Free some disk space, then try again. `berth image prune` removes unused images.",
-    cause: error,
-  });
 }
 
 function withInstallHint(error: unknown, owner: string): unknown {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -82,4 +82,21 @@ test("an editor's variables do not leak into children", () => {
     },
   );
   expect(env).toEqual({ PATH: "/bin", HOME: "/h", EXTRA: "1" });
+});
+
+test("a program is a file on an absolute PATH entry, whatever lies in the current directory", async () => {
+  const root = await mkdtemp(path.join(tmpdir(), "berth-which-"));
+  try {
+    await mkdir(path.join(root, "first", "tool"), { recursive: true });
+    await mkdir(path.join(root, "second"));
+    await writeFile(path.join(root, "second", "tool"), "", { mode: 0o755 });
+    const entries = ["", ".", path.relative(process.cwd(), path.join(root, "second"))];
+    expect(await which("tool", { PATH: entries.join(path.delimiter) })).toBeUndefined();
+    const folders = ["first", "second"].map((name) => path.join(root, name));
+    expect(await which("tool", { PATH: folders.join(path.delimiter) })).toBe(
+      path.join(root, "second", "tool"),
+    );
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
 });

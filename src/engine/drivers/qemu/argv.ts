@@ -87,7 +87,7 @@ function serialLog(file: string, append: boolean): string {
 }
 
 /** In QEMU's option lists a comma ends a value unless it is doubled. */
-function escaped(value: string): string {
+export function escaped(value: string): string {
   return value.replaceAll(",", ",,");
 }
 

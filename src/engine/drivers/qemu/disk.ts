@@ -2,7 +2,7 @@
 import { copyFile, rm, stat } from "node:fs/promises";
 import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
-import { run } from "../../../base/run.ts";
+import { noSpace, run } from "../../../base/run.ts";
 import { formatBytes } from "../../../base/units.ts";
 import type { DriverInstance } from "../driver.ts";
 
@@ -24,7 +24,7 @@ export async function createDisk(
   }
   const temporary = `${file}.tmp`;
   await rm(temporary, { force: true });
-  await run(
+  await qemuImgRun(
     [
       qemuImg,
       "create",
@@ -38,7 +38,8 @@ export async function createDisk(
       temporary,
       String(diskBytes),
     ],
-    { signal },
+    signal,
+    `create the disk of ${name}`,
   );
   await syncFile(temporary);
   await moveDurable(temporary, file);
@@ -53,8 +54,20 @@ export async function enlargeDisk(
 ): Promise<void> {
   // An attempt whose engine died may have enlarged it already, perhaps further than is asked for now.
   if ((await virtualBytes(qemuImg, file, signal)) >= diskBytes) return;
-  await run([qemuImg, "resize", "-q", "-f", "qcow2", file, String(diskBytes)], { signal });
+  await qemuImgRun(
+    [qemuImg, "resize", "-q", "-f", "qcow2", file, String(diskBytes)],
+    signal,
+    "enlarge the disk",
+  );
   await syncFile(file);
+}
+
+async function qemuImgRun(argv: readonly string[], signal: AbortSignal, doing: string): Promise<void> {
+  try {
+    await run(argv, { signal });
+  } catch (error) {
+    throw noSpace(error, doing) ?? error;
+  }
 }
 
 async function virtualBytes(qemuImg: string, file: string, signal: AbortSignal): Promise<number> {

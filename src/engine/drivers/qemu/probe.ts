@@ -7,7 +7,7 @@ import { withDeadline } from "../../../base/async.ts";
 import { messageOf } from "../../../base/errors.ts";
 import { RunError, run } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
-import { cpuModel } from "./argv.ts";
+import { cpuModel, escaped } from "./argv.ts";
 import {
   type Accelerator,
   acceleratorHint,
@@ -56,9 +56,14 @@ export async function probeToolchain(
     return missing("firmware-missing", "no UEFI firmware for arm64 guests was found", host, arch);
   const problems: Problem[] = [];
   const [version, accelerator] = await Promise.all([
-    versionOf(ctx, program),
+    versionOf(ctx, program).catch((error: unknown) => {
+      ctx.signal.throwIfAborted();
+      return new Error(messageOf(error));
+    }),
     chooseAccelerator(ctx, host, arch, program, wanted, problems),
   ]);
+  if (version instanceof Error)
+    return missing("qemu-broken", `${name} does not run: ${version.message}`, host, arch);
   return { arch, program, qemuImg, version, accelerator, firmware, problems };
 }
 
@@ -69,7 +74,7 @@ function missing(code: string, message: string, host: Host, arch: Arch): ProbeRe
 async function versionOf(ctx: Ctx, program: string): Promise<string> {
   const { signal, done } = withDeadline(VERSION_MS, ctx.signal);
   try {
-    const { stdout } = await run([program, "--version"], { signal });
+    const { stdout } = await run([program, "--version"], { signal, killAfterMs: 0 });
     return parseVersion(stdout);
   } finally {
     done();
@@ -145,7 +150,7 @@ async function runPayload(
     ...[program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "16", "-M", "q35"],
     ...["-accel", name, "-cpu", cpuModel("x86_64", name), "-bios", bios],
     ...["-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
-    ...["-chardev", `file,id=word,path=${word}`, "-device", "isa-debugcon,iobase=0xe9,chardev=word"],
+    ...["-chardev", `file,id=word,path=${escaped(word)}`, "-device", "isa-debugcon,iobase=0xe9,chardev=word"],
   ];
   try {
     await run(argv, { signal, killAfterMs: 0 });

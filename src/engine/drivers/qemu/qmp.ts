@@ -41,6 +41,7 @@ export class QmpClient {
     path: string,
     options: { signal?: AbortSignal | undefined; deadlineMs?: number } = {},
   ): Promise<QmpClient> {
+    options.signal?.throwIfAborted();
     const { signal, done } = withDeadline(options.deadlineMs ?? DEFAULT_DEADLINE_MS, options.signal);
     const socket = net.connect(path);
     const client = new QmpClient(socket);
@@ -67,6 +68,7 @@ export class QmpClient {
     options: { signal?: AbortSignal | undefined; deadlineMs?: number } = {},
   ): Promise<unknown> {
     if (this.#failure) throw this.#failure;
+    options.signal?.throwIfAborted();
     this.#lastId += 1;
     const id = this.#lastId;
     const reply = deferred<unknown>();

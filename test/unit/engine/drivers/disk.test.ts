@@ -215,7 +215,10 @@ test.runIf(process.platform === "linux" && process.getuid?.() === 0)(
       const ballast = path.join(small, "ballast");
       await writeFile(ballast, Buffer.alloc(1000 * 1024));
       const file = path.join(small, "disk.qcow2");
-      await expect(createDisk(IMG, file, instanceOf(64 * MIB), signal())).rejects.toThrow(/No space left/);
+      await expect(createDisk(IMG, file, instanceOf(64 * MIB), signal())).rejects.toMatchObject({
+        code: "no-resources",
+        message: expect.stringContaining("no space left"),
+      });
       expect(await readdir(small)).not.toContain("disk.qcow2");
       await rm(ballast);
       await createDisk(IMG, file, instanceOf(64 * MIB), signal());

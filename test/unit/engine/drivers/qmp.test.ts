@@ -131,6 +131,24 @@ test("one command can be called off; the connection goes on", async () => {
   client.close();
 });
 
+test("who has called off before asking is told at once, silent peer or not", async () => {
+  const file = await listen(nothing);
+  const client = await QmpClient.connect(file);
+  const gone = AbortSignal.abort(new Error("called off"));
+  await expect(client.execute("never", {}, { signal: gone })).rejects.toThrow("called off");
+  await expect(QmpClient.connect(file, { signal: gone })).rejects.toThrow("called off");
+  client.close();
+});
+
+test("who has called off before asking is told at once, silent peer or not", async () => {
+  const file = await listen(nothing);
+  const client = await QmpClient.connect(file);
+  const gone = AbortSignal.abort(new Error("called off"));
+  await expect(client.execute("never", {}, { signal: gone })).rejects.toThrow("called off");
+  await expect(QmpClient.connect(file, { signal: gone })).rejects.toThrow("called off");
+  client.close();
+});
+
 test.each([
   ["text", "Segmentation fault\n"],
   ["a list", "[1, 2]\n"],

@@ -2,8 +2,7 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { RunError, run } from "../../../../src/base/run.ts";
-import { noSpace } from "../../../../src/engine/images/prepare.ts";
+import { noSpace, RunError, run } from "../../../../src/base/run.ts";
 import { type CatalogServer, startCatalogServer } from "../../../support/catalog-server.ts";
 import { qcow2Disk, temporaryDirectory, testCtx, testLibrary } from "./support.ts";
 
