@@ -140,15 +140,6 @@ test("who has called off before asking is told at once, silent peer or not", asy
   client.close();
 });
 
-test("who has called off before asking is told at once, silent peer or not", async () => {
-  const file = await listen(nothing);
-  const client = await QmpClient.connect(file);
-  const gone = AbortSignal.abort(new Error("called off"));
-  await expect(client.execute("never", {}, { signal: gone })).rejects.toThrow("called off");
-  await expect(QmpClient.connect(file, { signal: gone })).rejects.toThrow("called off");
-  client.close();
-});
-
 test.each([
   ["text", "Segmentation fault\n"],
   ["a list", "[1, 2]\n"],
