@@ -85,6 +85,31 @@ test("who asks for emulation gets it, without a look at anything else", async ()
   expect(await probed(LINUX, "tcg")).toMatchObject({ accelerator: "tcg", problems: [] });
 });
 
+test("a comma in the temporary directory's name does not end the payload's file name", async () => {
+  const odd = path.join(directory, "a,b");
+  await mkdir(odd);
+  vi.stubEnv("TMPDIR", odd);
+  const asQemuReadsIt = "word=$(echo \"$word\" | sed 's/,,/,/g')";
+  await fake("qemu-system-x86_64", VERSION, WORD, asQemuReadsIt, 'printf RPLK > "$word"', "exit 33");
+  expect((await probed()).accelerator).toBe("kvm");
+});
+
+test("a QEMU that cannot even tell its version is a problem, told with the way to mend it", async () => {
+  await fake(
+    "qemu-system-x86_64",
+    "echo 'error while loading shared libraries: libslirp.so.0' >&2",
+    "exit 127",
+  );
+  await fake("qemu-img", "exit 0");
+  expect(await probeToolchain(ctx(), LINUX, "x86_64", "auto")).toMatchObject({
+    missing: {
+      code: "qemu-broken",
+      message: expect.stringContaining("libslirp.so.0"),
+      hint: expect.any(String),
+    },
+  });
+});
+
 test("what is not installed is named, with the way to install it", async () => {
   vi.stubEnv("PATH", path.join(directory, "bin"));
   await fake("qemu-system-aarch64", VERSION);
