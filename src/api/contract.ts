@@ -7,6 +7,7 @@ import { aliases } from "./contract/aliases.ts";
 import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
+import { mounts } from "./contract/mounts.ts";
 import { operations } from "./contract/operations.ts";
 import { ports } from "./contract/ports.ts";
 import { snapshots } from "./contract/snapshots.ts";
@@ -19,6 +20,7 @@ export const contract = {
   events,
   instances,
   ports,
+  mounts,
   snapshots,
   operations,
   aliases,

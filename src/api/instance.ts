@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Mount, NewMount } from "./mount.ts";
 import { InstanceName } from "./names.ts";
 import { PortForward } from "./port.ts";
 
@@ -54,6 +55,7 @@ export const LaunchSpec = z.strictObject({
     .max(2 ** 20)
     .optional()
     .describe("cloud-init user-data, given to the guest as it is"),
+  mounts: z.array(NewMount).max(100).optional(),
   timeoutMs: z
     .int()
     .min(1000)
@@ -102,6 +104,7 @@ export const Instance = z.object({
   ssh: SshAddress.optional().describe("Present while running"),
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),
+  mounts: z.array(Mount).describe("Shown in the guest whenever it runs"),
   snapshotCount: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

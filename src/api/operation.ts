@@ -29,6 +29,8 @@ export const OperationKind = z.enum([
   "purge",
   "add-port",
   "remove-port",
+  "mount",
+  "unmount",
   "snapshot",
   "restore",
   "remove-snapshot",

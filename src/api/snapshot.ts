@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Mount } from "./mount.ts";
 import { NAME_PATTERN, NAME_RULE } from "./names.ts";
 
 /** Snapshots are named as instances are. */
@@ -21,6 +22,7 @@ export const Snapshot = z.object({
   cpus: z.int(),
   memoryBytes: z.int(),
   diskBytes: z.int(),
+  mounts: z.array(Mount),
   sizeBytes: z.int().describe("What the disk had grown by since the parent, on this host"),
 });
 export type Snapshot = z.infer<typeof Snapshot>;

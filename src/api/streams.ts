@@ -14,7 +14,12 @@ export type TerminalSize = z.infer<typeof TerminalSize>;
 
 export const ExecOpen = z.strictObject({
   argv: z.array(z.string()).optional().describe("Absent: the user's login shell"),
-  cwd: z.string().optional(),
+  cwd: z.string().optional().describe("In the guest; a relative one lies in the user's home"),
+  hostCwd: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe("A directory of the engine's host: where it is mounted, the command runs there"),
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
   tty: TerminalSize.optional().describe("Present: a pseudo-terminal of this size"),
   term: z.string().max(64).optional(),

@@ -181,6 +181,7 @@ export async function runAlias(session: Session, argv: readonly string[]): Promi
   const onTerminal = session.io.stdin.isTTY && session.io.stdout.isTTY;
   await runIn(session, alias.instance, {
     argv: [alias.command, ...args],
+    ...(alias.workingDirectory === "map" ? { hostCwd: process.cwd() } : {}),
     ...(onTerminal ? terminal(session.io) : {}),
   });
   return true;

@@ -2,7 +2,9 @@
 import type { Command } from "commander";
 import { PRIMARY_NAME } from "../api/names.ts";
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
+import { EngineError } from "../base/errors.ts";
 import type { RemoteProcess } from "../client/engine-client.ts";
+import { launchMounts } from "./mounts.ts";
 import type { Session, Streams } from "./session.ts";
 
 /** What a shell reports for a command that a signal ended: this and the signal's number. */
@@ -12,20 +14,30 @@ const SIGNAL_NUMBERS: Record<string, number> = {
   ...{ KILL: 9, USR1: 10, SEGV: 11, USR2: 12, PIPE: 13, ALRM: 14, TERM: 15 },
 };
 
+type ExecOptions = { workingDirectory?: string; mapWorkingDirectory: boolean; tty?: boolean };
+
 export function addExecCommands(program: Command, session: Session): void {
   program
     .command("exec")
     .description("Run a command on an instance")
     .argument("<name>", "the instance")
     .argument("<command...>", "the command and its arguments, after --")
-    .option("-d, --working-directory <dir>", "where to run it; the user's home when left out")
+    .option("-d, --working-directory <dir>", "where to run it")
+    .option("-n, --no-map-working-directory", "in the user's home, even where this directory is mounted")
     .option("-t, --tty", "give it a terminal")
     .addHelpText("after", "\nExample: berth exec primary -- ls -l /etc")
-    .action(async (name: string, argv: string[], options: { workingDirectory?: string; tty?: boolean }) => {
+    .action(async (name: string, argv: string[], options: ExecOptions) => {
+      const { workingDirectory: cwd, mapWorkingDirectory: maps, tty } = options;
+      if (cwd !== undefined && !maps) {
+        throw new EngineError(
+          "invalid-argument",
+          "Options --working-directory and --no-map-working-directory clash",
+        );
+      }
       await runIn(session, name, {
         argv,
-        ...(options.workingDirectory === undefined ? {} : { cwd: options.workingDirectory }),
-        ...(options.tty ? terminal(session.io) : {}),
+        ...(cwd !== undefined ? { cwd } : maps ? { hostCwd: process.cwd() } : {}),
+        ...(tty ? terminal(session.io) : {}),
       });
     });
 
@@ -57,7 +69,9 @@ async function makeReady(session: Session, name: string): Promise<void> {
   if (known?.state === "running" && known.operation === undefined) return;
   const missing = !known && name === PRIMARY_NAME;
   await session.operate(() =>
-    missing ? api.instances.launch({ name, image: "default" }) : api.instances.start({ name }),
+    missing
+      ? api.instances.launch({ name, image: "default", mounts: launchMounts(name) })
+      : api.instances.start({ name }),
   );
 }
 

@@ -2,6 +2,7 @@
 import type { Snapshot } from "../api/snapshot.ts";
 import { formatBytes } from "../base/units.ts";
 import { type Format, json, table } from "./format.ts";
+import { mountSourcesJson, mountsText } from "./mount-formats.ts";
 
 const COMMENT_WIDTH = 50;
 
@@ -40,7 +41,7 @@ function told(one: Snapshot): unknown {
     cpu_count: String(one.cpus),
     disk_space: formatBytes(one.diskBytes),
     memory_size: formatBytes(one.memoryBytes),
-    mounts: {},
+    mounts: mountSourcesJson(one.mounts),
     created: one.createdAt,
     parent: one.parent ?? "",
     children: one.children,
@@ -57,6 +58,7 @@ function text(one: Snapshot): string {
     ["CPU(s)", String(one.cpus)],
     ["Disk space", formatBytes(one.diskBytes)],
     ["Memory size", formatBytes(one.memoryBytes)],
+    ["Mounts", mountsText(one.mounts, { column: 16, maps: false })],
     ["Created", one.createdAt],
     ["Parent", one.parent ?? "--"],
     ["Children", one.children.join("\n".padEnd(17)) || "--"],

@@ -5,6 +5,7 @@ import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/i
 import type { Operation } from "../api/operation.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
+import { mountsJson, mountsText } from "./mount-formats.ts";
 
 export type Format = "table" | "json";
 
@@ -108,7 +109,7 @@ function infoJson({ instance, details }: InfoItem): unknown {
     disks: { sda1: disk ? { used: String(disk.usedBytes), total: String(disk.totalBytes) } : {} },
     memory: memory ? { used: memory.usedBytes, total: memory.totalBytes } : {},
     ipv4: addressesOf(instance),
-    mounts: {},
+    mounts: mountsJson(instance.mounts),
     berth: { ...ownFacts(instance), cloudInit, kernel, bootId, uptimeSeconds, diskAllocatedBytes },
   };
 }
@@ -139,6 +140,8 @@ function infoText({ instance, details }: InfoItem): string {
   if (details.diskAllocatedBytes !== undefined)
     rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
   const text = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
+  if (instance.mounts.length > 0)
+    text.push(`Mounts:         ${mountsText(instance.mounts, { column: 16, maps: false })}`);
   text.push(...problemLines(instance.problems));
   return `${text.join("\n")}\n`;
 }

@@ -6,7 +6,8 @@ import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
 import type { InfoItem } from "./format.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
-import { formatOption, wholeNumber } from "./options.ts";
+import { launchMounts } from "./mounts.ts";
+import { formatOption, repeated, wholeNumber } from "./options.ts";
 import { forEach, type Session } from "./session.ts";
 import { findSnapshot, snapshotReference } from "./snapshots.ts";
 import { readUserData } from "./user-data.ts";
@@ -18,6 +19,7 @@ type LaunchOptions = {
   disk?: string;
   cloudInit?: string;
   timeout?: number;
+  mount?: string[];
 };
 
 export function addInstanceCommands(program: Command, session: Session): void {
@@ -34,6 +36,7 @@ export function addInstanceCommands(program: Command, session: Session): void {
     .option("-m, --memory <size>", "memory, such as 512M or 2G (default: 1G)")
     .option("-d, --disk <size>", "disk, such as 20G (default: 5G)")
     .option("--cloud-init <file>", "cloud-init user-data: a file, a URL, or - for standard input")
+    .option("--mount <source:target>", "a directory of this host to show in it; may be repeated", repeated)
     .addOption(
       new Option("--timeout <seconds>", "how long to wait until the instance is ready").argParser(
         wholeNumber("seconds"),
@@ -86,9 +89,11 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
       hint: NAME_RULE,
     });
   }
+  const mounts = launchMounts(options.name, options.mount);
   const spec: LaunchSpec = {
     image,
     ...sizes,
+    ...(mounts.length > 0 ? { mounts } : {}),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),

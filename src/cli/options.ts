@@ -15,3 +15,8 @@ export function wholeNumber(what: string): (text: string) => number {
     return Number(text);
   };
 }
+
+/** Of an option that may be given several times. */
+export function repeated(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}

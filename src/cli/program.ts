@@ -11,6 +11,7 @@ import { addImageCommands } from "./images.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
+import { addMountCommands } from "./mounts.ts";
 import { asMultipass, multipassMessage } from "./multipass/program.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
@@ -44,6 +45,7 @@ export function createProgram(session: Session): Command {
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);
+  addMountCommands(program.commandsGroup("Guests:"), session);
   addPortCommands(program.commandsGroup("Guests:"), session);
   addSshCommands(program, session);
   addCloudInitCommands(program, session);

@@ -8,6 +8,7 @@ import type { EngineEvent } from "../api/event.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
+import type { NewMount } from "../api/mount.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
@@ -24,6 +25,7 @@ export interface EngineCore {
   readonly events: EventStream;
   readonly instances: InstancesApi;
   readonly ports: PortsApi;
+  readonly mounts: MountsApi;
   readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
@@ -82,6 +84,14 @@ export interface InstancesApi {
 export interface PortsApi {
   add(instance: string, wanted: NewPortForward): Promise<Operation>;
   remove(instance: string, protocol: PortForward["protocol"], hostPort: number): Promise<Operation>;
+}
+
+export interface MountsApi {
+  add(instance: string, wanted: NewMount): Promise<Operation>;
+  /** All of them where no target is given. */
+  remove(instance: string, target: string | undefined): Promise<Operation>;
+  /** Where a directory of this host is in the guest; undefined where it is not mounted. */
+  directoryIn(instance: string, directory: string): Promise<string | undefined>;
 }
 
 export interface SnapshotsApi {

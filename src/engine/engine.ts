@@ -5,8 +5,10 @@ import { cpus, networkInterfaces, totalmem } from "node:os";
 import { type DriverInfo, type EngineInfo, PROTOCOL_VERSION } from "../api/engine-info.ts";
 import type { Problem } from "../api/instance.ts";
 import { withDeadline } from "../base/async.ts";
+import { DisposableStore } from "../base/disposable.ts";
 import { privateDirectory } from "../base/durable.ts";
 import { messageOf } from "../base/errors.ts";
+import type { Event } from "../base/event.ts";
 import { hostArch, type Paths } from "../base/paths.ts";
 import { Aliases } from "./aliases.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
@@ -19,6 +21,7 @@ import type { Images, ImageUsers } from "./images/images.ts";
 import type { HostFacts } from "./instances/check.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
+import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances } from "./instances/recover.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
@@ -133,12 +136,13 @@ class Engine implements EngineCore {
   readonly events: EventLog;
   readonly instances: InstanceManager;
   readonly ports: Ports;
+  readonly mounts: Mounts;
   readonly snapshots: SnapshotKeeping;
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
   readonly onDidDrain: Operations["onDidDrain"];
-  readonly onDidChangeIdle: Operations["onDidChangeIdle"];
+  readonly onDidChangeIdle: Event<boolean>;
   readonly #parts: Parts;
   readonly #startedAt: string;
   readonly #ending = new AbortController();
@@ -159,11 +163,18 @@ class Engine implements EngineCore {
       parts.options.log,
     );
     this.ports = new Ports(keeper, parts.manager);
+    this.mounts = new Mounts(keeper, parts.manager);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;
     this.onDidDrain = parts.operations.onDidDrain;
-    this.onDidChangeIdle = parts.operations.onDidChangeIdle;
+    this.onDidChangeIdle = (listener) => {
+      const tell = () => listener(this.idle);
+      const owned = new DisposableStore();
+      owned.add(parts.operations.onDidChangeIdle(tell));
+      owned.add(keeper.onDidChangeServing(tell));
+      return owned;
+    };
     this.#startedAt = parts.now().toISOString();
   }
 
@@ -203,7 +214,7 @@ class Engine implements EngineCore {
   }
 
   get idle(): boolean {
-    return this.operations.idle;
+    return this.operations.idle && !this.#parts.keeper.isServing;
   }
 
   async close(): Promise<void> {

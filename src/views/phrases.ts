@@ -36,6 +36,8 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "build-image": "building the image",
   "add-port": "forwarding a port",
   "remove-port": "closing a port",
+  mount: "mounting a folder",
+  unmount: "unmounting a folder",
   snapshot: "taking a snapshot",
   restore: "restoring",
   "remove-snapshot": "removing a snapshot",

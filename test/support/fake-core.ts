@@ -64,6 +64,11 @@ export class FakeCore implements EngineCore {
     add: async (instance) => this.#begin("add-port", instance),
     remove: async (instance) => this.#begin("remove-port", instance),
   };
+  readonly mounts: EngineCore["mounts"] = {
+    add: async (instance) => this.#begin("mount", instance),
+    remove: async (instance) => this.#begin("unmount", instance),
+    directoryIn: async () => undefined,
+  };
   readonly #book = { active: "default", contexts: {} };
   readonly aliases: EngineCore["aliases"] = {
     list: () => this.#book,
@@ -277,6 +282,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
       mac: "52:54:00:00:00:01",
     },
     ports: [],
+    mounts: [],
     snapshotCount: 0,
     createdAt: at,
     updatedAt: at,

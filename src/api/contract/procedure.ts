@@ -10,6 +10,7 @@ export type Privilege =
   | "instance.create"
   | "instance.power"
   | "instance.config"
+  | "instance.mount"
   | "instance.delete"
   | "instance.exec"
   | "snapshot.create"

@@ -2,8 +2,10 @@
  * What Multipass (main of 2026) prints for lists and facts of instances, in its four formats. Types of values
  * are Multipass's too: counts and disk sizes are strings in JSON, memory sizes numbers. Pure.
  */
+
 import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import { withoutControls } from "../../base/plain-text.ts";
+import { mountsCell, mountsJson, mountsText } from "../mount-formats.ts";
 import { columns, csv, json, type Value, yaml } from "./render.ts";
 import { multipassState } from "./states.ts";
 
@@ -86,7 +88,7 @@ function infoJson({ instance, details }: InfoItem): Value {
     disks: { sda1: disk ? { used: String(disk.usedBytes), total: String(disk.totalBytes) } : {} },
     memory: memory ? { used: memory.usedBytes, total: memory.totalBytes } : {},
     ipv4: addressesOf(instance, details),
-    mounts: {},
+    mounts: mountsJson(instance.mounts),
   };
 }
 
@@ -104,7 +106,7 @@ function infoYaml({ instance, details }: InfoItem): Value {
     disks: [{ sda1: { used: disk?.usedBytes ?? null, total: disk?.totalBytes ?? null } }],
     memory: { usage: memory?.usedBytes ?? null, total: memory?.totalBytes ?? null },
     ipv4: addressesOf(instance, details),
-    mounts: null,
+    mounts: instance.mounts.length > 0 ? mountsJson(instance.mounts) : null,
   };
 }
 
@@ -125,7 +127,12 @@ function infoRow({ instance, details }: InfoItem): string[] {
       number(memory?.usedBytes),
       number(memory?.totalBytes),
     ],
-    ...["", `"${ipv4.join(",")}"`, number(details.cpus), String(instance.snapshotCount)],
+    ...[
+      mountsCell(instance.mounts),
+      `"${ipv4.join(",")}"`,
+      number(details.cpus),
+      String(instance.snapshotCount),
+    ],
   ];
 }
 
@@ -147,7 +154,7 @@ function infoText({ instance, details }: InfoItem): string {
     ["Load", load?.map((one) => one.toFixed(2)).join(" ") ?? "--"],
     ["Disk usage", usage(disk)],
     ["Memory usage", usage(memory)],
-    ["Mounts", "--"],
+    ["Mounts", mountsText(instance.mounts, { column: 16, maps: true })],
   ]);
 }
 

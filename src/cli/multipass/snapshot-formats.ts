@@ -1,5 +1,7 @@
 /** Snapshots as Multipass prints them. Pure. */
+
 import type { Snapshot } from "../../api/snapshot.ts";
+import { mountSourcesJson, mountsCell, mountsText } from "../mount-formats.ts";
 import { CONTINUED, humanSize, type MultipassFormat, rowsText } from "./formats.ts";
 import { columns, csv, json, type Value, yaml } from "./render.ts";
 
@@ -37,7 +39,7 @@ export function snapshotInfoFormat(items: readonly Snapshot[], format: Multipass
     cpu_count: String(one.cpus),
     disk_space: humanSize(one.diskBytes),
     memory_size: humanSize(one.memoryBytes),
-    mounts: {},
+    mounts: mountSourcesJson(one.mounts),
     created: one.createdAt,
     parent: one.parent ?? "",
     children: one.children,
@@ -49,7 +51,12 @@ export function snapshotInfoFormat(items: readonly Snapshot[], format: Multipass
   }
   if (format === "yaml") {
     const of = (one: Snapshot) => [
-      { ...facts(one), mounts: null, parent: one.parent ?? null, comment: one.comment || null },
+      {
+        ...facts(one),
+        mounts: one.mounts.length > 0 ? mountSourcesJson(one.mounts) : null,
+        parent: one.parent ?? null,
+        comment: one.comment || null,
+      },
     ];
     const info = Object.entries(grouped(items, of)).map(([name, group]) => [
       name,
@@ -60,7 +67,15 @@ export function snapshotInfoFormat(items: readonly Snapshot[], format: Multipass
   if (format === "csv") {
     const rows = items.map((one) => {
       const { cpu_count, disk_space, memory_size, created } = facts(one);
-      const own = [one.name, one.instance, cpu_count, disk_space, memory_size, "", created];
+      const own = [
+        one.name,
+        one.instance,
+        cpu_count,
+        disk_space,
+        memory_size,
+        mountsCell(one.mounts),
+        created,
+      ];
       return [...own, one.parent ?? "", one.children.join(";"), quoted(one.comment)];
     });
     return csv(
@@ -79,7 +94,7 @@ function snapshotText(one: Snapshot): string {
     ["CPU(s)", String(one.cpus)],
     ["Disk space", humanSize(one.diskBytes)],
     ["Memory size", humanSize(one.memoryBytes)],
-    ["Mounts", "--"],
+    ["Mounts", mountsText(one.mounts, { column: 16, maps: false })],
     ["Created", one.createdAt],
     ["Parent", one.parent ?? "--"],
     ["Children", one.children.join(CONTINUED) || "--"],

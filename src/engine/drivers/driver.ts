@@ -9,6 +9,7 @@ import type { PortForward } from "../../api/port.ts";
 import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
+import type { NativeOffer } from "../guest/mounting.ts";
 
 /** Everything a driver may know of an instance. Plain data; stable across engine runs. */
 export type DriverInstance = {
@@ -74,6 +75,8 @@ export interface Running {
   wake?(): Promise<void>;
   /** Absent where ports of the guest cannot be forwarded to this host. */
   readonly ports?: PortSupport;
+  /** What it offers of this host's directories since it started, by the target of the mount. */
+  readonly nativeMounts?: ReadonlyMap<string, NativeOffer>;
   /** Lets go without stopping: closes connections, keeps the guest running for the next engine to adopt. */
   release(): void;
 }

@@ -40,6 +40,7 @@ const PACKAGES = [
   "netplan.io",
   "openssh-server",
   "sudo",
+  "sshfs",
   "ca-certificates",
   "iproute2",
   "iputils-ping",

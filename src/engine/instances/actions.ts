@@ -5,12 +5,14 @@
 import * as z from "zod";
 import type { InstanceState } from "../../api/instance.ts";
 import { SizeChange } from "../../api/lifecycle.ts";
+import { Mount } from "../../api/mount.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { addMounts, removeMounts } from "./mounts.ts";
 import { addPort, removePort } from "./ports.ts";
 import { restart, start, stop } from "./power.ts";
 import { rename } from "./rename.ts";
@@ -37,6 +39,7 @@ export const ActionInput = z.object({
   rename: z.object({ from: z.string(), to: z.string() }).optional(),
   take: NewSnapshot.optional(),
   port: PortForward.optional(),
+  mounts: z.array(Mount).optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
   words: z.object({ name: z.string().optional(), comment: z.string().optional() }).optional(),
@@ -100,6 +103,16 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     verb: "remove a port of",
     cancellable: false,
     work: (keeper, entry, ctx, { port }) => removePort(keeper, entry, ctx, required(port)),
+  },
+  mount: {
+    kind: "mount",
+    verb: "mount in",
+    work: (keeper, entry, ctx, { mounts }) => addMounts(keeper, entry, ctx, mounts ?? []),
+  },
+  unmount: {
+    kind: "unmount",
+    cancellable: false,
+    work: (keeper, entry, ctx, { mounts }) => removeMounts(keeper, entry, ctx, mounts ?? []),
   },
   restore: { kind: "restore", work: restoreSnapshot },
   "remove-snapshot": { kind: "remove-snapshot", verb: "delete", cancellable: false, work: removeSnapshot },

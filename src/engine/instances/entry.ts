@@ -3,11 +3,18 @@
 import type { Problem } from "../../api/instance.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import type { Secret } from "../../base/secret.ts";
+import type { Ctx } from "../ctx.ts";
 import type { Running } from "../drivers/driver.ts";
 import type { InstanceRecord } from "../store/record.ts";
 import type { Action } from "./transitions.ts";
 
 export type PendingOperation = { id: string; action: Action; kind: OperationKind };
+
+/** A mount that is there, or comes back when the guest does. */
+export type ServedMount = {
+  /** Takes it away in the guest; resolves when nothing of it is left. */
+  end(ctx: Ctx): Promise<void>;
+};
 
 export type Entry = {
   record: InstanceRecord;
@@ -25,6 +32,8 @@ export type Entry = {
   userData: Secret | undefined;
   /** Ends background work on the guest: with its exit, or with the engine. */
   background: AbortController | undefined;
+  /** What the engine serves to its guest now, by target. */
+  served: Map<string, ServedMount>;
   /** Found at the engine's start and true until the instance is written anew. */
   damage: Problem | undefined;
 };
@@ -40,6 +49,7 @@ export function newEntry(record: InstanceRecord): Entry {
     broken: false,
     userData: undefined,
     background: undefined,
+    served: new Map(),
     damage: undefined,
   };
 }

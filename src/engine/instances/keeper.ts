@@ -4,6 +4,7 @@
  */
 import type { InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
+import { Emitter } from "../../base/event.ts";
 import type { Driver, DriverInstance, Running, Subnet } from "../drivers/driver.ts";
 import type { EventLog } from "../event-log.ts";
 import type { Login } from "../guest/keys.ts";
@@ -57,6 +58,10 @@ export class Keeper {
   /** Names that an instance is about to have, or has just given up. */
   readonly #held = new Map<string, Entry>();
   #closed = false;
+  readonly #served = new Emitter<boolean>();
+  #serving = 0;
+  /** Fires with whether anything is served to a guest now. */
+  readonly onDidChangeServing = this.#served.event;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -250,6 +255,16 @@ export class Keeper {
     entry.background?.abort();
     entry.background = undefined;
     running.guest.dispose();
+  }
+
+  /** Something more, or something less, is served to a guest: an engine that serves is not idle. */
+  serving(more: 1 | -1): void {
+    this.#serving += more;
+    if (this.#serving === (more > 0 ? 1 : 0)) this.#served.fire(this.#serving > 0);
+  }
+
+  get isServing(): boolean {
+    return this.#serving > 0;
   }
 
   publish(entry: Entry): void {

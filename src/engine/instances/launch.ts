@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { Arch } from "../../api/instance.ts";
+import { Mount } from "../../api/mount.ts";
 import { InstanceName } from "../../api/names.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
@@ -14,6 +15,7 @@ import type { WorkCtx } from "../operations.ts";
 import type { Descriptor } from "../store/record.ts";
 import { type Entry, newEntry, takenOver } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { openMounts } from "./mount-serving.ts";
 import { boot, pullPlug, reasonOf, showFailedStart } from "./power.ts";
 import { becomeReady, notReadyProblem } from "./ready.ts";
 import { undoLaunch } from "./trash.ts";
@@ -34,13 +36,14 @@ export const LaunchInput = z.object({
   createdAt: z.string(),
   timeoutMs: z.int(),
   userData: z.string().optional(),
+  mounts: z.array(Mount).optional(),
   /** What spoke against it, but not so that it was refused. */
   warnings: z.array(z.string()).optional(),
 });
 export type LaunchInput = z.infer<typeof LaunchInput>;
 
 export function entryOf(input: LaunchInput): Entry {
-  const { reference, timeoutMs: _timeoutMs, warnings: _warnings, userData, ...own } = input;
+  const { reference, timeoutMs: _timeoutMs, warnings: _warnings, userData, mounts, ...own } = input;
   const image = { reference, os: "", release: "", version: "" };
   const descriptor: Descriptor = {
     ...own,
@@ -48,6 +51,7 @@ export function entryOf(input: LaunchInput): Entry {
     image,
     booted: false,
     ports: [],
+    mounts: mounts ?? [],
     snapshots: [],
     snapshotsTaken: 0,
   };
@@ -73,6 +77,7 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
     const report = await becomeReady(keeper, entry, timed);
     await noted;
     for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
+    for (const failure of await openMounts(keeper, entry, timed)) ctx.warn(failure);
   } catch (error) {
     await noted.catch(() => {});
     const failure = failureOf(ctx, deadline.signal, input.name, error);

@@ -31,6 +31,7 @@ import { details, guestOf, type LogSource, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
+import { checkMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
 import { checkRename } from "./rename.ts";
@@ -94,13 +95,14 @@ export class InstanceManager implements InstancesApi {
     const wanted = parseSpec(spec);
     const label = wanted.name ?? "an instance";
     this.#operations.refuseWhileDraining(`launch ${label}`);
+    const mounts = await checkMounts(wanted.mounts ?? [], label);
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
     const refused = refusal(label, found) ?? refusal(label, nameFindings(this.#keeper, name));
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
-    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), warnings };
+    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, warnings };
     return this.#begin(entryOf(input), input);
   }
 

@@ -15,6 +15,7 @@ import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
+import { mountFindings } from "./mounts.ts";
 
 export type PlanParts = {
   /** Runs what is launched. */
@@ -51,6 +52,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
   return [
     ...nameFindings(keeper, wanted.name),
     ...userData.map(asFinding),
+    ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
     ...checkSizes(
       sizesOf(wanted),
       host,

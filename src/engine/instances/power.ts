@@ -6,6 +6,7 @@ import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Entry, takenOver, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { openMounts } from "./mount-serving.ts";
 import { openPorts } from "./ports.ts";
 import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
 import { discardMemory, lookForMemory, setClock } from "./suspend.ts";
@@ -36,6 +37,7 @@ export async function start(
     const report = await becomeReady(keeper, entry, timed);
     if (resumes) await setClock(keeper, entry, ctx);
     for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
+    for (const failure of await openMounts(keeper, entry, timed)) ctx.warn(failure);
   } catch (error) {
     await afterFailedStart(keeper, entry, ctx, error);
     throw reasonOf(ctx, error);

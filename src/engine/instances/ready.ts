@@ -7,6 +7,7 @@ import type { Exit, Running } from "../drivers/driver.ts";
 import type { ReadyReport } from "../guest/guest.ts";
 import { type Entry, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { openMountsInBackground } from "./mount-serving.ts";
 
 const NOT_READY = "not-ready";
 const CLOUD_INIT_FAILED = "cloud-init-failed";
@@ -76,7 +77,9 @@ export async function readyInBackground(keeper: Keeper, entry: Entry): Promise<v
   const deadline = withDeadline(ADOPTED_READY_MS, controller.signal);
   try {
     await readyOrEnded(entry, running, { signal: deadline.signal, progress: () => {}, log: keeper.log });
-    if (entry.running === running) keeper.update(entry, { ready: true, problems: readyProblems(entry) });
+    if (entry.running !== running) return;
+    keeper.update(entry, { ready: true, problems: readyProblems(entry) });
+    await openMountsInBackground(keeper, entry);
   } catch (error) {
     // Ended, released, or taken over by an operation, which tells for itself.
     if (controller.signal.aborted || entry.running !== running || entry.pending) return;

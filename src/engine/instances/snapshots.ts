@@ -60,10 +60,10 @@ export async function takeSnapshot(
     if (!ctx.abandoned) await forget(keeper, entry, ctx, wanted.id);
     throw error;
   }
-  const { cpus, memoryBytes, diskBytes } = entry.record.descriptor;
+  const { cpus, memoryBytes, diskBytes, mounts } = entry.record.descriptor;
   const usedBytes = (await keeper.driverOf(entry).diskUsage(instance)) ?? 0;
   const createdAt = keeper.now().toISOString();
-  const record = { ...wanted, createdAt, cpus, memoryBytes, diskBytes, usedBytes };
+  const record = { ...wanted, createdAt, cpus, memoryBytes, diskBytes, mounts, usedBytes };
   await keeper.describe(entry, withSnapshot(entry.record.descriptor, record));
 }
 
@@ -91,8 +91,8 @@ export async function restoreSnapshot(
   ctx.commit();
   ctx.progress({ phase: "restore" });
   await supportOf(keeper, entry).restore(ctx, await keeper.driverInstance(entry), wanted.id);
-  const { cpus, memoryBytes, diskBytes, id } = wanted;
-  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, currentSnapshot: id });
+  const { cpus, memoryBytes, diskBytes, mounts, id } = wanted;
+  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, currentSnapshot: id });
 }
 
 export async function removeSnapshot(

@@ -18,6 +18,8 @@ export const ACTIONS = [
   "update-snapshot",
   "add-port",
   "remove-port",
+  "mount",
+  "unmount",
   "update",
   "rename",
   "clone",
@@ -57,6 +59,8 @@ const SAME_END: Record<Action, readonly Action[]> = {
   "update-snapshot": [],
   "add-port": [],
   "remove-port": [],
+  mount: [],
+  unmount: [],
   update: [],
   rename: [],
   clone: [],
@@ -93,6 +97,8 @@ const PENDING_WORDS: Record<Action, string> = {
   "update-snapshot": "a change of a snapshot",
   "add-port": "a change of its ports",
   "remove-port": "a change of its ports",
+  mount: "a mount",
+  unmount: "an unmount",
   update: "a change of its sizes",
   rename: "a rename",
   clone: "a clone",
@@ -102,6 +108,8 @@ const PENDING_WORDS: Record<Action, string> = {
 type Upkeep =
   | "add-port"
   | "remove-port"
+  | "mount"
+  | "unmount"
   | "snapshot"
   | "restore"
   | "remove-snapshot"
@@ -173,6 +181,8 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "update-snapshot": "any",
   "add-port": "any",
   "remove-port": "any",
+  mount: "any",
+  unmount: "any",
   update: "stopped",
   rename: "even deleted",
   clone: "stopped",

@@ -24,6 +24,7 @@ export function toInstance(entry: Entry): Instance {
     ...(running?.ssh ? { ssh: running.ssh } : {}),
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,
+    mounts: descriptor.mounts,
     snapshotCount: descriptor.snapshots.length,
     createdAt: descriptor.createdAt,
     updatedAt,

@@ -21,6 +21,8 @@ type GuestProcess = Awaited<ReturnType<GuestAccess["exec"]>>;
 export type ExecStreamOptions = {
   /** Looked up when the stream opens; its error is the stream's. */
   guest: () => GuestAccess;
+  /** Where a directory of this host is mounted in the guest; undefined where it is not. */
+  mountedAt: (directory: string) => Promise<string | undefined>;
   log: Log;
   /** How long a client may take to say what it wants to run. */
   openTimeoutMs?: number;
@@ -40,7 +42,9 @@ export async function serveExec(socket: WebSocket, options: ExecStreamOptions): 
   const ping = setInterval(() => socket.ping(), PING_INTERVAL_MS);
   try {
     const open = await stream.readOpen(options.openTimeoutMs ?? OPEN_TIMEOUT_MS);
-    const process = await options.guest().exec({ signal: stream.closed }, open);
+    const { hostCwd, ...wanted } = open;
+    const cwd = open.cwd ?? (hostCwd === undefined ? undefined : await options.mountedAt(hostCwd));
+    const process = await options.guest().exec({ signal: stream.closed }, { ...wanted, cwd });
     const exit = await stream.relay(process);
     stream.end({ type: "exit", ...exit });
   } catch (error) {

@@ -5,6 +5,7 @@ import { os } from "./routes/base.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
+import { mountRoutes } from "./routes/mounts.ts";
 import { portRoutes } from "./routes/ports.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
 
@@ -16,6 +17,7 @@ export function createRouter(core: EngineCore, version: string) {
     events: eventRoutes(core),
     instances: instanceRoutes(core),
     ports: portRoutes(core),
+    mounts: mountRoutes(core),
     snapshots: snapshotRoutes(core),
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),

@@ -142,9 +142,11 @@ class ApiServer implements EngineServer {
       await recorded(context, { procedure: "instances.exec", target: name }, async () =>
         requirePrivilege(this.#identity, "instance.exec", `open a process in ${name}`),
       );
-      const guest = () => this.#options.core.instances.guest(name);
+      const { instances, mounts } = this.#options.core;
+      const guest = () => instances.guest(name);
+      const mountedAt = (directory: string) => mounts.directoryIn(name, directory);
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        void serveExec(webSocket, { guest, log: this.#options.log });
+        void serveExec(webSocket, { guest, mountedAt, log: this.#options.log });
       });
     } catch (error) {
       const response = new ServerResponse(request);

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { Arch, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
+import { Mount } from "../../api/mount.ts";
 import { InstanceName } from "../../api/names.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
@@ -27,6 +28,7 @@ export const SnapshotRecord = z.object({
   cpus: z.int().min(1),
   memoryBytes: z.int().positive(),
   diskBytes: z.int().positive(),
+  mounts: z.array(Mount).default([]),
   usedBytes: z.int().nonnegative().describe("What the disk took on the host when it was taken"),
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
@@ -51,6 +53,7 @@ export const Descriptor = z.object({
     .object({ id: z.uuid(), keys: z.array(z.string()).describe("Public keys that the copied disk lets in") })
     .optional(),
   ports: z.array(PortForward).default([]),
+  mounts: z.array(Mount).default([]),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),

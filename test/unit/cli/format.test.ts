@@ -27,6 +27,7 @@ const web: Instance = {
   mac: "52:54:00:00:00:01",
   accelerator: "kvm",
   ports: [],
+  mounts: [],
   snapshotCount: 0,
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",

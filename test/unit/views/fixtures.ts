@@ -28,6 +28,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     },
     accelerator: "kvm",
     ports: [],
+    mounts: [],
     snapshotCount: 0,
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",

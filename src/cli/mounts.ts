@@ -1,0 +1,94 @@
+/** mount and umount: directories of this host inside instances. */
+import { homedir } from "node:os";
+import path from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { HOME_MOUNT, type IdMapping, type MountType, type NewMount } from "../api/mount.ts";
+import { PRIMARY_NAME } from "../api/names.ts";
+import { EngineError } from "../base/errors.ts";
+import { forEach, type Session } from "./session.ts";
+
+type MountOptions = { uidMap?: IdMapping[]; gidMap?: IdMapping[]; type: MountType };
+
+export function addMountCommands(program: Command, session: Session): void {
+  program
+    .command("mount")
+    .description("Show a directory of this host in instances")
+    .argument("<source>", "the directory of this host")
+    .argument("<targets...>", "<name>[:<path>]; without a path, the source's own name in the user's home")
+    .option("-g, --gid-map <host:instance>", "a group of this host and who it is in the instance", idMap)
+    .option("-u, --uid-map <host:instance>", "a user of this host and who it is in the instance", idMap)
+    .addOption(
+      new Option("-t, --type <type>", "classic, at any time; or native, quicker, while it is stopped")
+        .choices(["classic", "native"])
+        .default("classic"),
+    )
+    .action(async (source: string, targets: string[], options: MountOptions) => {
+      await forEach(targets, async (text) => {
+        const { name, path: target } = parseTarget(text);
+        const wanted = { ...newMount(source, target), ...mapsOf(options), type: options.type };
+        await session.operate((api) => api.mounts.add({ name, ...wanted }));
+      });
+    });
+
+  program
+    .command("umount")
+    .alias("unmount")
+    .description("Take mounted directories away from instances")
+    .argument("<mounts...>", "<name>[:<path>]; without a path, all of the instance")
+    .action(async (mounts: string[]) => {
+      await forEach(mounts, async (text) => {
+        const { name, path: target } = parseTarget(text);
+        await session.operate((api) =>
+          api.mounts.remove({ name, ...(target === undefined ? {} : { target }) }),
+        );
+      });
+    });
+}
+
+/** `web:/srv` taken apart. Throws `invalid-argument`. Pure. */
+export function parseTarget(text: string): { name: string; path?: string } {
+  const at = text.indexOf(":");
+  const [name, target] = at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+  if (name === "" || target === "") {
+    throw new EngineError("invalid-argument", `${text} is not a valid target`, {
+      hint: "Write the instance, a colon and a path: web:/srv/data, or the instance alone.",
+    });
+  }
+  return target === undefined ? { name } : { name, path: target };
+}
+
+/** `SOURCE[:TARGET]` of a launch. A drive's colon is the source's own. Pure. */
+export function parseLaunchMount(text: string): NewMount {
+  const at = text.indexOf(":", /^[A-Za-z]:[\\/]/.test(text) ? 2 : 0);
+  const [source, target] = at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+  if (source === "" || target === "") {
+    throw new EngineError("invalid-argument", `${text} is not a valid mount`, {
+      hint: "Write SOURCE:TARGET, or SOURCE alone.",
+    });
+  }
+  return newMount(source, target);
+}
+
+function newMount(source: string, target: string | undefined): NewMount {
+  return { source: path.resolve(source), ...(target === undefined ? {} : { target }) };
+}
+
+/** What a launch mounts: what was asked for, and in the primary instance the user's home. */
+export function launchMounts(name: string | undefined, asked: readonly string[] = []): NewMount[] {
+  const home: NewMount[] = name === PRIMARY_NAME ? [{ source: homedir(), target: HOME_MOUNT }] : [];
+  return [...home, ...asked.map(parseLaunchMount)];
+}
+
+function mapsOf({ uidMap, gidMap }: MountOptions): Pick<NewMount, "uids" | "gids"> {
+  return { ...(uidMap ? { uids: uidMap } : {}), ...(gidMap ? { gids: gidMap } : {}) };
+}
+
+/** `1000:1001`, `1000:default`; every one that is given counts. */
+function idMap(text: string, before: IdMapping[] = []): IdMapping[] {
+  const match = /^(\d{1,10}):(\d{1,10}|default|-1)$/.exec(text);
+  const [, host, guest] = match ?? [];
+  if (host === undefined || guest === undefined) {
+    throw new InvalidArgumentError("Write <host>:<instance> in numbers, or default as the instance's.");
+  }
+  return [...before, { host: Number(host), guest: guest === "default" ? -1 : Number(guest) }];
+}
