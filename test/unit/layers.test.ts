@@ -77,7 +77,7 @@ const WORDS_ONLY_IN: [RegExp, RegExp][] = [
   ],
   [
     /\b(fsync|fdatasync|renameSync)\(|\bfs\w*\.rename\b|\{[^{}]*\brename\b[^{}]*\} from "node:fs/,
-    /^(base\/durable\.ts|views\/.*)$/,
+    /^(engine\/guest\/sftp\/.*|base\/durable\.ts|views\/.*)$/,
   ],
   [/\.sync\(\)/, /^base\/durable\.ts$/],
 ];

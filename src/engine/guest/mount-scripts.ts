@@ -40,7 +40,11 @@ sshfs)
     command -v sshfs >/dev/null 2>&1 || exit ${NO_SSHFS}
   fi
   as_root modprobe fuse 2>/dev/null
-  if sshfs -h 2>&1 | grep -q passive; then echo option=passive; else echo option=slave; fi ;;
+  help=$(sshfs -h 2>&1)
+  option=slave
+  case $help in *passive*) option=passive ;; esac
+  case $help in *no_contain_symlinks*) option=$option,no_contain_symlinks ;; esac
+  echo "option=$option" ;;
 *)
   as_root modprobe "$2" 2>/dev/null
   [ "$2" = 9p ] && as_root modprobe 9pnet_virtio 2>/dev/null
@@ -103,7 +107,7 @@ export type Prepared = {
   target: string;
   user: number;
   group: number;
-  /** What this sshfs calls serving its file system over its pipes. */
+  /** What this sshfs calls serving its file system over its pipes, and showing links as they are. */
   option: string;
   bootId: string;
   /** What a program must be called through to be root. */
