@@ -26,6 +26,7 @@ describeDriver("fake", async () => {
           memoryBytes: 2 ** 30,
           diskBytes: 5 * 2 ** 30,
         },
+        shares: [],
         ...{ address: "10.77.0.9", mac: "52:54:00:00:00:01", directory, runDirectory: root },
         subnet: { cidr: "10.77.0.0/16", gateway: "10.77.0.1", dns: "10.77.0.2" },
         image: { path: "/image", format: "qcow2", sizeBytes: 1, virtualBytes: 2 ** 30 },

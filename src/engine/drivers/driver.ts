@@ -34,6 +34,8 @@ export type DriverInstance = {
   image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number };
   /** The user's cloud-init user-data, as it was given. */
   userData?: string | undefined;
+  /** What its hypervisor shall offer of this host's directories, by the target of the mount. */
+  shares: readonly { source: string; target: string }[];
   /** Present on a clone: public keys that its source's disk lets in, and that it must not. */
   formerKeys?: readonly string[] | undefined;
   /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */

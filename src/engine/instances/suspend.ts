@@ -11,6 +11,12 @@ const CLOCK_MS = 10_000;
 /** Throws where the guest that runs cannot be suspended. */
 export function checkSuspend(entry: Entry): void {
   const { running, record } = entry;
+  if (running?.nativeMounts && running.nativeMounts.size > 0) {
+    const reason = `cannot suspend ${nameOf(entry)}: a native mount keeps its memory from being saved`;
+    throw new EngineError("not-supported", reason, {
+      hint: "Unmount it and restart, or use classic mounts.",
+    });
+  }
   if (!running || running.suspend) return;
   const reason = `cannot suspend ${nameOf(entry)}: the driver ${record.descriptor.driver} cannot do that on this host`;
   throw new EngineError("not-supported", reason, { hint: "Stop it instead." });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Arch } from "../../../api/instance.ts";
 import type { Subnet } from "../driver.ts";
 import type { Accelerator } from "./host.ts";
+import type { Share } from "./shares.ts";
 
 export type ArgvInput = {
   platform: NodeJS.Platform;
@@ -18,6 +19,7 @@ export type ArgvInput = {
   subnet: Subnet;
   /** It shall wait for the memory of a suspended guest, and go on with that. */
   incoming?: boolean;
+  shares: readonly Share[];
   files: {
     disk: string;
     seed: string;
@@ -40,11 +42,12 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...sandbox(input.platform),
     ...["-name", `guest=${escaped(input.name)},debug-threads=on`],
     ...["-uuid", input.id],
-    ...["-machine", machine(input.arch)],
+    ...["-machine", `${machine(input.arch)}${sharedMemory(input) ? ",memory-backend=ram" : ""}`],
+    ...(sharedMemory(input) ? ["-object", `memory-backend-memfd,id=ram,size=${memory(input)},share=on`] : []),
     ...["-accel", accelerator(input.accelerator)],
     ...["-cpu", cpuModel(input.arch, input.accelerator)],
     ...["-smp", String(input.cpus)],
-    ...["-m", `${Math.floor(input.memoryBytes / 2 ** 20)}M`],
+    ...["-m", memory(input)],
     ...["-display", "none"],
     ...["-chardev", monitor(input.platform, files.monitor)],
     ...["-mon", "chardev=monitor,mode=control"],
@@ -59,8 +62,29 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-device", `virtio-net-pci,netdev=net,mac=${input.mac},romfile=`],
     ...["-object", "rng-builtin,id=rng"],
     ...["-device", "virtio-rng-pci,rng=rng"],
+    ...input.shares.flatMap(share),
     ...(input.incoming ? ["-incoming", "defer"] : []),
   ];
+}
+
+function memory({ memoryBytes }: ArgvInput): string {
+  return `${Math.floor(memoryBytes / 2 ** 20)}M`;
+}
+
+/** A virtiofsd reads and writes the guest's memory itself. */
+function sharedMemory({ shares }: ArgvInput): boolean {
+  return shares.some(({ filesystem }) => filesystem === "virtiofs");
+}
+
+/** 9p's `none` keeps each file as whose it is, and leaves alone what the engine's user may not change. */
+function share(one: Share, index: number): string[] {
+  const { tag } = one;
+  if (one.filesystem === "virtiofs") {
+    const socket = `socket,id=share${index},path=${escaped(one.socket)}`;
+    return ["-chardev", socket, "-device", `vhost-user-fs-pci,chardev=share${index},tag=${tag}`];
+  }
+  const files = `local,id=share${index},path=${escaped(one.source)},security_model=none,multidevs=remap`;
+  return ["-fsdev", files, "-device", `virtio-9p-pci,fsdev=share${index},mount_tag=${tag}`];
 }
 
 /** Options of which the guest sees nothing: where things lie on the host, and how the host reaches in. */

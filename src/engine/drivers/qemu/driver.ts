@@ -21,6 +21,7 @@ import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
 import { DRIVER_LOG, QemuRunning } from "./running.ts";
+import { findVirtiofsd, type Share, serveShares } from "./shares.ts";
 import { QemuSnapshots } from "./snapshots.ts";
 import { runStateOf } from "./suspend.ts";
 import {
@@ -29,12 +30,19 @@ import {
   readSuspendRecord,
   refuseMismatch,
   removeSuspendRecord,
+  type SuspendRecord,
 } from "./suspend-record.ts";
 
 export type QemuOptions = {
   /** Read at every probe and start. */
   accelerator: () => Settings["qemu.accelerator"];
   host?: Host;
+};
+
+type Boot = {
+  suspended: SuspendRecord | undefined;
+  monitor: ReturnType<typeof monitorOf>;
+  shares: Share[];
 };
 
 /** How long an adopted QEMU may take to answer before it counts as unresponsive. */
@@ -93,22 +101,28 @@ class QemuDriver implements Driver {
     if (adopted) return adopted;
     await endLeftover(instance);
     const tools = await this.#tools(ctx, instance);
-    const files = filesOf(instance);
     const suspended = await readSuspendRecord(instance.directory, instance);
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });
-    const { firmware } = tools;
-    const argv = qemuArgv({
-      ...{ platform: this.#host.platform, program: tools.program, accelerator: tools.accelerator },
-      ...instance,
-      incoming: suspended !== undefined,
-      files: {
-        ...{ disk: files.disk, seed: files.seed, serialLog: files.serialLog, monitor: monitor.argument },
-        firmware: firmware && { code: firmware.code, variables: files.variables },
-      },
-    });
+    const virtiofsd = instance.shares.length > 0 ? await findVirtiofsd(ctx.signal) : undefined;
+    const served = await serveShares(ctx, instance, virtiofsd);
+    try {
+      return await this.#boot(ctx, instance, tools, { suspended, monitor, shares: served.shares });
+    } catch (error) {
+      await served.end();
+      throw error;
+    }
+  }
+
+  async #boot(
+    ctx: Ctx,
+    instance: DriverInstance,
+    tools: Toolchain,
+    { suspended, monitor, shares }: Boot,
+  ): Promise<Running> {
+    const argv = this.#argv(instance, tools, { suspended, monitor, shares });
     const hardware = hardwareOf(argv);
     if (suspended) refuseMismatch(instance.name, suspended, { version: tools.version, hardware });
     ctx.signal.throwIfAborted();
@@ -119,7 +133,7 @@ class QemuDriver implements Driver {
     });
     let running: QemuRunning | undefined;
     try {
-      running = await this.#take(ctx, instance, tools, child, { monitor: monitor.path, hardware });
+      running = await this.#take(ctx, instance, tools, child, { monitor: monitor.path, hardware, shares });
       if (suspended) await running.load(ctx, suspended);
       return running;
     } catch (error) {
@@ -129,6 +143,19 @@ class QemuDriver implements Driver {
       await removeRunRecord(instance.directory);
       throw error;
     }
+  }
+
+  #argv(instance: DriverInstance, tools: Toolchain, { suspended, monitor, shares }: Boot): string[] {
+    const { disk, seed, serialLog, variables } = filesOf(instance);
+    const { firmware, program, accelerator } = tools;
+    return qemuArgv({
+      ...{ ...instance, platform: this.#host.platform, program, accelerator, shares },
+      incoming: suspended !== undefined,
+      files: {
+        ...{ disk, seed, serialLog, monitor: monitor.argument },
+        firmware: firmware && { code: firmware.code, variables },
+      },
+    });
   }
 
   async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
@@ -203,7 +230,7 @@ class QemuDriver implements Driver {
     instance: DriverInstance,
     tools: Toolchain,
     child: DetachedChild,
-    { monitor: monitorPath, hardware }: { monitor: string; hardware: string },
+    { monitor: monitorPath, hardware, shares }: { monitor: string; hardware: string; shares: Share[] },
   ): Promise<QemuRunning> {
     const identity = await identify(child.pid);
     const monitor = await connectMonitor(ctx, instance, child, monitorPath);
@@ -233,7 +260,7 @@ class QemuDriver implements Driver {
           sshPort,
           accelerator: tools.accelerator,
         },
-        ...{ startedAt: new Date().toISOString(), problems: tools.problems, hardware },
+        ...{ startedAt: new Date().toISOString(), problems: tools.problems, hardware, shares },
       };
       await writeRunRecord(instance.directory, record);
       ctx.signal.throwIfAborted();

@@ -16,6 +16,10 @@ const RunRecord = z.object({
   accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),
   startedAt: z.iso.datetime(),
   problems: z.array(Problem),
+  /** What it offers of this host's directories. */
+  shares: z
+    .array(z.object({ target: z.string(), tag: z.string(), filesystem: z.enum(["9p", "virtiofs"]) }))
+    .default([]),
   /** Digest of the arguments that the guest can see; absent in records of earlier engines. */
   hardware: z.string().optional(),
 });

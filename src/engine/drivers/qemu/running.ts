@@ -8,6 +8,7 @@ import { identify, sameProcess, signalProcess } from "../../../base/process-iden
 import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
 import { loginFiles } from "../../guest/keys.ts";
+import type { NativeOffer } from "../../guest/mounting.ts";
 import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
 import { createSshGuest } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
@@ -43,6 +44,7 @@ export class QemuRunning implements Running {
   readonly startedAt: Date;
   readonly ports: PortSupport;
   readonly problems: readonly Problem[];
+  readonly nativeMounts: ReadonlyMap<string, NativeOffer>;
   readonly #instance: DriverInstance;
   readonly #record: RunRecord;
   readonly #exited = deferred<Exit>();
@@ -68,6 +70,7 @@ export class QemuRunning implements Running {
     this.suspend = memorySocket === undefined ? undefined : (ctx) => this.#suspend(ctx, memorySocket);
     this.#instance = instance;
     this.#record = record;
+    this.nativeMounts = new Map(record.shares.map(({ target, ...offer }) => [target, offer]));
     this.ports = new QemuPorts(instance, () => this.#monitor);
     this.accelerator = record.accelerator;
     this.startedAt = new Date(record.startedAt);

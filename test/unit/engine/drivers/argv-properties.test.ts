@@ -31,6 +31,21 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
     memoryBytes: fc.integer({ min: 128 * MIB, max: 2 ** 44 }),
     octets: fc.tuple(octet, octet, octet),
     incoming: fc.boolean(),
+    shares: fc.array(
+      fc.oneof(
+        fc.record({
+          source: file,
+          target: file,
+          tag: fc.constant("t"),
+          filesystem: fc.constant("9p" as const),
+        }),
+        fc.record({
+          ...{ source: file, target: file, tag: fc.constant("t"), socket: file },
+          filesystem: fc.constant("virtiofs" as const),
+        }),
+      ),
+      { maxLength: 3 },
+    ),
     files: fc.record({ disk: file, seed: file, serialLog: file, monitor: file }),
     firmware: fc.option(fc.record({ code: file, variables: file }), { nil: undefined }),
   })
@@ -66,12 +81,17 @@ test("there is always the same row of options; texts only fill their places", ()
   fc.assert(
     fc.property(inputs, (input) => {
       const firmware = input.files.firmware ? ["-drive", "-drive"] : [];
+      const memory = input.shares.some(({ filesystem }) => filesystem === "virtiofs") ? ["-object"] : [];
+      const shares = input.shares.flatMap(({ filesystem }) =>
+        filesystem === "9p" ? ["-fsdev", "-device"] : ["-chardev", "-device"],
+      );
       expect(qemuArgv(input)[0]).toBe(input.program);
       expect(optionsOf(qemuArgv(input)).map(([option]) => option)).toEqual([
         ...(input.platform === "linux" ? ["-sandbox"] : []),
-        ...["-name", "-uuid", "-machine", "-accel", "-cpu", "-smp", "-m", "-display", "-chardev", "-mon"],
+        ...["-name", "-uuid", "-machine", ...memory, "-accel", "-cpu", "-smp", "-m", "-display"],
+        ...["-chardev", "-mon"],
         ...["-chardev", "-serial", ...firmware, "-blockdev", "-device", "-blockdev", "-device"],
-        ...["-netdev", "-device", "-object", "-device"],
+        ...["-netdev", "-device", "-object", "-device", ...shares],
         ...(input.incoming ? ["-incoming"] : []),
       ]);
     }),

@@ -53,6 +53,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
   return {
     ...base,
     ...{ platform, arch, accelerator },
+    shares: [],
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
   };
@@ -61,6 +62,21 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
 test.each(CASES)("%s runs %s guests by %s", async (platform, arch, accelerator) => {
   const argv = qemuArgv(inputOf(platform, arch, accelerator));
   await expect(`${argv.join("\n")}\n`).toMatchFileSnapshot(`argv/${platform}-${arch}-${accelerator}.txt`);
+});
+
+test("directories are shared as 9p, or by a virtiofsd that reads the guest's memory", () => {
+  const input = inputOf("linux", "x86_64", "kvm");
+  const own = { source: "/a, b", target: "b", tag: "berth-1" };
+  const plain = qemuArgv({ ...input, shares: [{ ...own, filesystem: "9p" }] });
+  expect(plain).toContain("local,id=share0,path=/a,, b,security_model=none,multidevs=remap");
+  expect(plain).toContain("virtio-9p-pci,fsdev=share0,mount_tag=berth-1");
+  expect(plain.some((word) => word.includes("memory-backend"))).toBe(false);
+  const shared = qemuArgv({ ...input, shares: [{ ...own, filesystem: "virtiofs", socket: "/run/x.vfs" }] });
+  expect(shared).toContain("socket,id=share0,path=/run/x.vfs");
+  expect(shared).toContain("vhost-user-fs-pci,chardev=share0,tag=berth-1");
+  const memory = shared[shared.indexOf("-m") + 1];
+  expect(shared).toContain(`memory-backend-memfd,id=ram,size=${memory},share=on`);
+  expect(shared).toContain("q35,vmport=off,memory-backend=ram");
 });
 
 test("whatever the texts, each stays in its own place and nothing becomes an option", () => {
