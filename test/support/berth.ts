@@ -8,6 +8,8 @@ import { run } from "../../src/base/run.ts";
 
 const CLI = path.resolve(import.meta.dirname, "../../dist/cli.js");
 
+type RunOptions = { input?: string | Buffer; timeoutMs?: number; cwd?: string };
+
 export type Ran = { code: number | null; stdout: string; stderr: string };
 
 export class Berth {
@@ -40,11 +42,12 @@ export class Berth {
   }
 
   /** Runs `berth` with these words; resolves however it ends. */
-  run(args: readonly string[], options: { input?: string | Buffer; timeoutMs?: number } = {}): Promise<Ran> {
+  run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [this.#cli, ...args], {
         env: this.env,
         timeout: options.timeoutMs ?? 300_000,
+        cwd: options.cwd,
       });
       let stdout = "";
       let stderr = "";
@@ -62,10 +65,7 @@ export class Berth {
   }
 
   /** Runs it and expects success. */
-  async ok(
-    args: readonly string[],
-    options: { input?: string | Buffer; timeoutMs?: number } = {},
-  ): Promise<string> {
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(args, options);
     if (code !== 0) throw new Error(`berth ${args.join(" ")} exited with ${code}: ${stderr}${stdout}`);
     return stdout;

@@ -51,8 +51,8 @@ export function tagOf(target: string): string {
 }
 
 export function virtiofsdArgv({ program, flavour }: Virtiofsd, source: string, socket: string): string[] {
-  if (flavour === "rust") return [program, "--socket-path", socket, "--shared-dir", source];
-  return [program, "-f", "--socket-path", socket, "-o", `source=${source}`];
+  if (flavour === "rust") return [program, `--socket-path=${socket}`, `--shared-dir=${source}`];
+  return [program, "-f", `--socket-path=${socket}`, "-o", `source=${source}`];
 }
 
 /** A virtiofsd leaves when its QEMU does; these are for a start that fails. */
@@ -75,7 +75,7 @@ export async function serveShares(
   try {
     for (const { source, target } of instance.shares) {
       const own = { source, target, tag: tagOf(target) };
-      const socket = path.join(instance.runDirectory, `${own.tag.slice(6, 12)}.vfs`);
+      const socket = path.join(instance.runDirectory, `${instance.id.slice(0, 8)}.${shares.length}.vfs`);
       const child =
         virtiofsd && (await listening(ctx, instance, virtiofsdArgv(virtiofsd, source, socket), socket));
       if (child) children.push(child);

@@ -1,0 +1,161 @@
+/** Directories of this host in a real guest: read and written, through a reboot, an engine's death and a restart. */
+import { createHash, randomBytes } from "node:crypto";
+import { lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { signalProcess } from "../../src/base/process-identity.ts";
+import { Berth, gone } from "../support/berth.ts";
+import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { testImage } from "../support/guest-image.ts";
+
+const SOURCES = path.resolve(import.meta.dirname, "../../src");
+/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
+const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
+
+let catalog: CatalogServer;
+let berth: Berth;
+let bundles: string;
+let source: string;
+
+beforeAll(async () => {
+  const image = await testImage();
+  catalog = await startCatalogServer([{ file: image.path }]);
+  bundles = path.join(path.dirname(image.path), `mounts-${process.pid}`);
+  await build({
+    ...{
+      bundle: true,
+      platform: "node",
+      target: "node22",
+      format: "cjs",
+      logLevel: "error",
+      keepNames: true,
+    },
+    external: ["cpu-features", "*.node"],
+    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
+    outdir: bundles,
+  });
+  berth = await Berth.make(
+    { BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url, BERTH_SETTING_ENGINE_IDLE_SECONDS: "2" },
+    path.join(bundles, "cli.js"),
+  );
+  source = path.join(berth.home, "a project");
+  await mkdir(path.join(source, "sub"), { recursive: true });
+  await writeFile(path.join(source, "hello"), "from the host\n");
+});
+afterAll(async () => {
+  await berth?.dispose();
+  await catalog?.close();
+  if (bundles) await rm(bundles, { recursive: true, force: true });
+});
+
+const inside = async (script: string, ...args: string[]) =>
+  (await berth.ok(["exec", ...args, "web", "--", "bash", "-c", script])).trim();
+
+/** Until the guest sees it: what comes back by itself tells nobody. */
+async function seen(script: string, expected: string): Promise<void> {
+  const loop = `for n in $(seq 600); do [ "$(${script} 2>/dev/null)" = ${expected} ] && exit; sleep 0.1; done; exit 1`;
+  await berth.ok(["exec", "web", "--", "bash", "-c", loop]);
+}
+
+test("a launch mounts; both sides see each other's changes", async () => {
+  await berth.ok(
+    ["launch", "noble", "--name", "web", "--cpus", "2", "--mount", `${source}:work`, "--cloud-init", "-"],
+    { input: userData },
+  );
+  expect(await inside("cat work/hello")).toBe("from the host");
+  await inside(
+    "echo from the guest > work/sub/answer; chmod 640 work/sub/answer; ln -s ../hello work/sub/up",
+  );
+  expect(await readFile(path.join(source, "sub/answer"), "utf8")).toBe("from the guest\n");
+  expect((await stat(path.join(source, "sub/answer"))).mode & 0o777).toBe(0o640);
+  expect(await readlink(path.join(source, "sub/up"))).toBe("../hello");
+  expect(await inside("stat -c %U:%G work/hello; cat work/sub/up")).toBe("ubuntu:ubuntu\nfrom the host");
+  const bytes = randomBytes(5_000_001);
+  await writeFile(path.join(source, "random"), bytes);
+  const sum = createHash("sha256").update(bytes).digest("hex");
+  expect(await inside("sha256sum < work/random")).toContain(sum);
+  await inside("cp work/random work/copy; mv work/copy work/moved; rm work/random");
+  expect(
+    createHash("sha256")
+      .update(await readFile(path.join(source, "moved")))
+      .digest("hex"),
+  ).toBe(sum);
+  expect(await readdir(source)).toEqual(["hello", "moved", "sub"]);
+});
+
+test("links of the host are the guest's own to follow, and lead nowhere on the host", async () => {
+  await symlink("/etc/hostname", path.join(source, "absolute"));
+  await symlink(path.join(source, "hello"), path.join(source, "inside"));
+  expect(await inside("readlink work/absolute; cat work/absolute; cat work/inside")).toBe(
+    "/etc/hostname\nweb\nfrom the host",
+  );
+  await rm(path.join(source, "absolute"));
+});
+
+test("commands run where the caller is, if that is mounted", async () => {
+  const at = (cwd: string, ...args: string[]) =>
+    berth.ok(["exec", ...args, "web", "--", "pwd"], { cwd }).then((out) => out.trim());
+  expect(await at(path.join(source, "sub"))).toBe("/home/ubuntu/work/sub");
+  expect(await at(path.join(source, "sub"), "-n")).toBe("/home/ubuntu");
+  expect(await at(path.join(source, "sub"), "-d", "/etc")).toBe("/etc");
+  expect(await at(berth.home)).toBe("/home/ubuntu");
+});
+
+test("a mount comes back after a reboot of the guest, and an engine that serves one does not leave", async () => {
+  await berth.run(["exec", "web", "--", "sudo", "reboot"]);
+  const engine = await berth.enginePid();
+  await seen("cat work/hello", "'from the host'");
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  expect(await berth.enginePid()).toBe(engine);
+});
+
+test("a mount comes back after its engine was killed", async () => {
+  const boot = await inside("cat /proc/sys/kernel/random/boot_id");
+  const pid = await berth.enginePid();
+  if (pid === undefined) throw new Error("no engine runs");
+  signalProcess(pid, "SIGKILL");
+  await gone(pid);
+  await seen("cat work/hello", "'from the host'");
+  expect(await inside("cat /proc/sys/kernel/random/boot_id")).toBe(boot);
+});
+
+test("nothing is written beneath a mount that the guest took away, and it is left in peace", async () => {
+  await inside("sudo umount work");
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect((await berth.run(["exec", "web", "--", "touch", "work/lost"])).code).toBe(1);
+  await expect(lstat(path.join(source, "lost"))).rejects.toThrow("ENOENT");
+});
+
+test("mounts are added and removed while it runs", async () => {
+  await berth.ok(["umount", "web"]);
+  expect(await inside("ls")).toBe("");
+  await berth.ok(["mount", source, "web:/srv/x", "web"]);
+  expect(await inside("cat /srv/x/hello 'a project/hello'")).toBe("from the host\nfrom the host");
+  expect(await berth.run(["mount", source, "web:/srv/x"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`"/srv/x" is already mounted in 'web'`),
+  });
+  await inside("cd /srv/x && sleep 600 > /dev/null 2>&1 &");
+  await berth.ok(["umount", "web:/srv/x"]);
+  expect((await berth.run(["exec", "web", "--", "cat", "/srv/x/hello"])).code).toBe(1);
+  const { info } = (await berth.json(["info", "web"])) as { info: Record<string, { mounts: object }> };
+  expect(info["web"]?.mounts).toEqual({
+    "a project": { uid_mappings: ["0:default"], gid_mappings: ["0:default"], source_path: source },
+  });
+});
+
+test("a native mount is there after a start", async () => {
+  await berth.ok(["stop", "web"]);
+  await berth.ok(["mount", "--type", "native", source, "web:native"]);
+  await berth.ok(["start", "web"]);
+  expect(await inside("cat native/hello; stat -f -c %T native; cat 'a project/hello'")).toBe(
+    "from the host\nfuseblk\nfrom the host",
+  );
+  expect(await berth.run(["suspend", "web"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("a native mount keeps its memory from being saved"),
+  });
+  await berth.ok(["umount", "web:native"]);
+  expect(await inside("grep -c berth- /etc/fstab; ls -d native 2>/dev/null; true")).toBe("0");
+});
