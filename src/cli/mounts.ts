@@ -23,8 +23,7 @@ export function addMountCommands(program: Command, session: Session): void {
         .default("classic"),
     )
     .action(async (source: string, targets: string[], options: MountOptions) => {
-      await forEach(targets, async (text) => {
-        const { name, path: target } = parseTarget(text);
+      await eachTarget(targets, async (name, target) => {
         const wanted = { ...newMount(source, target), ...mapsOf(options), type: options.type };
         await session.operate((api) => api.mounts.add({ name, ...wanted }));
       });
@@ -36,13 +35,26 @@ export function addMountCommands(program: Command, session: Session): void {
     .description("Take mounted directories away from instances")
     .argument("<mounts...>", "<name>[:<path>]; without a path, all of the instance")
     .action(async (mounts: string[]) => {
-      await forEach(mounts, async (text) => {
-        const { name, path: target } = parseTarget(text);
+      await eachTarget(mounts, async (name, target) => {
         await session.operate((api) =>
           api.mounts.remove({ name, ...(target === undefined ? {} : { target }) }),
         );
       });
     });
+}
+
+/** Several instances at a time, but the paths of one after another: an instance does one thing at a time. */
+async function eachTarget(
+  texts: readonly string[],
+  work: (name: string, target: string | undefined) => Promise<void>,
+): Promise<void> {
+  const paths = new Map<string, (string | undefined)[]>();
+  for (const { name, path: target } of texts.map(parseTarget)) {
+    paths.set(name, [...(paths.get(name) ?? []), target]);
+  }
+  await forEach([...paths.keys()], async (name) => {
+    for (const target of paths.get(name) ?? []) await work(name, target);
+  });
 }
 
 /** `web:/srv` taken apart. Throws `invalid-argument`. Pure. */
