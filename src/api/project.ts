@@ -38,6 +38,10 @@ export const ProjectInstance = z.strictObject({
     )
     .optional()
     .describe("Ports of this host that lead into the guest: 8080:80, 53:53/udp"),
+  mounts: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("Directories of this host in the guest: SOURCE:TARGET, SOURCE relative to this file"),
   snapshot: SnapshotName.optional().describe(
     "A stopped instance begins from this snapshot of its own, if it has it; what it was is kept in another one",
   ),

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { HOME_MOUNT, type IdMapping, type MountType, type NewMount } from "../api/mount.ts";
 import { PRIMARY_NAME } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
+import { parseMount } from "../base/mount-text.ts";
 import { forEach, type Session } from "./session.ts";
 
 type MountOptions = { uidMap?: IdMapping[]; gidMap?: IdMapping[]; type: MountType };
@@ -69,18 +70,6 @@ export function parseTarget(text: string): { name: string; path?: string } {
   return target === undefined ? { name } : { name, path: target };
 }
 
-/** `SOURCE[:TARGET]` of a launch. A drive's colon is the source's own. Pure. */
-export function parseLaunchMount(text: string): NewMount {
-  const at = text.indexOf(":", /^[A-Za-z]:[\\/]/.test(text) ? 2 : 0);
-  const [source, target] = at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-  if (source === "" || target === "") {
-    throw new EngineError("invalid-argument", `${text} is not a valid mount`, {
-      hint: "Write SOURCE:TARGET, or SOURCE alone.",
-    });
-  }
-  return newMount(source, target);
-}
-
 function newMount(source: string, target: string | undefined): NewMount {
   return { source: path.resolve(source), ...(target === undefined ? {} : { target }) };
 }
@@ -88,7 +77,7 @@ function newMount(source: string, target: string | undefined): NewMount {
 /** What a launch mounts: what was asked for, and in the primary instance the user's home. */
 export function launchMounts(name: string | undefined, asked: readonly string[] = []): NewMount[] {
   const home: NewMount[] = name === PRIMARY_NAME ? [{ source: homedir(), target: HOME_MOUNT }] : [];
-  return [...home, ...asked.map(parseLaunchMount)];
+  return [...home, ...asked.map((text) => parseMount(text, process.cwd()))];
 }
 
 function mapsOf({ uidMap, gidMap }: MountOptions): Pick<NewMount, "uids" | "gids"> {

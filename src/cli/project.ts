@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import type { Instance } from "../api/instance.ts";
 import type { Project, ProjectInstance } from "../api/project.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
+import { parseMount } from "../base/mount-text.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import {
   difference,
@@ -15,6 +16,7 @@ import {
   stepsOf,
   type Todo,
   todoOf,
+  type WrittenMount,
 } from "../client/project/plan.ts";
 import { json, stateWord, table } from "./format.ts";
 import { formatOption } from "./options.ts";
@@ -57,7 +59,8 @@ export function addProjectCommands(program: Command, session: Session): void {
     async (names: string[], { file, format }: Where & { format: "table" | "json" }) => {
       const project = await readProject(file);
       const wanted = known(project, names, file);
-      await status(session, project, wanted.length > 0 ? wanted : Object.keys(project.instances), format);
+      const shown = wanted.length > 0 ? wanted : Object.keys(project.instances);
+      await status(session, project, shown, { format, directory: path.dirname(file) });
     },
   );
 }
@@ -132,11 +135,13 @@ async function upOne(
     });
   }
   const snapshots = wanted.snapshot && now ? (await api.snapshots.list({ instance: name })).items : [];
+  const mounts = mountsOf(wanted, directory);
   for (const todo of todoOf(
     name,
     wanted,
     now,
     snapshots.map((one) => one.name),
+    mounts,
   ))
     await carryOut(session, name, wanted, todo, directory);
   await provision(session, name, stepsOf(wanted));
@@ -155,7 +160,8 @@ async function carryOut(
       const userData = await userDataOf(session, wanted, directory);
       const spec = { name, ...sizesOf(wanted), ...(userData === undefined ? {} : { userData }) };
       const image = wanted.image === undefined ? {} : { image: wanted.image };
-      await session.operate((api) => api.instances.launch({ ...spec, ...image }));
+      const mounts = mountsOf(wanted, directory);
+      await session.operate((api) => api.instances.launch({ ...spec, ...image, mounts }));
       return;
     }
     case "change-sizes":
@@ -170,9 +176,16 @@ async function carryOut(
     case "add-port":
       await session.operate((api) => api.ports.add({ name, ...todo.port }));
       return;
+    case "add-mount":
+      await session.operate((api) => api.mounts.add({ name, ...todo.mount }));
+      return;
     case "tell":
       session.note(`warning: ${todo.text}`);
   }
+}
+
+function mountsOf({ mounts = [] }: ProjectInstance, directory: string): WrittenMount[] {
+  return mounts.map((text) => parseMount(text, directory));
 }
 
 async function userDataOf(
@@ -250,7 +263,7 @@ async function status(
   session: Session,
   project: Project,
   names: readonly string[],
-  format: "table" | "json",
+  { format, directory }: { format: "table" | "json"; directory: string },
 ): Promise<void> {
   const { api } = await session.client();
   const present = new Map((await api.instances.list()).items.map((one) => [one.name, one]));
@@ -259,7 +272,7 @@ async function status(
     return {
       name,
       state: now ? stateWord(now.state) : "Missing",
-      differs: differencesOf(project.instances[name] ?? {}, now),
+      differs: differencesOf(project.instances[name] ?? {}, now, directory),
     };
   });
   if (format === "json") session.print(json({ instances: rows }));
@@ -270,9 +283,11 @@ async function status(
 }
 
 /** Words for what `up` would change. */
-function differencesOf(wanted: ProjectInstance, now: Instance | undefined): string[] {
+function differencesOf(wanted: ProjectInstance, now: Instance | undefined, directory: string): string[] {
   if (!now) return [];
   const sizes = Object.keys(difference(sizesOf(wanted), now) ?? {}).map((key) => key.replace("Bytes", ""));
-  const ports = todoOf(now.name, wanted, now, []).some((one) => one.do === "add-port");
-  return [...sizes, ...(ports ? ["ports"] : [])];
+  const todo = todoOf(now.name, wanted, now, [], mountsOf(wanted, directory));
+  const ports = todo.some((one) => one.do === "add-port");
+  const mounts = todo.some((one) => one.do === "add-mount");
+  return [...sizes, ...(ports ? ["ports"] : []), ...(mounts ? ["mounts"] : [])];
 }

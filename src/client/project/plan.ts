@@ -3,9 +3,13 @@ import { createHash } from "node:crypto";
 import type { Instance } from "../../api/instance.ts";
 import type { NewPortForward } from "../../api/port.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
+import { targetOf } from "../../base/mount-text.ts";
 import { parseSize } from "../../base/units.ts";
 
 export type Sizes = { cpus?: number; memoryBytes?: number; diskBytes?: number };
+
+/** As the file has it; its source is absolute already. */
+export type WrittenMount = { source: string; target?: string };
 
 export type Todo =
   | { do: "launch" }
@@ -13,6 +17,7 @@ export type Todo =
   | { do: "restore"; snapshot: string }
   | { do: "start" }
   | { do: "add-port"; port: Partial<NewPortForward> & { guestPort: number } }
+  | { do: "add-mount"; mount: WrittenMount }
   | { do: "tell"; text: string };
 
 /** Of a file's entry, as the API wants them. Throws `invalid-argument`. */
@@ -26,18 +31,24 @@ export function sizesOf({ cpus, memory, disk }: ProjectInstance): Sizes {
 
 /**
  * In the order to do it in; provisioning follows when the instance is ready. `snapshots` are the names of those that it
- * has. What is as it should be is left alone, so that doing it twice changes nothing.
+ * has, `mounts` what the file wants mounted. What is as it should be is left alone, so that doing it twice changes nothing.
  */
 export function todoOf(
   name: string,
   wanted: ProjectInstance,
   now: Instance | undefined,
   snapshots: readonly string[],
+  mounts: readonly WrittenMount[] = [],
 ): Todo[] {
   const ports = (wanted.ports ?? []).map(portOf);
   if (!now) return [{ do: "launch" }, ...ports.map((port) => ({ do: "add-port" as const, port }))];
   const missing = ports.filter((port) => !now.ports.some((one) => isPort(one, port)));
-  const opened = missing.map((port) => ({ do: "add-port" as const, port }));
+  const opened: Todo[] = [
+    ...missing.map((port) => ({ do: "add-port" as const, port })),
+    ...mounts
+      .filter((mount) => !now.mounts.some((one) => one.target === targetOf(mount)))
+      .map((mount) => ({ do: "add-mount" as const, mount })),
+  ];
   const differing = difference(sizesOf(wanted), now);
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
     const text = `${name} has other sizes than its file says; they change when it has been stopped: berth down ${name}, then up`;

@@ -4,6 +4,7 @@ import path from "node:path";
 import { type IdMapping, type Mount, NewMount } from "../../api/mount.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
+import { cleanTarget, targetOf } from "../../base/mount-text.ts";
 import type { MountsApi } from "../engine-core.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Finding } from "./check.ts";
@@ -126,7 +127,7 @@ export async function checkMount(wanted: NewMount, where: string): Promise<Mount
   const facts = await stat(source).catch(() => undefined);
   if (!facts) throw refuse(`source path "${source}" does not exist`);
   if (!facts.isDirectory()) throw refuse(`source path "${source}" is not a directory`);
-  const clean = cleanTarget(target ?? path.basename(path.resolve(source)));
+  const clean = targetOf({ source: path.resolve(source), target });
   const problem = targetProblem(clean);
   if (problem) throw refuse(`unable to mount to "${target ?? clean}": ${problem}`, "Choose another target.");
   if (type === "native" && (uids || gids)) {
@@ -165,13 +166,6 @@ export async function mountFindings(wanted: readonly NewMount[], where: string):
 /** The engine's own user, and whom the directory belongs to, are the guest's user. */
 function ownerOnly(engine: number, owner: number): IdMapping[] {
   return [...new Set([engine, owner])].map((host) => ({ host, guest: -1 }));
-}
-
-/** Without doubled or closing slashes, and without `~/`, which is where a relative one begins anyway. */
-export function cleanTarget(target: string): string {
-  const parts = target.replace(/^~\//, "").split("/");
-  const clean = parts.filter((part) => part !== "" && part !== ".").join("/");
-  return target.startsWith("/") ? `/${clean}` : clean;
 }
 
 /** What a guest cannot do without. */

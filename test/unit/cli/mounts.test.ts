@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import type { Mount } from "../../../src/api/mount.ts";
+import { parseMount } from "../../../src/base/mount-text.ts";
 import { mountSourcesJson, mountsCell, mountsJson, mountsText } from "../../../src/cli/mount-formats.ts";
-import { launchMounts, parseLaunchMount, parseTarget } from "../../../src/cli/mounts.ts";
+import { launchMounts, parseTarget } from "../../../src/cli/mounts.ts";
 
 test.each([
   ["web", { name: "web" }],
@@ -22,14 +23,14 @@ test.each([
   ["/src:/dst", { source: "/src", target: "/dst" }],
   ["src:dst", { source: path.resolve("src"), target: "dst" }],
 ])("%s is a mount of a launch", (text, expected) => {
-  expect(parseLaunchMount(text)).toEqual(expected);
+  expect(parseMount(text, process.cwd())).toEqual(expected);
 });
 
 test("a drive's colon is the source's", () => {
-  expect(parseLaunchMount("C:\\work:dst").target).toBe("dst");
-  expect(parseLaunchMount("C:\\work").target).toBeUndefined();
+  expect(parseMount("C:\\work:dst", "/").target).toBe("dst");
+  expect(parseMount("C:\\work", "/").target).toBeUndefined();
   for (const wrong of ["", ":", "/src:"])
-    expect(() => parseLaunchMount(wrong)).toThrow("is not a valid mount");
+    expect(() => parseMount(wrong, "/")).toThrow("is not a valid mount");
 });
 
 test("the primary instance shows the user's home", () => {

@@ -121,3 +121,15 @@ test("a port may be written in every way that the command takes", () => {
   });
   expect(portOf("80")).toEqual({ guestPort: 80 });
 });
+
+test("mounts that are missing are added; those with the same target are left alone", () => {
+  const running = { ...stopped, state: "running" as const };
+  const mounted = { source: "/p/site", target: "srv/site", type: "classic" as const, uids: [], gids: [] };
+  const wanted = [{ source: "/p/site", target: "~/srv/site/" }, { source: "/p/data" }];
+  const add = (mount: object) => ({ do: "add-mount", mount });
+  expect(todoOf("web", {}, { ...running, mounts: [mounted] }, [], wanted)).toEqual([
+    { do: "start" },
+    add({ source: "/p/data" }),
+  ]);
+  expect(todoOf("web", {}, undefined, [], wanted)).toEqual([{ do: "launch" }]);
+});
