@@ -8,6 +8,7 @@ import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
 import { mounts } from "./contract/mounts.ts";
+import { networks } from "./contract/networks.ts";
 import { operations } from "./contract/operations.ts";
 import { ports } from "./contract/ports.ts";
 import { snapshots } from "./contract/snapshots.ts";
@@ -21,6 +22,7 @@ export const contract = {
   instances,
   ports,
   mounts,
+  networks,
   snapshots,
   operations,
   aliases,

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { abortable, withDeadline } from "../base/async.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { currentPaths } from "../base/paths.ts";
 import { withoutControls } from "../base/plain-text.ts";
@@ -32,12 +33,36 @@ export function addEngineCommands(program: Command, session: Session): void {
   addOperationCommands(program, session);
   addEngineProcessCommands(program, session);
 
+  program
+    .command("wait-ready")
+    .description("Start the engine where it does not run, and wait until it answers")
+    .addOption(new Option("--timeout <seconds>", "how long to wait").argParser(wholeNumber("seconds")))
+    .action(async ({ timeout }: { timeout?: number }) => waitReady(session, timeout));
+
   formatOption(program.command("version").description("Show version details"), FORMATS).action(
     async (options: { format: AnyFormat }) => {
       const engine = await engineVersion(session);
       session.print(session.formats.version(manifest.version, engine, options.format));
     },
   );
+}
+
+async function waitReady(session: Session, seconds: number | undefined): Promise<void> {
+  if (seconds === undefined) {
+    await session.client();
+    return;
+  }
+  const { signal, done } = withDeadline(seconds * 1000, session.signal);
+  try {
+    await abortable(session.client(), signal);
+  } catch (error) {
+    if (!signal.aborted || session.signal.aborted) throw error;
+    throw new EngineError("timed-out", `cannot wait any longer: the engine was not ready in ${seconds} s`, {
+      hint: "berth doctor looks for the reason.",
+    });
+  } finally {
+    done();
+  }
 }
 
 /** Of the engine that runs. What keeps it from answering is a warning: this command's own version is known anyway. */

@@ -2,11 +2,12 @@
 import type { AliasBook } from "../api/alias.ts";
 import type { ImageEntry } from "../api/image.ts";
 import type { Instance } from "../api/instance.ts";
+import type { HostNetwork } from "../api/network.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { formatFind, formatInfo, formatList, formatVersion, type InfoItem } from "./format.ts";
 import { formatSnapshotInfo, formatSnapshots } from "./format-snapshots.ts";
 import { infoFormat, listFormat } from "./multipass/formats.ts";
-import { aliasFormat, findFormat, versionFormat } from "./multipass/other-formats.ts";
+import { aliasFormat, findFormat, networksFormat, versionFormat } from "./multipass/other-formats.ts";
 import { snapshotInfoFormat, snapshotListFormat } from "./multipass/snapshot-formats.ts";
 
 /** What the command is called: `berth`, or `multipass` where it stands in for that. */
@@ -23,6 +24,7 @@ export type Formats = {
   /** `query` is what was searched for. */
   find(items: readonly ImageEntry[], format: AnyFormat, query: string): string;
   aliases(book: AliasBook, format: AnyFormat): string;
+  networks(items: readonly HostNetwork[], format: AnyFormat): string;
   version(cli: string, engine: string | undefined, format: AnyFormat): string;
 };
 
@@ -33,6 +35,7 @@ const MULTIPASS: Formats = {
   snapshotInfo: snapshotInfoFormat,
   find: findFormat,
   aliases: aliasFormat,
+  networks: networksFormat,
   version: versionFormat,
 };
 
@@ -47,6 +50,7 @@ const BERTH: Formats = {
   find: (items, format, query) =>
     isOwn(format) ? formatFind(items, format) : findFormat(items, format, query),
   aliases: aliasFormat,
+  networks: networksFormat,
   version: (cli, engine, format) =>
     isOwn(format) ? formatVersion(cli, engine, format) : versionFormat(cli, engine, format),
 };

@@ -13,6 +13,7 @@ import { addInstanceCommands } from "./instances.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
 import { addMountCommands } from "./mounts.ts";
 import { asMultipass, multipassMessage } from "./multipass/program.ts";
+import { addNetworkCommands } from "./networks.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
 import { addProjectCommands } from "./project.ts";
@@ -52,6 +53,7 @@ export function createProgram(session: Session): Command {
   addAliasCommands(program.commandsGroup("Aliases:"), session, () => namesOf(program));
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);
+  addNetworkCommands(program, session);
   addDoctorCommands(program, session);
   addSettingCommands(program, session);
   addInstallCommands(program.commandsGroup("This command:"), session);

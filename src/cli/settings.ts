@@ -5,6 +5,7 @@ import { EngineError } from "../base/errors.ts";
 import { table } from "./format.ts";
 import { getInstance, instanceKey, instanceKeys, setInstance, sizesFrom } from "./instance-settings.ts";
 import type { Session } from "./session.ts";
+import { getSnapshotWord, setSnapshotWord, snapshotKey, snapshotKeys } from "./snapshot-settings.ts";
 
 export function addSettingCommands(program: Command, session: Session): void {
   program
@@ -20,10 +21,16 @@ export function addSettingCommands(program: Command, session: Session): void {
         session.print(await getInstance(session, ofInstance, options));
         return;
       }
+      const ofSnapshot = snapshotKey(key);
+      if (ofSnapshot) {
+        session.print(await getSnapshotWord(session, ofSnapshot));
+        return;
+      }
       const settings = await api.settings.get();
       if (key !== undefined) session.print(String(settings[known(settings, key)]));
       else if (options.keys) {
-        session.print([...Object.keys(settings), ...(await instanceKeys(session))].sort().join("\n"));
+        const others = [...(await instanceKeys(session)), ...(await snapshotKeys(session))];
+        session.print([...Object.keys(settings), ...others].sort().join("\n"));
       } else {
         const rows = Object.entries(settings).map(([name, value]) => [name, String(value)]);
         session.print(table(["Key", "Value"], rows));
@@ -39,6 +46,11 @@ export function addSettingCommands(program: Command, session: Session): void {
       if (ofInstance) {
         const { name } = ofInstance;
         await setInstance(session, name, sizesFrom(ofInstance, text));
+        return;
+      }
+      const ofSnapshot = snapshotKey(text.split("=", 1)[0]);
+      if (ofSnapshot) {
+        await setSnapshotWord(session, ofSnapshot, text);
         return;
       }
       const { api } = await session.client();

@@ -9,6 +9,7 @@ import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { NewMount } from "../api/mount.ts";
+import type { HostNetwork } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
@@ -26,6 +27,8 @@ export interface EngineCore {
   readonly instances: InstancesApi;
   readonly ports: PortsApi;
   readonly mounts: MountsApi;
+  /** Of this host. */
+  readonly networks: { list(): Promise<HostNetwork[]> };
   readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;

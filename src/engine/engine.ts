@@ -27,6 +27,7 @@ import { recoverInstances } from "./instances/recover.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import type { Log, LogLevel } from "./log.ts";
 import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
+import { hostNetworks } from "./networks/interfaces.ts";
 import { Operations } from "./operations.ts";
 import { EngineSettings } from "./settings.ts";
 import { InstanceFiles } from "./store/instance-files.ts";
@@ -137,6 +138,7 @@ class Engine implements EngineCore {
   readonly instances: InstanceManager;
   readonly ports: Ports;
   readonly mounts: Mounts;
+  readonly networks = { list: () => hostNetworks() };
   readonly snapshots: SnapshotKeeping;
   readonly aliases: Aliases;
   readonly operations: Operations;
@@ -252,12 +254,12 @@ async function subnetOf(store: Store, files: InstanceFiles): Promise<Subnet> {
   if (typeof stored === "string") return subnetAround(stored);
   const descriptors = (await files.scan()).flatMap(({ descriptor }) => descriptor ?? []);
   const [first] = descriptors.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
-  const subnet = first ? subnetAround(first.address) : chooseSubnet(hostNetworks(), randomUUID());
+  const subnet = first ? subnetAround(first.address) : chooseSubnet(addressesInUse(), randomUUID());
   store.writeSettings({ [SUBNET_KEY]: subnet.gateway });
   return subnet;
 }
 
-function hostNetworks(): string[] {
+function addressesInUse(): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses.flatMap(({ family, cidr }) => (family === "IPv4" && cidr ? [cidr] : []));
 }

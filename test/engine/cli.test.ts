@@ -203,3 +203,36 @@ test("usage errors are told on stderr, with the exit code 1", async () => {
     expect(ran.stderr).not.toBe("");
   }
 });
+
+test("the words of a snapshot are settings", async () => {
+  await berth.ok(["launch", "--name", "kept"]);
+  await berth.ok(["stop", "kept"]);
+  await berth.ok(["snapshot", "kept", "--comment", "first"]);
+  await berth.ok(["snapshot", "kept"]);
+  expect(await berth.ok(["get", "local.kept.snapshot1.comment"])).toBe("first\n");
+  await berth.ok(["set", "local.kept.snapshot1.comment=a=b c"]);
+  expect(await berth.ok(["get", "local.kept.snapshot1.comment"])).toBe("a=b c\n");
+  expect(await berth.run(["set", "local.kept.snapshot1.name=snapshot2"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Snapshot already exists: kept.snapshot2"),
+  });
+  await berth.ok(["set", "local.kept.snapshot1.name=clean"]);
+  expect(await berth.ok(["get", "--keys"])).toContain("local.kept.clean.comment\nlocal.kept.clean.name\n");
+  for (const wrong of [
+    ["get", "local.kept.snapshot1.name"],
+    ["set", "local.kept.clean.name"],
+    ["set", "local.kept.clean.name=a b"],
+  ]) {
+    const { code, stderr } = await berth.run(wrong);
+    expect(code, wrong.join(" ")).toBeGreaterThan(0);
+    expect(stderr).not.toBe("");
+  }
+});
+
+test("networks lists interfaces in every format, and wait-ready waits for the engine", async () => {
+  for (const format of ["table", "json", "csv", "yaml"]) await berth.ok(["networks", "--format", format]);
+  const { list } = (await berth.json(["networks"])) as { list: { name: string }[] };
+  expect((await berth.ok(["networks", "--format", "csv"])).trim().split("\n")).toHaveLength(list.length + 1);
+  await berth.ok(["wait-ready", "--timeout", "30"]);
+  expect(await berth.run(["wait-ready", "--timeout", "soon"])).toMatchObject({ code: 1 });
+});

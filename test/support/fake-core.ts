@@ -64,6 +64,7 @@ export class FakeCore implements EngineCore {
     add: async (instance) => this.#begin("add-port", instance),
     remove: async (instance) => this.#begin("remove-port", instance),
   };
+  readonly networks: EngineCore["networks"] = { list: async () => [] };
   readonly mounts: EngineCore["mounts"] = {
     add: async (instance) => this.#begin("mount", instance),
     remove: async (instance) => this.#begin("unmount", instance),

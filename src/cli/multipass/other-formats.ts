@@ -1,6 +1,7 @@
 /** Images, versions and aliases as Multipass prints them. Pure. */
 import type { Alias, AliasBook } from "../../api/alias.ts";
 import type { ImageEntry } from "../../api/image.ts";
+import type { HostNetwork } from "../../api/network.ts";
 import type { MultipassFormat } from "./formats.ts";
 import { columns, csv, json, yaml } from "./render.ts";
 
@@ -45,6 +46,23 @@ export function versionFormat(version: string, engine: string | undefined, forma
   if (format === "csv")
     return csv("Multipass,Multipassd,Title,Description,URL", [[version, engine ?? "", "", "", ""]]);
   return `${"multipass".padEnd(12)}${version}\n${engine === undefined ? "" : `${"multipassd".padEnd(12)}${engine}\n`}`;
+}
+
+export function networksFormat(items: readonly HostNetwork[], format: MultipassFormat): string {
+  const facts = ({ type, description }: HostNetwork) => ({ type, description });
+  if (format === "json") return json({ list: items.map((one) => ({ name: one.name, ...facts(one) })) });
+  if (format === "yaml") return yaml(Object.fromEntries(items.map((one) => [one.name, [facts(one)]])));
+  if (format === "csv") {
+    return csv(
+      "Name,Type,Description",
+      items.map(({ name, type, description }) => [name, type, `"${description}"`]),
+    );
+  }
+  if (items.length === 0) return "No network interfaces found.\n";
+  return columns(
+    ["Name", "Type", "Description"],
+    items.map(({ name, type, description }) => [name, type, description]),
+  );
 }
 
 export function aliasFormat(book: AliasBook, format: MultipassFormat): string {

@@ -36,6 +36,7 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   umount: "Unmount a directory from an instance",
   unalias: "Remove aliases",
   version: "Show version details",
+  "wait-ready": "Wait for Multipass to be ready",
 };
 
 const OPTIONS = `Options:

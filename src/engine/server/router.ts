@@ -6,6 +6,7 @@ import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./rou
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
 import { mountRoutes } from "./routes/mounts.ts";
+import { networkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
 
@@ -18,6 +19,7 @@ export function createRouter(core: EngineCore, version: string) {
     instances: instanceRoutes(core),
     ports: portRoutes(core),
     mounts: mountRoutes(core),
+    networks: networkRoutes(core),
     snapshots: snapshotRoutes(core),
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),

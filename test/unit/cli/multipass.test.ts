@@ -6,7 +6,12 @@ import type { Instance, InstanceDetails } from "../../../src/api/instance.ts";
 import type { Snapshot } from "../../../src/api/snapshot.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import { humanSize, infoFormat, listFormat } from "../../../src/cli/multipass/formats.ts";
-import { aliasFormat, findFormat, versionFormat } from "../../../src/cli/multipass/other-formats.ts";
+import {
+  aliasFormat,
+  findFormat,
+  networksFormat,
+  versionFormat,
+} from "../../../src/cli/multipass/other-formats.ts";
 import { multipassMessage } from "../../../src/cli/multipass/program.ts";
 import { json, yaml } from "../../../src/cli/multipass/render.ts";
 import { snapshotInfoFormat, snapshotListFormat } from "../../../src/cli/multipass/snapshot-formats.ts";
@@ -377,4 +382,16 @@ test.each([
   ["invalid-argument", "1CiG is not a valid memory size", "1CiG is not a valid memory size"],
 ] as const)("%s: %s", (code, message, words) => {
   expect(multipassMessage(new EngineError(code, message))).toBe(words);
+});
+
+test("networks", () => {
+  const items = [{ name: "en0", type: "wifi" as const, description: "Wi-Fi" }];
+  expect(networksFormat(items, "table")).toBe("Name  Type  Description\nen0   wifi  Wi-Fi\n");
+  expect(networksFormat([], "table")).toBe("No network interfaces found.\n");
+  expect(JSON.parse(networksFormat(items, "json"))).toEqual({
+    list: [{ name: "en0", type: "wifi", description: "Wi-Fi" }],
+  });
+  expect(networksFormat([], "json")).toBe('{\n    "list": [\n    ]\n}\n');
+  expect(networksFormat(items, "csv")).toBe('Name,Type,Description\nen0,wifi,"Wi-Fi"\n');
+  expect(networksFormat(items, "yaml")).toBe("en0:\n  - type: wifi\n    description: Wi-Fi\n");
 });
