@@ -39,6 +39,10 @@ export const DEFAULTS = {
   launchTimeoutMs: 600_000,
 } as const;
 
+/** `on`: started once whenever the host has booted; `restore`: started when it ran before the engine or the host ended. */
+export const AutostartPolicy = z.enum(["off", "on", "restore"]);
+export type AutostartPolicy = z.infer<typeof AutostartPolicy>;
+
 /** What a launch asks for. Sizes left out take the defaults; the name left out is generated. */
 export const LaunchSpec = z.strictObject({
   name: InstanceName.optional(),
@@ -56,6 +60,7 @@ export const LaunchSpec = z.strictObject({
     .optional()
     .describe("cloud-init user-data, given to the guest as it is"),
   mounts: z.array(NewMount).max(100).optional(),
+  autostart: AutostartPolicy.optional(),
   timeoutMs: z
     .int()
     .min(1000)
@@ -106,6 +111,7 @@ export const Instance = z.object({
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),
   mounts: z.array(Mount).describe("Shown in the guest whenever it runs"),
   snapshotCount: z.int(),
+  autostart: AutostartPolicy,
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),

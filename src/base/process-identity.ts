@@ -1,5 +1,6 @@
 /** Whether a process still runs, and whether it is the one it was: pids are used again. */
 import { readFile } from "node:fs/promises";
+import { uptime } from "node:os";
 import { run } from "./run.ts";
 
 /** Tells a process from a later one with the same pid: the kernel's start time, where the platform gives it. */
@@ -57,4 +58,21 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
+}
+
+/** How far two readings of one boot's time may lie apart: the clock is set in between. */
+const BOOT_TOLERANCE_SECONDS = 120;
+
+/** Tells one run of this host from the next: the kernel's boot id, or where there is none `~` and the boot's time. */
+export async function hostBoot(): Promise<string> {
+  if (process.platform === "linux") {
+    return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  }
+  return `~${Math.round(Date.now() / 1000 - uptime())}`;
+}
+
+/** Whether two of `hostBoot`'s answers are of one boot. Pure. */
+export function sameBoot(a: string, b: string): boolean {
+  if (!a.startsWith("~") || !b.startsWith("~")) return a === b;
+  return Math.abs(Number(a.slice(1)) - Number(b.slice(1))) <= BOOT_TOLERANCE_SECONDS;
 }

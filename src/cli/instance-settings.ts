@@ -1,12 +1,19 @@
-/** The sizes of an instance as settings: `local.<instance>.cpus`, `.memory` and `.disk`. */
-import type { Instance } from "../api/instance.ts";
+/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, and `.autostart`, which only Berth has. */
+import type { AutostartPolicy, Instance } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
+import type { Dialect } from "./formats.ts";
 import type { Session } from "./session.ts";
 
-const PROPERTIES = ["cpus", "disk", "memory"] as const;
+const SIZES = ["cpus", "disk", "memory"] as const;
+const PROPERTIES = [...SIZES, "autostart"] as const;
 type Property = (typeof PROPERTIES)[number];
+const POLICIES: readonly AutostartPolicy[] = ["off", "on", "restore"];
+
+/** Those that the command has under this name of its. */
+const propertiesOf = (dialect: Dialect): readonly Property[] =>
+  dialect === "multipass" ? SIZES : PROPERTIES;
 
 /** `local.<name>.<property>`, taken apart. */
 export type InstanceKey = { key: string; name: string; property: Property };
@@ -15,9 +22,9 @@ export type InstanceKey = { key: string; name: string; property: Property };
 export type InstanceSizes = { [K in Property]?: string | undefined };
 
 /** Undefined for every other setting. Pure. */
-export function instanceKey(key: string | undefined): InstanceKey | undefined {
+export function instanceKey(key: string | undefined, dialect: Dialect = "berth"): InstanceKey | undefined {
   const match = /^local\.([^.]+)\.([^.]+)$/.exec(key ?? "");
-  const property = PROPERTIES.find((one) => one === match?.[2]);
+  const property = propertiesOf(dialect).find((one) => one === match?.[2]);
   return match?.[1] && property ? { key: match[0], name: match[1], property } : undefined;
 }
 
@@ -27,7 +34,7 @@ export async function instanceKeys(session: Session): Promise<string[]> {
   const { items } = await api.instances.list();
   return items
     .filter(({ state }) => state !== "deleted")
-    .flatMap(({ name }) => PROPERTIES.map((property) => `local.${name}.${property}`));
+    .flatMap(({ name }) => propertiesOf(session.dialect).map((property) => `local.${name}.${property}`));
 }
 
 /** As it is read by people; with `raw`, as a plain number. */
@@ -43,11 +50,17 @@ export async function getInstance(
 
 /** Pure. */
 export function sizeText(
-  { cpus, memoryBytes, diskBytes }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes">,
+  {
+    cpus,
+    memoryBytes,
+    diskBytes,
+    autostart,
+  }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes" | "autostart">,
   property: Property,
   raw: boolean,
 ): string {
   if (property === "cpus") return String(cpus);
+  if (property === "autostart") return autostart;
   const bytes = property === "memory" ? memoryBytes : diskBytes;
   if (raw) return String(bytes);
   // Multipass always writes one decimal.
@@ -69,7 +82,10 @@ export async function setInstance(session: Session, name: string, sizes: Instanc
 }
 
 /** Throws `invalid-argument` for what is no size. */
-export async function sizeChange(name: string, { cpus, memory, disk }: InstanceSizes): Promise<SizeChange> {
+export async function sizeChange(
+  name: string,
+  { cpus, memory, disk, autostart }: InstanceSizes,
+): Promise<SizeChange> {
   const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
   const bytes = (text: string, what: "memory" | "disk", least: number) => {
     const size = parseSize(text, what);
@@ -82,7 +98,17 @@ export async function sizeChange(name: string, { cpus, memory, disk }: InstanceS
     ...(cpus === undefined ? {} : { cpus: cpuCount(name, cpus) }),
     ...(memory === undefined ? {} : { memoryBytes: bytes(memory, "memory", MINIMUM_MEMORY_BYTES) }),
     ...(disk === undefined ? {} : { diskBytes: bytes(disk, "disk", MINIMUM_DISK_BYTES) }),
+    ...(autostart === undefined ? {} : { autostart: policyFrom(autostart, `set autostart of ${name}`) }),
   };
+}
+
+/** Throws `invalid-argument`, in words that begin with `cannot <doing>`, for what is no policy. Pure. */
+export function policyFrom(text: string, doing: string): AutostartPolicy {
+  const policy = POLICIES.find((one) => one === text.trim());
+  if (policy) return policy;
+  throw new EngineError("invalid-argument", `cannot ${doing}: ${text || "nothing"} is not a policy`, {
+    hint: `Give one of ${POLICIES.join(", ")}.`,
+  });
 }
 
 const MOST_CPUS = 512;

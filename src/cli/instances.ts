@@ -6,6 +6,7 @@ import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
 import type { InfoItem } from "./format.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
+import { addOwnLaunchOptions, type OwnLaunchOptions, ownLaunchSpec } from "./launch-options.ts";
 import { launchMounts } from "./mounts.ts";
 import { formatOption, repeated, wholeNumber } from "./options.ts";
 import { forEach, type Session } from "./session.ts";
@@ -20,10 +21,10 @@ type LaunchOptions = {
   cloudInit?: string;
   timeout?: number;
   mount?: string[];
-};
+} & OwnLaunchOptions;
 
 export function addInstanceCommands(program: Command, session: Session): void {
-  program
+  const launching = program
     .command("launch")
     .description("Create and start an instance")
     .argument(
@@ -43,6 +44,7 @@ export function addInstanceCommands(program: Command, session: Session): void {
       ),
     )
     .action(async (image: string, options: LaunchOptions) => launch(session, image, options));
+  if (session.dialect === "berth") addOwnLaunchOptions(launching);
 
   formatOption(
     program
@@ -98,6 +100,7 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
     ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
     ...(options.cloudInit === undefined ? {} : { userData: await readUserData(session, options.cloudInit) }),
+    ...ownLaunchSpec(options),
   };
   const { target } = await session.operate((api) => api.instances.launch(spec));
   session.print(`Launched: ${target}`);

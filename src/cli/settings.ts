@@ -16,7 +16,7 @@ export function addSettingCommands(program: Command, session: Session): void {
     .option("--raw", "print sizes as plain numbers, for scripts")
     .action(async (key: string | undefined, options: { keys?: boolean; raw?: boolean }) => {
       const { api } = await session.client();
-      const ofInstance = instanceKey(key);
+      const ofInstance = instanceKey(key, session.dialect);
       if (ofInstance) {
         session.print(await getInstance(session, ofInstance, options));
         return;
@@ -42,7 +42,7 @@ export function addSettingCommands(program: Command, session: Session): void {
     .description("Set a setting")
     .argument("<key=value>", "the setting and its value")
     .action(async (text: string) => {
-      const ofInstance = instanceKey(text.split("=", 1)[0]);
+      const ofInstance = instanceKey(text.split("=", 1)[0], session.dialect);
       if (ofInstance) {
         const { name } = ofInstance;
         await setInstance(session, name, sizesFrom(ofInstance, text));

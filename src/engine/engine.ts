@@ -10,6 +10,7 @@ import { privateDirectory } from "../base/durable.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Event } from "../base/event.ts";
 import { hostArch, type Paths } from "../base/paths.ts";
+import { hostBoot } from "../base/process-identity.ts";
 import { Aliases } from "./aliases.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
 import type { EngineCore } from "./engine-core.ts";
@@ -18,7 +19,9 @@ import { generateLogin, type Login } from "./guest/keys.ts";
 import { checkUserData } from "./guest/user-data.ts";
 import { ImageWork } from "./image-work.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
+import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
+import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
 import { Mounts } from "./instances/mounts.ts";
@@ -55,6 +58,8 @@ export type EngineOptions = {
   env?: Readonly<Record<string, string | undefined>>;
   now?: () => Date;
   hostFacts?: () => Promise<HostFacts>;
+  /** Tells one boot of this host from the next. */
+  hostBoot?: () => Promise<string>;
   store?: Store;
   files?: InstanceFiles;
   makeLogin?: (user: string) => Login;
@@ -112,8 +117,10 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
     kind: "vm" as const,
     now: now().toISOString(),
   };
-  await recoverInstances({ keeper, manager, operations, fallback, interrupted });
+  const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted });
   for (const row of rows.filter(isImageRow)) imageWork.resume(row);
+  const boot = await (options.hostBoot ?? hostBoot)();
+  core.startByPolicy(endedUnseen, boot);
   return core;
 }
 
@@ -183,6 +190,15 @@ class Engine implements EngineCore {
   /** Begins to look for accelerators now, so that the first question about them need not wait. */
   warmUp(): void {
     void this.#probe(this.#ending.signal, {});
+  }
+
+  /** Beside all else: nobody waits for it. */
+  startByPolicy(endedUnseen: readonly Entry[], boot: string): void {
+    const { keeper, manager, operations, options } = this.#parts;
+    const { signal } = this.#ending;
+    void autostart({ keeper, manager, operations, endedUnseen, boot, signal }).catch((error: unknown) =>
+      options.log.error("instances could not be started by their policies", { error }),
+    );
   }
 
   async info(): Promise<EngineInfo> {

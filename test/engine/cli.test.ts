@@ -131,6 +131,40 @@ test("a port is added, listed and removed", async () => {
   expect(await berth.ok(["port", "list"])).toBe("No ports are forwarded.\n");
 });
 
+test("an instance is told to start by itself, under the name berth alone", async () => {
+  await berth.ok(["set", "local.web.autostart=restore"]);
+  expect(await berth.ok(["get", "local.web.autostart"])).toBe("restore\n");
+  expect(await berth.ok(["get", "--keys"])).toContain("local.web.autostart\n");
+  expect(await multipass.ok(["get", "--keys"])).not.toContain("autostart");
+  expect((await multipass.run(["set", "local.web.autostart=on"])).code).not.toBe(0);
+  expect((await multipass.run(["launch", "--autostart"])).stderr).toContain("unknown option '--autostart'");
+  expect(await berth.run(["launch", "--autostart=maybe"])).toMatchObject({ code: 1 });
+  await berth.ok(["set", "local.web.autostart=off"]);
+});
+
+test("the engine is installed to start at login, renewed, and taken away", async () => {
+  const config = path.join(berth.home, "config");
+  const own = berth.as({ XDG_CONFIG_HOME: config, PATH: "/nonexistent" });
+  const unit = path.join(config, "systemd", "user", "berth.service");
+  expect(await own.ok(["autostart"])).toContain("Engine at login: not installed");
+  const installed = await own.run(["autostart", "install"]);
+  expect(installed).toMatchObject({ code: 0, stdout: expect.stringContaining(`Installed: ${unit}`) });
+  expect(installed.stderr).toContain("Run it yourself: systemctl --user enable berth.service");
+  expect(installed.stdout).toContain("loginctl enable-linger");
+  expect(await own.ok(["autostart", "status"])).toContain(`Engine at login: installed (${unit})`);
+  const text = await readFile(unit, "utf8");
+  expect(text).toContain(`"BERTH_HOME=${berth.home}"`);
+  await writeFile(unit, `${text}# older\n`);
+  expect(await own.ok(["autostart", "status"])).toContain("out of date");
+  await own.ok(["autostart", "uninstall"]);
+  expect(await own.ok(["autostart", "uninstall"])).toBe("Nothing is installed.\n");
+  await writeFile(unit, "[Service]\n");
+  expect(await own.run(["autostart", "install"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("is another program's"),
+  });
+});
+
 test("a berth.yaml is brought up once, however often it is asked, and down", async () => {
   const file = path.join(berth.home, "berth.yaml");
   const marker = path.join(berth.home, "marker");

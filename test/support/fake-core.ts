@@ -285,6 +285,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     ports: [],
     mounts: [],
     snapshotCount: 0,
+    autostart: "off",
     createdAt: at,
     updatedAt: at,
     ...more,

@@ -5,7 +5,12 @@ import { Operation } from "../operation.ts";
 import { ByName, procedure } from "./procedure.ts";
 
 export const lifecycle = {
-  update: procedure("PATCH", "/v1/instances/{name}", "instance.config", "Change sizes of a stopped instance")
+  update: procedure(
+    "PATCH",
+    "/v1/instances/{name}",
+    "instance.config",
+    "Change sizes of a stopped instance, or policies of any",
+  )
     .input(ByName.extend(SizeChange.shape))
     .output(Operation),
   rename: procedure(

@@ -122,6 +122,12 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     cancellable: false,
     work: (keeper, entry, ctx, { sizes }) => changeSizes(keeper, entry, ctx, sizes),
   },
+  configure: {
+    kind: "update",
+    verb: "update",
+    cancellable: false,
+    work: (keeper, entry, ctx, { sizes }) => changeSizes(keeper, entry, ctx, sizes),
+  },
   rename: {
     kind: "rename",
     cancellable: false,

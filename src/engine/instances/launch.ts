@@ -3,7 +3,7 @@
  * afterwards the instance is the user's and stays, with a problem that says what went wrong.
  */
 import * as z from "zod";
-import { Arch } from "../../api/instance.ts";
+import { Arch, AutostartPolicy } from "../../api/instance.ts";
 import { Mount } from "../../api/mount.ts";
 import { InstanceName } from "../../api/names.ts";
 import { withDeadline } from "../../base/async.ts";
@@ -37,6 +37,7 @@ export const LaunchInput = z.object({
   timeoutMs: z.int(),
   userData: z.string().optional(),
   mounts: z.array(Mount).optional(),
+  autostart: AutostartPolicy.default("off"),
   /** What spoke against it, but not so that it was refused. */
   warnings: z.array(z.string()).optional(),
 });

@@ -35,7 +35,7 @@ import { checkMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
 import { checkRename } from "./rename.ts";
-import { checkChange } from "./sizes.ts";
+import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
 import { type Action, type Decision, decide } from "./transitions.ts";
 import { toInstance } from "./view.ts";
@@ -157,7 +157,7 @@ export class InstanceManager implements InstancesApi {
   async update(name: string, change: SizeChange): Promise<Operation> {
     const host = await this.#plan.hostFacts();
     checkChange(this.#keeper.find(name, "update"), change, host);
-    return this.act(name, "update", { sizes: change });
+    return this.act(name, isPolicyOnly(change) ? "configure" : "update", { sizes: change });
   }
 
   async rename(name: string, to: string): Promise<Operation> {

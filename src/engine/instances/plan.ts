@@ -86,6 +86,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     createdAt: keeper.now().toISOString(),
     timeoutMs: wanted.timeoutMs ?? DEFAULTS.launchTimeoutMs,
     userData: wanted.userData,
+    autostart: wanted.autostart ?? "off",
   };
 }
 

@@ -33,14 +33,17 @@ export type RecoverParts = {
   interrupted: readonly JournalRow[];
 };
 
-export async function recoverInstances(parts: RecoverParts): Promise<void> {
+/** Resolves with the instances that ran when an engine last saw them, and do not now. */
+export async function recoverInstances(parts: RecoverParts): Promise<Entry[]> {
   const { keeper, interrupted } = parts;
   const entries = entriesFrom(await keeper.files.scan(), keeper.store.instances(), parts.fallback);
   for (const entry of entries) keeper.add(entry);
   const resumed = new Set(interrupted.map((row) => idOf(row.input)));
+  const ranBefore = entries.filter(({ record }) => record.state === "running" || record.state === "unknown");
   await Promise.all(entries.map((entry) => adopt(keeper, entry, resumed.has(entry.record.descriptor.id))));
   for (const row of interrupted) resume(parts, row);
   for (const entry of keeper.entries()) if (!entry.pending) void readyInBackground(keeper, entry);
+  return ranBefore.filter(({ record, suspended }) => record.state === "stopped" && !suspended);
 }
 
 /** Finds out whether the instance runs; says so where that is not what was last known. */

@@ -1,4 +1,4 @@
-/** Changing the sizes of a stopped instance. */
+/** Changing the sizes of a stopped instance, and what is kept of any. */
 import type { SizeChange } from "../../api/lifecycle.ts";
 import { EngineError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
@@ -7,8 +7,18 @@ import { checkSizes, type HostFacts } from "./check.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
-const WORDS: Record<keyof SizeChange, string> = { cpus: "cpus", memoryBytes: "memory", diskBytes: "disk" };
+const WORDS: Record<keyof SizeChange, string> = {
+  cpus: "cpus",
+  memoryBytes: "memory",
+  diskBytes: "disk",
+  autostart: "autostart",
+};
 const KEYS = Object.keys(WORDS) as (keyof SizeChange)[];
+
+/** Whether its disk and its hardware stay as they are, so that it may run meanwhile. */
+export function isPolicyOnly(change: SizeChange): boolean {
+  return KEYS.every((key) => change[key] === undefined || key === "autostart");
+}
 
 /** Throws where the change cannot be made to this instance, or not on this host. */
 export function checkChange(entry: Entry, change: SizeChange, host: HostFacts): void {

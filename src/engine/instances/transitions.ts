@@ -21,6 +21,7 @@ export const ACTIONS = [
   "mount",
   "unmount",
   "update",
+  "configure",
   "rename",
   "clone",
 ] as const;
@@ -62,6 +63,7 @@ const SAME_END: Record<Action, readonly Action[]> = {
   mount: [],
   unmount: [],
   update: [],
+  configure: [],
   rename: [],
   clone: [],
 };
@@ -100,6 +102,7 @@ const PENDING_WORDS: Record<Action, string> = {
   mount: "a mount",
   unmount: "an unmount",
   update: "a change of its sizes",
+  configure: "a change of its settings",
   rename: "a rename",
   clone: "a clone",
 };
@@ -115,6 +118,7 @@ type Upkeep =
   | "remove-snapshot"
   | "update-snapshot"
   | "update"
+  | "configure"
   | "rename"
   | "clone";
 /** What an instance must be for it; `any` is anything but deleted or broken. */
@@ -184,6 +188,7 @@ const UPKEEP: Record<Upkeep, Needs> = {
   mount: "any",
   unmount: "any",
   update: "stopped",
+  configure: "any",
   rename: "even deleted",
   clone: "stopped",
 };

@@ -25,6 +25,7 @@ export function toInstance(entry: Entry): Instance {
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,
     mounts: descriptor.mounts,
+    autostart: descriptor.autostart,
     snapshotCount: descriptor.snapshots.length,
     createdAt: descriptor.createdAt,
     updatedAt,

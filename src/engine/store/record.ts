@@ -1,7 +1,7 @@
 /** What is kept of an instance, and the text forms it is kept in. Pure. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { Arch, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
+import { Arch, AutostartPolicy, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
 import { Mount } from "../../api/mount.ts";
 import { InstanceName } from "../../api/names.ts";
 import { PortForward } from "../../api/port.ts";
@@ -54,6 +54,7 @@ export const Descriptor = z.object({
     .optional(),
   ports: z.array(PortForward).default([]),
   mounts: z.array(Mount).default([]),
+  autostart: AutostartPolicy.default("off"),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),

@@ -4,6 +4,7 @@ import { instanceKey, sizeChange, sizesFrom, sizeText } from "../../../src/cli/i
 test.each([
   ["local.web.cpus", { key: "local.web.cpus", name: "web", property: "cpus" }],
   ["local.web-1.disk", { key: "local.web-1.disk", name: "web-1", property: "disk" }],
+  ["local.web.autostart", { key: "local.web.autostart", name: "web", property: "autostart" }],
   ["local.web.bridged", undefined],
   ["local.driver", undefined],
   ["local.web.snapshot1.name", undefined],
@@ -13,15 +14,21 @@ test.each([
   expect(instanceKey(key)).toEqual(expected);
 });
 
-const sizes = { cpus: 2, memoryBytes: 2 ** 30, diskBytes: 5.5 * 2 ** 30 };
+const sizes = { cpus: 2, memoryBytes: 2 ** 30, diskBytes: 5.5 * 2 ** 30, autostart: "on" } as const;
 
 test.each([
   ["cpus", false, "2"],
   ["memory", false, "1.0GiB"],
   ["memory", true, "1073741824"],
   ["disk", false, "5.5GiB"],
+  ["autostart", false, "on"],
 ] as const)("%s (raw: %s) is %s", (property, raw, text) => {
   expect(sizeText(sizes, property, raw)).toBe(text);
+});
+
+test("multipass knows the sizes, and nothing that only Berth has", () => {
+  expect(instanceKey("local.web.disk", "multipass")).toBeDefined();
+  expect(instanceKey("local.web.autostart", "multipass")).toBeUndefined();
 });
 
 describe("what is asked for", () => {
@@ -39,6 +46,7 @@ describe("what is asked for", () => {
       diskBytes: 10 * 2 ** 30,
     });
     expect(await sizeChange("web", {})).toEqual({});
+    expect(await sizeChange("web", { autostart: "restore" })).toEqual({ autostart: "restore" });
   });
 
   test.each([
@@ -49,6 +57,7 @@ describe("what is asked for", () => {
     [{ cpus: "999" }, "999 is not a number of CPUs"],
     [{ memory: "1CiG" }, "1CiG is not a valid memory size"],
     [{ memory: "1M" }, "cannot set memory of web: 1M is too small"],
+    [{ autostart: "yes" }, "cannot set autostart of web: yes is not a policy"],
     [{ disk: "-5G" }, "-5G is not a valid disk size"],
   ])("%o is refused", async (given, message) => {
     await expect(sizeChange("web", given)).rejects.toThrow(message);

@@ -22,7 +22,14 @@ const foo: Instance = {
   ...{ id: "3f0f6c9e-0000-4000-8000-000000000001", name: "foo", kind: "vm", driver: "qemu", arch: "x86_64" },
   ...{ state: "running", ready: true, problems: [], cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
   image: { reference: "24.04", sha256: HASH, os: "Ubuntu", release: "24.04 LTS", version: "20260518" },
-  ...{ address: "10.168.32.2", mac: "52:54:00:00:00:01", ports: [], mounts: [], snapshotCount: 0 },
+  ...{
+    address: "10.168.32.2",
+    mac: "52:54:00:00:00:01",
+    ports: [],
+    mounts: [],
+    snapshotCount: 0,
+    autostart: "off" as const,
+  },
   ...{ createdAt: "2026-11-23T00:00:00.000Z", updatedAt: "2026-11-23T00:00:00.000Z" },
 };
 const bar: Instance = { ...foo, name: "bombastic", state: "stopped", snapshotCount: 3 };

@@ -30,6 +30,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     ports: [],
     mounts: [],
     snapshotCount: 0,
+    autostart: "off",
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",
     startedAt: "2026-11-23T10:00:00.000Z",

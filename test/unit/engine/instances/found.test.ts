@@ -29,6 +29,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     mounts: [],
     snapshots: [],
     snapshotsTaken: 0,
+    autostart: "off",
     booted: true,
     createdAt: AT,
     ...more,

@@ -75,6 +75,13 @@ describe("decide", () => {
     expect(decide("creating", "launch", "force-stop")).toMatchObject({ do: "denied", code: "busy" });
   });
 
+  test("a policy can be changed while the guest runs, its hardware cannot", () => {
+    expect(mark(decide("running", undefined, "configure"))).toBe("+");
+    expect(mark(decide("suspended", undefined, "configure"))).toBe("+");
+    expect(mark(decide("running", undefined, "update"))).toBe("-");
+    expect(mark(decide("deleted", undefined, "configure"))).toBe("-");
+  });
+
   test("a launch over anything is denied", () => {
     for (const state of STATES) {
       for (const pending of [undefined, ...ACTIONS]) {

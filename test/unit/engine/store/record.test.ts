@@ -20,6 +20,7 @@ const descriptor: Descriptor = {
   mounts: [],
   snapshots: [],
   snapshotsTaken: 0,
+  autostart: "off",
   booted: true,
   createdAt: "2026-01-01T00:00:00.000Z",
 };
