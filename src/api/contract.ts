@@ -3,6 +3,7 @@
  * OpenAPI document is generated from it. Every mutation answers an Operation at once; follow it by events or
  * `operations.wait`.
  */
+import { access } from "./contract/access.ts";
 import { aliases } from "./contract/aliases.ts";
 import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
@@ -27,6 +28,7 @@ export const contract = {
   operations,
   aliases,
   images,
+  access,
 };
 
 export type Contract = typeof contract;

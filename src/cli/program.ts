@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { type EngineError, ERROR_CODES, toEngineError } from "../base/errors.ts";
+import { addAccessCommands } from "./access.ts";
 import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
@@ -55,6 +56,7 @@ export function createProgram(session: Session): Command {
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);
   addNetworkCommands(program, session);
+  addAccessCommands(program, session);
   addAutostartCommands(program, session);
   addDoctorCommands(program, session);
   addSettingCommands(program, session);

@@ -1,6 +1,26 @@
 /** Questions on a terminal. */
+
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { EngineError } from "../base/errors.ts";
 import type { Session } from "./session.ts";
+
+/** What is typed without being shown. `invalid-argument` where nobody can be asked. Ctrl-C cancels. */
+export async function askSecret(session: Session, question: string): Promise<string> {
+  const { stdin, stderr } = session.io;
+  if (!stdin.isTTY || !stderr.isTTY) {
+    throw new EngineError("invalid-argument", "no passphrase is given, and there is no terminal to ask on");
+  }
+  stderr.write(question);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const line = createInterface({ input: stdin, output: silent, terminal: true });
+  try {
+    return await line.question("", { signal: session.signal });
+  } finally {
+    line.close();
+    stderr.write("\n");
+  }
+}
 
 /** Yes unless the answer begins with an n; `fallback` where nobody can be asked. Ctrl-C cancels. */
 export async function confirm(

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Settings } from "../api/engine-info.ts";
 import { EngineError } from "../base/errors.ts";
+import { getPassphrase, PASSPHRASE_KEY, setPassphrase } from "./access.ts";
 import { table } from "./format.ts";
 import { getInstance, instanceKey, instanceKeys, setInstance, sizesFrom } from "./instance-settings.ts";
 import type { Session } from "./session.ts";
@@ -21,6 +22,10 @@ export function addSettingCommands(program: Command, session: Session): void {
         session.print(await getInstance(session, ofInstance, options));
         return;
       }
+      if (key === PASSPHRASE_KEY) {
+        session.print(await getPassphrase(session));
+        return;
+      }
       const ofSnapshot = snapshotKey(key);
       if (ofSnapshot) {
         session.print(await getSnapshotWord(session, ofSnapshot));
@@ -29,7 +34,7 @@ export function addSettingCommands(program: Command, session: Session): void {
       const settings = await api.settings.get();
       if (key !== undefined) session.print(String(settings[known(settings, key)]));
       else if (options.keys) {
-        const others = [...(await instanceKeys(session)), ...(await snapshotKeys(session))];
+        const others = [PASSPHRASE_KEY, ...(await instanceKeys(session)), ...(await snapshotKeys(session))];
         session.print([...Object.keys(settings), ...others].sort().join("\n"));
       } else {
         const rows = Object.entries(settings).map(([name, value]) => [name, String(value)]);
@@ -46,6 +51,10 @@ export function addSettingCommands(program: Command, session: Session): void {
       if (ofInstance) {
         const { name } = ofInstance;
         await setInstance(session, name, sizesFrom(ofInstance, text));
+        return;
+      }
+      if (text.split("=", 1)[0] === PASSPHRASE_KEY) {
+        await setPassphrase(session, text);
         return;
       }
       const ofSnapshot = snapshotKey(text.split("=", 1)[0]);

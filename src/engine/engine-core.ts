@@ -33,6 +33,7 @@ export interface EngineCore {
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
   readonly images: ImagesApi;
+  readonly passphrase: PassphraseApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
   drain(): void;
   readonly draining: boolean;
@@ -124,6 +125,14 @@ export interface OperationsApi {
   wait(id: string, signal: AbortSignal): Promise<Operation>;
   /** `wrong-state` when it cannot be cancelled any more; no effect when it has ended. */
   cancel(id: string): Operation;
+}
+
+export interface PassphraseApi {
+  readonly isSet: boolean;
+  /** An empty text takes it away. */
+  set(text: string): Promise<void>;
+  /** `permission-denied` for another text, `wrong-state` where none is set. */
+  verify(text: string): Promise<void>;
 }
 
 export interface ImagesApi {

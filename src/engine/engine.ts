@@ -32,6 +32,7 @@ import type { Log, LogLevel } from "./log.ts";
 import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
 import { hostNetworks } from "./networks/interfaces.ts";
 import { Operations } from "./operations.ts";
+import { Passphrase } from "./passphrase.ts";
 import { EngineSettings } from "./settings.ts";
 import { InstanceFiles } from "./store/instance-files.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -150,6 +151,7 @@ class Engine implements EngineCore {
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
+  readonly passphrase: Passphrase;
   readonly onDidDrain: Operations["onDidDrain"];
   readonly onDidChangeIdle: Event<boolean>;
   readonly #parts: Parts;
@@ -176,6 +178,7 @@ class Engine implements EngineCore {
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;
+    this.passphrase = new Passphrase(parts.store);
     this.onDidDrain = parts.operations.onDidDrain;
     this.onDidChangeIdle = (listener) => {
       const tell = () => listener(this.idle);

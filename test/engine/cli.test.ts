@@ -270,3 +270,25 @@ test("networks lists interfaces in every format, and wait-ready waits for the en
   await berth.ok(["wait-ready", "--timeout", "30"]);
   expect(await berth.run(["wait-ready", "--timeout", "soon"])).toMatchObject({ code: 1 });
 });
+
+test("a passphrase is set, never shown, and checked", async () => {
+  expect(await berth.ok(["get", "local.passphrase"])).toBe("false\n");
+  expect(await berth.run(["authenticate", "x"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Passphrase is not set"),
+  });
+  await berth.ok(["set", "local.passphrase=a=b c"]);
+  expect(await berth.ok(["get", "local.passphrase"])).toBe("true\n");
+  expect(await berth.ok(["get", "--keys"])).toContain("local.passphrase\n");
+  await berth.ok(["authenticate", "a=b c"]);
+  expect(await berth.run(["auth", "a=b"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Passphrase is not correct"),
+  });
+  expect(await berth.run(["authenticate"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("no passphrase is given"),
+  });
+  await berth.ok(["set", "local.passphrase="]);
+  expect(await berth.ok(["get", "local.passphrase"])).toBe("false\n");
+});

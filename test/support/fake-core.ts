@@ -64,6 +64,11 @@ export class FakeCore implements EngineCore {
     add: async (instance) => this.#begin("add-port", instance),
     remove: async (instance) => this.#begin("remove-port", instance),
   };
+  readonly passphrase: EngineCore["passphrase"] = {
+    isSet: false,
+    set: async () => {},
+    verify: async () => {},
+  };
   readonly networks: EngineCore["networks"] = { list: async () => [] };
   readonly mounts: EngineCore["mounts"] = {
     add: async (instance) => this.#begin("mount", instance),

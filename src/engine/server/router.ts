@@ -1,5 +1,6 @@
 /** The contract's procedures, each one call into the engine core. Its type makes the list complete. */
 import type { EngineCore } from "../engine-core.ts";
+import { accessRoutes } from "./routes/access.ts";
 import { aliasRoutes } from "./routes/aliases.ts";
 import { os } from "./routes/base.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
@@ -24,5 +25,6 @@ export function createRouter(core: EngineCore, version: string) {
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),
     images: imageRoutes(core),
+    access: accessRoutes(core),
   });
 }
