@@ -118,9 +118,9 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
     kind: "vm" as const,
     now: now().toISOString(),
   };
+  const boot = await (options.hostBoot ?? hostBoot)();
   const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted });
   for (const row of rows.filter(isImageRow)) imageWork.resume(row);
-  const boot = await (options.hostBoot ?? hostBoot)();
   core.startByPolicy(endedUnseen, boot);
   return core;
 }
