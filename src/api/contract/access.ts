@@ -16,7 +16,7 @@ export const access = {
   )
     .input(z.object({ passphrase: Passphrase }))
     .output(z.object({})),
-  authenticate: procedure("POST", "/v1/access/authenticate", "system.view", "Prove to know the passphrase")
+  authenticate: procedure("POST", "/v1/access/authenticate", "system.config", "Prove to know the passphrase")
     .input(z.object({ passphrase: Passphrase.min(1) }))
     .output(z.object({})),
 };
