@@ -143,7 +143,7 @@ test("mounts are added and removed while it runs", async () => {
     code: 2,
     stderr: expect.stringContaining(`"/srv/x" is already mounted in 'web'`),
   });
-  await inside("cd /srv/x && sleep 600 > /dev/null 2>&1 &");
+  await inside("cd /srv/x; nohup sleep 600 > /dev/null 2>&1 < /dev/null &");
   await berth.ok(["umount", "web:/srv/x"]);
   expect((await berth.run(["exec", "web", "--", "cat", "/srv/x/hello"])).code).toBe(1);
   const { info } = (await berth.json(["info", "web"])) as { info: Record<string, { mounts: object }> };
