@@ -3,11 +3,12 @@ import { isContractProcedure } from "@orpc/contract";
 import { OpenAPIGenerator } from "@orpc/openapi";
 import { ZodToJsonSchemaConverter } from "@orpc/zod/zod4";
 import { contract } from "../src/api/contract.ts";
-import { EngineHello, EngineInfo, PROTOCOL_VERSION, Settings } from "../src/api/engine-info.ts";
+import { EngineHello, EngineInfo, Settings } from "../src/api/engine-info.ts";
 import { EngineEvent } from "../src/api/event.ts";
 import { CachedImage, ImageEntry } from "../src/api/image.ts";
 import { Instance, InstanceDetails, Problem } from "../src/api/instance.ts";
 import { ErrorBodySchema, Operation } from "../src/api/operation.ts";
+import { PROTOCOL_VERSION } from "../src/api/protocol.ts";
 
 /** Schemas that the document names once and refers to; of the two views of a schema, what the engine answers. */
 const NAMED = {
@@ -72,17 +73,30 @@ function addFacts(paths: Paths): void {
   }
 }
 
-function privilegesOf(
-  router: object,
-  path: string[] = [],
-  found = new Map<string, string>(),
-): Map<string, string> {
-  for (const [key, value] of Object.entries(router)) {
-    if (!isContractProcedure(value)) privilegesOf(value as object, [...path, key], found);
-    else {
-      const { privilege } = value["~orpc"].meta as { privilege?: string };
-      if (privilege) found.set([...path, key].join("."), privilege);
-    }
-  }
-  return found;
+function privilegesOf(router: object): Map<string, string> {
+  return new Map(
+    proceduresOf(router).flatMap(([name, { meta }]): [string, string][] => {
+      const { privilege } = meta as { privilege?: string };
+      return privilege ? [[name, privilege]] : [];
+    }),
+  );
+}
+
+/** `instances.launch` → method and path, for every procedure; a line each. */
+export function routesText(): string {
+  const lines = proceduresOf(contract).map(([name, { route }]) => {
+    const { method = "POST", path = "" } = route;
+    return `  ${JSON.stringify(name)}: [${JSON.stringify(method)}, ${JSON.stringify(path)}]`;
+  });
+  return `{\n${lines.sort().join(",\n")}\n}\n`;
+}
+
+type Definition = { route: { method?: string | undefined; path?: string | undefined }; meta: unknown };
+
+function proceduresOf(router: object, prefix = ""): [name: string, definition: Definition][] {
+  return Object.entries(router).flatMap(([key, value]): [string, Definition][] =>
+    isContractProcedure(value)
+      ? [[`${prefix}${key}`, value["~orpc"]]]
+      : proceduresOf(value as object, `${prefix}${key}.`),
+  );
 }

@@ -1,13 +1,19 @@
-/** Writes openapi.json from the contract. `--check` only tells whether the committed one is what it would write. */
+/**
+ * Writes what is derived from the contract: openapi.json, and the routes that clients call. `--check` only tells whether
+ * the committed ones are what it would write.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { openApiText } from "./openapi-document.ts";
+import { openApiText, routesText } from "./openapi-document.ts";
 
-const FILE = path.resolve(import.meta.dirname, "../openapi.json");
+const root = path.resolve(import.meta.dirname, "..");
+const texts = { "openapi.json": await openApiText(), "src/client/routes.json": routesText() };
 
-const text = await openApiText();
-if (process.argv.includes("--check")) {
-  const same = (await readFile(FILE, "utf8")) === text;
-  if (!same) console.error("openapi.json does not match the contract: run `npm run openapi`");
-  process.exitCode = same ? 0 : 1;
-} else await writeFile(FILE, text);
+for (const [name, text] of Object.entries(texts)) {
+  const file = path.join(root, name);
+  if (!process.argv.includes("--check")) await writeFile(file, text);
+  else if ((await readFile(file, "utf8")) !== text) {
+    console.error(`${name} does not match the contract: run \`npm run openapi\``);
+    process.exitCode = 1;
+  }
+}

@@ -1,9 +1,6 @@
 import * as z from "zod";
 import { Arch, Problem } from "./instance.ts";
 
-/** Grows when a client and an engine of different versions could misunderstand each other. */
-export const PROTOCOL_VERSION = 1;
-
 /** What a driver found on this host. Absence is data: `available` false with problems that say what to do. */
 export const DriverInfo = z.object({
   name: z.string(),

@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { InstanceName } from "./instance-name.ts";
 import { Mount, NewMount } from "./mount.ts";
-import { InstanceName } from "./names.ts";
 import { PortForward } from "./port.ts";
 
 export const InstanceState = z.enum([

@@ -31,6 +31,3 @@ export const NewMount = z.object({
   gids: z.array(IdMapping).max(100).optional(),
 });
 export type NewMount = z.input<typeof NewMount>;
-
-/** The primary instance shows the user's home under this name. */
-export const HOME_MOUNT = "Home";

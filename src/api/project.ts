@@ -1,6 +1,7 @@
 /** `berth.yaml`: several instances described in one file. The published JSON schema is generated from this. */
 import * as z from "zod";
-import { InstanceName, NAME_PATTERN } from "./names.ts";
+import { InstanceName } from "./instance-name.ts";
+import { NAME_PATTERN } from "./names.ts";
 import { SnapshotName } from "./snapshot.ts";
 
 const Size = z.string().regex(/^\d+(\.\d+)?\s*[KMGTkmgt](i?[Bb])?$/, {

@@ -38,26 +38,3 @@ export const StreamControl = z.discriminatedUnion("type", [
   z.object({ type: z.literal("error"), error: ErrorBodySchema }),
 ]);
 export type StreamControl = z.infer<typeof StreamControl>;
-
-export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2 } as const;
-export type Channel = keyof typeof CHANNEL;
-
-/** Refuse larger messages: a frame is one read of a pipe, never a file. */
-export const MAX_FRAME_BYTES = 2 ** 20;
-
-export function encodeFrame(channel: Channel, bytes: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(bytes.length + 1);
-  frame[0] = CHANNEL[channel];
-  frame.set(bytes, 1);
-  return frame;
-}
-
-/** The channel and bytes of a binary frame, or undefined for a frame that is none. */
-export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } | undefined {
-  const channel = (["stdin", "stdout", "stderr"] as const)[frame[0] ?? 3];
-  return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
-}
-
-export function execPath(name: string): string {
-  return `/v1/instances/${encodeURIComponent(name)}/exec`;
-}

@@ -2,8 +2,8 @@
 import { homedir } from "node:os";
 import path from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { HOME_MOUNT, type IdMapping, type MountType, type NewMount } from "../api/mount.ts";
-import { PRIMARY_NAME } from "../api/names.ts";
+import type { IdMapping, MountType, NewMount } from "../api/mount.ts";
+import { HOME_MOUNT, PRIMARY_NAME } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
 import { parseMount } from "../base/mount-text.ts";
 import { forEach, type Session } from "./session.ts";

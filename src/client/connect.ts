@@ -2,7 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { createORPCClient } from "@orpc/client";
-import { type EngineHello, PROTOCOL_VERSION } from "../api/engine-info.ts";
+import type { EngineHello } from "../api/engine-info.ts";
+import { PROTOCOL_VERSION } from "../api/protocol.ts";
 import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";

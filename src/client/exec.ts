@@ -2,16 +2,8 @@
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
-import {
-  decodeFrame,
-  type ExecOpen,
-  encodeFrame,
-  execPath,
-  MAX_FRAME_BYTES,
-  type SignalName,
-  StreamControl,
-  type TerminalSize,
-} from "../api/streams.ts";
+import { decodeFrame, encodeFrame, execPath, MAX_FRAME_BYTES } from "../api/frames.ts";
+import type { ExecOpen, SignalName, StreamControl, TerminalSize } from "../api/streams.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
 import type { RemoteProcess } from "./engine-client.ts";
@@ -109,7 +101,7 @@ class SocketProcess implements RemoteProcess {
 
   #onMessage(data: Buffer, binary: boolean): void {
     if (binary) this.#onOutput(data);
-    else this.#onControl(StreamControl.parse(JSON.parse(data.toString("utf8"))));
+    else this.#onControl(JSON.parse(data.toString("utf8")) as StreamControl);
   }
 
   #onControl(control: StreamControl): void {

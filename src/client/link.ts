@@ -1,12 +1,12 @@
 /**
  * How a call of the contract becomes an HTTP request and its answer a value. oRPC has such a link, too, but it makes
- * Node load its whole `fetch`, which doubles the time that a short command takes.
+ * Node load its whole `fetch`, which doubles the time that a short command takes. For the same reason the routes are
+ * read from `routes.json`, which `npm run openapi` writes from the contract, and not from its schemas.
  */
 import type { ClientLink } from "@orpc/client";
-import { isContractProcedure } from "@orpc/contract";
-import { contract } from "../api/contract.ts";
 import { toEngineError } from "../base/errors.ts";
 import { type Address, type HttpRequest, send } from "./http.ts";
+import routes from "./routes.json" with { type: "json" };
 
 /** Calls end, at the latest, when `lifetime` aborts. Whatever fails is an EngineError. */
 export function createLink(address: () => Address, lifetime: AbortSignal): ClientLink<Record<never, never>> {
@@ -40,9 +40,8 @@ export function encodeCall(path: readonly string[], input: unknown): HttpRequest
 }
 
 function routeOf(path: readonly string[]): { method: string; path: string } {
-  let at: unknown = contract;
-  for (const key of path) at = (at as Record<string, unknown> | undefined)?.[key];
-  if (!isContractProcedure(at)) throw new TypeError(`the contract has no procedure ${path.join(".")}`);
-  const { method = "POST", path: route = "" } = at["~orpc"].route;
+  const [method, route] = (routes as Record<string, string[]>)[path.join(".")] ?? [];
+  if (method === undefined || route === undefined)
+    throw new TypeError(`the contract has no procedure ${path.join(".")}`);
   return { method, path: route };
 }

@@ -2,8 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { statfs } from "node:fs/promises";
 import { cpus, networkInterfaces, totalmem } from "node:os";
-import { type DriverInfo, type EngineInfo, PROTOCOL_VERSION } from "../api/engine-info.ts";
+import type { DriverInfo, EngineInfo } from "../api/engine-info.ts";
 import type { Problem } from "../api/instance.ts";
+import { PROTOCOL_VERSION } from "../api/protocol.ts";
 import { withDeadline } from "../base/async.ts";
 import { DisposableStore } from "../base/disposable.ts";
 import { privateDirectory } from "../base/durable.ts";

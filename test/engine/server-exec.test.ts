@@ -13,7 +13,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { encodeFrame, execPath } from "../../src/api/streams.ts";
+import { encodeFrame, execPath } from "../../src/api/frames.ts";
 import { deferred, sleep } from "../../src/base/async.ts";
 import { privateDirectory } from "../../src/base/durable.ts";
 import { currentPaths, type Endpoint } from "../../src/base/paths.ts";

@@ -1,7 +1,8 @@
 /** A new instance from the disk of a stopped one. Until it is complete, a failure takes everything back. */
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import { InstanceName, NAME_RULE } from "../../api/names.ts";
+import { InstanceName } from "../../api/instance-name.ts";
+import { NAME_RULE } from "../../api/names.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Driver, Subnet } from "../drivers/driver.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";

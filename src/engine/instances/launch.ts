@@ -4,8 +4,8 @@
  */
 import * as z from "zod";
 import { Arch, AutostartPolicy } from "../../api/instance.ts";
+import { InstanceName } from "../../api/instance-name.ts";
 import { Mount } from "../../api/mount.ts";
-import { InstanceName } from "../../api/names.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";

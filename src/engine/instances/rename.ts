@@ -1,5 +1,6 @@
 /** Another name for an instance, and so another hostname for its guest. */
-import { InstanceName, NAME_RULE } from "../../api/names.ts";
+import { InstanceName } from "../../api/instance-name.ts";
+import { NAME_RULE } from "../../api/names.ts";
 import { EngineError } from "../../base/errors.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
 import type { WorkCtx } from "../operations.ts";

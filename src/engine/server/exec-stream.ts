@@ -1,14 +1,8 @@
 /** One process in a guest over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import type { Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import {
-  type Channel,
-  decodeFrame,
-  ExecOpen,
-  encodeFrame,
-  MAX_FRAME_BYTES,
-  StreamControl,
-} from "../../api/streams.ts";
+import { type Channel, decodeFrame, encodeFrame, MAX_FRAME_BYTES } from "../../api/frames.ts";
+import { ExecOpen, StreamControl } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { EngineCore } from "../engine-core.ts";

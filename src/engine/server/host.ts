@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { userInfo } from "node:os";
-import { PROTOCOL_VERSION } from "../../api/engine-info.ts";
+import { PROTOCOL_VERSION } from "../../api/protocol.ts";
 import { deferred, sleep } from "../../base/async.ts";
 import { DisposableStore } from "../../base/disposable.ts";
 import { privateDirectory, writeFileDurable } from "../../base/durable.ts";

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { Duplex } from "node:stream";
 import { OpenAPIHandler } from "@orpc/openapi/node";
 import type { WebSocketServer } from "ws";
-import { MAX_FRAME_BYTES } from "../../api/streams.ts";
+import { MAX_FRAME_BYTES } from "../../api/frames.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter, type Event } from "../../base/event.ts";

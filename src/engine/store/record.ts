@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { Arch, AutostartPolicy, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
+import { InstanceName } from "../../api/instance-name.ts";
 import { Mount } from "../../api/mount.ts";
-import { InstanceName } from "../../api/names.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 

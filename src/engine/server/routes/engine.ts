@@ -1,4 +1,5 @@
-import { PROTOCOL_VERSION, type Settings } from "../../../api/engine-info.ts";
+import type { Settings } from "../../../api/engine-info.ts";
+import { PROTOCOL_VERSION } from "../../../api/protocol.ts";
 import type { EngineCore } from "../../engine-core.ts";
 import { untilLeaving } from "../subscription.ts";
 import { os, withoutUndefined } from "./base.ts";

@@ -1,12 +1,17 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { openApiText } from "../../../../scripts/openapi-document.ts";
+import { openApiText, routesText } from "../../../../scripts/openapi-document.ts";
 
 const FILE = path.resolve(import.meta.dirname, "../../../../openapi.json");
 
 test("openapi.json is what the contract says; `npm run openapi` writes it", async () => {
   expect(await readFile(FILE, "utf8")).toBe(await openApiText());
+});
+
+test("the clients' routes are those of the contract", async () => {
+  const file = path.resolve(import.meta.dirname, "../../../../src/client/routes.json");
+  expect(await readFile(file, "utf8")).toBe(routesText());
 });
 
 test("every path has an error answer and tells its privilege", async () => {
