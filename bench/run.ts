@@ -74,7 +74,7 @@ async function bareLaunch(): Promise<void> {
   let pid: number | undefined;
   try {
     await run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image.path, disk, "5G"]);
-    await writeSeed(seed, { instanceId: directory, hostname: "bare", login });
+    await writeSeed(seed, { instanceId: directory, hostname: "bare", login, nics: [] });
     const argv = [
       ...[
         "qemu-system-x86_64",

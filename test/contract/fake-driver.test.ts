@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { hostArch } from "../../src/base/paths.ts";
+import { subnetAround } from "../../src/engine/networks/addresses.ts";
 import { FakeDriver, FakeHost } from "../support/fake-driver.ts";
 import { describeDriver } from "./driver.ts";
 
@@ -28,7 +29,7 @@ describeDriver("fake", async () => {
         },
         shares: [],
         ...{ address: "10.77.0.9", mac: "52:54:00:00:00:01", directory, runDirectory: root },
-        subnet: { cidr: "10.77.0.0/16", gateway: "10.77.0.1", dns: "10.77.0.2" },
+        subnet: subnetAround("10.77.0.1"),
         image: { path: "/image", format: "qcow2", sizeBytes: 1, virtualBytes: 2 ** 30 },
         login: { user: "debian", client: key, host: key },
       };

@@ -11,6 +11,7 @@ import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
 import { createQemuDriver } from "../../src/engine/drivers/qemu/driver.ts";
 import { readRunRecord } from "../../src/engine/drivers/qemu/run-record.ts";
 import { generateLogin } from "../../src/engine/guest/keys.ts";
+import { subnetAround } from "../../src/engine/networks/addresses.ts";
 import { ctx, describeDriver, execIn, type Harness } from "../contract/driver.ts";
 import { testImage } from "../support/guest-image.ts";
 
@@ -39,7 +40,7 @@ async function makeHarness(): Promise<Harness> {
         },
         ...{ address: `10.77.0.${made.length + 9}`, mac: `52:54:00:77:00:0${made.length}` },
         ...{ directory, runDirectory: root, shares: [] },
-        subnet: { cidr: "10.77.0.0/16", gateway: "10.77.0.1", dns: "10.77.0.2" },
+        subnet: subnetAround("10.77.0.1"),
         image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes },
         login: generateLogin(image.user),
       };

@@ -42,7 +42,14 @@ export type DriverInstance = {
   login: Login;
 };
 
-export type Subnet = { cidr: string; gateway: string; dns: string };
+/** The engine's network, in which every instance has an address of its own. */
+export type Subnet = { cidr: string; gateway: string; dns: string; nat: NatNetwork };
+
+/**
+ * A part of the subnet of which no instance has an address: what a guest's way out is made of. Each guest is alone in
+ * a network of its own with these addresses, so they are the same for all.
+ */
+export type NatNetwork = { cidr: string; gateway: string; dns: string; address: string };
 
 export type Exit = { how: "guest-shutdown" } | { how: "stopped" } | { how: "crashed"; detail: string };
 
@@ -77,6 +84,11 @@ export interface Running {
   wake?(): Promise<void>;
   /** Absent where ports of the guest cannot be forwarded to this host. */
   readonly ports?: PortSupport;
+  /**
+   * Path of a Unix socket on which the guest's LAN NIC speaks with one peer at a time: each frame after its length in
+   * four bytes. Absent where the guest has no such NIC.
+   */
+  readonly lan?: string | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
   readonly nativeMounts?: ReadonlyMap<string, NativeOffer>;
   /** Lets go without stopping: closes connections, keeps the guest running for the next engine to adopt. */

@@ -9,6 +9,7 @@ import { EngineError } from "../../base/errors.ts";
 import { cloneScript } from "./clone-script.ts";
 import { buildIso, type IsoFile } from "./iso9660.ts";
 import type { Login } from "./keys.ts";
+import { type GuestNic, networkConfig } from "./network-config.ts";
 import { type CloudConfig, cloudConfigOf } from "./user-data.ts";
 
 export type SeedInput = {
@@ -19,6 +20,8 @@ export type SeedInput = {
   userData?: string | undefined;
   /** Present where the disk was another guest's before: public keys that it lets in, and must not any more. */
   formerKeys?: readonly string[] | undefined;
+  /** None: the guest looks for one itself. */
+  nics: readonly GuestNic[];
 };
 
 export async function writeSeed(file: string, input: SeedInput): Promise<void> {
@@ -26,7 +29,8 @@ export async function writeSeed(file: string, input: SeedInput): Promise<void> {
 }
 
 /** The seed's files. Our key is in meta-data, because a user's `ssh_authorized_keys` would replace one in vendor-data. */
-export function seedFiles({ instanceId, hostname, login, userData, formerKeys }: SeedInput): IsoFile[] {
+export function seedFiles(input: SeedInput): IsoFile[] {
+  const { instanceId, hostname, login, userData, formerKeys, nics } = input;
   const metaData = {
     "instance-id": instanceId,
     "local-hostname": hostname,
@@ -36,6 +40,7 @@ export function seedFiles({ instanceId, hostname, login, userData, formerKeys }:
     text("meta-data", stringify(metaData)),
     text("user-data", userData ?? "#cloud-config\n{}\n"),
     text("vendor-data", vendorData(login, cloudConfigOf(userData), formerKeys)),
+    ...(nics.length > 0 ? [text("network-config", networkConfig(nics))] : []),
   ];
 }
 

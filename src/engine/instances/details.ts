@@ -17,7 +17,8 @@ export async function details(keeper: Keeper, entry: Entry, signal: AbortSignal)
     guestDetails(entry, signal),
     allocated(keeper, entry),
   ]);
-  return { addresses: [], ...guest, ...(diskAllocatedBytes === undefined ? {} : { diskAllocatedBytes }) };
+  const addresses = keeper.addressesOf(entry, guest?.addresses ?? []);
+  return { ...guest, addresses, ...(diskAllocatedBytes === undefined ? {} : { diskAllocatedBytes }) };
 }
 
 async function guestDetails(entry: Entry, signal: AbortSignal): Promise<InstanceDetails | undefined> {

@@ -122,6 +122,14 @@ export class Keeper {
     throw new EngineError("missing-dependency", reason);
   }
 
+  /** The addresses of a guest as others know them: its own first, and none that every guest has. */
+  addressesOf(entry: Entry, all: readonly string[]): string[] {
+    const { address } = entry.record.descriptor;
+    const { nat } = this.#parts.subnet;
+    const others = all.filter((one) => one !== address && one !== nat.address);
+    return all.includes(address) ? [address, ...others] : others;
+  }
+
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
     const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;

@@ -58,12 +58,15 @@ export function subnetAround(address: string): Subnet {
   return subnetOf(parseNetwork(`${address}/16`));
 }
 
+/** Its last 256 addresses are the way out. */
 function subnetOf(network: Network): Subnet {
-  return {
-    cidr: `${formatAddress(network.base)}/${network.bits}`,
-    gateway: formatAddress(network.base + 1),
-    dns: formatAddress(network.base + 2),
-  };
+  const nat = { base: network.base + sizeOf(network) - 256, bits: 24 };
+  return { ...placesOf(network), nat: { ...placesOf(nat), address: formatAddress(nat.base + RESERVED) } };
+}
+
+function placesOf({ base, bits }: Network): { cidr: string; gateway: string; dns: string } {
+  const at = (offset: number) => formatAddress(base + offset);
+  return { cidr: `${at(0)}/${bits}`, gateway: at(1), dns: at(2) };
 }
 
 /** Addresses at the subnet's begin that are kept for the gateway, DNS and what may come. */
@@ -72,11 +75,13 @@ const RESERVED = 16;
 /** An address derived from the instance's id, the next free one where that is taken. `no-resources` when all are. */
 export function drawAddress(subnet: Subnet, id: string, taken: ReadonlySet<string>): string {
   const network = parseNetwork(subnet.cidr);
+  const nat = parseNetwork(subnet.nat.cidr);
   const count = sizeOf(network) - RESERVED - 1;
   const first = hashOf(id, "address") % count;
   for (let i = 0; i < count; i += 1) {
-    const address = formatAddress(network.base + RESERVED + ((first + i) % count));
-    if (!taken.has(address)) return address;
+    const value = network.base + RESERVED + ((first + i) % count);
+    const address = formatAddress(value);
+    if (!taken.has(address) && !contains(nat, value)) return address;
   }
   throw new EngineError("no-resources", `cannot draw an address: all of ${subnet.cidr} are taken`, {
     hint: "Purge deleted instances.",

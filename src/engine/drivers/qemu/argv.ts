@@ -17,6 +17,8 @@ export type ArgvInput = {
   mac: string;
   address: string;
   subnet: Subnet;
+  /** Path of the Unix socket of its LAN NIC; absent where it cannot have one. */
+  lan?: string | undefined;
   /** It shall wait for the memory of a suspended guest, and go on with that. */
   incoming?: boolean;
   shares: readonly Share[];
@@ -59,7 +61,8 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-blockdev", seed(files.seed)],
     ...["-device", "virtio-blk-pci,drive=seed"],
     ...["-netdev", userNetwork(input)],
-    ...["-device", `virtio-net-pci,netdev=net,mac=${input.mac},romfile=`],
+    ...["-device", nic("net", outwardMac(input.mac))],
+    ...lan(input),
     ...["-object", "rng-builtin,id=rng"],
     ...["-device", "virtio-rng-pci,rng=rng"],
     ...input.shares.flatMap(share),
@@ -164,9 +167,37 @@ function seed(path: string): string {
   return JSON.stringify({ driver: "raw", "node-name": "seed", "read-only": true, file });
 }
 
+function nic(network: string, mac: string): string {
+  return `virtio-net-pci,netdev=${network},mac=${mac},romfile=`;
+}
+
+/** The MAC of the NIC that leads out. Its network has no other guest in it, so it need only differ within the guest. */
+export function outwardMac(mac: string): string {
+  const octets = mac.split(":");
+  const flipped = Number.parseInt(octets[2] ?? "0", 16) ^ 1;
+  return octets.with(2, flipped.toString(16).padStart(2, "0")).join(":");
+}
+
+/** QEMU listens, so that the engine may come and go; while nobody is connected, frames are dropped. */
+function lan({ lan: socket, mac }: ArgvInput): string[] {
+  if (socket === undefined) return [];
+  const listening = `stream,id=lan,server=on,addr.type=unix,addr.path=${escaped(socket)}`;
+  return ["-netdev", listening, "-device", nic("lan", mac)];
+}
+
+/** The guest's address in the network that leads out: its own one only where no other NIC has that. */
+export function outwardAddress({
+  lan,
+  subnet,
+  address,
+}: Pick<ArgvInput, "lan" | "subnet" | "address">): string {
+  return lan === undefined ? address : subnet.nat.address;
+}
+
 /** Port 0 lets the kernel choose the host's port when it is bound, so that none can be lost in between. */
-function userNetwork({ subnet, address }: ArgvInput): string {
-  const { cidr, gateway, dns } = subnet;
+function userNetwork(input: ArgvInput): string {
+  const address = outwardAddress(input);
+  const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
   const forward = `hostfwd=tcp:127.0.0.1:0-${address}:${SSH_PORT}`;
   return `user,id=net,net=${cidr},host=${gateway},dns=${dns},dhcpstart=${address},ipv6=off,${forward}`;
 }

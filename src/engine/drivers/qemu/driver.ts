@@ -10,13 +10,13 @@ import { type DetachedChild, startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import { writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
-import { forwardedPort, hardwareOf, qemuArgv } from "./argv.ts";
+import { forwardedPort, hardwareOf, outwardAddress, qemuArgv } from "./argv.ts";
 import { cloneDisk, cloneVariables } from "./clone.ts";
 import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
 import { filesOf, seedOf, writeIdentity } from "./files.ts";
 import { type Host, thisHost } from "./host.ts";
 import { endLeftover } from "./leftover.ts";
-import { connectMonitor, memorySocketOf, monitorOf } from "./monitor.ts";
+import { connectMonitor, lanSocketOf, memorySocketOf, monitorOf } from "./monitor.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
@@ -42,6 +42,8 @@ export type QemuOptions = {
 type Boot = {
   suspended: SuspendRecord | undefined;
   monitor: ReturnType<typeof monitorOf>;
+  /** The socket of its LAN NIC. */
+  lan: string | undefined;
   shares: Share[];
 };
 
@@ -79,6 +81,7 @@ class QemuDriver implements Driver {
     const { version, accelerator, problems, arch } = found;
     return {
       ...base,
+      features: [...features, ...(found.lan ? ["lan"] : [])],
       available: true,
       version,
       accelerator,
@@ -93,7 +96,7 @@ class QemuDriver implements Driver {
     await privateDirectory(instance.directory);
     await createDisk(tools.qemuImg, files.disk, instance, ctx.signal);
     if (tools.firmware) await createVariables(tools.firmware.variables, files.variables);
-    await writeIdentity(instance);
+    await writeIdentity(instance, tools.lan);
   }
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
@@ -104,25 +107,23 @@ class QemuDriver implements Driver {
     const suspended = await readSuspendRecord(instance.directory, instance);
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
+    const lan = lanSocketOf(this.#host.platform, tools.version, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
+    if (lan !== undefined) await rm(lan, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });
     const virtiofsd = instance.shares.length > 0 ? await findVirtiofsd(ctx.signal) : undefined;
     const served = await serveShares(ctx, instance, virtiofsd);
     try {
-      return await this.#boot(ctx, instance, tools, { suspended, monitor, shares: served.shares });
+      return await this.#boot(ctx, instance, tools, { suspended, monitor, lan, shares: served.shares });
     } catch (error) {
       await served.end();
       throw error;
     }
   }
 
-  async #boot(
-    ctx: Ctx,
-    instance: DriverInstance,
-    tools: Toolchain,
-    { suspended, monitor, shares }: Boot,
-  ): Promise<Running> {
-    const argv = this.#argv(instance, tools, { suspended, monitor, shares });
+  async #boot(ctx: Ctx, instance: DriverInstance, tools: Toolchain, how: Boot): Promise<Running> {
+    const { suspended } = how;
+    const argv = this.#argv(instance, tools, how);
     const hardware = hardwareOf(argv);
     if (suspended) refuseMismatch(instance.name, suspended, { version: tools.version, hardware });
     ctx.signal.throwIfAborted();
@@ -133,7 +134,7 @@ class QemuDriver implements Driver {
     });
     let running: QemuRunning | undefined;
     try {
-      running = await this.#take(ctx, instance, tools, child, { monitor: monitor.path, hardware, shares });
+      running = await this.#take(ctx, instance, tools, child, { ...how, hardware });
       if (suspended) await running.load(ctx, suspended);
       return running;
     } catch (error) {
@@ -145,14 +146,14 @@ class QemuDriver implements Driver {
     }
   }
 
-  #argv(instance: DriverInstance, tools: Toolchain, { suspended, monitor, shares }: Boot): string[] {
+  #argv(instance: DriverInstance, tools: Toolchain, how: Boot): string[] {
     const { disk, seed, serialLog, variables } = filesOf(instance);
     const { firmware, program, accelerator } = tools;
     return qemuArgv({
-      ...{ ...instance, platform: this.#host.platform, program, accelerator, shares },
-      incoming: suspended !== undefined,
+      ...{ ...instance, platform: this.#host.platform, program, accelerator },
+      ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined },
       files: {
-        ...{ disk, seed, serialLog, monitor: monitor.argument },
+        ...{ disk, seed, serialLog, monitor: how.monitor.argument },
         firmware: firmware && { code: firmware.code, variables },
       },
     });
@@ -207,17 +208,18 @@ class QemuDriver implements Driver {
   }
 
   async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
-    const { qemuImg } = await this.#tools(ctx, target);
+    const { qemuImg, lan } = await this.#tools(ctx, target);
     const [from, to] = [filesOf(source), filesOf(target)];
     await privateDirectory(target.directory);
     await cloneDisk(qemuImg, from.disk, to.disk, target.image, ctx.signal);
     await cloneVariables(from.variables, to.variables);
-    await writeIdentity(target);
+    await writeIdentity(target, lan);
   }
 
   /** cloud-init reads the seed at every boot; a new hostname in it counts although the instance is the same. */
-  async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
-    await writeSeed(filesOf(instance).seed, seedOf(instance));
+  async renamed(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    const { lan } = await this.#tools(ctx, instance);
+    await writeSeed(filesOf(instance).seed, seedOf(instance, lan));
   }
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {
@@ -230,7 +232,7 @@ class QemuDriver implements Driver {
     instance: DriverInstance,
     tools: Toolchain,
     child: DetachedChild,
-    { monitor: monitorPath, hardware, shares }: { monitor: string; hardware: string; shares: Share[] },
+    { monitor: { path: monitorPath }, hardware, shares, lan }: Boot & { hardware: string },
   ): Promise<QemuRunning> {
     const identity = await identify(child.pid);
     const monitor = await connectMonitor(ctx, instance, child, monitorPath);
@@ -261,6 +263,8 @@ class QemuDriver implements Driver {
           accelerator: tools.accelerator,
         },
         ...{ startedAt: new Date().toISOString(), problems: tools.problems, hardware, shares },
+        ...(lan === undefined ? {} : { lan }),
+        guestAddress: outwardAddress({ ...instance, lan }),
       };
       await writeRunRecord(instance.directory, record);
       ctx.signal.throwIfAborted();

@@ -2,19 +2,30 @@
 import path from "node:path";
 import { exists } from "../../../base/durable.ts";
 import { writeLoginFiles } from "../../guest/keys.ts";
+import type { GuestNic } from "../../guest/network-config.ts";
 import { expectedHostKeys, type SeedInput, writeSeed } from "../../guest/seed.ts";
 import type { DriverInstance } from "../driver.ts";
+import { outwardMac } from "./argv.ts";
 
 /** The seed that says who the guest is, and what OpenSSH needs to enter it. */
-export async function writeIdentity(instance: DriverInstance): Promise<void> {
+export async function writeIdentity(instance: DriverInstance, lan: boolean): Promise<void> {
   const { seed } = filesOf(instance);
   const { login, userData } = instance;
-  if (!(await exists(seed))) await writeSeed(seed, seedOf(instance));
+  if (!(await exists(seed))) await writeSeed(seed, seedOf(instance, lan));
   await writeLoginFiles(instance.directory, login, expectedHostKeys(login, userData));
 }
 
-export function seedOf({ id, name, login, userData, formerKeys }: DriverInstance): SeedInput {
-  return { instanceId: id, hostname: name, login, userData, formerKeys };
+/** `lan`: whether it has a NIC for the engine's network beside the one that leads out. */
+export function seedOf(instance: DriverInstance, lan: boolean): SeedInput {
+  const { id, name, login, userData, formerKeys } = instance;
+  return { instanceId: id, hostname: name, login, userData, formerKeys, nics: nicsOf(instance, lan) };
+}
+
+function nicsOf({ mac, address, subnet }: DriverInstance, lan: boolean): GuestNic[] {
+  const outward = { name: "net", mac: outwardMac(mac) };
+  if (!lan) return [outward];
+  const bits = subnet.cidr.split("/")[1];
+  return [outward, { name: "lan", mac, address: `${address}/${bits}`, optional: true }];
 }
 
 export function filesOf({ directory }: DriverInstance) {

@@ -1,6 +1,7 @@
 /** Where a QEMU's monitor is, and the first connection to it. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
+import type { Problem } from "../../../api/instance.ts";
 import { sleep, withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { DetachedChild } from "../../../base/run.ts";
@@ -32,6 +33,28 @@ export function memorySocketOf(
   { id, runDirectory }: DriverInstance,
 ): string | undefined {
   return platform === "win32" ? undefined : path.join(runDirectory, `${id.slice(0, 8)}.mem`);
+}
+
+/** Where a guest's LAN NIC speaks; undefined where QEMU and the engine have no such socket in common. */
+export function lanSocketOf(
+  platform: NodeJS.Platform,
+  version: string,
+  { id, runDirectory }: Pick<DriverInstance, "id" | "runDirectory">,
+): string | undefined {
+  return lanProblem(platform, version) ? undefined : path.join(runDirectory, `${id.slice(0, 8)}.lan`);
+}
+
+/** Why guests have no LAN NIC here; undefined when they have. Pure. */
+export function lanProblem(platform: NodeJS.Platform, version: string): Problem | undefined {
+  const problem = { code: "lan-unavailable", severity: "info" } as const;
+  const message = "instances cannot reach each other by address and name on this host:";
+  if (platform === "win32") {
+    return { ...problem, message: `${message} Windows has no socket that both QEMU and Berth know` };
+  }
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > 7 || (major === 7 && minor >= 2)) return undefined;
+  const hint = "Install a newer QEMU.";
+  return { ...problem, message: `${message} that needs QEMU 7.2 or later, and this is ${version}`, hint };
 }
 
 /** QEMU tells nobody when its monitor is there, so it is tried until it is, the process ends, or patience does. */

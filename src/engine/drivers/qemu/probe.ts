@@ -19,6 +19,7 @@ import {
   installHint,
   systemProgram,
 } from "./host.ts";
+import { lanProblem } from "./monitor.ts";
 import { EXPECTED_EXIT, EXPECTED_WORD, probeBios } from "./probe-payload.ts";
 
 /** What is needed to run guests of one architecture. */
@@ -29,6 +30,8 @@ export type Toolchain = {
   version: string;
   accelerator: Accelerator;
   firmware: Firmware | undefined;
+  /** Whether guests can have a NIC for the engine's network. */
+  lan: boolean;
   problems: Problem[];
 };
 
@@ -64,7 +67,9 @@ export async function probeToolchain(
   ]);
   if (version instanceof Error)
     return missing("qemu-broken", `${name} does not run: ${version.message}`, host, arch);
-  return { arch, program, qemuImg, version, accelerator, firmware, problems };
+  const lan = lanProblem(host.platform, version);
+  if (lan) problems.push(lan);
+  return { arch, program, qemuImg, version, accelerator, firmware, lan: !lan, problems };
 }
 
 function missing(code: string, message: string, host: Host, arch: Arch): ProbeResult {

@@ -13,6 +13,10 @@ const RunRecord = z.object({
   process: z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() }),
   monitor: z.string(),
   sshPort: z.int(),
+  /** The guest's end of forwards; absent where that is the instance's own address. */
+  guestAddress: z.ipv4().optional(),
+  /** The socket of its LAN NIC; absent where it has none. */
+  lan: z.string().optional(),
   accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),
   startedAt: z.iso.datetime(),
   problems: z.array(Problem),

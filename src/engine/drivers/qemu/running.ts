@@ -45,6 +45,7 @@ export class QemuRunning implements Running {
   readonly ports: PortSupport;
   readonly problems: readonly Problem[];
   readonly nativeMounts: ReadonlyMap<string, NativeOffer>;
+  readonly lan: string | undefined;
   readonly #instance: DriverInstance;
   readonly #record: RunRecord;
   readonly #exited = deferred<Exit>();
@@ -71,7 +72,9 @@ export class QemuRunning implements Running {
     this.#instance = instance;
     this.#record = record;
     this.nativeMounts = new Map(record.shares.map(({ target, ...offer }) => [target, offer]));
-    this.ports = new QemuPorts(instance, () => this.#monitor);
+    this.lan = record.lan;
+    const { name, address: own } = instance;
+    this.ports = new QemuPorts({ name, address: record.guestAddress ?? own }, () => this.#monitor);
     this.accelerator = record.accelerator;
     this.startedAt = new Date(record.startedAt);
     this.problems = monitor ? record.problems : [...record.problems, unresponsive(instance.name)];

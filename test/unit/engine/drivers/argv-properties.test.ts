@@ -6,9 +6,11 @@ import {
   cpuModel,
   forwardedPort,
   hardwareOf,
+  outwardMac,
   qemuArgv,
 } from "../../../../src/engine/drivers/qemu/argv.ts";
 import type { Accelerator } from "../../../../src/engine/drivers/qemu/host.ts";
+import { subnetAround } from "../../../../src/engine/networks/addresses.ts";
 
 const MIB = 2 ** 20;
 const text = fc.string({ minLength: 1, maxLength: 40, unit: "grapheme" });
@@ -29,6 +31,7 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
     name: file,
     cpus: fc.integer({ min: 1, max: 512 }),
     memoryBytes: fc.integer({ min: 128 * MIB, max: 2 ** 44 }),
+    lan: fc.option(file, { nil: undefined }),
     octets: fc.tuple(octet, octet, octet),
     incoming: fc.boolean(),
     shares: fc.array(
@@ -53,7 +56,7 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
     ...rest,
     mac: `52:54:00:00:00:${c.toString(16).padStart(2, "0")}`,
     address: `10.${a}.${b}.${c}`,
-    subnet: { cidr: `10.${a}.${b}.0/24`, gateway: `10.${a}.${b}.1`, dns: `10.${a}.${b}.2` },
+    subnet: subnetAround(`10.${a}.${b}.${c}`),
     files: { ...files, firmware },
   }));
 
@@ -91,7 +94,8 @@ test("there is always the same row of options; texts only fill their places", ()
         ...["-name", "-uuid", "-machine", ...memory, "-accel", "-cpu", "-smp", "-m", "-display"],
         ...["-chardev", "-mon"],
         ...["-chardev", "-serial", ...firmware, "-blockdev", "-device", "-blockdev", "-device"],
-        ...["-netdev", "-device", "-object", "-device", ...shares],
+        ...["-netdev", "-device", ...(input.lan === undefined ? [] : ["-netdev", "-device"])],
+        ...["-object", "-device", ...shares],
         ...(input.incoming ? ["-incoming"] : []),
       ]);
     }),
@@ -139,12 +143,22 @@ test("CPUs, memory, network card and addresses are the instance's", () => {
       const mebibytes = Number(/^(\d+)M$/.exec(only("-m"))?.[1]);
       expect(mebibytes * MIB).toBeLessThanOrEqual(input.memoryBytes);
       expect((mebibytes + 1) * MIB).toBeGreaterThan(input.memoryBytes);
-      expect(options).toContainEqual(["-device", `virtio-net-pci,netdev=net,mac=${input.mac},romfile=`]);
-      const { cidr, gateway, dns } = input.subnet;
+      const nics = options.map(([, value]) => value).filter((value) => value.startsWith("virtio-net-pci"));
+      const own = `virtio-net-pci,netdev=lan,mac=${input.mac},romfile=`;
+      const outward = `virtio-net-pci,netdev=net,mac=${outwardMac(input.mac)},romfile=`;
+      expect(nics).toEqual(input.lan === undefined ? [outward] : [outward, own]);
+      const { address } = input.lan === undefined ? input : input.subnet.nat;
+      const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
       expect(valuesOf(only("-netdev"))).toEqual([
-        ...["user", "id=net", `net=${cidr}`, `host=${gateway}`, `dns=${dns}`, `dhcpstart=${input.address}`],
-        ...["ipv6=off", `hostfwd=tcp:127.0.0.1:0-${input.address}:22`],
+        ...["user", "id=net", `net=${cidr}`, `host=${gateway}`, `dns=${dns}`, `dhcpstart=${address}`],
+        ...["ipv6=off", `hostfwd=tcp:127.0.0.1:0-${address}:22`],
       ]);
+      const lan = options.filter(([name, value]) => name === "-netdev" && value.startsWith("stream"));
+      expect(lan.map(([, value]) => valuesOf(value))).toEqual(
+        input.lan === undefined
+          ? []
+          : [["stream", "id=lan", "server=on", "addr.type=unix", `addr.path=${input.lan}`]],
+      );
     }),
   );
 });
@@ -173,9 +187,9 @@ test("the digest of the hardware follows what the guest sees, not where it lies 
         ...{ disk: other, seed: other, serialLog: other, monitor: other },
         firmware: firmware && { code: other, variables: other },
       };
-      expect(hardwareOf(qemuArgv({ ...input, incoming, program: other, files, address: "10.0.0.9" }))).toBe(
-        digest,
-      );
+      const elsewhere = { ...input, incoming, program: other, files, address: "10.0.0.9" };
+      const lan = input.lan === undefined ? undefined : other;
+      expect(hardwareOf(qemuArgv({ ...elsewhere, lan }))).toBe(digest);
       expect(hardwareOf(qemuArgv({ ...input, cpus: input.cpus + 1 }))).not.toBe(digest);
       expect(hardwareOf(qemuArgv({ ...input, memoryBytes: input.memoryBytes + MIB }))).not.toBe(digest);
       expect(hardwareOf(qemuArgv({ ...input, mac: "52:54:00:ff:ff:ff" }))).not.toBe(digest);

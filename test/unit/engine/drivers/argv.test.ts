@@ -8,6 +8,7 @@ import {
   qemuArgv,
 } from "../../../../src/engine/drivers/qemu/argv.ts";
 import type { Accelerator } from "../../../../src/engine/drivers/qemu/host.ts";
+import { subnetAround } from "../../../../src/engine/networks/addresses.ts";
 
 const base = {
   id: "3f0f6c9e-0000-4000-8000-000000000001",
@@ -16,7 +17,7 @@ const base = {
   memoryBytes: 2 * 2 ** 30,
   mac: "52:54:00:12:34:56",
   address: "10.49.104.61",
-  subnet: { cidr: "10.49.104.0/24", gateway: "10.49.104.1", dns: "10.49.104.2" },
+  subnet: subnetAround("10.49.104.61"),
 };
 
 const POSIX = {
@@ -53,6 +54,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
   return {
     ...base,
     ...{ platform, arch, accelerator },
+    lan: windows ? undefined : "/run/a, b/3f0f6c9e.lan",
     shares: [],
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },

@@ -7,9 +7,13 @@ import { expectedHostKeys, loginUser, seedFiles } from "../../../../src/engine/g
 import { checkUserData, cloudConfigOf } from "../../../../src/engine/guest/user-data.ts";
 
 const login = generateLogin("ubuntu");
+const nics = [
+  { name: "net", mac: "52:54:01:00:00:01" },
+  { name: "lan", mac: "52:54:00:00:00:01", address: "10.9.1.2/16", optional: true },
+];
 
 function seed(userData?: string): Record<string, string> {
-  const files = seedFiles({ instanceId: "i-1", hostname: "web", login, userData });
+  const files = seedFiles({ instanceId: "i-1", hostname: "web", login, userData, nics });
   return Object.fromEntries(files.map(({ name, data }) => [name, Buffer.from(data).toString("utf8")]));
 }
 
@@ -25,6 +29,19 @@ test("the guest gets its name, our key, and the host key that we know", () => {
     ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
   });
   expect(files["user-data"]).toMatch(/^#cloud-config\n/);
+});
+
+test("the guest finds its NICs by their MACs, and its boot waits for the one that leads out", () => {
+  expect(parse(seed()["network-config"] ?? "")).toEqual({
+    version: 2,
+    ethernets: {
+      net: { match: { macaddress: "52:54:01:00:00:01" }, "set-name": "net", dhcp4: true },
+      lan: {
+        ...{ match: { macaddress: "52:54:00:00:00:01" }, "set-name": "lan" },
+        ...{ dhcp4: false, addresses: ["10.9.1.2/16"], optional: true },
+      },
+    },
+  });
 });
 
 test("the user's text goes in byte for byte, and our private login key never does", () => {
@@ -111,7 +128,13 @@ test("what cloud-init's own reader takes for true is a boolean", async () => {
 
 test("a clone's guest is told to become another, before all else and once", () => {
   const former = generateKeyPair("former");
-  const files = seedFiles({ instanceId: "i-2", hostname: "copy", login, formerKeys: [former.publicKey] });
+  const files = seedFiles({
+    instanceId: "i-2",
+    hostname: "copy",
+    login,
+    formerKeys: [former.publicKey],
+    nics: [],
+  });
   const vendor = Buffer.from(files.find(({ name }) => name === "vendor-data")?.data ?? "").toString("utf8");
   expect(vendor).toMatch(
     /^Content-Type: multipart\/mixed[\s\S]*text\/cloud-boothook[\s\S]*text\/cloud-config/,

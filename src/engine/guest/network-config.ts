@@ -1,0 +1,34 @@
+/**
+ * What a guest is told of its NICs: cloud-init's network configuration, version 2, which all its renderers read. Pure.
+ */
+import { stringify } from "yaml";
+
+export type GuestNic = {
+  /**
+   * What the guest calls it. A name of ours, for images bring configurations that take in whatever is called `en*` or
+   * `eth*`, and older cloud-inits find a NIC by nothing but its name.
+   */
+  name: string;
+  mac: string;
+  /** Address and length of its prefix. Left out: asked for by DHCP. */
+  address?: string;
+  /** The guest's boot does not wait for it. */
+  optional?: boolean;
+  /** Whom to ask for the names of which domains. */
+  nameservers?: { addresses: readonly string[]; search: readonly string[] };
+};
+
+export function networkConfig(nics: readonly GuestNic[]): string {
+  const ethernets = Object.fromEntries(nics.map((nic) => [nic.name, ethernetOf(nic)]));
+  return stringify({ version: 2, ethernets }, { lineWidth: 0 });
+}
+
+function ethernetOf({ name, mac, address, optional, nameservers }: GuestNic): Record<string, unknown> {
+  return {
+    match: { macaddress: mac },
+    "set-name": name,
+    ...(address === undefined ? { dhcp4: true } : { dhcp4: false, addresses: [address] }),
+    ...(optional ? { optional } : {}),
+    ...(nameservers ? { nameservers } : {}),
+  };
+}
