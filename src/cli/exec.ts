@@ -53,6 +53,15 @@ export function addExecCommands(program: Command, session: Session): void {
     });
 }
 
+/**
+ * `exec NAME -- COMMAND`, as it is typed nearly always: without options. Undefined for every other command line. Pure.
+ */
+export function plainExecOf(argv: readonly string[]): { name: string; argv: string[] } | undefined {
+  const [verb, name = "-", separator, ...command] = argv;
+  if (verb !== "exec" || name.startsWith("-") || separator !== "--" || command.length === 0) return undefined;
+  return { name, argv: command };
+}
+
 /** A terminal like this process's own. */
 export function terminal(io: Streams): Pick<ExecOpen, "tty" | "term"> {
   return { tty: sizeOf(io.stdout), term: process.env["TERM"] || "xterm-256color" };
@@ -77,8 +86,7 @@ async function makeReady(session: Session, name: string): Promise<void> {
 
 /** Runs a command, or a login shell, in a running instance, on this process's streams; the exit code is the session's. */
 export async function runIn(session: Session, name: string, open: ExecOpen): Promise<void> {
-  const client = await session.client();
-  const child = await client.exec(name, open, { signal: session.signal });
+  const child = await session.exec(name, open);
   const attached = attach(session, child, open.tty !== undefined);
   try {
     const { code, signal } = await child.exited;

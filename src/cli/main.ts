@@ -4,9 +4,10 @@ import module from "node:module";
 // Compiled code is kept between runs: most of a short command's time is reading code.
 module.enableCompileCache?.();
 
-import { ERROR_CODES, messageOf } from "../base/errors.ts";
+import { ERROR_CODES, messageOf, toEngineError } from "../base/errors.ts";
 import { hostPlatform } from "../base/paths.ts";
 import { findNode, isTooOld, MINIMUM_NODE } from "./node.ts";
+import type { Session } from "./session.ts";
 
 /** Set by the script that stands in for Multipass. */
 const COMMAND_NAME = "BERTH_COMMAND_NAME";
@@ -19,7 +20,6 @@ const BROKEN_PIPE_EXIT = 141;
 const STARTED_BY_OLD_NODE = "BERTH_STARTED_BY_OLD_NODE";
 
 async function run(): Promise<number> {
-  const { main } = await import("./program.ts");
   const { Session } = await import("./session.ts");
   const session = new Session(process, process.env[COMMAND_NAME] === "multipass" ? "multipass" : "berth");
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -31,12 +31,28 @@ async function run(): Promise<number> {
   process.on("SIGINT", () => {
     if (session.interrupt() === "leave") process.exit(INTERRUPTED_EXIT);
   });
-  const code = await main(process.argv.slice(2), session);
+  const code = await answer(process.argv.slice(2), session);
   // A pipe may still hold what was printed: leaving now would cut it off.
   await Promise.all(
     [process.stdout, process.stderr].map((out) => new Promise<void>((done) => out.write("", () => done()))),
   );
   return code;
+}
+
+/** The table of all commands takes longer to make than a short command in a guest to run, so that has a way past it. */
+async function answer(argv: readonly string[], session: Session): Promise<number> {
+  const { plainExecOf, runIn } = await import("./exec.ts");
+  const plain = plainExecOf(argv);
+  if (!plain) return (await import("./program.ts")).main(argv, session);
+  session.verb = "exec";
+  try {
+    await runIn(session, plain.name, { argv: plain.argv, hostCwd: process.cwd() });
+    return session.exitCode;
+  } catch (error) {
+    return (await import("./program.ts")).report(session, toEngineError(error));
+  } finally {
+    await session.dispose();
+  }
 }
 
 /** Lets a newer Node run the same command line, where there is one. */

@@ -118,7 +118,8 @@ async function isAlias(program: Command, session: Session, argv: readonly string
   return runAlias(session, argv);
 }
 
-function report(session: Session, error: EngineError): number {
+/** Says on stderr what has failed; returns the exit code. */
+export function report(session: Session, error: EngineError): number {
   const plain = session.dialect === "multipass";
   session.note(`${session.verb} failed: ${plain ? multipassMessage(error) : error.message}`);
   if (error.hint && !plain) session.note(error.hint);

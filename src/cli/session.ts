@@ -1,9 +1,10 @@
 /** What every verb works with: the engine (connected to, or started, when first needed), the terminal, Ctrl-C. */
 import path from "node:path";
 import type { Operation, Progress } from "../api/operation.ts";
+import type { ExecOpen } from "../api/streams.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { withoutControls } from "../base/plain-text.ts";
-import type { EngineApi, EngineClient } from "../client/engine-client.ts";
+import type { EngineApi, EngineClient, RemoteProcess } from "../client/engine-client.ts";
 import { type Dialect, type Formats, formatsOf } from "./formats.ts";
 import { ProgressBoard } from "./progress.ts";
 
@@ -65,6 +66,14 @@ export class Session {
       (client) => client.dispose(),
       () => {},
     );
+  }
+
+  /** Opens a process in a running instance: at once where an engine runs, otherwise by way of `client`. */
+  async exec(name: string, open: ExecOpen): Promise<RemoteProcess> {
+    const { signal } = this;
+    const { execDirectly } = await import("../client/direct.ts");
+    const direct = this.#client ? undefined : await execDirectly(name, open, signal);
+    return direct ?? (await this.client()).exec(name, open, { signal });
   }
 
   client(): Promise<EngineClient> {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
 import { decodeFrame, encodeFrame, execPath, MAX_FRAME_BYTES } from "../api/frames.ts";
+import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import type { ExecOpen, SignalName, StreamControl, TerminalSize } from "../api/streams.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
@@ -27,7 +28,7 @@ export async function openProcess(
   const { host: _, ...headers } = headersFor(address);
   const options: ClientOptions = {
     createConnection: () => connect(address.endpoint.path),
-    headers,
+    headers: { ...headers, [PROTOCOL_HEADER]: String(PROTOCOL_VERSION) },
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,

@@ -80,8 +80,11 @@ export function decodeError(body: unknown): EngineError | undefined {
 const NOT_RUNNING = new Set(["ENOENT", "ECONNREFUSED"]);
 const LOST = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
 
-/** Details of an `engine-unavailable` error: `not-running` means that nothing listens on the endpoint. */
-export type Unavailable = { reason: "not-running" | "lost" };
+/**
+ * Details of an `engine-unavailable` error. `not-running`: nothing listens on the endpoint. `declined`: an engine listens
+ * but wants to be asked first who it is.
+ */
+export type Unavailable = { reason: "not-running" | "lost" | "declined" };
 
 /** Gives a failed connection its meaning; other errors come back as they are. */
 export function fromSystem(error: unknown): unknown {
@@ -105,6 +108,11 @@ export function fromSystem(error: unknown): unknown {
 /** Whether the error says that no engine listens. */
 export function isNotRunning(error: unknown): boolean {
   return error instanceof EngineError && (error.details as Unavailable | undefined)?.reason === "not-running";
+}
+
+/** Whether a stream was refused because the engine is of another protocol, or is about to leave. */
+export function isDeclined(error: EngineError): boolean {
+  return (error.details as Unavailable | undefined)?.reason === "declined";
 }
 
 export function abortReason(signal: AbortSignal | undefined): Error {

@@ -1,6 +1,7 @@
 /** Who calls, what they may do, and the record of what they changed. */
 import type { IncomingMessage } from "node:http";
 import type { Privilege } from "../../api/contract.ts";
+import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../../api/protocol.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Log } from "../log.ts";
 
@@ -76,6 +77,17 @@ export function admit(request: IncomingMessage, token: string | undefined, equal
       hint: "Send the contents of the engine's token file as a bearer token.",
     });
   }
+}
+
+/** Turns away a stream of a client that has not asked who the engine is, where it would have had to know. */
+export function declineStream(request: IncomingMessage, draining: boolean): void {
+  const protocol = request.headers[PROTOCOL_HEADER];
+  if (protocol === undefined || (protocol === String(PROTOCOL_VERSION) && !draining)) return;
+  throw new EngineError(
+    "engine-unavailable",
+    `cannot open a stream: the engine ${draining ? "is about to leave" : `speaks protocol ${PROTOCOL_VERSION}, not ${protocol}`}`,
+    { hint: "Ask /v1/engine/hello who it is.", details: { reason: "declined" } },
+  );
 }
 
 type Equal = (a: string, b: string) => boolean;

@@ -13,7 +13,14 @@ import { Emitter, type Event } from "../../base/event.ts";
 import type { Endpoint } from "../../base/paths.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import { admit, type Identity, type RequestContext, recorded, requirePrivilege } from "./access.ts";
+import {
+  admit,
+  declineStream,
+  type Identity,
+  type RequestContext,
+  recorded,
+  requirePrivilege,
+} from "./access.ts";
 import { readJsonBody } from "./body.ts";
 import { respondWithError, toErrorBody, toPublicError, toWireError } from "./errors.ts";
 import { serveExec } from "./exec-stream.ts";
@@ -135,6 +142,7 @@ class ApiServer implements EngineServer {
     socket.on("error", () => {}); // `close` follows.
     try {
       this.#admit(request);
+      declineStream(request, this.#options.core.draining);
       const name = instanceOf(request);
       const context = this.#context(socket);
       this.#webSockets ??= createWebSockets();

@@ -19,12 +19,19 @@ test("any words reach the program as they are", async () => {
 });
 
 test.each([
-  [{ argv: ["uname", "-a"] }, "exec uname -a"],
-  [{ argv: ["echo", "a b", "$HOME", "it's", ""] }, "exec echo 'a b' '$HOME' 'it'\\''s' ''"],
-  [{ argv: ["pwd"], cwd: "/a b" }, "cd -- '/a b' && exec pwd"],
-  [{ argv: ["env"], env: { A: "1 2", B: "" } }, "exec env A='1 2' B='' env"],
+  [{ argv: ["uname", "-a"] }, "'uname' -a"],
+  [{ argv: ["echo", "a b", "$HOME", "it's", ""] }, "'echo' 'a b' '$HOME' 'it'\\''s' ''"],
+  [{ argv: ["pwd"], cwd: "/a b" }, "cd -- '/a b' && 'pwd'"],
+  [{ argv: ["env"], env: { A: "1 2", B: "" } }, "env A='1 2' B='' env"],
   [{ tty: { cols: 80, rows: 24 } }, undefined],
 ])("%j", (request, line) => expect(commandLine(request)).toBe(line));
+
+test("a program whose name is a word of the shell's is run all the same", async () => {
+  for (const argv of [["if"], ["time"], ["a=b", "c"]]) {
+    const line = commandLine({ argv }) ?? "";
+    await expect(run(["sh", "-c", line])).rejects.toThrow(/not found/);
+  }
+});
 
 test("a login shell is asked for by name where it needs a directory, and really starts there", async () => {
   const line = commandLine({ cwd: "/usr" }) ?? "";
