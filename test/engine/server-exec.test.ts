@@ -340,6 +340,9 @@ describe("hostile clients", () => {
     expect(await upgrade("/v1/instances", hello)).toMatch(/^HTTP\/1.1 404 .*"not-found"/s);
     expect(await upgrade("/v1/instances/%zz/exec", hello)).toMatch(/^HTTP\/1.1 404 /);
     expect(await upgrade(execPath("primary"), "Host: localhost\r\n")).toMatch(/^HTTP\/1.1 400 /);
-    expect(server.busy).toBe(false);
+    expect(await upgrade(execPath("primary"), `${hello}Berth-Protocol: 0\r\n`)).toMatch(
+      /^HTTP\/1.1 503 .*"declined"/s,
+    );
+    await expect.poll(() => server.busy).toBe(false);
   });
 });

@@ -27,7 +27,7 @@ test.each([
 ])("%j", (request, line) => expect(commandLine(request)).toBe(line));
 
 test("a program whose name is a word of the shell's is run all the same", async () => {
-  for (const argv of [["if"], ["time"], ["a=b", "c"]]) {
+  for (const argv of [["if"], ["while"], ["a=b", "c"]]) {
     const line = commandLine({ argv }) ?? "";
     await expect(run(["sh", "-c", line])).rejects.toThrow(/not found/);
   }
