@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { Instance } from "./instance.ts";
 import { Operation } from "./operation.ts";
+import { Zone } from "./zone.ts";
 
 const base = {
   sequence: z.int().describe("Grows by one with every event of one engine run"),
@@ -16,6 +17,7 @@ export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ ...base, type: z.literal("instance"), instance: Instance }),
   z.object({ ...base, type: z.literal("instance-removed"), id: z.uuid(), name: z.string() }),
   z.object({ ...base, type: z.literal("operation"), operation: Operation }),
+  z.object({ ...base, type: z.literal("zone"), zone: Zone }),
   z.object({ ...base, type: z.literal("images") }).describe("The cached images changed: list them again"),
   z.object({ ...base, type: z.literal("draining") }).describe("The engine leaves soon: connect anew"),
 ]);

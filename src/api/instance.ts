@@ -2,6 +2,7 @@ import * as z from "zod";
 import { InstanceName } from "./instance-name.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { PortForward } from "./port.ts";
+import { InstanceZone } from "./zone.ts";
 
 export const InstanceState = z.enum([
   "creating",
@@ -61,6 +62,7 @@ export const LaunchSpec = z.strictObject({
     .describe("cloud-init user-data, given to the guest as it is"),
   mounts: z.array(NewMount).max(100).optional(),
   autostart: AutostartPolicy.optional(),
+  zone: z.string().min(1).optional().describe("Name of its zone; left out, the zones take turns"),
   timeoutMs: z
     .int()
     .min(1000)
@@ -106,6 +108,7 @@ export const Instance = z.object({
   diskBytes: z.int(),
   address: z.string().describe("IPv4 address of its own in the engine's subnet"),
   mac: z.string(),
+  zone: InstanceZone,
   ssh: SshAddress.optional().describe("Present while running"),
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),

@@ -39,6 +39,8 @@ export const OperationKind = z.enum([
   "cancel-stop",
   "rename",
   "clone",
+  "disable-zone",
+  "enable-zone",
   "pull-image",
   "build-image",
 ]);
@@ -53,7 +55,9 @@ export const Operation = z.object({
   kind: OperationKind,
   target: z
     .string()
-    .describe("What it works on: name of the instance, `instance.snapshot`, or reference of the image"),
+    .describe(
+      "What it works on: name of the instance, `instance.snapshot`, name of the zone, or reference of the image",
+    ),
   status: OperationStatus,
   progress: Progress.optional(),
   cancellable: z.boolean(),

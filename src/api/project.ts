@@ -29,6 +29,11 @@ export const ProjectInstance = z.strictObject({
   cpus: z.int().min(1).max(512).optional(),
   memory: Size.optional().describe("Such as 2G"),
   disk: Size.optional().describe("Such as 20G; can be enlarged, never shrunk"),
+  zone: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Availability zone, such as zone2; the zones take turns when left out"),
   "cloud-init": z.string().min(1).optional().describe("A file, relative to this one, or an http(s) URL"),
   "user-data": z.string().min(1).optional().describe("cloud-init user-data, written here"),
   ports: z

@@ -24,8 +24,13 @@ const STATES: Record<InstanceState, string> = {
   unknown: "Unknown",
 };
 
-export function stateWord(state: InstanceState): string {
-  return STATES[state];
+/** Multipass has a state for what rests in a disabled zone. */
+export function isCutOff({ state, zone }: Pick<Instance, "state" | "zone">): boolean {
+  return !zone.available && (state === "stopped" || state === "suspended");
+}
+
+export function stateWord(instance: Pick<Instance, "state" | "zone">): string {
+  return isCutOff(instance) ? "Unavailable" : STATES[instance.state];
 }
 
 /** As Multipass prints JSON: four spaces and a final newline. */
@@ -62,8 +67,9 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { cpus, memoryBytes, diskBytes, accelerator, operation } = rest;
-  return { id, kind, driver, arch, ready, cpus, memoryBytes, diskBytes, accelerator, operation, problems };
+  const { zone, cpus, memoryBytes, diskBytes, accelerator, operation } = rest;
+  const sizes = { cpus, memoryBytes, diskBytes };
+  return { id, kind, driver, arch, ready, zone, ...sizes, accelerator, operation, problems };
 }
 
 export function formatList(instances: readonly Instance[], format: Format): string {
@@ -71,7 +77,7 @@ export function formatList(instances: readonly Instance[], format: Format): stri
     return json({
       list: instances.map((instance) => ({
         name: instance.name,
-        state: stateWord(instance.state),
+        state: stateWord(instance),
         ipv4: addressesOf(instance),
         release: imageName(instance),
         berth: ownFacts(instance),
@@ -81,7 +87,7 @@ export function formatList(instances: readonly Instance[], format: Format): stri
   if (instances.length === 0) return "No instances found.\n";
   return table(
     ["Name", "State", "IPv4", "Image"],
-    instances.map((one) => [one.name, stateWord(one.state), addressesOf(one)[0] ?? "--", imageName(one)]),
+    instances.map((one) => [one.name, stateWord(one), addressesOf(one)[0] ?? "--", imageName(one)]),
   );
 }
 
@@ -100,7 +106,7 @@ export function formatInfo(items: readonly InfoItem[], format: Format): string {
 function infoJson({ instance, details }: InfoItem): unknown {
   const { memory, disk, load, cpus, cloudInit, kernel, bootId, uptimeSeconds, diskAllocatedBytes } = details;
   return {
-    state: stateWord(instance.state),
+    state: stateWord(instance),
     image_hash: instance.image.sha256 ?? "",
     image_release: instance.image.release,
     release: details.release ?? "",
@@ -120,8 +126,9 @@ function infoText({ instance, details }: InfoItem): string {
     ["Name", instance.name],
     [
       "State",
-      `${stateWord(instance.state)}${instance.state === "running" && !instance.ready ? " (not ready)" : ""}`,
+      `${stateWord(instance)}${instance.state === "running" && !instance.ready ? " (not ready)" : ""}`,
     ],
+    ["Zone", `${instance.zone.name}${instance.zone.available ? "" : " (disabled)"}`],
     ["IPv4", addressesOf(instance)[0] ?? "--"],
     ["Release", details.release ?? "--"],
     [

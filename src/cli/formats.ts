@@ -4,10 +4,17 @@ import type { ImageEntry } from "../api/image.ts";
 import type { Instance } from "../api/instance.ts";
 import type { HostNetwork } from "../api/network.ts";
 import type { Snapshot } from "../api/snapshot.ts";
+import type { Zone } from "../api/zone.ts";
 import { formatFind, formatInfo, formatList, formatVersion, type InfoItem } from "./format.ts";
 import { formatSnapshotInfo, formatSnapshots } from "./format-snapshots.ts";
 import { infoFormat, listFormat } from "./multipass/formats.ts";
-import { aliasFormat, findFormat, networksFormat, versionFormat } from "./multipass/other-formats.ts";
+import {
+  aliasFormat,
+  findFormat,
+  networksFormat,
+  versionFormat,
+  zonesFormat,
+} from "./multipass/other-formats.ts";
 import { snapshotInfoFormat, snapshotListFormat } from "./multipass/snapshot-formats.ts";
 
 /** What the command is called: `berth`, or `multipass` where it stands in for that. */
@@ -25,6 +32,7 @@ export type Formats = {
   find(items: readonly ImageEntry[], format: AnyFormat, query: string): string;
   aliases(book: AliasBook, format: AnyFormat): string;
   networks(items: readonly HostNetwork[], format: AnyFormat): string;
+  zones(items: readonly Zone[], format: AnyFormat): string;
   version(cli: string, engine: string | undefined, format: AnyFormat): string;
 };
 
@@ -36,6 +44,7 @@ const MULTIPASS: Formats = {
   find: findFormat,
   aliases: aliasFormat,
   networks: networksFormat,
+  zones: zonesFormat,
   version: versionFormat,
 };
 
@@ -51,6 +60,7 @@ const BERTH: Formats = {
     isOwn(format) ? formatFind(items, format) : findFormat(items, format, query),
   aliases: aliasFormat,
   networks: networksFormat,
+  zones: zonesFormat,
   version: (cli, engine, format) =>
     isOwn(format) ? formatVersion(cli, engine, format) : versionFormat(cli, engine, format),
 };

@@ -21,6 +21,7 @@ type LaunchOptions = {
   cloudInit?: string;
   timeout?: number;
   mount?: string[];
+  zone?: string;
 } & OwnLaunchOptions;
 
 export function addInstanceCommands(program: Command, session: Session): void {
@@ -38,6 +39,7 @@ export function addInstanceCommands(program: Command, session: Session): void {
     .option("-d, --disk <size>", "disk, such as 20G (default: 5G)")
     .option("--cloud-init <file>", "cloud-init user-data: a file, a URL, or - for standard input")
     .option("--mount <source:target>", "a directory of this host to show in it; may be repeated", repeated)
+    .option("--zone <zone>", "availability zone to launch it in; the zones take turns when left out")
     .addOption(
       new Option("--timeout <seconds>", "how long to wait until the instance is ready").argParser(
         wholeNumber("seconds"),
@@ -100,10 +102,18 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
     ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
     ...(options.cloudInit === undefined ? {} : { userData: await readUserData(session, options.cloudInit) }),
+    ...(options.zone === undefined ? {} : { zone: options.zone }),
     ...ownLaunchSpec(options),
   };
   const { target } = await session.operate((api) => api.instances.launch(spec));
-  session.print(`Launched: ${target}`);
+  session.print(`Launched: ${target}${await placeOf(session, target)}`);
+}
+
+/** Multipass tells the zone. */
+async function placeOf(session: Session, name: string): Promise<string> {
+  if (session.dialect === "berth") return "";
+  const { api } = await session.client();
+  return ` in ${(await api.instances.get({ name })).zone.name}`;
 }
 
 async function sizesOf({

@@ -24,6 +24,7 @@ import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
 import { addSshCommands } from "./ssh.ts";
 import { addTransferCommand } from "./transfer.ts";
+import { addZoneCommands } from "./zones.ts";
 
 const USAGE_EXIT = 1;
 const NO_COMMAND_EXIT = 2;
@@ -56,6 +57,7 @@ export function createProgram(session: Session): Command {
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);
   addNetworkCommands(program, session);
+  addZoneCommands(program, session);
   addAccessCommands(program, session);
   addAutostartCommands(program, session);
   addDoctorCommands(program, session);

@@ -10,6 +10,7 @@ import { parseMount } from "../base/mount-text.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import {
   difference,
+  isElsewhere,
   type Step,
   selected,
   sizesOf,
@@ -160,8 +161,9 @@ async function carryOut(
       const userData = await userDataOf(session, wanted, directory);
       const spec = { name, ...sizesOf(wanted), ...(userData === undefined ? {} : { userData }) };
       const image = wanted.image === undefined ? {} : { image: wanted.image };
+      const place = wanted.zone === undefined ? {} : { zone: wanted.zone };
       const mounts = mountsOf(wanted, directory);
-      await session.operate((api) => api.instances.launch({ ...spec, ...image, mounts }));
+      await session.operate((api) => api.instances.launch({ ...spec, ...image, ...place, mounts }));
       return;
     }
     case "change-sizes":
@@ -271,7 +273,7 @@ async function status(
     const now = present.get(name);
     return {
       name,
-      state: now ? stateWord(now.state) : "Missing",
+      state: now ? stateWord(now) : "Missing",
       differs: differencesOf(project.instances[name] ?? {}, now, directory),
     };
   });
@@ -289,5 +291,6 @@ function differencesOf(wanted: ProjectInstance, now: Instance | undefined, direc
   const todo = todoOf(now.name, wanted, now, [], mountsOf(wanted, directory));
   const ports = todo.some((one) => one.do === "add-port");
   const mounts = todo.some((one) => one.do === "add-mount");
-  return [...sizes, ...(ports ? ["ports"] : []), ...(mounts ? ["mounts"] : [])];
+  const zone = isElsewhere(wanted, now);
+  return [...sizes, ...(zone ? ["zone"] : []), ...(ports ? ["ports"] : []), ...(mounts ? ["mounts"] : [])];
 }

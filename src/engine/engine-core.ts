@@ -13,6 +13,7 @@ import type { HostNetwork } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
+import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
 import type { GuestAccess } from "./guest/guest.ts";
 
@@ -29,6 +30,7 @@ export interface EngineCore {
   readonly mounts: MountsApi;
   /** Of this host. */
   readonly networks: { list(): Promise<HostNetwork[]> };
+  readonly zones: ZonesApi;
   readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
@@ -96,6 +98,13 @@ export interface MountsApi {
   remove(instance: string, target: string | undefined): Promise<Operation>;
   /** Where a directory of this host is in the guest; undefined where it is not mounted. */
   directoryIn(instance: string, directory: string): Promise<string | undefined>;
+}
+
+export interface ZonesApi {
+  list(): Zone[];
+  /** `not-found` for an unknown name. */
+  disable(zone: string): Promise<Operation>;
+  enable(zone: string): Promise<Operation>;
 }
 
 export interface SnapshotsApi {

@@ -29,6 +29,8 @@ import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances } from "./instances/recover.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
+import { ZoneBook } from "./instances/zone-book.ts";
+import { isZoneRow, Zones } from "./instances/zones.ts";
 import type { Log, LogLevel } from "./log.ts";
 import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
 import { hostNetworks } from "./networks/interfaces.ts";
@@ -96,12 +98,13 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const makeLogin = options.makeLogin ?? generateLogin;
   const keeper = new Keeper({
     ...{ store, files, events, drivers, images, subnet, log, now, makeLogin },
+    zones: new ZoneBook(store, subnet),
     runDirectory: paths.run,
   });
   users = (image) => keeper.usersOf(image);
   const hostFacts = options.hostFacts ?? (() => factsOf(paths));
   const arch = hostArch();
-  const plan = { driver: drivers[0], subnet, arch, log, hostFacts, checkUserData };
+  const plan = { driver: drivers[0], arch, log, hostFacts, checkUserData };
   const manager = new InstanceManager(keeper, operations, plan);
   const imageWork = new ImageWork(images, operations, events, log, arch);
   const core = new Engine(
@@ -112,7 +115,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
 
   const rows = store.interruptedOperations();
   const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
-  const interrupted = rows.filter((row) => !isImageRow(row));
+  const interrupted = rows.filter((row) => !isImageRow(row) && !isZoneRow(row));
   const fallback = {
     arch,
     driver: drivers[0]?.name ?? "none",
@@ -122,6 +125,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const boot = await (options.hostBoot ?? hostBoot)();
   const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted });
   for (const row of rows.filter(isImageRow)) imageWork.resume(row);
+  for (const row of rows.filter(isZoneRow)) core.zones.resume(row);
   core.startByPolicy(endedUnseen, boot);
   return core;
 }
@@ -148,6 +152,7 @@ class Engine implements EngineCore {
   readonly ports: Ports;
   readonly mounts: Mounts;
   readonly networks = { list: () => hostNetworks() };
+  readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
   readonly aliases: Aliases;
   readonly operations: Operations;
@@ -176,6 +181,7 @@ class Engine implements EngineCore {
     );
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
+    this.zones = new Zones(keeper, parts.manager, parts.operations);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;

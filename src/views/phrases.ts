@@ -46,6 +46,8 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "cancel-stop": "cancelling the stop",
   rename: "renaming",
   clone: "cloning",
+  "disable-zone": "disabling the zone",
+  "enable-zone": "enabling the zone",
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

@@ -146,6 +146,7 @@ describe("a launch that is cancelled", () => {
   test("stays cancelled when the engine dies while it is taken back", async () => {
     for (let at = 0; at < 60; at += 1) {
       world.host.knobs.ready = "never";
+      await world.close(await world.open());
       const { engine, crash, bury } = await mortal(world, at);
       const launch = engine.instances.launch({ name: "web" }).catch(() => undefined);
       await Promise.race([world.host.reached("ready", "web"), crash.died]);

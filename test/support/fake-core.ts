@@ -70,6 +70,11 @@ export class FakeCore implements EngineCore {
     verify: async () => {},
   };
   readonly networks: EngineCore["networks"] = { list: async () => [] };
+  readonly zones: EngineCore["zones"] = {
+    list: () => [{ name: "zone1", available: true, subnet: "10.77.1.0/24" }],
+    disable: async (zone) => this.#begin("disable-zone", zone),
+    enable: async (zone) => this.#begin("enable-zone", zone),
+  };
   readonly mounts: EngineCore["mounts"] = {
     add: async (instance) => this.#begin("mount", instance),
     remove: async (instance) => this.#begin("unmount", instance),
@@ -286,6 +291,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
       diskBytes: 5 * 2 ** 30,
       address: "10.77.0.2",
       mac: "52:54:00:00:00:01",
+      zone: { name: "zone1", available: true },
     },
     ports: [],
     mounts: [],

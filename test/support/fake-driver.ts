@@ -34,6 +34,7 @@ export type Step =
   | "start"
   | "ready"
   | "stop"
+  | "force-stop"
   | "attach"
   | "delete"
   | "details"
@@ -307,7 +308,8 @@ class FakeRunning implements Running {
   async stop(ctx: Ctx, how: "graceful" | "force"): Promise<void> {
     this.#host.calls.push(`stop ${this.#guest.name} ${how}`);
     ctx.signal.throwIfAborted();
-    if (how === "graceful") await this.#host.step("stop", this.#guest.name, ctx.signal);
+    const step = how === "graceful" ? "stop" : "force-stop";
+    await this.#host.step(step, this.#guest.name, ctx.signal);
     this.#host.end(this.#guest.id, { how: "stopped" });
     await this.exited;
   }

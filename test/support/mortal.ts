@@ -17,6 +17,7 @@ const STORE_STEPS = [
   "beginOperation",
   "undoOperation",
   "endOperation",
+  "writeSettings",
 ] as const;
 const DRIVER_STEPS = [
   "create",

@@ -13,9 +13,6 @@ export type MultipassFormat = "table" | "json" | "csv" | "yaml";
 
 export type InfoItem = { instance: Instance; details: InstanceDetails };
 
-/** The engine has one subnet, which is what Multipass calls a zone, and it is there as long as the engine is. */
-const ZONE = { name: "zone1", available: true };
-
 const LIST_WIDTHS = [24, 18, 17];
 
 const clean = (text: string) => withoutControls(text).replace(/[\t\n]/g, " ");
@@ -31,20 +28,25 @@ function addressesOf({ state, address }: Instance, details?: InstanceDetails): s
   return [...new Set([address, ...(details?.addresses ?? [])])];
 }
 
+/** `zone2`; `zone2(n/a)` where it is disabled. */
+function zoneCell({ zone }: Instance): string {
+  return `${zone.name}${zone.available ? "" : "(n/a)"}`;
+}
+
 export function listFormat(items: readonly Instance[], format: MultipassFormat): string {
   const shape = (one: Instance) => ({
     state: multipassState(one),
     ipv4: addressesOf(one),
     release: releaseOf(one),
-    zone: ZONE,
+    zone: { name: one.zone.name, available: one.zone.available },
   });
   if (format === "json") return json({ list: items.map((one) => ({ name: one.name, ...shape(one) })) });
   if (format === "yaml") return yaml(Object.fromEntries(items.map((one) => [one.name, [shape(one)]])));
   if (format === "csv") {
     const rows = items.map((one) => {
-      const { state, ipv4, release } = shape(one);
-      const zone = [ZONE.name, String(ZONE.available)];
-      return [one.name, state, ipv4[0] ?? "", release, `"${ipv4.join(",")}"`, ...zone];
+      const { state, ipv4, release, zone } = shape(one);
+      const all = `"${ipv4.join(",")}"`;
+      return [one.name, state, ipv4[0] ?? "", release, all, zone.name, String(zone.available)];
     });
     return csv("Name,State,IPv4,Release,AllIPv4,Zone,Zone available", rows);
   }
@@ -52,7 +54,7 @@ export function listFormat(items: readonly Instance[], format: MultipassFormat):
   const rows = items.flatMap((one) => {
     const [first = "--", ...more] = addressesOf(one);
     return [
-      [one.name, multipassState(one), first, releaseOf(one), ZONE.name],
+      [one.name, multipassState(one), first, releaseOf(one), zoneCell(one)],
       ...more.map((address) => ["", "", address, "", ""]),
     ];
   });
@@ -77,7 +79,7 @@ export function infoFormat(items: readonly InfoItem[], format: MultipassFormat):
 function infoJson({ instance, details }: InfoItem): Value {
   const { disk, memory } = details;
   return {
-    zone: ZONE,
+    zone: { name: instance.zone.name, available: instance.zone.available },
     state: multipassState(instance),
     image_hash: instance.image.sha256 ?? "",
     image_release: clean(instance.image.release),
@@ -96,7 +98,7 @@ function infoYaml({ instance, details }: InfoItem): Value {
   const { disk, memory } = details;
   return {
     state: multipassState(instance),
-    zone: ZONE,
+    zone: { name: instance.zone.name, available: instance.zone.available },
     image_hash: instance.image.sha256 ?? null,
     image_release: clean(instance.image.release) || null,
     release: clean(details.release ?? "") || null,
@@ -115,10 +117,11 @@ const INFO_HEADER =
 
 function infoRow({ instance, details }: InfoItem): string[] {
   const { disk, memory, load } = details;
+  const { zone } = instance;
   const ipv4 = addressesOf(instance, details);
   const number = (value: number | undefined) => (value === undefined ? "" : String(value));
   return [
-    ...[instance.name, multipassState(instance), ZONE.name, String(ZONE.available), ipv4[0] ?? ""],
+    ...[instance.name, multipassState(instance), zone.name, String(zone.available), ipv4[0] ?? ""],
     ...[clean(details.release ?? ""), instance.image.sha256 ?? "", clean(instance.image.release)],
     load?.join(" ") ?? "",
     ...[
@@ -145,7 +148,7 @@ function infoText({ instance, details }: InfoItem): string {
   return rowsText([
     ["Name", instance.name],
     ["State", multipassState(instance)],
-    ["Zone", ZONE.name],
+    ["Zone", zoneCell(instance)],
     ["Snapshots", String(instance.snapshotCount)],
     ["IPv4", addressesOf(instance, details).join(CONTINUED) || "--"],
     ["Release", clean(details.release ?? "") || "--"],

@@ -2,6 +2,7 @@
 import type { Alias, AliasBook } from "../../api/alias.ts";
 import type { ImageEntry } from "../../api/image.ts";
 import type { HostNetwork } from "../../api/network.ts";
+import type { Zone } from "../../api/zone.ts";
 import type { MultipassFormat } from "./formats.ts";
 import { columns, csv, json, yaml } from "./render.ts";
 
@@ -62,6 +63,22 @@ export function networksFormat(items: readonly HostNetwork[], format: MultipassF
   return columns(
     ["Name", "Type", "Description"],
     items.map(({ name, type, description }) => [name, type, description]),
+  );
+}
+
+export function zonesFormat(items: readonly Zone[], format: MultipassFormat): string {
+  const facts = ({ available, subnet }: Zone) => ({ available, subnet });
+  const byName = () => Object.fromEntries(items.map((one) => [one.name, facts(one)]));
+  if (format === "json") return json(byName());
+  if (format === "yaml") return yaml(byName());
+  if (format === "csv") {
+    const rows = items.map(({ name, available, subnet }) => [name, String(available), subnet]);
+    return csv("Name,Available,Subnet", rows);
+  }
+  const state = ({ available }: Zone) => (available ? "Available" : "Unavailable");
+  return columns(
+    ["Name", "State", "Subnet"],
+    items.map((one) => [one.name, state(one), one.subnet]),
   );
 }
 

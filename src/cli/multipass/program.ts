@@ -12,6 +12,8 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   authenticate: "Authenticate client",
   clone: "Clone an instance",
   delete: "Delete instances and snapshots",
+  "disable-zones": "Make zones unavailable",
+  "enable-zones": "Make zones available",
   exec: "Run a command on an instance",
   find: "Display available images to create instances from",
   get: "Get a configuration setting",
@@ -37,6 +39,7 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   unalias: "Remove aliases",
   version: "Show version details",
   "wait-ready": "Wait for Multipass to be ready",
+  zones: "List all availability zones",
 };
 
 const OPTIONS = `Options:

@@ -1,5 +1,6 @@
 /** Multipass's words for what an instance is doing. Pure. */
 import type { Instance, InstanceState } from "../../api/instance.ts";
+import { isCutOff } from "../format.ts";
 
 const WORDS: Record<InstanceState, string> = {
   creating: "Starting",
@@ -16,6 +17,7 @@ const WORDS: Record<InstanceState, string> = {
   unknown: "Unknown",
 };
 
-export function multipassState({ state, stopAt }: Pick<Instance, "state" | "stopAt">): string {
+export function multipassState({ state, stopAt, zone }: Pick<Instance, "state" | "stopAt" | "zone">): string {
+  if (isCutOff({ state, zone })) return "Unavailable";
   return state === "running" && stopAt !== undefined ? "Delayed Shutdown" : WORDS[state];
 }

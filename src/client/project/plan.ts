@@ -50,18 +50,26 @@ export function todoOf(
       .map((mount) => ({ do: "add-mount" as const, mount })),
   ];
   const differing = difference(sizesOf(wanted), now);
+  const place = `${name} is in ${now.zone.name}, and stays there; its file says ${wanted.zone}`;
+  const told: Todo[] = isElsewhere(wanted, now) ? [{ do: "tell", text: place }] : [];
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
     const text = `${name} has other sizes than its file says; they change when it has been stopped: berth down ${name}, then up`;
-    return [...(differing ? [{ do: "tell" as const, text }] : []), { do: "start" }, ...opened];
+    return [...told, ...(differing ? [{ do: "tell" as const, text }] : []), { do: "start" }, ...opened];
   }
   const { snapshot } = wanted;
   const restores = snapshot !== undefined && snapshots.includes(snapshot) && now.state === "stopped";
   return [
+    ...told,
     ...(restores ? [{ do: "restore" as const, snapshot }] : []),
     ...(differing && now.state === "stopped" ? [{ do: "change-sizes" as const, sizes: differing }] : []),
     { do: "start" },
     ...opened,
   ];
+}
+
+/** An instance keeps the zone that it was launched in. */
+export function isElsewhere({ zone }: ProjectInstance, now: Pick<Instance, "zone">): boolean {
+  return zone !== undefined && zone !== now.zone.name;
 }
 
 /** Only what differs; undefined where nothing does. A smaller disk than the instance has is no difference. */

@@ -37,10 +37,10 @@ export function autostartOf(parts: Pick<AutostartParts, "keeper" | "endedUnseen"
   return keeper
     .entries()
     .filter((entry) => {
-      const { id, autostart } = entry.record.descriptor;
+      const { id, autostart, zone } = entry.record.descriptor;
       if (entry.pending || entry.broken || !["stopped", "suspended"].includes(entry.record.state))
         return false;
-      if (autostart === "off") return false;
+      if (autostart === "off" || !keeper.zones.of(zone).available) return false;
       return ran.has(entry) || kept?.waiting.includes(id) === true || (booted && autostart === "on");
     })
     .sort((a, b) => a.record.descriptor.createdAt.localeCompare(b.record.descriptor.createdAt));

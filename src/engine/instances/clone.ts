@@ -4,7 +4,7 @@ import * as z from "zod";
 import { InstanceName } from "../../api/instance-name.ts";
 import { NAME_RULE } from "../../api/names.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
-import type { Driver, Subnet } from "../drivers/driver.ts";
+import type { Driver } from "../drivers/driver.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
@@ -28,7 +28,7 @@ export function cloneEntryOf({ clone }: CloneInput): Entry {
 }
 
 /** Throws where the clone cannot be called that. Left out: the first `<source>-cloneN` that is free. */
-export function planClone(keeper: Keeper, subnet: Subnet, source: Entry, as: string | undefined): CloneInput {
+export function planClone(keeper: Keeper, source: Entry, as: string | undefined): CloneInput {
   const name = as ?? defaultName(keeper, nameOf(source));
   if (!InstanceName.safeParse(name).success) {
     const reason = `cannot clone ${nameOf(source)}: Invalid instance name supplied: ${name}`;
@@ -42,6 +42,7 @@ export function planClone(keeper: Keeper, subnet: Subnet, source: Entry, as: str
   cloneDriver(keeper, source);
   const id = randomUUID();
   const others = keeper.entries().map(({ record }) => record.descriptor);
+  const subnet = keeper.zones.subnetIn(source.record.descriptor.zone);
   const address = drawAddress(subnet, id, new Set(others.map((other) => other.address)));
   const mac = drawMac(id, new Set(others.map((other) => other.mac)));
   const createdAt = keeper.now().toISOString();

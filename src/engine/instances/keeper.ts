@@ -2,7 +2,7 @@
  * The book of instances and its only writer: what changes here is committed where it must outlive the engine, and
  * published as the whole new instance. The manager decides what may happen; the steps of an action say what has.
  */
-import type { InstanceState, Problem } from "../../api/instance.ts";
+import type { Instance, InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter } from "../../base/event.ts";
 import type { Driver, DriverInstance, Running, Subnet } from "../drivers/driver.ts";
@@ -15,6 +15,7 @@ import type { BaseImage, Descriptor, InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
 import { toInstance } from "./view.ts";
+import type { ZoneBook } from "./zone-book.ts";
 
 export type KeeperParts = {
   store: Store;
@@ -23,6 +24,7 @@ export type KeeperParts = {
   drivers: readonly Driver[];
   images: Images;
   subnet: Subnet;
+  zones: ZoneBook;
   runDirectory: string;
   log: Log;
   now: () => Date;
@@ -53,6 +55,7 @@ export class Keeper {
   readonly files: InstanceFiles;
   readonly images: Images;
   readonly log: Log;
+  readonly zones: ZoneBook;
   readonly #parts: KeeperParts;
   readonly #byName = new Map<string, Entry>();
   /** Names that an instance is about to have, or has just given up. */
@@ -69,6 +72,7 @@ export class Keeper {
     this.files = parts.files;
     this.images = parts.images;
     this.log = parts.log;
+    this.zones = parts.zones;
   }
 
   now(): Date {
@@ -104,6 +108,15 @@ export class Keeper {
     if (entry) return entry;
     const reason = `cannot ${verb} ${name}: instance "${name}" does not exist`;
     throw new EngineError("not-found", reason, { hint: "berth list shows all instances." });
+  }
+
+  /** The instance as clients see it. */
+  show(entry: Entry): Instance {
+    return toInstance(entry, this.zones.of(entry.record.descriptor.zone));
+  }
+
+  entriesIn(zone: string): Entry[] {
+    return this.entries().filter(({ record }) => record.descriptor.zone === zone);
   }
 
   /** Names of the instances whose disks stand on the image, those in the trash included. */
@@ -279,7 +292,13 @@ export class Keeper {
 
   publish(entry: Entry): void {
     if (this.#byName.get(nameOf(entry)) !== entry) return;
-    this.#parts.events.publish({ type: "instance", instance: toInstance(entry) });
+    this.#parts.events.publish({ type: "instance", instance: this.show(entry) });
+  }
+
+  /** A zone has been disabled or enabled. */
+  zoneChanged(zone: string): void {
+    this.#parts.events.publish({ type: "zone", zone: this.zones.get(zone) });
+    for (const entry of this.entriesIn(zone)) this.publish(entry);
   }
 
   /** Lets go of every guest without stopping it. */

@@ -33,6 +33,7 @@ export const LaunchInput = z.object({
   diskBytes: z.int(),
   address: z.string(),
   mac: z.string(),
+  zone: z.string().default("zone1"),
   createdAt: z.string(),
   timeoutMs: z.int(),
   userData: z.string().optional(),

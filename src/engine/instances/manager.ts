@@ -37,8 +37,7 @@ import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from ".
 import { checkRename } from "./rename.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
-import { type Action, type Decision, decide } from "./transitions.ts";
-import { toInstance } from "./view.ts";
+import { type Action, type Decision, decide, zoneHint, zoneReason } from "./transitions.ts";
 
 /** What goes on under an operation, and what is shown of it at once. */
 export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };
@@ -67,12 +66,12 @@ export class InstanceManager implements InstancesApi {
   }
 
   list(): Instance[] {
-    const instances = this.#keeper.entries().map(toInstance);
+    const instances = this.#keeper.entries().map((entry) => this.#keeper.show(entry));
     return instances.sort((a, b) => a.name.localeCompare(b.name));
   }
 
   get(name: string): Instance {
-    return toInstance(this.#keeper.find(name, "find"));
+    return this.#keeper.show(this.#keeper.find(name, "find"));
   }
 
   async details(name: string, signal: AbortSignal): Promise<InstanceDetails> {
@@ -84,7 +83,11 @@ export class InstanceManager implements InstancesApi {
   }
 
   guest(name: string): GuestAccess {
-    return guestOf(this.#keeper.find(name, "reach"));
+    const entry = this.#keeper.find(name, "reach");
+    const zone = this.#disabledZone(entry);
+    if (zone === undefined) return guestOf(entry);
+    const reason = `cannot reach ${name}: ${zoneReason(zone)}`;
+    throw new EngineError("wrong-state", reason, { hint: zoneHint(zone) });
   }
 
   async check(spec: LaunchSpec): Promise<Problem[]> {
@@ -99,7 +102,8 @@ export class InstanceManager implements InstancesApi {
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
-    const refused = refusal(label, found) ?? refusal(label, nameFindings(this.#keeper, name));
+    const late = [...nameFindings(this.#keeper, name), ...this.#keeper.zones.findings(wanted.zone)];
+    const refused = refusal(label, found) ?? refusal(label, late);
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
     const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, warnings };
@@ -168,7 +172,7 @@ export class InstanceManager implements InstancesApi {
   async clone(name: string, as: string | undefined): Promise<Operation> {
     const source = this.#keeper.find(name, "clone");
     this.#mayRun(source, "clone", name);
-    const input = planClone(this.#keeper, this.#plan.subnet, source, as);
+    const input = planClone(this.#keeper, source, as);
     const { work, onAccepted } = this.resumeClone(cloneEntryOf(input), source, input);
     return this.#operations.begin({ kind: "clone", target: input.clone.name, input }, work, onAccepted);
   }
@@ -240,11 +244,16 @@ export class InstanceManager implements InstancesApi {
   }
 
   /** Throws where the action is denied. */
-  #mayRun({ record, pending }: Entry, action: Action, target: string): Exclude<Decision, { do: "denied" }> {
-    const decision = decide(record.state, pending?.action, action);
+  #mayRun(entry: Entry, action: Action, target: string): Exclude<Decision, { do: "denied" }> {
+    const decision = decide(entry.record.state, entry.pending?.action, action, this.#disabledZone(entry));
     if (decision.do !== "denied") return decision;
     const { code, reason, hint } = decision;
     throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });
+  }
+
+  #disabledZone({ record }: Entry): string | undefined {
+    const { name, available } = this.#keeper.zones.of(record.descriptor.zone);
+    return available ? undefined : name;
   }
 
   #begin(entry: Entry, input: LaunchInput | ActionInput, target = nameOf(entry)): Operation {

@@ -7,7 +7,7 @@ import {
   type Problem,
 } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { Driver, Subnet } from "../drivers/driver.ts";
+import type { Driver } from "../drivers/driver.ts";
 import type { Log } from "../log.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
 import type { Descriptor } from "../store/record.ts";
@@ -20,7 +20,6 @@ import { mountFindings } from "./mounts.ts";
 export type PlanParts = {
   /** Runs what is launched. */
   driver: Driver | undefined;
-  subnet: Subnet;
   /** The architecture of this host's guests. */
   arch: Descriptor["arch"];
   log: Log;
@@ -51,6 +50,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
   const userData = wanted.userData === undefined ? [] : await parts.checkUserData(wanted.userData);
   return [
     ...nameFindings(keeper, wanted.name),
+    ...keeper.zones.findings(wanted.zone),
     ...userData.map(asFinding),
     ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
     ...checkSizes(
@@ -73,6 +73,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
   const id = randomUUID();
   const driver = defaultDriver(parts);
   const others = keeper.entries().map(({ record }) => record.descriptor);
+  const zone = wanted.zone ?? keeper.zones.takeTurn();
   return {
     id,
     name,
@@ -81,7 +82,8 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     kind: driver.kind,
     arch: parts.arch,
     ...sizesOf(wanted),
-    address: drawAddress(parts.subnet, id, new Set(others.map((other) => other.address))),
+    zone,
+    address: drawAddress(keeper.zones.subnetIn(zone), id, new Set(others.map((other) => other.address))),
     mac: drawMac(id, new Set(others.map((other) => other.mac))),
     createdAt: keeper.now().toISOString(),
     timeoutMs: wanted.timeoutMs ?? DEFAULTS.launchTimeoutMs,

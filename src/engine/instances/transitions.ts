@@ -71,9 +71,21 @@ const SAME_END: Record<Action, readonly Action[]> = {
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
 const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend"];
 
-export function decide(state: InstanceState, pending: Pending, action: Action): Decision {
+/** What may be asked of an instance in a disabled zone: to end, and to be gone. */
+const WITHOUT_ZONE: readonly Action[] = ["stop", "force-stop", "delete", "recover", "purge"];
+
+/** `disabledZone` is the name of the instance's zone, where that is disabled. */
+export function decide(
+  state: InstanceState,
+  pending: Pending,
+  action: Action,
+  disabledZone?: string | undefined,
+): Decision {
   if (action === "launch") {
     return denied("already-exists", "an instance of this name already exists", deletedHint(state));
+  }
+  if (disabledZone !== undefined && !WITHOUT_ZONE.includes(action) && !BEYOND_ZONES.includes(state)) {
+    return denied("wrong-state", zoneReason(disabledZone), zoneHint(disabledZone));
   }
   if (pending === undefined) return atRest(state, action);
   if (SAME_END[pending].includes(action)) return ignore;
@@ -81,6 +93,17 @@ export function decide(state: InstanceState, pending: Pending, action: Action): 
     return { do: "run", interrupt: true };
   }
   return denied("busy", `${PENDING_WORDS[pending]} is under way`, "Wait for its end, or cancel it.");
+}
+
+/** States in which a zone changes nothing. */
+const BEYOND_ZONES: readonly InstanceState[] = ["deleted", "failed"];
+
+export function zoneReason(zone: string): string {
+  return `its zone, ${zone}, is disabled`;
+}
+
+export function zoneHint(zone: string): string {
+  return `Enable it: berth enable-zones ${zone}`;
 }
 
 const PENDING_WORDS: Record<Action, string> = {

@@ -1,8 +1,10 @@
 /** What the API shows of an instance. Pure. */
 import type { Instance, Problem } from "../../api/instance.ts";
+import type { InstanceZone } from "../../api/zone.ts";
 import type { Entry } from "./entry.ts";
+import { zoneHint, zoneReason } from "./transitions.ts";
 
-export function toInstance(entry: Entry): Instance {
+export function toInstance(entry: Entry, zone: InstanceZone): Instance {
   const { descriptor, state, startedAt, updatedAt } = entry.record;
   const { running, pending } = entry;
   return {
@@ -14,13 +16,14 @@ export function toInstance(entry: Entry): Instance {
     state,
     ready: entry.ready,
     ...(pending ? { operation: pending.id } : {}),
-    problems: problemsOf(entry),
+    problems: problemsOf(entry, zone),
     image: descriptor.image,
     cpus: descriptor.cpus,
     memoryBytes: descriptor.memoryBytes,
     diskBytes: descriptor.diskBytes,
     address: descriptor.address,
     mac: descriptor.mac,
+    zone,
     ...(running?.ssh ? { ssh: running.ssh } : {}),
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,
@@ -36,7 +39,12 @@ export function toInstance(entry: Entry): Instance {
 }
 
 /** What was found of the files, what is recorded, what this run shows; one of each code. */
-function problemsOf({ damage, record, running }: Entry): Problem[] {
-  const all = [...(damage ? [damage] : []), ...record.problems, ...(running?.problems ?? [])];
+function problemsOf({ damage, record, running }: Entry, zone: InstanceZone): Problem[] {
+  const own = [...(damage ? [damage] : []), ...record.problems, ...(running?.problems ?? [])];
+  const all = zone.available || record.state === "deleted" ? own : [zoneDisabled(zone.name), ...own];
   return all.filter((problem, index) => all.findIndex((other) => other.code === problem.code) === index);
+}
+
+function zoneDisabled(zone: string): Problem {
+  return { code: "zone-disabled", severity: "info", message: zoneReason(zone), hint: zoneHint(zone) };
 }

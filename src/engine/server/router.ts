@@ -10,6 +10,7 @@ import { mountRoutes } from "./routes/mounts.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
+import { zoneRoutes } from "./routes/zones.ts";
 
 /** All procedures over one engine core; `version` is Berth's. */
 export function createRouter(core: EngineCore, version: string) {
@@ -21,6 +22,7 @@ export function createRouter(core: EngineCore, version: string) {
     ports: portRoutes(core),
     mounts: mountRoutes(core),
     networks: networkRoutes(core),
+    zones: zoneRoutes(core),
     snapshots: snapshotRoutes(core),
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),

@@ -48,6 +48,7 @@ export const Descriptor = z.object({
   base: BaseImage.optional().describe("Absent until the image is on this host"),
   address: z.ipv4(),
   mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
+  zone: z.string().min(1).default("zone1"),
   booted: z.boolean().describe("Its guest has been started once: what its disk holds is the user's"),
   clonedFrom: z
     .object({ id: z.uuid(), keys: z.array(z.string()).describe("Public keys that the copied disk lets in") })

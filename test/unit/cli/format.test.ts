@@ -25,6 +25,7 @@ const web: Instance = {
   diskBytes: 5 * 2 ** 30,
   address: "10.77.0.5",
   mac: "52:54:00:00:00:01",
+  zone: { name: "zone1", available: true },
   accelerator: "kvm",
   ports: [],
   mounts: [],
@@ -117,8 +118,13 @@ test("find lists references and their aliases", () => {
 });
 
 test("every state has a word of Multipass's form", () => {
-  expect(stateWord("creating")).toBe("Starting");
-  expect(stateWord("deleted")).toBe("Deleted");
+  const zone = { name: "zone1", available: true };
+  const disabled = { ...zone, available: false };
+  expect(stateWord({ state: "creating", zone })).toBe("Starting");
+  expect(stateWord({ state: "deleted", zone })).toBe("Deleted");
+  expect(stateWord({ state: "stopped", zone: disabled })).toBe("Unavailable");
+  expect(stateWord({ state: "suspended", zone: disabled })).toBe("Unavailable");
+  expect(stateWord({ state: "deleted", zone: disabled })).toBe("Deleted");
 });
 
 test.each([

@@ -11,6 +11,7 @@ import {
   findFormat,
   networksFormat,
   versionFormat,
+  zonesFormat,
 } from "../../../src/cli/multipass/other-formats.ts";
 import { multipassMessage } from "../../../src/cli/multipass/program.ts";
 import { json, yaml } from "../../../src/cli/multipass/render.ts";
@@ -25,6 +26,7 @@ const foo: Instance = {
   ...{
     address: "10.168.32.2",
     mac: "52:54:00:00:00:01",
+    zone: { name: "zone1", available: true },
     ports: [],
     mounts: [],
     snapshotCount: 0,
@@ -90,6 +92,51 @@ bombastic:
     zone:
       name: zone1
       available: true
+`);
+});
+
+test("a disabled zone", () => {
+  const cut: Instance = { ...bar, zone: { name: "zone2", available: false } };
+  expect(listFormat([cut], "table").split("\n")[1]).toBe(
+    "bombastic               Unavailable       --               Ubuntu 24.04 LTS  zone2(n/a)",
+  );
+  expect(listFormat([cut], "csv")).toContain('bombastic,Unavailable,,Ubuntu 24.04 LTS,"",zone2,false\n');
+  expect(JSON.parse(listFormat([cut], "json")).list[0]).toMatchObject({
+    state: "Unavailable",
+    zone: { name: "zone2", available: false },
+  });
+  const item = { instance: cut, details: nothing };
+  expect(infoFormat([item], "table")).toContain("State:          Unavailable\nZone:           zone2(n/a)\n");
+  expect(infoFormat([item], "csv")).toContain("bombastic,Unavailable,zone2,false,");
+  expect(listFormat([{ ...cut, state: "deleted" }], "csv")).toContain("bombastic,Deleted,");
+});
+
+test("zones", () => {
+  const zones = [
+    { name: "zone1", available: true, subnet: "10.42.1.0/24" },
+    { name: "zone2", available: false, subnet: "10.42.2.0/24" },
+  ];
+  expect(zonesFormat(zones, "table")).toBe(
+    "Name   State        Subnet\n" +
+      "zone1  Available    10.42.1.0/24\n" +
+      "zone2  Unavailable  10.42.2.0/24\n",
+  );
+  expect(zonesFormat(zones, "csv")).toBe(
+    "Name,Available,Subnet\nzone1,true,10.42.1.0/24\nzone2,false,10.42.2.0/24\n",
+  );
+  expect(zonesFormat(zones.slice(1), "json")).toBe(`{
+    "zone2": {
+        "available": false,
+        "subnet": "10.42.2.0/24"
+    }
+}
+`);
+  expect(zonesFormat(zones, "yaml")).toBe(`zone1:
+  available: true
+  subnet: 10.42.1.0/24
+zone2:
+  available: false
+  subnet: 10.42.2.0/24
 `);
 });
 

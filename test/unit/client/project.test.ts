@@ -71,6 +71,7 @@ test("no text makes it throw anything but a clear error", () => {
 
 const running = {
   ...{ name: "web", state: "running", cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
+  zone: { name: "zone1", available: true },
   ports: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
 } as Instance;
 const stopped = { ...running, state: "stopped" } as Instance;
@@ -97,6 +98,14 @@ test("a stopped one is changed and restored first, a running one is told of", ()
   ]);
   expect(todoOf("web", wanted, stopped, [])[0]).toMatchObject({ do: "change-sizes" });
   expect(todoOf("web", wanted, running, ["clean"]).map((one) => one.do)).toEqual(["tell", "start"]);
+});
+
+test("an instance stays in its zone", () => {
+  expect(todoOf("web", { zone: "zone1" }, stopped, [])).toEqual([{ do: "start" }]);
+  const text = "web is in zone1, and stays there; its file says zone2";
+  for (const now of [stopped, running]) {
+    expect(todoOf("web", { zone: "zone2" }, now, [])).toEqual([{ do: "tell", text }, { do: "start" }]);
+  }
 });
 
 test("a disk is never shrunk", () => {

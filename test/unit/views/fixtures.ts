@@ -19,6 +19,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     diskBytes: 5 * 2 ** 30,
     address: "10.77.0.5",
     mac: "52:54:00:00:00:05",
+    zone: { name: "zone1", available: true },
     ssh: {
       host: "127.0.0.1",
       port: 40022,

@@ -25,6 +25,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     image: { reference: "", os: "", release: "", version: "" },
     address: "10.1.0.20",
     mac: "52:54:00:00:00:01",
+    zone: "zone1",
     ports: [],
     mounts: [],
     snapshots: [],
@@ -46,7 +47,7 @@ const row = (one: Descriptor, more: Partial<InstanceRecord> = {}): InstanceRecor
 
 const brief = (found: FoundInstance[], rows: InstanceRecord[]) =>
   entriesFrom(found, rows, fallback).map((entry) => {
-    const { name, state, problems } = toInstance(entry);
+    const { name, state, problems } = toInstance(entry, { name: "zone1", available: true });
     return [name, state, ...problems.map(({ code }) => code)].join(" ");
   });
 

@@ -118,3 +118,18 @@ describe("decide", () => {
     );
   });
 });
+
+test.each(ACTIONS.filter((action) => action !== "launch"))("%s in a disabled zone", (action) => {
+  const ends = ["stop", "force-stop", "delete", "recover", "purge"].includes(action);
+  for (const state of ["stopped", "running", "suspended", "unknown"] as const) {
+    const decision = decide(state, undefined, action, "zone2");
+    if (ends) expect(decision).toEqual(decide(state, undefined, action));
+    else {
+      expect(decision).toEqual({
+        ...{ do: "denied", code: "wrong-state", reason: "its zone, zone2, is disabled" },
+        hint: "Enable it: berth enable-zones zone2",
+      });
+    }
+  }
+  expect(decide("deleted", undefined, action, "zone2")).toEqual(decide("deleted", undefined, action));
+});

@@ -16,6 +16,7 @@ const descriptor: Descriptor = {
   base: { id: "abc", path: "/c/abc.qcow2", format: "qcow2", sizeBytes: 1, virtualBytes: 2, user: "ubuntu" },
   address: "10.44.1.2",
   mac: "52:54:00:00:00:01",
+  zone: "zone1",
   ports: [],
   mounts: [],
   snapshots: [],
