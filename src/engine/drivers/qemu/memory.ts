@@ -73,15 +73,26 @@ export async function loadMemory(ctx: Ctx, monitor: QmpClient, socket: string, f
     await monitor.execute("migrate-incoming", { uri: `unix:${socket}` }, { signal: ctx.signal });
     const to = net.connect(socket);
     const sent = pipeline(createReadStream(file), createZstdDecompress(), to, { signal: ctx.signal });
-    // QEMU may close its end as soon as it has all it needs; whether it has, it says itself.
     const failed = deferred<never>();
     sent.catch((error: unknown) => failed.reject(error));
     failed.promise.catch(() => {});
     await abortable(Promise.race([ended.promise, settled(failed.promise, ended.promise)]), ctx.signal);
+    // QEMU may have been content with a file that proves damaged at its end: a guest must not run with it.
+    await abortable(sent.catch(unlessClosed), ctx.signal);
   } finally {
     ended.dispose();
     await rm(socket, { force: true });
   }
+}
+
+/** QEMU may close its end as soon as it has all it needs. */
+function unlessClosed(error: unknown): void {
+  if (!isClosed(error)) throw error;
+}
+
+function isClosed(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "EPIPE" || code === "ECONNRESET";
 }
 
 /** A broken pipe is told as QEMU's own words, where it has some to say within a moment. */
@@ -89,8 +100,7 @@ async function settled(failure: Promise<never>, ended: Promise<void>): Promise<v
   try {
     await failure;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EPIPE" || code === "ECONNRESET") return ended;
+    if (isClosed(error)) return ended;
     throw error;
   }
 }

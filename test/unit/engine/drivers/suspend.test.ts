@@ -180,6 +180,24 @@ describe("memory", () => {
     await expect(taken()).rejects.toThrow();
   });
 
+  test("that is damaged is noticed, though QEMU is content with it before its end has been read", async () => {
+    const bytes = await saveMemory(ctx(), giving.client, socket(), file());
+    await truncate(file(), bytes - 10);
+    const content = new FakeMonitor((self, command, uri) => {
+      if (command !== "migrate-incoming") return;
+      const server = net.createServer((from) => {
+        from.on("error", () => {});
+        from.once("data", () => {
+          from.resume();
+          self.say("completed");
+          server.close();
+        });
+      });
+      server.listen(uri);
+    });
+    await expect(loadMemory(ctx(), content.client, socket(), file())).rejects.toThrow();
+  });
+
   test("that QEMU cannot give leaves nothing, and QEMU's words", async () => {
     const failing = new FakeMonitor((self) => self.say("failed"));
     await expect(saveMemory(ctx(), failing.client, socket(), file())).rejects.toThrow("no such device");
