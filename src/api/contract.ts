@@ -13,6 +13,7 @@ import { networks } from "./contract/networks.ts";
 import { operations } from "./contract/operations.ts";
 import { ports } from "./contract/ports.ts";
 import { snapshots } from "./contract/snapshots.ts";
+import { storage } from "./contract/storage.ts";
 import { zones } from "./contract/zones.ts";
 
 export type { Meta, Privilege } from "./contract/procedure.ts";
@@ -30,6 +31,7 @@ export const contract = {
   operations,
   aliases,
   images,
+  storage,
   access,
 };
 

@@ -43,6 +43,7 @@ export const OperationKind = z.enum([
   "enable-zone",
   "pull-image",
   "build-image",
+  "move-storage",
 ]);
 export type OperationKind = z.infer<typeof OperationKind>;
 

@@ -56,8 +56,8 @@ export async function exists(file: string): Promise<boolean> {
   }
 }
 
-/** Windows has no directory handles to sync; NTFS journals the rename itself. */
-async function syncDirectory(directory: string): Promise<void> {
+/** Makes the names in a directory survive a power cut. Windows has no handles for it; NTFS journals names itself. */
+export async function syncDirectory(directory: string): Promise<void> {
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     handle = await open(directory, "r");

@@ -23,6 +23,7 @@ import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
 import { addSshCommands } from "./ssh.ts";
+import { addStorageCommands } from "./storage.ts";
 import { addTransferCommand } from "./transfer.ts";
 import { addZoneCommands } from "./zones.ts";
 
@@ -60,6 +61,7 @@ export function createProgram(session: Session): Command {
   addZoneCommands(program, session);
   addAccessCommands(program, session);
   addAutostartCommands(program, session);
+  addStorageCommands(program, session);
   addDoctorCommands(program, session);
   addSettingCommands(program, session);
   addInstallCommands(program.commandsGroup("This command:"), session);

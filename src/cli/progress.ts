@@ -19,6 +19,9 @@ const PHASES: Record<string, string> = {
   stop: "Shutting down",
   resize: "Enlarging the disk",
   clone: "Copying the disk",
+  copy: "Copying",
+  check: "Checking",
+  remove: "Removing",
   transfer: "Transferring",
   suspend: "Keeping the memory",
   resume: "Resuming",
@@ -29,7 +32,7 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|verify|convert|suspend|transfer/.test(phase);
+  const bytes = /download|verify|convert|suspend|transfer|copy/.test(phase);
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined

@@ -13,6 +13,7 @@ import type { HostNetwork } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
+import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
 import type { GuestAccess } from "./guest/guest.ts";
@@ -35,6 +36,7 @@ export interface EngineCore {
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
   readonly images: ImagesApi;
+  readonly storage: StorageApi;
   readonly passphrase: PassphraseApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
   drain(): void;
@@ -142,6 +144,11 @@ export interface PassphraseApi {
   set(text: string): Promise<void>;
   /** `permission-denied` for another text, `wrong-state` where none is set. */
   verify(text: string): Promise<void>;
+}
+
+export interface StorageApi {
+  show(signal: AbortSignal): Promise<StoragePlace[]>;
+  move(wanted: StorageMove): Promise<Operation>;
 }
 
 export interface ImagesApi {

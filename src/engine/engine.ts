@@ -27,7 +27,7 @@ import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
-import { recoverInstances } from "./instances/recover.ts";
+import { recoverInstances, takeInInstances } from "./instances/recover.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import { ZoneBook } from "./instances/zone-book.ts";
 import { isZoneRow, Zones } from "./instances/zones.ts";
@@ -37,12 +37,16 @@ import { hostNetworks } from "./networks/interfaces.ts";
 import { Operations } from "./operations.ts";
 import { Passphrase } from "./passphrase.ts";
 import { EngineSettings } from "./settings.ts";
+import { Locations } from "./storage/locations.ts";
+import { Storage } from "./storage/storage.ts";
 import { InstanceFiles } from "./store/instance-files.ts";
 import { openStore, type Store } from "./store/store.ts";
 
 /** What drivers and images are made with. */
 export type EngineContext = {
   paths: Paths;
+  /** Where images and instances lie now. */
+  locations: Locations;
   log: Log;
   settings: EngineSettings;
   /** Which instances stand on an image; for the image library. */
@@ -66,6 +70,7 @@ export type EngineOptions = {
   hostBoot?: () => Promise<string>;
   store?: Store;
   files?: InstanceFiles;
+  locations?: Locations;
   makeLogin?: (user: string) => Login;
 };
 
@@ -79,11 +84,11 @@ const SUBNET_KEY = "internal.subnet";
 export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const { paths, log } = options;
   const now = options.now ?? (() => new Date());
-  for (const directory of [paths.data, paths.cache, paths.run, paths.instances, paths.trash]) {
-    await privateDirectory(directory);
-  }
+  for (const directory of [paths.data, paths.cache, paths.run]) await privateDirectory(directory);
+  const locations = options.locations ?? (await Locations.read(paths));
+  await locations.prepare();
   const store = options.store ?? (await openStore(paths.database, now));
-  const files = options.files ?? new InstanceFiles(paths);
+  const files = options.files ?? new InstanceFiles(locations);
   const settings = new EngineSettings(store, log, options.env);
   log.setLevel?.(settings.get()["engine.log-level"]);
   settings.onDidChange((next) => log.setLevel?.(next["engine.log-level"]));
@@ -91,7 +96,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const events = new EventLog(id, { now });
   const operations = new Operations({ store, events, log, now });
   let users: ImageUsers = () => [];
-  const context: EngineContext = { paths, log, settings, imageUsers: (image) => users(image) };
+  const context: EngineContext = { paths, locations, log, settings, imageUsers: (image) => users(image) };
   const drivers = options.drivers(context);
   const images = options.images(context);
   const subnet = await subnetOf(store, files);
@@ -102,30 +107,37 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
     runDirectory: paths.run,
   });
   users = (image) => keeper.usersOf(image);
-  const hostFacts = options.hostFacts ?? (() => factsOf(paths));
+  const hostFacts = options.hostFacts ?? (() => factsOf(paths, locations));
   const arch = hostArch();
   const plan = { driver: drivers[0], arch, log, hostFacts, checkUserData };
   const manager = new InstanceManager(keeper, operations, plan);
-  const imageWork = new ImageWork(images, operations, events, log, arch);
-  const core = new Engine(
-    { ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers, hostFacts } },
-    imageWork,
-  );
-  core.warmUp();
-
-  const rows = store.interruptedOperations();
-  const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
-  const interrupted = rows.filter((row) => !isImageRow(row) && !isZoneRow(row));
   const fallback = {
     arch,
     driver: drivers[0]?.name ?? "none",
     kind: "vm" as const,
     now: now().toISOString(),
   };
+  const takeIn = async () => {
+    if (await locations.isPresent("instances")) await takeInInstances(keeper, fallback);
+  };
+  const storage = new Storage({ ...{ locations, keeper, manager, operations, images, takeIn } });
+  const imageWork = new ImageWork(images, operations, events, log, arch);
+  const core = new Engine(
+    { ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers, hostFacts } },
+    imageWork,
+    { storage, locations },
+  );
+  core.warmUp();
+
+  const rows = store.interruptedOperations();
+  const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
+  const isMove = (row: (typeof rows)[number]) => row.kind === "move-storage";
+  const interrupted = rows.filter((row) => !isImageRow(row) && !isZoneRow(row) && !isMove(row));
   const boot = await (options.hostBoot ?? hostBoot)();
   const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted });
   for (const row of rows.filter(isImageRow)) imageWork.resume(row);
   for (const row of rows.filter(isZoneRow)) core.zones.resume(row);
+  for (const row of rows.filter(isMove)) storage.resume(row);
   core.startByPolicy(endedUnseen, boot);
   return core;
 }
@@ -157,15 +169,19 @@ class Engine implements EngineCore {
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
+  readonly storage: Storage;
   readonly passphrase: Passphrase;
   readonly onDidDrain: Operations["onDidDrain"];
   readonly onDidChangeIdle: Event<boolean>;
   readonly #parts: Parts;
+  readonly #locations: Locations;
   readonly #startedAt: string;
   readonly #ending = new AbortController();
 
-  constructor(parts: Parts, images: ImageWork) {
+  constructor(parts: Parts, images: ImageWork, places: { storage: Storage; locations: Locations }) {
     this.#parts = parts;
+    this.storage = places.storage;
+    this.#locations = places.locations;
     this.id = parts.id;
     this.settings = parts.settings;
     this.events = parts.events;
@@ -225,7 +241,7 @@ class Engine implements EngineCore {
       draining: this.draining,
       host: { ...host, arch: hostArch() },
       drivers,
-      problems: [...store.problems],
+      problems: [...store.problems, ...(await this.#locations.problems())],
     };
   }
 
@@ -290,7 +306,8 @@ function addressesInUse(): string[] {
   return addresses.flatMap(({ family, cidr }) => (family === "IPv4" && cidr ? [cidr] : []));
 }
 
-async function factsOf(paths: Paths): Promise<HostFacts> {
-  const { bavail, bsize } = await statfs(paths.instances);
+async function factsOf(paths: Paths, locations: Locations): Promise<HostFacts> {
+  const there = await locations.isPresent("instances");
+  const { bavail, bsize } = await statfs(there ? locations.instances : paths.data);
   return { cpus: cpus().length, memoryBytes: totalmem(), freeDiskBytes: bavail * bsize };
 }

@@ -54,12 +54,14 @@ export class ImageWork implements ImagesApi {
   }
 
   async remove(id: string): Promise<{ freedBytes: number }> {
+    this.#operations.refuseWhileHeld(`remove image ${id}`);
     const freedBytes = await this.#images.remove(id);
     this.#changed();
     return { freedBytes };
   }
 
   async prune(): Promise<{ removed: string[]; freedBytes: number }> {
+    this.#operations.refuseWhileHeld("prune images");
     const result = await this.#images.prune();
     if (result.removed.length > 0) this.#changed();
     return result;

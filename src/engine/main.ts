@@ -22,7 +22,7 @@ void runEngineProcess({
       drivers: ({ settings }: EngineContext) => [
         createQemuDriver({ accelerator: () => settings.get()["qemu.accelerator"] }),
       ],
-      images: ({ settings, imageUsers }: EngineContext) =>
-        openImages({ paths, settings: () => settings.get(), users: imageUsers, log }),
+      images: ({ locations, settings, imageUsers }: EngineContext) =>
+        openImages({ paths: locations, settings: () => settings.get(), users: imageUsers, log }),
     }),
 });

@@ -62,6 +62,8 @@ export class Operations implements OperationsApi {
   readonly #idleChanged = new Emitter<boolean>();
   readonly #drained = new Emitter<void>();
   #draining = false;
+  /** Why nothing may begin now; set while one operation has everything to itself. */
+  #held: string | undefined;
   #toldDrained = false;
   #closing = false;
 
@@ -135,6 +137,7 @@ export class Operations implements OperationsApi {
    */
   begin(wanted: NewOperation, work: Work, onAccepted?: (operation: Operation) => void): Operation {
     this.refuseWhileDraining(`${wanted.kind} ${wanted.target}`);
+    this.refuseWhileHeld(`${wanted.kind} ${wanted.target}`);
     const operation = this.#make(wanted, "running");
     this.#store.beginOperation({ ...operation, input: wanted.input });
     onAccepted?.(operation);
@@ -162,6 +165,43 @@ export class Operations implements OperationsApi {
     if (!this.#draining && !this.#closing) return;
     throw new EngineError("engine-unavailable", `cannot ${doing}: the engine is leaving`, {
       hint: "Connect again: a new engine takes over.",
+    });
+  }
+
+  /** Throws where anything is under way, a delayed stop aside. */
+  refuseWhileBusy(doing: string): void {
+    const live = [...this.#live.values()].find((one) => !one.parked);
+    if (!live) return;
+    const { kind, target } = live.operation;
+    throw new EngineError("busy", `cannot ${doing}: ${kind} of ${target} is under way`, {
+      hint: "Wait for its end, or cancel it.",
+    });
+  }
+
+  /**
+   * Resolves when nothing but the operation of `ctx` is under way, and from then on nothing else begins until the
+   * returned function is called.
+   */
+  async holdAll(ctx: WorkCtx, reason: string): Promise<() => void> {
+    this.#held = reason;
+    try {
+      const others = [...this.#live.values()].filter((one) => one.operation.id !== ctx.operationId);
+      const ended = others.map((one) => one.ended.promise.catch(() => {}));
+      await abortable(Promise.all(ended), ctx.signal);
+    } catch (error) {
+      this.#held = undefined;
+      throw error;
+    }
+    return () => {
+      this.#held = undefined;
+    };
+  }
+
+  /** Throws while another operation has everything to itself. */
+  refuseWhileHeld(doing: string): void {
+    if (this.#held === undefined) return;
+    throw new EngineError("busy", `cannot ${doing}: ${this.#held}`, {
+      hint: "Wait for its end, or cancel it: berth operations",
     });
   }
 

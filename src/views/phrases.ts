@@ -20,6 +20,7 @@ const PHASES: Readonly<Record<string, string>> = {
   clone: "copying the disk",
   suspend: "keeping its memory",
   resume: "resuming",
+  copy: "copying",
   wait: "waiting",
   delete: "deleting",
 };
@@ -48,6 +49,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   clone: "cloning",
   "disable-zone": "disabling the zone",
   "enable-zone": "enabling the zone",
+  "move-storage": "moving data",
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

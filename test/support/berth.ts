@@ -86,7 +86,7 @@ export class Berth {
 
   /** The pids of the QEMUs of this home's instances, by instance directory. */
   async qemuPids(): Promise<number[]> {
-    const folder = path.join(this.home, "data", "instances");
+    const folder = await this.#instances();
     const pids: number[] = [];
     for (const name of await readdir(folder).catch(() => [] as string[])) {
       const text = await readFile(path.join(folder, name, "run.json"), "utf8").catch(() => undefined);
@@ -96,6 +96,12 @@ export class Berth {
       if (pid !== undefined && (await identify(pid))) pids.push(pid);
     }
     return pids;
+  }
+
+  async #instances(): Promise<string> {
+    const text = await readFile(path.join(this.home, "data", "storage.json"), "utf8").catch(() => "{}");
+    const { instances } = JSON.parse(text) as { instances?: string };
+    return path.join(instances ?? path.join(this.home, "data"), "instances");
   }
 
   /** Ends the engine and every guest of this home, then removes it. */

@@ -64,6 +64,10 @@ export class FakeCore implements EngineCore {
     add: async (instance) => this.#begin("add-port", instance),
     remove: async (instance) => this.#begin("remove-port", instance),
   };
+  readonly storage: EngineCore["storage"] = {
+    show: async () => [],
+    move: async ({ directory }) => this.#begin("move-storage", directory ?? "first"),
+  };
   readonly passphrase: EngineCore["passphrase"] = {
     isSet: false,
     set: async () => {},

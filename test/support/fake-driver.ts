@@ -30,6 +30,7 @@ export type Step =
   | "suspend"
   | "resize"
   | "clone"
+  | "rehome"
   | "create"
   | "start"
   | "ready"
@@ -232,6 +233,13 @@ export class FakeDriver implements Driver {
   async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.host.calls.push(`renamed ${instance.name}`);
     await writeFile(path.join(instance.directory, "seed.fake"), instance.name);
+  }
+
+  /** The fake disk is the path of its image. */
+  async rehome(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.host.calls.push(`rehome ${instance.name}`);
+    await this.host.step("rehome", instance.name, ctx.signal);
+    await writeFile(diskOf(instance), instance.image.path);
   }
 
   async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {

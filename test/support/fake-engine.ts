@@ -28,7 +28,7 @@ export class FakeWorld {
     this.root = root;
     const env = { BERTH_HOME: root };
     this.paths = pathsFor({ platform: "linux", env, home: root, tmp: root, user: "test" });
-    this.images = new FakeImages(this.paths.images);
+    this.images = new FakeImages(this.paths);
   }
 
   static async make(): Promise<FakeWorld> {
@@ -47,9 +47,9 @@ export class FakeWorld {
       log: this.log,
       env: {},
       drivers: () => [new FakeDriver(this.host)],
-      images: ({ imageUsers }) => {
+      images: ({ imageUsers, locations }) => {
         const { download, virtualBytes } = this.images;
-        this.images = new FakeImages(this.paths.images, imageUsers);
+        this.images = new FakeImages(locations, imageUsers);
         Object.assign(this.images, { download, virtualBytes });
         return this.images;
       },

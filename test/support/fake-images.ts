@@ -8,18 +8,23 @@ import { EngineError } from "../../src/base/errors.ts";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { Images, ImageUsers, ReadyImage } from "../../src/engine/images/images.ts";
+import type { ImagePlace } from "../../src/engine/images/store.ts";
 
 export class FakeImages implements Images {
-  readonly #directory: string;
+  readonly #place: ImagePlace;
   readonly #users: ImageUsers;
   /** Milliseconds, an error or `never`, for the download. */
   download: number | Error | "never" = 0;
   virtualBytes = 2 ** 30;
   readonly downloading = deferred<void>();
 
-  constructor(directory: string, users: ImageUsers = () => []) {
-    this.#directory = directory;
+  constructor(place: ImagePlace, users: ImageUsers = () => []) {
+    this.#place = place;
     this.#users = users;
+  }
+
+  get #directory(): string {
+    return this.#place.images;
   }
 
   async find(): Promise<{ items: ImageEntry[]; problems: Problem[] }> {
@@ -39,6 +44,7 @@ export class FakeImages implements Images {
     if (this.download === "never") await abortable(new Promise<never>(() => {}), ctx.signal);
     else if (this.download > 0) await sleep(this.download, ctx.signal);
     ctx.progress({ phase: "verify" });
+    await this.#place.require?.("images");
     await mkdir(this.#directory, { recursive: true });
     await writeFile(this.#file(id), reference);
     return this.#ready(id);

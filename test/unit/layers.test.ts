@@ -31,6 +31,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/operations.ts",
     "engine/store",
   ],
+  "engine/storage": [
+    "base",
+    "api",
+    "engine",
+    "engine/images",
+    "engine/instances",
+    "engine/operations.ts",
+    "engine/store",
+  ],
   "engine/image-work.ts": ["base", "api", "engine", "engine/images", "engine/operations.ts", "engine/store"],
   "engine/engine.ts": [
     "base",
@@ -44,6 +53,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/networks",
     "engine/operations.ts",
     "engine/settings.ts",
+    "engine/storage",
     "engine/store",
   ],
   "engine/operations.ts": ["base", "api", "engine", "engine/store"],

@@ -138,6 +138,8 @@ export interface Driver {
    * one: machine-id, host keys and login keys are its own. Idempotent.
    */
   clone?(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void>;
+  /** The image lies at `instance.image.path` now: the disk of an instance that does not run must say so. Idempotent. */
+  rehome?(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /** Bytes the instance's disk takes on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
   /** Absent where the driver keeps no snapshots. */

@@ -11,6 +11,7 @@ import { privateDirectory, writeFileDurable } from "../../base/durable.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import { type Fetch, request, TransientError } from "./http.ts";
+import type { ImagePlace } from "./store.ts";
 
 /** The biggest published catalog has about 4 MiB. */
 export const MAX_DOCUMENT_BYTES = 32 * 2 ** 20;
@@ -32,12 +33,16 @@ const Kept = z.object({
 type Kept = z.infer<typeof Kept>;
 
 export class Documents {
-  readonly #directory: string;
+  readonly #place: ImagePlace;
   readonly #fetch: Fetch;
 
-  constructor(directory: string, fetch: Fetch) {
-    this.#directory = directory;
+  constructor(place: ImagePlace, fetch: Fetch) {
+    this.#place = place;
     this.#fetch = fetch;
+  }
+
+  get #directory(): string {
+    return path.join(this.#place.images, "catalogs");
   }
 
   /** Rejects with `download-failed` when the server cannot be reached, or refuses, and no copy is kept. */
@@ -103,6 +108,7 @@ export class Documents {
   }
 
   async #keep(url: URL, text: string, validators: { etag: string | null; lastModified: string | null }) {
+    await this.#place.require?.("images");
     await privateDirectory(this.#directory);
     const file = this.#file(url);
     const kept: Kept = {

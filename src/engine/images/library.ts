@@ -33,11 +33,11 @@ import { prepare } from "./prepare.ts";
 import { recipeFor, recipeHash } from "./recipes.ts";
 import { parseReference, REMOTES } from "./reference.ts";
 import { SharedWork } from "./shared-work.ts";
-import { type Descriptor, ImageStore, preparedFile } from "./store.ts";
+import { type Descriptor, type ImagePlace, ImageStore, preparedFile } from "./store.ts";
 
 export type LibraryOptions = {
   /** Where images are kept; created when first needed. */
-  paths: { images: string };
+  paths: ImagePlace;
   settings: () => Settings;
   users: ImageUsers;
   log: Log;
@@ -68,8 +68,8 @@ class Library implements Images {
     this.#log = options.log;
     this.#users = options.users;
     this.#limits = { ...DOWNLOAD_LIMITS, ...options.limits };
-    this.#store = new ImageStore(options.paths.images, options.log);
-    this.#documents = new Documents(path.join(options.paths.images, "catalogs"), this.#fetch);
+    this.#store = new ImageStore(options.paths, options.log);
+    this.#documents = new Documents(options.paths, this.#fetch);
     this.#catalogs = new Catalogs(this.#documents, options.settings);
   }
 

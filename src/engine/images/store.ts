@@ -44,14 +44,21 @@ export const Descriptor = z.object({
 });
 export type Descriptor = z.infer<typeof Descriptor>;
 
+/** Where they lie now: a move changes it. */
+export type ImagePlace = { readonly images: string; require?: (what: "images") => Promise<void> };
+
 export class ImageStore {
-  readonly #directory: string;
+  readonly #place: ImagePlace;
   readonly #log: Log;
   #works = 0;
 
-  constructor(directory: string, log: Log) {
-    this.#directory = directory;
+  constructor(place: ImagePlace, log: Log) {
+    this.#place = place;
     this.#log = log;
+  }
+
+  get #directory(): string {
+    return this.#place.images;
   }
 
   pathOf(id: string): string {
@@ -88,6 +95,7 @@ export class ImageStore {
 
   /** A directory for one piece of work, on the same filesystem as the images. Remove it when done. */
   async workDirectory(): Promise<string> {
+    await this.#place.require?.("images");
     this.#works += 1;
     const directory = path.join(
       this.#directory,
@@ -99,6 +107,7 @@ export class ImageStore {
 
   /** Where a download of this key goes on and on until it is whole. */
   async partFile(key: string): Promise<string> {
+    await this.#place.require?.("images");
     const directory = path.join(this.#directory, "downloads");
     await privateDirectory(directory);
     return path.join(directory, `${key}.part`);

@@ -4,6 +4,9 @@ import type { FoundInstance } from "../store/instance-files.ts";
 import type { Descriptor, InstanceRecord } from "../store/record.ts";
 import { type Entry, newEntry } from "./entry.ts";
 
+/** Code of the problem of an instance that only the index knows. */
+export const DIRECTORY_MISSING = "directory-missing";
+
 /** `fallback` fills in what nobody knows any more of an instance. */
 export type Fallback = Pick<Descriptor, "arch" | "driver" | "kind"> & { now: string };
 
@@ -81,10 +84,10 @@ function unreadable(id: string, damage: string, row: InstanceRecord | undefined,
 
 function withoutDirectory(row: InstanceRecord): Entry {
   return broken(row.descriptor, row.updatedAt, {
-    code: "directory-missing",
+    code: DIRECTORY_MISSING,
     severity: "error",
-    message: "its directory is gone, and its disk with it",
-    hint: "Put the directory back from a backup, or purge the instance.",
+    message: "its directory is not there, nor its disk",
+    hint: "Mount the disk that it lies on, then: berth storage show. Or put it back from a backup, or purge the instance.",
   });
 }
 

@@ -12,8 +12,8 @@ import type { JournalRow } from "../store/store.ts";
 import { ActionInput } from "./actions.ts";
 import { CloneInput, cloneEntryOf } from "./clone.ts";
 import { DelayedStopInput } from "./delayed-stop.ts";
-import { type Entry, without } from "./entry.ts";
-import { entriesFrom, type Fallback } from "./found.ts";
+import { type Entry, nameOf, without } from "./entry.ts";
+import { DIRECTORY_MISSING, entriesFrom, type Fallback } from "./found.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, LaunchInput, takeBack } from "./launch.ts";
 import type { InstanceManager } from "./manager.ts";
@@ -44,6 +44,27 @@ export async function recoverInstances(parts: RecoverParts): Promise<Entry[]> {
   for (const row of interrupted) resume(parts, row);
   for (const entry of keeper.entries()) if (!entry.pending) void readyInBackground(keeper, entry);
   return ranBefore.filter(({ record, suspended }) => record.state === "stopped" && !suspended);
+}
+
+/** Takes in what is at a place that was not there when the engine began; what is known already stays as it is. */
+export async function takeInInstances(keeper: Keeper, fallback: Fallback): Promise<void> {
+  const missing = keeper
+    .entries()
+    .filter((entry) => entry.damage?.code === DIRECTORY_MISSING && !entry.pending);
+  const found = (await keeper.files.scan()).filter(({ id }) => {
+    const known = keeper.byId(id);
+    return known === undefined || missing.includes(known);
+  });
+  if (found.length === 0) return;
+  const ids = new Set(found.map(({ id }) => id));
+  const rows = keeper.store.instances().filter(({ descriptor }) => ids.has(descriptor.id));
+  for (const entry of entriesFrom(found, rows, fallback)) {
+    if (keeper.byId(entry.record.descriptor.id) === undefined && keeper.has(nameOf(entry))) continue;
+    keeper.add(entry);
+    await adopt(keeper, entry, false);
+    keeper.publish(entry);
+    if (!entry.pending) void readyInBackground(keeper, entry);
+  }
 }
 
 /** Finds out whether the instance runs; says so where that is not what was last known. */

@@ -10,6 +10,7 @@ import { mountRoutes } from "./routes/mounts.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
+import { storageRoutes } from "./routes/storage.ts";
 import { zoneRoutes } from "./routes/zones.ts";
 
 /** All procedures over one engine core; `version` is Berth's. */
@@ -27,6 +28,7 @@ export function createRouter(core: EngineCore, version: string) {
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),
     images: imageRoutes(core),
+    storage: storageRoutes(core),
     access: accessRoutes(core),
   });
 }

@@ -22,21 +22,28 @@ const PREVIOUS = "instance.json.prev";
 const SECRETS = "secrets.json";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export class InstanceFiles {
-  readonly #instances: string;
-  readonly #trash: string;
+/** Where they lie now: a move changes it. */
+export type InstancePlaces = {
+  readonly instances: string;
+  readonly trash: string;
+  isPresent?: (what: "instances") => Promise<boolean>;
+  require?: (what: "instances") => Promise<void>;
+};
 
-  constructor(paths: { instances: string; trash: string }) {
-    this.#instances = paths.instances;
-    this.#trash = paths.trash;
+export class InstanceFiles {
+  readonly #places: InstancePlaces;
+
+  constructor(places: InstancePlaces) {
+    this.#places = places;
   }
 
   directory(id: string): string {
-    return path.join(this.#instances, id);
+    return path.join(this.#places.instances, id);
   }
 
   /** Makes the instance's directory; no effect when it is there. */
   async prepare(id: string): Promise<void> {
+    await this.#places.require?.("instances");
     await privateDirectory(this.directory(id));
   }
 
@@ -74,22 +81,24 @@ export class InstanceFiles {
 
   /** Every instance on disk. What cannot be read is part of the result, never left out. */
   async scan(): Promise<FoundInstance[]> {
-    const entries = await readdir(this.#instances, { withFileTypes: true });
+    if ((await this.#places.isPresent?.("instances")) === false) return [];
+    const entries = await readdir(this.#places.instances, { withFileTypes: true });
     const ids = entries.filter((entry) => entry.isDirectory() && UUID.test(entry.name));
-    return Promise.all(ids.map((entry) => this.#look(entry.name)));
+    return Promise.all(ids.map((entry) => this.find(entry.name)));
   }
 
   /** Takes the instance's directory out of use in one step; no effect when that has been done. */
   async moveToTrash(id: string): Promise<void> {
-    if (await this.hasDirectory(id)) await moveDurable(this.directory(id), path.join(this.#trash, id));
+    if (await this.hasDirectory(id)) await moveDurable(this.directory(id), path.join(this.#places.trash, id));
   }
 
   /** Removes for good what `moveToTrash` put aside. */
   async emptyTrash(id: string): Promise<void> {
-    await rm(path.join(this.#trash, id), { recursive: true, force: true });
+    await rm(path.join(this.#places.trash, id), { recursive: true, force: true });
   }
 
-  async #look(id: string): Promise<FoundInstance> {
+  /** A look at one of them. */
+  async find(id: string): Promise<FoundInstance> {
     const directory = this.directory(id);
     const current = await read(path.join(directory, DESCRIPTOR), id);
     if (current.descriptor) return current;

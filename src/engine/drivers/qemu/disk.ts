@@ -70,9 +70,33 @@ async function qemuImgRun(argv: readonly string[], signal: AbortSignal, doing: s
   }
 }
 
+/** Makes the disk name this file as its image, which holds the same bytes as the one it named before. */
+export async function standOn(
+  qemuImg: string,
+  file: string,
+  image: DriverInstance["image"],
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(await exists(file))) return;
+  const { backing } = await infoOf(qemuImg, file, signal);
+  if (backing === image.path) return;
+  const argv = [qemuImg, "rebase", "-q", "-u", "-f", "qcow2", "-F", image.format, "-b", image.path, file];
+  await qemuImgRun(argv, signal, "make the disk stand on its image");
+  await syncFile(file);
+}
+
 async function virtualBytes(qemuImg: string, file: string, signal: AbortSignal): Promise<number> {
+  return (await infoOf(qemuImg, file, signal)).virtualBytes;
+}
+
+async function infoOf(
+  qemuImg: string,
+  file: string,
+  signal: AbortSignal,
+): Promise<{ virtualBytes: number; backing: string | undefined }> {
   const { stdout } = await run([qemuImg, "info", "-f", "qcow2", "--output=json", file], { signal });
-  return (JSON.parse(stdout) as { "virtual-size": number })["virtual-size"];
+  const info = JSON.parse(stdout) as { "virtual-size": number; "backing-filename"?: string };
+  return { virtualBytes: info["virtual-size"], backing: info["backing-filename"] };
 }
 
 /** A copy of UEFI's empty variables, for this guest to write to. */

@@ -12,7 +12,7 @@ import { writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
 import { forwardedPort, hardwareOf, outwardAddress, qemuArgv } from "./argv.ts";
 import { cloneDisk, cloneVariables } from "./clone.ts";
-import { allocatedBytes, createDisk, createVariables, enlargeDisk } from "./disk.ts";
+import { allocatedBytes, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
 import { filesOf, seedOf, writeIdentity } from "./files.ts";
 import { type Host, thisHost } from "./host.ts";
 import { endLeftover } from "./leftover.ts";
@@ -220,6 +220,11 @@ class QemuDriver implements Driver {
   async renamed(ctx: Ctx, instance: DriverInstance): Promise<void> {
     const { lan } = await this.#tools(ctx, instance);
     await writeSeed(filesOf(instance).seed, seedOf(instance, lan));
+  }
+
+  async rehome(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    const { qemuImg } = await this.#tools(ctx, instance);
+    await standOn(qemuImg, filesOf(instance).disk, instance.image, ctx.signal);
   }
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {

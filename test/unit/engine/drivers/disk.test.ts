@@ -9,6 +9,7 @@ import {
   createDisk,
   createVariables,
   enlargeDisk,
+  standOn,
 } from "../../../../src/engine/drivers/qemu/disk.ts";
 
 const MIB = 2 ** 20;
@@ -228,3 +229,25 @@ test.runIf(process.platform === "linux" && process.getuid?.() === 0)(
     }
   },
 );
+
+test("a disk stands on its image at another place, snapshots and all, and keeps what it holds", async () => {
+  await createDisk(IMG, disk, instanceOf(96 * MIB), signal());
+  await run(["qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 1M 64k", disk]);
+  await run([IMG, "snapshot", "-c", "before", disk]);
+  const elsewhere = path.join(directory, "a, b");
+  await mkdir(elsewhere);
+  const copy = path.join(elsewhere, "base.qcow2");
+  await run(["cp", base, copy]);
+  const { image } = instanceOf(0, copy);
+  for (let again = 0; again < 2; again += 1) await standOn(IMG, disk, image, signal());
+  await rm(base);
+  expect(await infoOf(disk)).toMatchObject({ "backing-filename": copy, "virtual-size": 96 * MIB });
+  await run(["qemu-io", "-f", "qcow2", "-c", "read -P 0x5a 1M 64k", disk]);
+  await run([IMG, "check", "-q", disk]);
+  expect((await run([IMG, "snapshot", "-l", disk])).stdout).toContain("before");
+});
+
+test("there is nothing to stand on where there is no disk yet", async () => {
+  await standOn(IMG, disk, instanceOf(0).image, signal());
+  expect(await left()).toEqual([]);
+});
