@@ -15,13 +15,13 @@ import { createSshGuest } from "../src/engine/guest/ssh-guest.ts";
 import { silentLog } from "../src/engine/log.ts";
 import { Berth, gone } from "../test/support/berth.ts";
 import { testImage } from "../test/support/guest-image.ts";
+import { median, print, type Row, row, seconds, text, times } from "./support.ts";
 
 const MEMORY_MIB = 1024;
 const CPUS = 2;
 const LIST_RUNS = 20;
 const IDLE_SECONDS = 20;
 
-type Row = { what: string; value: string; peer: string; ratio: string; target: string };
 const rows: Row[] = [];
 
 const runs = Number(/^\d+$/.exec(process.argv[process.argv.indexOf("--runs") + 1] ?? "")?.[0] ?? 3);
@@ -29,13 +29,12 @@ const image = await testImage();
 const berth = await Berth.make({ BERTH_SETTING_ENGINE_IDLE_SECONDS: "600" });
 try {
   await benchLaunch();
-  await benchExec();
   await benchList();
   await benchIdle();
 } finally {
   await berth.dispose();
 }
-print();
+print(rows);
 await writeFile(path.join(import.meta.dirname, "results.json"), `${JSON.stringify(rows, null, 2)}\n`);
 
 /** From the command to a guest whose cloud-init has ended, Berth's and a bare QEMU's in turn. */
@@ -113,22 +112,6 @@ async function bareLaunch(): Promise<void> {
   }
 }
 
-async function benchExec(): Promise<void> {
-  const name = `bench${runs - 1}`;
-  await berth.ok(["exec", name, "--", "true"]);
-  const ours = await times(LIST_RUNS, () => berth.ok(["exec", name, "--", "true"]));
-  const peer = await times(LIST_RUNS, () => run([process.execPath, "-e", "0"]));
-  rows.push(
-    row(
-      "berth exec NAME -- true",
-      text(ours, "ms"),
-      `node -e 0 ${text(peer, "ms")}`,
-      median(ours) / median(peer),
-      "–",
-    ),
-  );
-}
-
 async function benchList(): Promise<void> {
   await berth.ok(["list"]);
   const ours = await times(LIST_RUNS, () => berth.ok(["list"]));
@@ -175,43 +158,6 @@ async function benchIdle(): Promise<void> {
 async function wakeUps(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/task/${pid}/status`, "utf8");
   return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
-}
-
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (performance.now() - start) / 1000;
-}
-
-async function times(count: number, work: () => Promise<unknown>): Promise<number[]> {
-  const all: number[] = [];
-  for (let index = 0; index < count; index += 1) all.push(1000 * (await seconds(work)));
-  return all;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
-}
-
-function text(values: readonly number[], unit: "s" | "ms"): string {
-  const digits = unit === "s" ? 1 : 0;
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${median(values).toFixed(digits)} ${unit} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
-}
-
-function row(what: string, value: string, peer: string, ratio: number, target: string): Row {
-  return { what, value, peer, ratio: `${ratio.toFixed(2)} ×`, target };
-}
-
-function print(): void {
-  const keys = ["what", "value", "peer", "ratio", "target"] as const;
-  const header = { what: "", value: "Berth (min–max)", peer: "peer", ratio: "ratio", target: "target" };
-  const widths = keys.map((key) => Math.max(...[header, ...rows].map((each) => each[key].length)));
-  for (const each of [header, ...rows])
-    console.log(keys.map((key, at) => each[key].padEnd(widths[at] ?? 0)).join("  "));
 }
 
 function freePort(): Promise<number> {

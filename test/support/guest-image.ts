@@ -13,7 +13,7 @@ import { hostArch, hostPlatform } from "../../src/base/paths.ts";
 import { identify, type ProcessIdentity, sameProcess } from "../../src/base/process-identity.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import { buildImage } from "../../src/engine/images/build.ts";
-import { recipeFor, recipeHash } from "../../src/engine/images/recipes.ts";
+import { type Recipe, recipeFor, recipeHash } from "../../src/engine/images/recipes.ts";
 import { silentLog } from "../../src/engine/log.ts";
 
 export type TestImage = { path: string; sha256: string; sizeBytes: number; user: string };
@@ -24,16 +24,17 @@ export function testCache(env: NodeJS.ProcessEnv = process.env): string {
   return env["BERTH_TEST_CACHE"] || path.join(cache, "berth-test");
 }
 
-let ready: Promise<TestImage> | undefined;
+const ready = new Map<string, Promise<TestImage>>();
 
-/** Debian 12 as a qcow2; takes one to two minutes the first time, nothing later. */
-export function testImage(): Promise<TestImage> {
-  ready ??= makeTestImage();
-  return ready;
+/** Debian 12 as a qcow2, or another recipe's image; takes one to two minutes the first time, nothing later. */
+export function testImage(recipe = recipeFor("debian:12", hostArch(), hostArch())): Promise<TestImage> {
+  const key = recipeHash(recipe);
+  const made = ready.get(key) ?? makeTestImage(recipe);
+  ready.set(key, made);
+  return made;
 }
 
-async function makeTestImage(): Promise<TestImage> {
-  const recipe = recipeFor("debian:12", hostArch(), hostArch());
+async function makeTestImage(recipe: Recipe): Promise<TestImage> {
   const folder = testCache();
   await mkdir(folder, { recursive: true });
   const image = path.join(folder, `debian-12-${recipeHash(recipe).slice(0, 16)}.qcow2`);
