@@ -52,7 +52,7 @@ async function mounted(shared: string, type: string): Promise<Figures> {
 async function native(shared: string, kind: string): Promise<Figures> {
   await berth.ok(["stop", "box"]);
   await berth.ok(["engine", "drain"]);
-  const without = kind === "9p" ? { BERTH_VIRTIOFSD: "none" } : {};
+  const without = kind === "9p" ? { BERTH_SETTING_QEMU_NATIVE_MOUNTS: "9p" } : {};
   const as = berth.as(without);
   await as.ok(["mount", "--type", "native", shared, "box:shared"]);
   await as.ok(["start", "box"]);

@@ -50,5 +50,10 @@ export const Settings = z.strictObject({
   "engine.idle-seconds": z.int().min(5).describe("How long an unused engine stays"),
   "engine.log-level": z.enum(["error", "warn", "info", "debug"]),
   "qemu.accelerator": z.enum(["auto", "kvm", "hvf", "whpx", "tcg"]),
+  "qemu.native-mounts": z
+    .enum(["auto", "9p"])
+    .describe(
+      "auto: virtiofs where this host has a virtiofsd, else 9p. Counts from an instance's next start on",
+    ),
 });
 export type Settings = z.infer<typeof Settings>;

@@ -19,9 +19,7 @@ void runEngineProcess({
       paths,
       version,
       log,
-      drivers: ({ settings }: EngineContext) => [
-        createQemuDriver({ accelerator: () => settings.get()["qemu.accelerator"] }),
-      ],
+      drivers: ({ settings }: EngineContext) => [createQemuDriver({ settings: () => settings.get() })],
       images: ({ locations, settings, imageUsers }: EngineContext) =>
         openImages({ paths: locations, settings: () => settings.get(), users: imageUsers, log }),
     }),

@@ -16,6 +16,7 @@ export const DEFAULT_SETTINGS: Settings = {
   "engine.idle-seconds": 120,
   "engine.log-level": "info",
   "qemu.accelerator": "auto",
+  "qemu.native-mounts": "auto",
 };
 
 type Key = keyof Settings;

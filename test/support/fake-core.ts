@@ -44,6 +44,7 @@ export class FakeCore implements EngineCore {
       "engine.idle-seconds": options.idleSeconds ?? 60,
       "engine.log-level": "info",
       "qemu.accelerator": "auto",
+      "qemu.native-mounts": "auto",
     };
     this.put(fakeInstance("primary"));
     if (this.#journal && existsSync(this.#journal)) {

@@ -12,6 +12,7 @@ import { createQemuDriver } from "../../src/engine/drivers/qemu/driver.ts";
 import { readRunRecord } from "../../src/engine/drivers/qemu/run-record.ts";
 import { generateLogin } from "../../src/engine/guest/keys.ts";
 import { subnetAround } from "../../src/engine/networks/addresses.ts";
+import { DEFAULT_SETTINGS } from "../../src/engine/settings.ts";
 import { ctx, describeDriver, execIn, type Harness } from "../contract/driver.ts";
 import { testImage } from "../support/guest-image.ts";
 
@@ -20,7 +21,7 @@ async function makeHarness(): Promise<Harness> {
   const image = await testImage();
   const { stdout } = await run(["qemu-img", "info", "--output=json", image.path]);
   const virtualBytes = (JSON.parse(stdout) as { "virtual-size": number })["virtual-size"];
-  const options = { accelerator: () => "auto" as const };
+  const options = { settings: () => DEFAULT_SETTINGS };
   const driver = createQemuDriver(options);
   const made: DriverInstance[] = [];
   return {

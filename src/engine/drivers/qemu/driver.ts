@@ -21,7 +21,7 @@ import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
 import { DRIVER_LOG, QemuRunning } from "./running.ts";
-import { findVirtiofsd, type Share, serveShares } from "./shares.ts";
+import { findVirtiofsd, type Share, serveShares, type Virtiofsd } from "./shares.ts";
 import { QemuSnapshots } from "./snapshots.ts";
 import { runStateOf } from "./suspend.ts";
 import {
@@ -35,7 +35,7 @@ import {
 
 export type QemuOptions = {
   /** Read at every probe and start. */
-  accelerator: () => Settings["qemu.accelerator"];
+  settings: () => Pick<Settings, "qemu.accelerator" | "qemu.native-mounts">;
   host?: Host;
 };
 
@@ -57,13 +57,13 @@ export function createQemuDriver(options: QemuOptions): Driver {
 class QemuDriver implements Driver {
   readonly name = "qemu";
   readonly kind = "vm";
-  readonly #accelerator: QemuOptions["accelerator"];
+  readonly #settings: QemuOptions["settings"];
   readonly #host: Host;
   readonly snapshots: QemuSnapshots;
   readonly #probes = new Map<string, Promise<ProbeResult>>();
 
   constructor(options: QemuOptions) {
-    this.#accelerator = options.accelerator;
+    this.#settings = options.settings;
     this.#host = options.host ?? thisHost();
     const qemuImg = async (ctx: Ctx, instance: DriverInstance) => (await this.#tools(ctx, instance)).qemuImg;
     this.snapshots = new QemuSnapshots(qemuImg, filesOf);
@@ -111,7 +111,7 @@ class QemuDriver implements Driver {
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
     if (lan !== undefined) await rm(lan, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });
-    const virtiofsd = instance.shares.length > 0 ? await findVirtiofsd(ctx.signal) : undefined;
+    const virtiofsd = instance.shares.length > 0 ? await this.#virtiofsd(ctx) : undefined;
     const served = await serveShares(ctx, instance, virtiofsd);
     try {
       return await this.#boot(ctx, instance, tools, { suspended, monitor, lan, shares: served.shares });
@@ -119,6 +119,10 @@ class QemuDriver implements Driver {
       await served.end();
       throw error;
     }
+  }
+
+  async #virtiofsd({ signal }: Ctx): Promise<Virtiofsd | undefined> {
+    return this.#settings()["qemu.native-mounts"] === "9p" ? undefined : findVirtiofsd(signal);
   }
 
   async #boot(ctx: Ctx, instance: DriverInstance, tools: Toolchain, how: Boot): Promise<Running> {
@@ -299,7 +303,7 @@ class QemuDriver implements Driver {
 
   /** Each architecture is looked at once for each setting; what was missing is looked for again every time. */
   #probe(ctx: Ctx, arch: Arch): Promise<ProbeResult> {
-    const wanted = this.#accelerator();
+    const wanted = this.#settings()["qemu.accelerator"];
     const key = `${arch} ${wanted}`;
     const known = this.#probes.get(key);
     if (known) return known;

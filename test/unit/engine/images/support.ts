@@ -73,6 +73,7 @@ export function testSettings(url: string, manifest = ""): Settings {
     "engine.idle-seconds": 60,
     "engine.log-level": "info",
     "qemu.accelerator": "auto",
+    "qemu.native-mounts": "auto",
   };
 }
 
