@@ -22,6 +22,7 @@ import { ImageWork } from "./image-work.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
+import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
@@ -163,6 +164,7 @@ class Engine implements EngineCore {
   readonly instances: InstanceManager;
   readonly ports: Ports;
   readonly mounts: Mounts;
+  readonly disks: Disks;
   readonly networks = { list: () => hostNetworks() };
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
@@ -198,6 +200,7 @@ class Engine implements EngineCore {
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
     this.zones = new Zones(keeper, parts.manager, parts.operations);
+    this.disks = new Disks(keeper, parts.manager, parts.hostFacts);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;
