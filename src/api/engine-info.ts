@@ -55,5 +55,14 @@ export const Settings = z.strictObject({
     .describe(
       "auto: virtiofs where this host has a virtiofsd, else 9p. Counts from an instance's next start on",
     ),
+  "local.driver": z.enum(["qemu"]).describe("What runs new instances"),
+  "local.privileged-mounts": z.boolean().describe("Whether directories of this host may be shown in guests"),
+  "local.bridged-network": z
+    .string()
+    .max(64)
+    .describe("The interface of this host that is meant by bridged; empty for none"),
+  "local.image.mirror": z
+    .union([z.url({ protocol: /^https$/, error: "an https URL is needed" }), z.literal("")])
+    .describe("A mirror of Ubuntu's image trees, taken in place of images.ubuntu-url; empty for none"),
 });
 export type Settings = z.infer<typeof Settings>;

@@ -27,9 +27,12 @@ export async function getPassphrase(session: Session): Promise<string> {
   return String((await api.access.passphrase()).isSet);
 }
 
-/** `local.passphrase=VALUE`; asked for, twice, where no value is given. */
-export async function setPassphrase(session: Session, text: string): Promise<void> {
-  const passphrase = text.includes("=") ? text.slice(PASSPHRASE_KEY.length + 1) : await askTwice(session);
+/** Asked for twice, since it is not shown. */
+export async function askPassphrase(session: Session): Promise<void> {
+  await setPassphrase(session, await askTwice(session));
+}
+
+export async function setPassphrase(session: Session, passphrase: string): Promise<void> {
   const { api } = await session.client();
   await api.access.setPassphrase({ passphrase });
 }

@@ -7,7 +7,7 @@ import { exists, writeFileDurable } from "../base/durable.ts";
 import { EngineError } from "../base/errors.ts";
 import { currentPaths } from "../base/paths.ts";
 import { aliasScripts, SHIM_MARK } from "../client/shim.ts";
-import { runIn, terminal } from "./exec.ts";
+import { isOnTerminal, runIn, terminal } from "./exec.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -162,6 +162,20 @@ async function writeScript(session: Session, alias: string): Promise<void> {
   session.note(`To run aliases as commands of their own, add this to your PATH: ${directory}`);
 }
 
+/** Aliases are gone with their instance: after a purge, so are their scripts. */
+export async function removeLostScripts(session: Session, purge: () => Promise<void>): Promise<void> {
+  const { api } = await session.client();
+  const names = async () =>
+    new Set(Object.values((await api.aliases.list()).contexts).flatMap((aliases) => Object.keys(aliases)));
+  const before = await names();
+  try {
+    await purge();
+  } finally {
+    const after = before.size > 0 ? await names() : before;
+    for (const alias of before) if (!after.has(alias)) await removeScript(alias);
+  }
+}
+
 async function removeScript(alias: string): Promise<void> {
   for (const name of [alias, `${alias}.cmd`]) {
     const file = path.join(aliasDirectory(), name);
@@ -178,11 +192,10 @@ export async function runAlias(session: Session, argv: readonly string[]): Promi
   if (!alias) return false;
   session.verb = "exec";
   const args = rest[0] === "--" ? rest.slice(1) : rest;
-  const onTerminal = session.io.stdin.isTTY && session.io.stdout.isTTY;
   await runIn(session, alias.instance, {
     argv: [alias.command, ...args],
     ...(alias.workingDirectory === "map" ? { hostCwd: process.cwd() } : {}),
-    ...(onTerminal ? terminal(session.io) : {}),
+    ...(isOnTerminal(session.io) ? terminal(session.io) : {}),
   });
   return true;
 }

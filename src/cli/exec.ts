@@ -1,10 +1,10 @@
 /** exec and shell: a process in a guest on this terminal, or between pipes. */
 import type { Command } from "commander";
-import { PRIMARY_NAME } from "../api/names.ts";
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
 import { EngineError } from "../base/errors.ts";
 import type { RemoteProcess } from "../client/engine-client.ts";
-import { launchMounts } from "./mounts.ts";
+import { timeoutOption } from "./options.ts";
+import { bringUp } from "./primary.ts";
 import type { Session, Streams } from "./session.ts";
 
 /** What a shell reports for a command that a signal ended: this and the signal's number. */
@@ -17,17 +17,18 @@ const SIGNAL_NUMBERS: Record<string, number> = {
 type ExecOptions = { workingDirectory?: string; mapWorkingDirectory: boolean; tty?: boolean };
 
 export function addExecCommands(program: Command, session: Session): void {
-  program
+  const exec = program
     .command("exec")
     .description("Run a command on an instance")
     .argument("<name>", "the instance")
     .argument("<command...>", "the command and its arguments, after --")
     .option("-d, --working-directory <dir>", "where to run it")
     .option("-n, --no-map-working-directory", "in the user's home, even where this directory is mounted")
-    .option("-t, --tty", "give it a terminal")
     .addHelpText("after", "\nExample: berth exec primary -- ls -l /etc")
     .action(async (name: string, argv: string[], options: ExecOptions) => {
-      const { workingDirectory: cwd, mapWorkingDirectory: maps, tty } = options;
+      const { workingDirectory: cwd, mapWorkingDirectory: maps } = options;
+      // Multipass asks nobody: what is run from a terminal gets one.
+      const tty = options.tty ?? (session.dialect === "multipass" && isOnTerminal(session.io));
       if (cwd !== undefined && !maps) {
         throw new EngineError(
           "invalid-argument",
@@ -40,17 +41,38 @@ export function addExecCommands(program: Command, session: Session): void {
         ...(tty ? terminal(session.io) : {}),
       });
     });
+  if (session.dialect === "berth") exec.option("-t, --tty", "give it a terminal");
 
-  program
-    .command("shell")
-    .alias("sh")
-    .alias("connect")
-    .description("Open a shell on an instance")
-    .argument("[name]", "the instance; started where it is stopped, made where it is primary", PRIMARY_NAME)
-    .action(async (name: string) => {
-      await makeReady(session, name);
-      await runIn(session, name, session.io.stdin.isTTY ? terminal(session.io) : {});
-    });
+  timeoutOption(
+    program
+      .command("shell")
+      .alias("sh")
+      .alias("connect")
+      .description("Open a shell on an instance")
+      .argument("[name]", "the instance; started where it is stopped, made where it is the primary one"),
+  ).action(async (given: string | undefined, { timeout }: { timeout?: number }) => {
+    const name = given ?? (await session.primaryName());
+    if (name === "") {
+      throw new EngineError(
+        "invalid-argument",
+        "The primary instance is disabled, please provide an instance name.",
+      );
+    }
+    const message = "Timed out waiting for instance to start.";
+    if (!(await isUp(session, name)))
+      await bringUp(session, name, timeout === undefined ? {} : { limit: { seconds: timeout, message } });
+    await runIn(session, name, session.io.stdin.isTTY ? terminal(session.io) : {});
+  });
+}
+
+async function isUp(session: Session, name: string): Promise<boolean> {
+  const { api } = await session.client();
+  const known = (await api.instances.list()).items.find((item) => item.name === name);
+  return known?.state === "running" && known.operation === undefined;
+}
+
+export function isOnTerminal({ stdin, stdout }: Streams): boolean {
+  return Boolean(stdin.isTTY && stdout.isTTY);
 }
 
 /**
@@ -69,19 +91,6 @@ export function terminal(io: Streams): Pick<ExecOpen, "tty" | "term"> {
 
 function sizeOf(out: NodeJS.WriteStream): TerminalSize {
   return { cols: out.columns || 80, rows: out.rows || 24 };
-}
-
-/** Starts the instance where it is stopped; makes the primary one where there is none. */
-async function makeReady(session: Session, name: string): Promise<void> {
-  const { api } = await session.client();
-  const known = (await api.instances.list()).items.find((item) => item.name === name);
-  if (known?.state === "running" && known.operation === undefined) return;
-  const missing = !known && name === PRIMARY_NAME;
-  await session.operate(() =>
-    missing
-      ? api.instances.launch({ name, image: "default", mounts: launchMounts(name) })
-      : api.instances.start({ name }),
-  );
 }
 
 /** Runs a command, or a login shell, in a running instance, on this process's streams; the exit code is the session's. */

@@ -26,16 +26,7 @@ function listed({ parent, comment }: Snapshot): unknown {
   return { parent: parent ?? "", comment };
 }
 
-export function formatSnapshotInfo(items: readonly Snapshot[], format: Format): string {
-  if (format === "json") {
-    const snapshots = byInstance(items, told);
-    const info = Object.fromEntries(Object.entries(snapshots).map(([name, of]) => [name, { snapshots: of }]));
-    return json({ errors: [], info });
-  }
-  return items.length === 0 ? "No snapshots found.\n" : items.map(text).join("\n");
-}
-
-function told(one: Snapshot): unknown {
+export function snapshotJson(one: Snapshot): object {
   return {
     size: formatBytes(one.sizeBytes),
     cpu_count: String(one.cpus),
@@ -50,7 +41,7 @@ function told(one: Snapshot): unknown {
   };
 }
 
-function text(one: Snapshot): string {
+export function snapshotText(one: Snapshot): string {
   const rows: [string, string][] = [
     ["Snapshot", one.name],
     ["Instance", one.instance],

@@ -5,7 +5,6 @@ import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/i
 import type { Operation } from "../api/operation.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
-import { disksText } from "./disk-formats.ts";
 import { mountsJson, mountsText } from "./mount-formats.ts";
 
 export type Format = "table" | "json";
@@ -68,8 +67,8 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, cpus, memoryBytes, diskBytes, disks, accelerator, operation } = rest;
-  const sizes = { cpus, memoryBytes, diskBytes, disks };
+  const { zone, cpus, memoryBytes, diskBytes, accelerator, operation } = rest;
+  const sizes = { cpus, memoryBytes, diskBytes };
   return { id, kind, driver, arch, ready, zone, ...sizes, accelerator, operation, problems };
 }
 
@@ -94,17 +93,7 @@ export function formatList(instances: readonly Instance[], format: Format): stri
 
 export type InfoItem = { instance: Instance; details: InstanceDetails };
 
-export function formatInfo(items: readonly InfoItem[], format: Format): string {
-  if (format === "json") {
-    return json({
-      errors: [],
-      info: Object.fromEntries(items.map((item) => [item.instance.name, infoJson(item)])),
-    });
-  }
-  return items.length === 0 ? "No instances found.\n" : items.map(infoText).join("\n");
-}
-
-function infoJson({ instance, details }: InfoItem): unknown {
+export function infoJson({ instance, details }: InfoItem): object {
   const { memory, disk, load, cpus, cloudInit, kernel, bootId, uptimeSeconds, diskAllocatedBytes } = details;
   return {
     state: stateWord(instance),
@@ -121,7 +110,7 @@ function infoJson({ instance, details }: InfoItem): unknown {
   };
 }
 
-function infoText({ instance, details }: InfoItem): string {
+export function infoText({ instance, details }: InfoItem): string {
   const { memory, disk, load } = details;
   const rows: [string, string][] = [
     ["Name", instance.name],
@@ -148,7 +137,6 @@ function infoText({ instance, details }: InfoItem): string {
   if (details.diskAllocatedBytes !== undefined)
     rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
   const text = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
-  if (instance.disks.length > 0) text.push(`Extra disks:    ${disksText(instance.disks)}`);
   if (instance.mounts.length > 0)
     text.push(`Mounts:         ${mountsText(instance.mounts, { column: 16, maps: false })}`);
   text.push(...problemLines(instance.problems));

@@ -5,9 +5,11 @@ import type { Instance } from "../api/instance.ts";
 import type { HostNetwork } from "../api/network.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Zone } from "../api/zone.ts";
-import { formatFind, formatInfo, formatList, formatVersion, type InfoItem } from "./format.ts";
-import { formatSnapshotInfo, formatSnapshots } from "./format-snapshots.ts";
-import { infoFormat, listFormat } from "./multipass/formats.ts";
+import { formatFind, formatList, formatVersion, infoJson, infoText, json } from "./format.ts";
+import { formatSnapshots, snapshotJson, snapshotText } from "./format-snapshots.ts";
+import type { InfoReport } from "./info.ts";
+import { listFormat } from "./multipass/formats.ts";
+import { infoFormat } from "./multipass/info-formats.ts";
 import {
   aliasFormat,
   findFormat,
@@ -15,7 +17,7 @@ import {
   versionFormat,
   zonesFormat,
 } from "./multipass/other-formats.ts";
-import { snapshotInfoFormat, snapshotListFormat } from "./multipass/snapshot-formats.ts";
+import { snapshotListFormat } from "./multipass/snapshot-formats.ts";
 
 /** What the command is called: `berth`, or `multipass` where it stands in for that. */
 export type Dialect = "berth" | "multipass";
@@ -24,10 +26,9 @@ export const FORMATS = ["table", "json", "csv", "yaml"] as const;
 export type AnyFormat = (typeof FORMATS)[number];
 
 export type Formats = {
-  list(items: readonly Instance[], format: AnyFormat): string;
-  info(items: readonly InfoItem[], format: AnyFormat): string;
+  list(items: readonly Instance[], format: AnyFormat, how?: { addresses: boolean }): string;
+  info(report: InfoReport, format: AnyFormat): string;
   snapshots(items: readonly Snapshot[], format: AnyFormat): string;
-  snapshotInfo(items: readonly Snapshot[], format: AnyFormat): string;
   /** `query` is what was searched for. */
   find(items: readonly ImageEntry[], format: AnyFormat, query: string): string;
   aliases(book: AliasBook, format: AnyFormat): string;
@@ -40,7 +41,6 @@ const MULTIPASS: Formats = {
   list: listFormat,
   info: infoFormat,
   snapshots: snapshotListFormat,
-  snapshotInfo: snapshotInfoFormat,
   find: findFormat,
   aliases: aliasFormat,
   networks: networksFormat,
@@ -50,12 +50,10 @@ const MULTIPASS: Formats = {
 
 /** Tables in our own words, JSON with our own facts added; CSV and YAML are Multipass's. */
 const BERTH: Formats = {
-  list: (items, format) => (isOwn(format) ? formatList(items, format) : listFormat(items, format)),
-  info: (items, format) => (isOwn(format) ? formatInfo(items, format) : infoFormat(items, format)),
+  list: (items, format, how) => (isOwn(format) ? formatList(items, format) : listFormat(items, format, how)),
+  info: (report, format) => (isOwn(format) ? formatReport(report, format) : infoFormat(report, format)),
   snapshots: (items, format) =>
     isOwn(format) ? formatSnapshots(items, format) : snapshotListFormat(items, format),
-  snapshotInfo: (items, format) =>
-    isOwn(format) ? formatSnapshotInfo(items, format) : snapshotInfoFormat(items, format),
   find: (items, format, query) =>
     isOwn(format) ? formatFind(items, format) : findFormat(items, format, query),
   aliases: aliasFormat,
@@ -64,6 +62,23 @@ const BERTH: Formats = {
   version: (cli, engine, format) =>
     isOwn(format) ? formatVersion(cli, engine, format) : versionFormat(cli, engine, format),
 };
+
+/** Instances first, then snapshots; in JSON the snapshots of an instance are a member of it. */
+function formatReport({ items, snapshots, onlySnapshots }: InfoReport, format: "table" | "json"): string {
+  if (format === "json") return json({ errors: [], info: reportJson({ items, snapshots }) });
+  const parts = [...items.map(infoText), ...snapshots.map(snapshotText)];
+  return parts.join("\n") || `No ${onlySnapshots ? "snapshots" : "instances"} found.\n`;
+}
+
+function reportJson({ items, snapshots }: Pick<InfoReport, "items" | "snapshots">): Record<string, object> {
+  const all: Record<string, object & { snapshots?: object }> = {};
+  for (const item of items) all[item.instance.name] = infoJson(item);
+  for (const one of snapshots) {
+    const known = all[one.instance];
+    all[one.instance] = { ...known, snapshots: { ...known?.snapshots, [one.name]: snapshotJson(one) } };
+  }
+  return all;
+}
 
 function isOwn(format: AnyFormat): format is "table" | "json" {
   return format === "table" || format === "json";

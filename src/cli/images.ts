@@ -1,12 +1,21 @@
 /** find, and the images on this host. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CachedImage } from "../api/image.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import { type Format, formatCached } from "./format.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
+import { noBlueprints } from "./multipass/other-formats.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
+
+type FindOptions = {
+  format: AnyFormat;
+  showUnsupported?: boolean;
+  forceUpdate?: boolean;
+  onlyImages?: boolean;
+  onlyBlueprints?: boolean;
+};
 
 export function addImageCommands(program: Command, session: Session): void {
   formatOption(
@@ -14,13 +23,29 @@ export function addImageCommands(program: Command, session: Session): void {
       .command("find")
       .description("Display available images to create instances from")
       .argument("[query]", "a part of a name, or a remote, such as daily:", "")
-      .option("--show-unsupported", "show unsupported images as well"),
+      .option("--show-unsupported", "show unsupported images as well")
+      .option("--force-update", "ask the catalogs again, however lately they have answered")
+      .addOption(new Option("--only-images").hideHelp())
+      .addOption(new Option("--only-blueprints").hideHelp()),
     FORMATS,
-  ).action(async (query: string, options: { format: AnyFormat; showUnsupported?: boolean }) => {
+  ).action(async (query: string, options: FindOptions) => {
+    const { format, showUnsupported = false, forceUpdate = false, onlyImages, onlyBlueprints } = options;
+    if (onlyImages && onlyBlueprints) {
+      throw new EngineError(
+        "invalid-argument",
+        'Specify only one of "--only-images", "--only-blueprints" or omit to fetch both',
+      );
+    }
+    if (onlyBlueprints) {
+      session.print(noBlueprints(format));
+      return;
+    }
+    if (query.split(":").length > 2)
+      throw new EngineError("invalid-argument", "Invalid remote and search string supplied");
     const { api } = await session.client();
-    const found = await api.images.find({ query, unsupported: options.showUnsupported ?? false });
+    const found = await api.images.find({ query, unsupported: showUnsupported, refresh: forceUpdate });
     for (const problem of found.problems) session.note(`warning: ${problem.message}`);
-    session.print(session.formats.find(found.items, options.format, query));
+    session.print(session.formats.find(found.items, format, query));
   });
 
   const image = program.command("image").description("Manage the images on this host");

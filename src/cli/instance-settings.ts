@@ -67,14 +67,6 @@ export function sizeText(
   return formatBytes(bytes).replace(/^(\d+)([KMGT]iB)$/, "$1.0$2");
 }
 
-/** What `key=value` asks for. Throws `invalid-argument` where no value is given. Pure. */
-export function sizesFrom({ key, property }: InstanceKey, text: string): InstanceSizes {
-  if (text.length > key.length) return { [property]: text.slice(key.length + 1) };
-  throw new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
-    hint: `berth set ${key}=VALUE`,
-  });
-}
-
 /** Changes the sizes of a stopped instance and waits until that is done. */
 export async function setInstance(session: Session, name: string, sizes: InstanceSizes): Promise<void> {
   const change = await sizeChange(name, sizes);

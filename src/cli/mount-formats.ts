@@ -32,9 +32,8 @@ export function mountsText(
   const width = Math.max(0, ...mounts.map(({ source }) => source.length));
   const lines = mounts.flatMap(({ source, target, uids, gids }) => [
     `${source.padEnd(width)} => ${target}`,
-    ...(maps
-      ? [`    UID map: ${uids.map(mapping).join(",")}`, `    GID map: ${gids.map(mapping).join(",")}`]
-      : []),
+    ...(maps && uids.length > 0 ? [`    UID map: ${uids.map(mapping).join(", ")}`] : []),
+    ...(maps && gids.length > 0 ? [`    GID map: ${gids.map(mapping).join(", ")}`] : []),
   ]);
   return lines.join(`\n${" ".repeat(column)}`) || "--";
 }

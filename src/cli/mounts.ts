@@ -1,11 +1,8 @@
 /** mount and umount: directories of this host inside instances. */
-import { homedir } from "node:os";
 import path from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { IdMapping, MountType, NewMount } from "../api/mount.ts";
-import { HOME_MOUNT, PRIMARY_NAME } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
-import { parseMount } from "../base/mount-text.ts";
 import { forEach, type Session } from "./session.ts";
 
 type MountOptions = { uidMap?: IdMapping[]; gidMap?: IdMapping[]; type: MountType };
@@ -72,12 +69,6 @@ export function parseTarget(text: string): { name: string; path?: string } {
 
 function newMount(source: string, target: string | undefined): NewMount {
   return { source: path.resolve(source), ...(target === undefined ? {} : { target }) };
-}
-
-/** What a launch mounts: what was asked for, and in the primary instance the user's home. */
-export function launchMounts(name: string | undefined, asked: readonly string[] = []): NewMount[] {
-  const home: NewMount[] = name === PRIMARY_NAME ? [{ source: homedir(), target: HOME_MOUNT }] : [];
-  return [...home, ...asked.map((text) => parseMount(text, process.cwd()))];
 }
 
 function mapsOf({ uidMap, gidMap }: MountOptions): Pick<NewMount, "uids" | "gids"> {

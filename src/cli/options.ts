@@ -16,6 +16,18 @@ export function wholeNumber(what: string): (text: string) => number {
   };
 }
 
+/** `--timeout`, where the command itself gives up. */
+export function timeoutOption(command: Command): Command {
+  return command.addOption(
+    new Option("--timeout <seconds>", "how long to wait; what has begun goes on").argParser(
+      (text: string) => {
+        if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text);
+        throw new InvalidArgumentError("--timeout value has to be a positive integer");
+      },
+    ),
+  );
+}
+
 /** Of an option that may be given several times. */
 export function repeated(text: string, before: string[] = []): string[] {
   return [...before, text];

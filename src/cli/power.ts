@@ -1,14 +1,17 @@
 /** The verbs that change the power or the existence of one instance, several, or all. */
 import { type Command, InvalidArgumentError } from "commander";
 import type { InstanceState } from "../api/instance.ts";
-import { PRIMARY_NAME } from "../api/names.ts";
 import type { Operation } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
 import type { EngineApi } from "../client/engine-client.ts";
-import { forEach, type Session } from "./session.ts";
+import { removeLostScripts } from "./aliases.ts";
+import { timeoutOption } from "./options.ts";
+import { bringUp } from "./primary.ts";
+import { forEach, type Limit, type Session } from "./session.ts";
 import { removeSnapshots, snapshotReference } from "./snapshots.ts";
 
 type Selection = { all?: boolean };
+type Timed = { timeout?: number };
 type StopOptions = Selection & { force?: boolean; time?: number; cancel?: boolean };
 type Fits = (state: InstanceState) => boolean;
 
@@ -26,14 +29,20 @@ export function addPowerCommands(program: Command, session: Session): void {
       .argument("[names...]", "names of instances")
       .option("--all", all);
   const orPrimary = { elsePrimary: true };
+  const limitOf = ({ timeout }: Timed, verb: string): Limit | undefined =>
+    timeout === undefined
+      ? undefined
+      : { seconds: timeout, message: `Timed out waiting for instance to ${verb}.` };
 
-  several("start", "Start instances, or resume suspended ones", "start all instances")
-    .option("--cold", "boot suspended instances anew; what was in their memory is lost")
-    .action(async (names: string[], { all, cold }: Selection & { cold?: boolean }) =>
-      apply(session, await select(session, names, all, startable, orPrimary), (api, name) =>
-        api.instances.start({ name, cold: cold ?? false }),
-      ),
-    );
+  const start = timeoutOption(
+    several("start", "Start instances, or resume suspended ones", "start all instances"),
+  ).action(async (names: string[], options: Selection & Timed & { cold?: boolean }) => {
+    const chosen = await select(session, names, options.all, startable, orPrimary);
+    const how = { cold: options.cold ?? false, limit: limitOf(options, "start") };
+    await forEach(chosen, (name) => bringUp(session, name, how));
+  });
+  if (session.dialect === "berth")
+    start.option("--cold", "boot suspended instances anew; what was in their memory is lost");
   several("suspend", "Suspend running instances", "suspend all running instances").action(
     async (names: string[], { all }: Selection) =>
       apply(session, await select(session, names, all, runs, orPrimary), (api, name) =>
@@ -47,11 +56,12 @@ export function addPowerCommands(program: Command, session: Session): void {
     .action(async (names: string[], options: StopOptions) =>
       stop(session, await select(session, names, options.all, powered, orPrimary), options),
     );
-  several("restart", "Restart instances", "restart all running instances").action(
-    async (names: string[], { all }: Selection) =>
-      apply(session, await select(session, names, all, powered, orPrimary), (api, name) =>
-        api.instances.restart({ name }),
-      ),
+  timeoutOption(several("restart", "Restart instances", "restart all running instances")).action(
+    async (names: string[], options: Selection & Timed) => {
+      const chosen = await select(session, names, options.all, powered, orPrimary);
+      const limit = limitOf(options, "restart");
+      await forEach(chosen, (name) => session.operate((api) => api.instances.restart({ name }), limit));
+    },
   );
   several("delete", "Delete instances (into the trash, or for good) and snapshots", "delete all instances")
     .option("-p, --purge", "remove them for good, at once")
@@ -67,9 +77,12 @@ export function addPowerCommands(program: Command, session: Session): void {
   program
     .command("purge")
     .description("Purge all deleted instances permanently")
-    .action(async () =>
-      apply(session, await select(session, [], true, deleted), (api, name) => api.instances.purge({ name })),
-    );
+    .action(async () => {
+      const chosen = await select(session, [], true, deleted);
+      await removeLostScripts(session, () =>
+        apply(session, chosen, (api, name) => api.instances.purge({ name })),
+      );
+    });
 }
 
 /** `web.snapshot1` among the names is a snapshot. */
@@ -82,24 +95,27 @@ async function deleteAll(
   const instances = names.filter((name) => !snapshotReference(name));
   await removeSnapshots(session, references, { purge });
   if (references.length > 0 && instances.length === 0) return;
-  await apply(session, await select(session, instances, all, notDeleted), (api, name) =>
-    api.instances.delete({ name, purge }),
-  );
+  const chosen = await select(session, instances, all, purge ? () => true : notDeleted);
+  const remove = () => apply(session, chosen, (api, name) => api.instances.delete({ name, purge }));
+  await (purge ? removeLostScripts(session, remove) : remove());
 }
 
 /** `5` and `+5` are five minutes from now. */
 export function minutes(text: string): number {
   if (/^\+?\d{1,5}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError(`${text} is not a valid number of minutes.`);
+  throw new InvalidArgumentError("Time must be in digit form");
 }
 
 async function stop(session: Session, names: readonly string[], options: StopOptions): Promise<void> {
   const { force = false, time = 0, cancel = false } = options;
-  if (cancel && (force || options.time !== undefined)) {
-    throw new EngineError("invalid-argument", "Cannot combine --cancel with --time or --force");
-  }
-  if (force && options.time !== undefined) {
-    throw new EngineError("invalid-argument", "Cannot combine --force with --time");
+  const timed = options.time !== undefined;
+  if (timed && cancel)
+    throw new EngineError("invalid-argument", "Cannot set 'time' and 'cancel' options at the same time");
+  if (force && (timed || cancel)) {
+    throw new EngineError(
+      "invalid-argument",
+      "Cannot set 'force' along with 'time' or 'cancel' options at the same time",
+    );
   }
   if (cancel) return apply(session, names, (api, name) => api.instances.cancelStop({ name }));
   if (time === 0) return apply(session, names, (api, name) => api.instances.stop({ name, force }));
@@ -120,14 +136,20 @@ async function select(
 ): Promise<string[]> {
   if (all) {
     if (names.length > 0) {
-      throw new EngineError("invalid-argument", "Cannot specify name when --all option set");
+      throw new EngineError(
+        "invalid-argument",
+        `Cannot specify name${names.length > 1 ? "s" : ""} when --all option set`,
+      );
     }
     const { api } = await session.client();
     return (await api.instances.list()).items.filter((item) => fits(item.state)).map((item) => item.name);
   }
   if (names.length > 0) return [...new Set(names)];
-  if (!elsePrimary) throw new EngineError("invalid-argument", "Name argument or --all is required");
-  return [PRIMARY_NAME];
+  const primary = elsePrimary ? await session.primaryName() : "";
+  if (primary) return [primary];
+  throw new EngineError("invalid-argument", "Name argument or --all is required", {
+    hint: elsePrimary ? "Note: the primary instance is disabled." : undefined,
+  });
 }
 
 async function apply(

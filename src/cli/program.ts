@@ -1,21 +1,24 @@
 /** The command line: every verb, and the boundary where a failure becomes words on stderr and an exit code. */
 import { Command, CommanderError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { PRIMARY_NAME } from "../api/names.ts";
 import { type EngineError, ERROR_CODES, toEngineError } from "../base/errors.ts";
+import { hostPlatform } from "../base/paths.ts";
 import { addAccessCommands } from "./access.ts";
 import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
-import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
 import { addExecCommands } from "./exec.ts";
 import { addImageCommands } from "./images.ts";
+import { addInfoCommand } from "./info.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
 import { addMountCommands } from "./mounts.ts";
-import { asMultipass, multipassMessage } from "./multipass/program.ts";
+import { multipassMessage, multipassUsage } from "./multipass/messages.ts";
+import { asMultipass, unknownCommand } from "./multipass/program.ts";
 import { addNetworkCommands } from "./networks.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
@@ -31,7 +34,8 @@ import { addZoneCommands } from "./zones.ts";
 const USAGE_EXIT = 1;
 const NO_COMMAND_EXIT = 2;
 
-export function createProgram(session: Session): Command {
+/** `primary` names the primary instance in the help that it gives under the name `multipass`. */
+export function createProgram(session: Session, primary = PRIMARY_NAME): Command {
   const program = new Command("berth")
     .description("Virtual machines in one step.")
     .version(manifest.version, "-V, --version", "show the version")
@@ -43,12 +47,14 @@ export function createProgram(session: Session): Command {
     .configureOutput({
       writeOut: (text) => session.print(text),
       writeErr: (text) => session.note(text.trimEnd()),
+      // Under the name `multipass` the failure is told in its words, where it is caught.
+      outputError: (text, write) => (session.dialect === "berth" ? write(text) : undefined),
     });
   addInstanceCommands(program.commandsGroup("Instances:"), session);
+  addInfoCommand(program, session);
   addPowerCommands(program, session);
   addLifecycleCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
-  addDiskCommands(program.commandsGroup("Instances:"), session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);
@@ -69,7 +75,7 @@ export function createProgram(session: Session): Command {
   addInstallCommands(program.commandsGroup("This command:"), session);
   program.helpCommand("help [command]", "Display help about a command");
   prepare(program, session);
-  const answering = session.dialect === "multipass" ? asMultipass(program) : program;
+  const answering = session.dialect === "multipass" ? asMultipass(program, primary) : program;
   return answering.hook("preAction", (_program, command) => {
     session.verb = pathOf(command);
   });
@@ -92,24 +98,49 @@ function pathOf(command: Command): string {
 
 /** Runs one command line; resolves with the exit code. */
 export async function main(argv: readonly string[], session: Session): Promise<number> {
-  const program = createProgram(session);
-  if (argv.length === 0) {
-    session.print(program.helpInformation());
-    return NO_COMMAND_EXIT;
-  }
   try {
+    const words = asksForHelp(argv, hostPlatform());
+    const program = createProgram(session, words.help ? await session.primaryName() : undefined);
+    if (argv.length === 0) {
+      session.print(program.helpInformation());
+      return NO_COMMAND_EXIT;
+    }
     if (await isAlias(program, session, argv)) return session.exitCode;
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync(words.argv, { from: "user" });
     return session.exitCode;
   } catch (error) {
-    if (!(error instanceof CommanderError)) return report(session, toEngineError(error));
-    if (error.code === "commander.unknownOption" && argv[0] === "exec") {
-      session.note("Options of the command itself come after --: berth exec <name> -- <command> <options>");
-    }
-    return error.exitCode === 0 ? 0 : USAGE_EXIT;
+    if (error instanceof CommanderError) return reportUsage(session, error, argv);
+    return report(session, toEngineError(error));
   } finally {
     await session.dispose();
   }
+}
+
+/** Whether help is asked for; on Windows a question mark does, too. What follows `--` is the guest's. Pure. */
+export function asksForHelp(
+  argv: readonly string[],
+  platform: NodeJS.Platform,
+): { argv: string[]; help: boolean } {
+  const end = argv.indexOf("--") < 0 ? argv.length : argv.indexOf("--");
+  const own = argv.slice(0, end).map((word) => (word === "-?" && platform === "win32" ? "--help" : word));
+  const help =
+    own.length === 0 || own[0] === "help" || own.some((word) => word === "-h" || word === "--help");
+  return { argv: [...own, ...argv.slice(end)], help };
+}
+
+/** What cannot be read of the command line. Commander has said it, but for the name `multipass`. */
+function reportUsage(session: Session, error: CommanderError, argv: readonly string[]): number {
+  if (error.exitCode === 0) return 0;
+  const multipass = session.dialect === "multipass";
+  if (multipass) session.note(multipassUsage(error));
+  if (error.code === "commander.unknownOption" && argv[0] === "exec" && !argv.includes("--")) {
+    session.note(
+      multipass
+        ? '\nOptions to the inner command should come after "--", like this:\nmultipass exec <instance> -- <command> <arguments>'
+        : "Options of the command itself come after --: berth exec <name> -- <command> <options>",
+    );
+  }
+  return USAGE_EXIT;
 }
 
 /** Every word that is a command. */
@@ -121,7 +152,11 @@ function namesOf(program: Command): string[] {
 async function isAlias(program: Command, session: Session, argv: readonly string[]): Promise<boolean> {
   const [word = ""] = argv;
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word) || namesOf(program).includes(word)) return false;
-  return runAlias(session, argv);
+  if (await runAlias(session, argv)) return true;
+  if (session.dialect === "berth") return false;
+  session.note(unknownCommand(word));
+  session.exitCode = USAGE_EXIT;
+  return true;
 }
 
 /** Says on stderr what has failed; returns the exit code. */
@@ -136,5 +171,7 @@ export function report(session: Session, error: EngineError): number {
       session.note(`cause: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
   if (session.verbosity > 1 && error.stack) session.note(error.stack);
+  // Multipass tells an end of the user's own patience from one of the engine's.
+  if (plain && error.code === "timed-out" && !session.hasDeadline) return ERROR_CODES.internal.exit;
   return ERROR_CODES[error.code].exit;
 }

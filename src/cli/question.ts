@@ -22,6 +22,18 @@ export async function askSecret(session: Session, question: string): Promise<str
   }
 }
 
+/** A line that is typed. Throws `otherwise` where nobody can be asked. Ctrl-C cancels. */
+export async function askLine(session: Session, question: string, otherwise: EngineError): Promise<string> {
+  const { stdin, stderr } = session.io;
+  if (!stdin.isTTY || !stderr.isTTY) throw otherwise;
+  const line = createInterface({ input: stdin, output: stderr });
+  try {
+    return await line.question(question, { signal: session.signal });
+  } finally {
+    line.close();
+  }
+}
+
 /** Yes unless the answer begins with an n; `fallback` where nobody can be asked. Ctrl-C cancels. */
 export async function confirm(
   session: Session,
@@ -36,7 +48,7 @@ export async function confirm(
       const answer = (await line.question(`${question} (Yes/no): `, { signal: session.signal })).trim();
       if (/^(y|yes|)$/i.test(answer)) return true;
       if (/^(n|no)$/i.test(answer)) return false;
-      session.note("Please answer Yes or no.");
+      session.note("Please answer yes/no");
     }
   } finally {
     line.close();

@@ -2,9 +2,10 @@
 import path from "node:path";
 import type { Operation, Progress } from "../api/operation.ts";
 import type { ExecOpen } from "../api/streams.ts";
-import { EngineError, messageOf } from "../base/errors.ts";
+import { EngineError, messageOf, toEngineError } from "../base/errors.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import type { EngineApi, EngineClient, RemoteProcess } from "../client/engine-client.ts";
+import { readUserSettings } from "../client/user-settings.ts";
 import { type Dialect, type Formats, formatsOf } from "./formats.ts";
 import { ProgressBoard } from "./progress.ts";
 
@@ -29,6 +30,9 @@ export class Session {
   /** The command that runs, as it is called in messages: `launch`, `image pull`. */
   verb = "berth";
   verbosity = 0;
+  /** Whether the caller has said how long it may take. */
+  hasDeadline = false;
+  #primary: Promise<string> | undefined;
 
   constructor(io: Streams = process, dialect: Dialect = "berth") {
     this.io = io;
@@ -104,13 +108,31 @@ export class Session {
     this.#board.say(withoutControls(text));
   }
 
+  /** The instance that is meant where none is named; empty where the user has switched that off. */
+  primaryName(): Promise<string> {
+    this.#primary ??= readUserSettings().then((settings) => settings["client.primary-name"]);
+    return this.#primary;
+  }
+
   /** Shows the progress of work of this process's own. */
   track(target: string): { show(progress: Progress): void; end(): void } {
     return this.#board.begin({ target });
   }
 
-  /** Begins an operation and follows it, its progress on stderr. Ctrl-C cancels it on the engine. */
-  async operate(begin: (api: EngineApi) => Promise<Operation>): Promise<Operation> {
+  /**
+   * Begins an operation and follows it, its progress on stderr. Ctrl-C cancels it on the engine; where the limit has
+   * passed it is only left alone, and goes on.
+   */
+  operate(begin: (api: EngineApi) => Promise<Operation>, limit?: Limit): Promise<Operation> {
+    const work = this.#operate(begin);
+    if (!limit) return work;
+    this.hasDeadline = true;
+    work.catch(() => {}); // Its end comes after nobody waits for it any more.
+    const { promise, done } = lateness(limit);
+    return Promise.race([work, promise]).finally(done);
+  }
+
+  async #operate(begin: (api: EngineApi) => Promise<Operation>): Promise<Operation> {
     this.#operating += 1;
     try {
       const client = await this.client();
@@ -144,6 +166,17 @@ export class Session {
   }
 }
 
+/** How long the command waits, and what it says then. */
+export type Limit = { seconds: number; message: string };
+
+function lateness({ seconds, message }: Limit): { promise: Promise<never>; done(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const promise = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new EngineError("timed-out", message)), seconds * 1000);
+  });
+  return { promise, done: () => clearTimeout(timer) };
+}
+
 /**
  * Does the same to several instances, all of them, and then tells which could not be done, as Multipass does. Resolves
  * with the results, where nothing failed; `onPartial` gets those of the others before the failure is thrown.
@@ -166,6 +199,6 @@ function together(failures: readonly unknown[]): EngineError {
   return new EngineError(
     first instanceof EngineError ? first.code : "internal",
     `The following errors occurred:\n${failures.map(messageOf).join("\n")}`,
-    { cause: first },
+    { cause: first, details: { failures: failures.map((one) => toEngineError(one).toBody()) } },
   );
 }

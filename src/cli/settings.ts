@@ -1,12 +1,12 @@
-/** get and set: the engine's settings. */
+/** get and set: settings of the engine, of this user, of instances and of snapshots, by their keys. */
 import type { Command } from "commander";
-import type { Settings } from "../api/engine-info.ts";
 import { EngineError } from "../base/errors.ts";
-import { getPassphrase, PASSPHRASE_KEY, setPassphrase } from "./access.ts";
 import { table } from "./format.ts";
-import { getInstance, instanceKey, instanceKeys, setInstance, sizesFrom } from "./instance-settings.ts";
+import { askLine } from "./question.ts";
 import type { Session } from "./session.ts";
-import { getSnapshotWord, setSnapshotWord, snapshotKey, snapshotKeys } from "./snapshot-settings.ts";
+import { settingAt, settingKeys } from "./setting-keys.ts";
+
+type GetOptions = { keys?: boolean; raw?: boolean };
 
 export function addSettingCommands(program: Command, session: Session): void {
   program
@@ -14,78 +14,53 @@ export function addSettingCommands(program: Command, session: Session): void {
     .description("Get a setting, or all of them")
     .argument("[key]", "the setting")
     .option("--keys", "list the settings' names only")
-    .option("--raw", "print sizes as plain numbers, for scripts")
-    .action(async (key: string | undefined, options: { keys?: boolean; raw?: boolean }) => {
-      const { api } = await session.client();
-      const ofInstance = instanceKey(key, session.dialect);
-      if (ofInstance) {
-        session.print(await getInstance(session, ofInstance, options));
-        return;
-      }
-      if (key === PASSPHRASE_KEY) {
-        session.print(await getPassphrase(session));
-        return;
-      }
-      const ofSnapshot = snapshotKey(key);
-      if (ofSnapshot) {
-        session.print(await getSnapshotWord(session, ofSnapshot));
-        return;
-      }
-      const settings = await api.settings.get();
-      if (key !== undefined) session.print(String(settings[known(settings, key)]));
-      else if (options.keys) {
-        const others = [PASSPHRASE_KEY, ...(await instanceKeys(session)), ...(await snapshotKeys(session))];
-        session.print([...Object.keys(settings), ...others].sort().join("\n"));
-      } else {
-        const rows = Object.entries(settings).map(([name, value]) => [name, String(value)]);
-        session.print(table(["Key", "Value"], rows));
+    .option("--raw", "print for scripts: nothing for an empty value, sizes as plain numbers")
+    .action(async (key: string | undefined, options: GetOptions) => {
+      if (options.keys) await printKeys(session, key);
+      else if (key !== undefined) session.print(`${await valueText(session, key, options)}\n`);
+      else if (session.dialect === "berth") await printAll(session);
+      else {
+        throw new EngineError(
+          "invalid-argument",
+          "Multiple settings not implemented yet. Please try again with either a single key or just the `--keys` flag for now.",
+        );
       }
     });
 
   program
     .command("set")
     .description("Set a setting")
-    .argument("<key=value>", "the setting and its value")
+    .argument("<key=value>", "the setting and its value, which is asked for where only the setting is given")
     .action(async (text: string) => {
-      const ofInstance = instanceKey(text.split("=", 1)[0], session.dialect);
-      if (ofInstance) {
-        const { name } = ofInstance;
-        await setInstance(session, name, sizesFrom(ofInstance, text));
-        return;
-      }
-      if (text.split("=", 1)[0] === PASSPHRASE_KEY) {
-        await setPassphrase(session, text);
-        return;
-      }
-      const ofSnapshot = snapshotKey(text.split("=", 1)[0]);
-      if (ofSnapshot) {
-        await setSnapshotWord(session, ofSnapshot, text);
-        return;
-      }
-      const { api } = await session.client();
-      await api.settings.set(assignment(text, await api.settings.get()));
+      const [key = ""] = text.split("=", 1);
+      if (key === "") throw new EngineError("invalid-argument", "Bad key-value format.");
+      const setting = await settingAt(session, key);
+      if (text.includes("=")) await setting.write(text.slice(key.length + 1));
+      else if (setting.ask) await setting.ask();
+      else await setting.write(await askLine(session, `${key}: `, noValue(key)));
     });
 }
 
-/** `key=value` as a change of these settings; a number where the setting is one. Throws `invalid-argument`. Pure. */
-export function assignment(text: string, settings: Settings): Partial<Settings> {
-  const [name = ""] = text.split("=", 1);
-  const key = known(settings, name);
-  if (!text.includes("=")) {
-    throw new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
-      hint: `berth set ${key}=VALUE`,
-    });
-  }
-  const value = text.slice(name.length + 1);
-  if (typeof settings[key] !== "number") return { [key]: value };
-  const number = value.trim() === "" ? Number.NaN : Number(value);
-  if (Number.isFinite(number)) return { [key]: number };
-  throw new EngineError("invalid-argument", `cannot set ${key}: ${value || "nothing"} is not a number`);
-}
-
-function known(settings: Settings, key: string): keyof Settings {
-  if (Object.hasOwn(settings, key)) return key as keyof Settings;
-  throw new EngineError("invalid-argument", `Unrecognized settings key: '${key}'`, {
-    hint: `Known keys: ${Object.keys(settings).join(", ")}`,
+function noValue(key: string): EngineError {
+  return new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
+    hint: `berth set ${key}=VALUE`,
   });
+}
+
+async function valueText(session: Session, key: string, { raw = false }: GetOptions): Promise<string> {
+  const value = await (await settingAt(session, key)).read({ raw });
+  return value === "" && !raw ? "<empty>" : value;
+}
+
+/** One that is named is printed by itself, where there is such a one. */
+async function printKeys(session: Session, wanted: string | undefined): Promise<void> {
+  const keys = await settingKeys(session);
+  if (wanted !== undefined && !keys.includes(wanted)) await settingAt(session, wanted);
+  session.print((wanted === undefined ? keys : [wanted]).join("\n"));
+}
+
+async function printAll(session: Session): Promise<void> {
+  const keys = await settingKeys(session, { instances: false });
+  const rows = await Promise.all(keys.map(async (key) => [key, await valueText(session, key, {})]));
+  session.print(table(["Key", "Value"], rows));
 }

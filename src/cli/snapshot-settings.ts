@@ -1,5 +1,4 @@
 /** The words of a snapshot as settings: `local.<instance>.<snapshot>.name` and `.comment`. */
-import { EngineError } from "../base/errors.ts";
 import type { Session } from "./session.ts";
 import { findSnapshot } from "./snapshots.ts";
 
@@ -37,15 +36,8 @@ export async function getSnapshotWord(
   return (await findSnapshot(session, { instance, snapshot }))[property];
 }
 
-/** Changes what `key=value` says. Throws `invalid-argument` where no value is given. */
-export async function setSnapshotWord(session: Session, wanted: SnapshotKey, text: string): Promise<void> {
-  const { key, instance, snapshot, property } = wanted;
-  if (!text.includes("=")) {
-    throw new EngineError("invalid-argument", `cannot set ${key}: no value is given`, {
-      hint: `berth set ${key}=VALUE`,
-    });
-  }
-  const value = text.slice(key.length + 1);
+export async function setSnapshotWord(session: Session, wanted: SnapshotKey, value: string): Promise<void> {
+  const { instance, snapshot, property } = wanted;
   const words = property === "name" ? { to: value } : { comment: value };
   await session.operate((api) => api.snapshots.update({ name: instance, snapshot, ...words }));
 }

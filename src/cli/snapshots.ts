@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Snapshot } from "../api/snapshot.ts";
 import { EngineError } from "../base/errors.ts";
+import { isOnTerminal } from "./exec.ts";
 import { confirm } from "./question.ts";
 import type { Session } from "./session.ts";
 
@@ -18,7 +19,8 @@ export function snapshotReference(text: string): SnapshotReference | undefined {
 export function requiredReference(text: string, verb: string): SnapshotReference {
   const reference = snapshotReference(text);
   if (reference?.instance && reference.snapshot) return reference;
-  throw new EngineError("invalid-argument", `cannot ${verb} ${text}: it names no snapshot`, {
+  const missing = reference?.instance === "" ? "an instance to restore" : "a snapshot to restore from";
+  throw new EngineError("invalid-argument", `cannot ${verb} ${text}: Need the name of ${missing}.`, {
     hint: `Write the instance, a dot and the snapshot: berth ${verb} web.snapshot1`,
   });
 }
@@ -70,8 +72,14 @@ export function addSnapshotCommands(program: Command, session: Session): void {
     });
 }
 
-/** Asked on a terminal; without one, what the instance is now is kept. */
+/** Asked on a terminal. Without one, what the instance is now is kept; Multipass refuses then. */
 async function discards(session: Session, { instance }: SnapshotReference): Promise<boolean> {
+  if (session.dialect === "multipass" && !isOnTerminal(session.io)) {
+    throw new EngineError(
+      "cancelled",
+      "Unable to query client for confirmation. Use '--destructive' to automatically discard current machine state.",
+    );
+  }
   const question = `Do you want to take a snapshot of ${instance} before discarding its current state?`;
   return !(await confirm(session, question, { fallback: true }));
 }
@@ -86,9 +94,10 @@ export async function removeSnapshots(
   const names = references.map(({ instance, snapshot }) => `${instance}.${snapshot}`).join(", ");
   const question = `Snapshots can only be removed for good. Remove ${names}?`;
   if (!options.purge && !(await confirm(session, question, { fallback: false }))) {
-    throw new EngineError("invalid-argument", `cannot delete ${names}: snapshots can only be purged`, {
-      hint: "Use the --purge flag if that is what you want.",
-    });
+    throw new EngineError(
+      "invalid-argument",
+      "Snapshots can only be purged (after deletion, they cannot be recovered). Please use the `--purge` flag if that is what you want.",
+    );
   }
   // One after the other: they may be of one instance, which does one thing at a time.
   for (const { instance: name, snapshot } of references)

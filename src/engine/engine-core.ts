@@ -3,7 +3,6 @@
  * server translates and authorises, and decides nothing.
  */
 import type { Alias, AliasBook } from "../api/alias.ts";
-import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
@@ -30,7 +29,6 @@ export interface EngineCore {
   readonly instances: InstancesApi;
   readonly ports: PortsApi;
   readonly mounts: MountsApi;
-  readonly disks: DisksApi;
   /** Of this host. */
   readonly networks: { list(): Promise<HostNetwork[]> };
   readonly zones: ZonesApi;
@@ -111,16 +109,6 @@ export interface ZonesApi {
   enable(zone: string): Promise<Operation>;
 }
 
-/** A disk is named by its name, or by its id. */
-export interface DisksApi {
-  list(instance: string): Promise<DiskDetails[]>;
-  add(instance: string, wanted: NewDisk): Promise<Operation>;
-  resize(instance: string, disk: string, sizeBytes: number): Promise<Operation>;
-  remove(instance: string, disk: string, options: { force: boolean }): Promise<Operation>;
-  recover(instance: string, disk: string): Promise<Operation>;
-  purge(instance: string, disk: string): Promise<Operation>;
-}
-
 export interface SnapshotsApi {
   /** Of one instance, or of all but the deleted. */
   list(instance?: string): Snapshot[];
@@ -165,7 +153,7 @@ export interface StorageApi {
 
 export interface ImagesApi {
   find(
-    query: { text: string; unsupported: boolean; arch?: Arch | undefined },
+    query: { text: string; unsupported: boolean; arch?: Arch | undefined; refresh?: boolean | undefined },
     signal: AbortSignal,
   ): Promise<{ items: ImageEntry[]; problems: Problem[] }>;
   cached(): Promise<CachedImage[]>;

@@ -22,7 +22,6 @@ import { ImageWork } from "./image-work.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
-import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
@@ -106,6 +105,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
     ...{ store, files, events, drivers, images, subnet, log, now, makeLogin },
     zones: new ZoneBook(store, subnet),
     runDirectory: paths.run,
+    mountsAllowed: () => settings.get()["local.privileged-mounts"],
   });
   users = (image) => keeper.usersOf(image);
   const hostFacts = options.hostFacts ?? (() => factsOf(paths, locations));
@@ -164,7 +164,6 @@ class Engine implements EngineCore {
   readonly instances: InstanceManager;
   readonly ports: Ports;
   readonly mounts: Mounts;
-  readonly disks: Disks;
   readonly networks = { list: () => hostNetworks() };
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
@@ -200,7 +199,6 @@ class Engine implements EngineCore {
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
     this.zones = new Zones(keeper, parts.manager, parts.operations);
-    this.disks = new Disks(keeper, parts.manager, parts.hostFacts);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;

@@ -26,7 +26,7 @@ export class ImageWork implements ImagesApi {
   }
 
   find(
-    query: { text: string; unsupported: boolean; arch?: Arch | undefined },
+    query: { text: string; unsupported: boolean; arch?: Arch | undefined; refresh?: boolean | undefined },
     signal: AbortSignal,
   ): Promise<{ items: ImageEntry[]; problems: Problem[] }> {
     const ctx: Ctx = { signal, progress: () => {}, log: this.#log };

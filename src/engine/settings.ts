@@ -7,6 +7,8 @@ import * as z from "zod";
 import { Settings } from "../api/engine-info.ts";
 import { EngineError } from "../base/errors.ts";
 import { Emitter } from "../base/event.ts";
+import { flagFrom } from "../base/flags.ts";
+import { hostPlatform } from "../base/paths.ts";
 import type { Log } from "./log.ts";
 import type { Store } from "./store/store.ts";
 
@@ -17,6 +19,11 @@ export const DEFAULT_SETTINGS: Settings = {
   "engine.log-level": "info",
   "qemu.accelerator": "auto",
   "qemu.native-mounts": "auto",
+  "local.driver": "qemu",
+  // Where Multipass's are not allowed unless asked for, ours are not either.
+  "local.privileged-mounts": hostPlatform() !== "win32",
+  "local.bridged-network": "",
+  "local.image.mirror": "",
 };
 
 type Key = keyof Settings;
@@ -32,9 +39,15 @@ export function defaultsFor(env: Readonly<Record<string, string | undefined>>): 
   const fromEnvironment = KEYS.flatMap((key) => {
     const text = env[settingVariable(key)];
     if (text === undefined) return [];
-    return [[key, typeof DEFAULT_SETTINGS[key] === "number" ? Number(text) : text] as const];
+    return [[key, valueFrom(text, DEFAULT_SETTINGS[key])] as const];
   });
   return check({ ...DEFAULT_SETTINGS, ...Object.fromEntries(fromEnvironment) }, "read the environment");
+}
+
+/** A value of the same kind as `like`, as a text says it; what says none stays text, and is refused later. */
+function valueFrom(text: string, like: Settings[Key]): unknown {
+  if (typeof like === "number") return Number(text);
+  return typeof like === "boolean" ? (flagFrom(text) ?? text) : text;
 }
 
 export class EngineSettings {

@@ -63,7 +63,7 @@ test("snapshots are taken, listed, restored and removed", async () => {
   );
   expect(await berth.run(["delete", "web.second"])).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("snapshots can only be purged"),
+    stderr: expect.stringContaining("Snapshots can only be purged"),
   });
   await berth.ok(["delete", "web.second", "--purge"]);
   expect(await berth.ok(["list", "--snapshots"])).toMatch(
@@ -137,7 +137,7 @@ test("an instance is told to start by itself, under the name berth alone", async
   expect(await berth.ok(["get", "--keys"])).toContain("local.web.autostart\n");
   expect(await multipass.ok(["get", "--keys"])).not.toContain("autostart");
   expect((await multipass.run(["set", "local.web.autostart=on"])).code).not.toBe(0);
-  expect((await multipass.run(["launch", "--autostart"])).stderr).toContain("unknown option '--autostart'");
+  expect((await multipass.run(["launch", "--autostart"])).stderr).toContain("Unknown option 'autostart'.");
   expect(await berth.run(["launch", "--autostart=maybe"])).toMatchObject({ code: 1 });
   await berth.ok(["set", "local.web.autostart=off"]);
 });

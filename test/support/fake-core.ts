@@ -45,6 +45,10 @@ export class FakeCore implements EngineCore {
       "engine.log-level": "info",
       "qemu.accelerator": "auto",
       "qemu.native-mounts": "auto",
+      "local.driver": "qemu",
+      "local.privileged-mounts": true,
+      "local.bridged-network": "",
+      "local.image.mirror": "",
     };
     this.put(fakeInstance("primary"));
     if (this.#journal && existsSync(this.#journal)) {
@@ -79,14 +83,6 @@ export class FakeCore implements EngineCore {
     list: () => [{ name: "zone1", available: true, subnet: "10.77.1.0/24" }],
     disable: async (zone) => this.#begin("disable-zone", zone),
     enable: async (zone) => this.#begin("enable-zone", zone),
-  };
-  readonly disks: EngineCore["disks"] = {
-    list: async () => [],
-    add: async (instance) => this.#begin("add-disk", instance),
-    resize: async (instance) => this.#begin("resize-disk", instance),
-    remove: async (instance) => this.#begin("remove-disk", instance),
-    recover: async (instance) => this.#begin("recover-disk", instance),
-    purge: async (instance) => this.#begin("purge-disk", instance),
   };
   readonly mounts: EngineCore["mounts"] = {
     add: async (instance) => this.#begin("mount", instance),
@@ -308,7 +304,6 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     },
     ports: [],
     mounts: [],
-    disks: [],
     snapshotCount: 0,
     autostart: "off",
     createdAt: at,

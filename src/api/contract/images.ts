@@ -12,6 +12,10 @@ export const images = {
         query: z.string().default(""),
         unsupported: z.union([z.boolean(), z.stringbool()]).default(false),
         arch: Arch.optional(),
+        refresh: z
+          .union([z.boolean(), z.stringbool()])
+          .default(false)
+          .describe("Ask the catalogs again, however lately they have answered"),
       }),
     )
     .output(z.object({ items: z.array(ImageEntry), problems: z.array(Problem) })),

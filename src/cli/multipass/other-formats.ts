@@ -6,16 +6,17 @@ import type { Zone } from "../../api/zone.ts";
 import type { MultipassFormat } from "./formats.ts";
 import { columns, csv, json, yaml } from "./render.ts";
 
+/** A remote is told where one was asked for, and where it is not the usual one. */
 export function findFormat(items: readonly ImageEntry[], format: MultipassFormat, asked = ""): string {
   const remote = (one: ImageEntry) => (asked.includes(":") || one.remote !== "release" ? one.remote : "");
   const facts = (one: ImageEntry) => ({ os: one.os, release: one.release, version: one.version });
   if (format === "json") {
-    const of = (one: ImageEntry) => ({ ...facts(one), aliases: otherNames(one), remote: one.remote });
+    const of = (one: ImageEntry) => ({ ...facts(one), aliases: otherNames(one), remote: remote(one) });
     return json({ errors: [], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
   }
   if (format === "yaml") {
-    const of = (one: ImageEntry) => ({ aliases: otherNames(one), ...facts(one), remote: one.remote });
-    return yaml({ errors: [null], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
+    const of = (one: ImageEntry) => ({ aliases: otherNames(one), ...facts(one), remote: remote(one) });
+    return yaml({ errors: [], images: Object.fromEntries(items.map((one) => [one.reference, of(one)])) });
   }
   if (format === "csv") {
     const rows = items.map((one) => {
@@ -29,9 +30,16 @@ export function findFormat(items: readonly ImageEntry[], format: MultipassFormat
     one.reference,
     otherNames(one).join(","),
     one.version,
-    `${one.os} ${one.release}`,
+    [one.os, one.release].filter(Boolean).join(" "),
   ]);
-  return columns(["Image", "Aliases", "Version", "Description"], rows, [28, 18, 17]);
+  return `${columns(["Image", "Aliases", "Version", "Description"], rows, FIND_WIDTHS)}\n`;
+}
+
+const FIND_WIDTHS = [18, 28, 17];
+
+/** Nothing, in every format: Multipass has no blueprints any more, and Berth never had. */
+export function noBlueprints(format: MultipassFormat): string {
+  return format === "table" ? "No blueprints found.\n" : findFormat([], format);
 }
 
 /** Without the image's key itself, `default`, and one-letter aliases. */
@@ -68,24 +76,30 @@ export function networksFormat(items: readonly HostNetwork[], format: MultipassF
 
 export function zonesFormat(items: readonly Zone[], format: MultipassFormat): string {
   const facts = ({ available, subnet }: Zone) => ({ available, subnet });
-  const byName = () => Object.fromEntries(items.map((one) => [one.name, facts(one)]));
-  if (format === "json") return json(byName());
-  if (format === "yaml") return yaml(byName());
+  const all = () => Object.fromEntries(items.map((one) => [one.name, facts(one)]));
+  if (format === "json") return json(all());
+  if (format === "yaml") return yaml(all());
   if (format === "csv") {
     const rows = items.map(({ name, available, subnet }) => [name, String(available), subnet]);
     return csv("Name,Available,Subnet", rows);
   }
   const state = ({ available }: Zone) => (available ? "Available" : "Unavailable");
+  // Only names have a column that follows them; states have one that fits the longest.
+  const line = (first: string, subnet: string) => `${first.padEnd("Unavailable".length + 2)}${subnet}`;
   return columns(
-    ["Name", "State", "Subnet"],
-    items.map((one) => [one.name, state(one), one.subnet]),
+    ["Name", line("State", "Subnet")],
+    items.map((one) => [one.name, line(state(one), one.subnet)]),
   );
+}
+
+function byName<T>(members: Readonly<Record<string, T>>): [string, T][] {
+  return Object.entries(members).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
 export function aliasFormat(book: AliasBook, format: MultipassFormat): string {
   const { active, contexts } = book;
-  const rows = Object.entries(contexts).flatMap(([context, aliases]) =>
-    Object.entries(aliases).map(([alias, facts]) => ({ context, alias, ...facts })),
+  const rows = byName(contexts).flatMap(([context, aliases]) =>
+    byName(aliases).map(([alias, facts]) => ({ context, alias, ...facts })),
   );
   const fact = ({ command, instance, workingDirectory }: Alias) => ({
     command,
@@ -93,17 +107,15 @@ export function aliasFormat(book: AliasBook, format: MultipassFormat): string {
     "working-directory": workingDirectory,
   });
   const inContexts = <T>(shape: (aliases: Record<string, Alias>) => T) =>
-    Object.fromEntries(Object.entries(contexts).map(([name, aliases]) => [name, shape(aliases)]));
+    Object.fromEntries(byName(contexts).map(([name, aliases]) => [name, shape(aliases)]));
   if (format === "json") {
     const shaped = inContexts((aliases) =>
-      Object.fromEntries(Object.entries(aliases).map(([alias, one]) => [alias, fact(one)])),
+      Object.fromEntries(byName(aliases).map(([alias, one]) => [alias, fact(one)])),
     );
     return json({ "active-context": active, contexts: shaped });
   }
   if (format === "yaml") {
-    const shaped = inContexts((aliases) =>
-      Object.entries(aliases).map(([alias, one]) => ({ alias, ...fact(one) })),
-    );
+    const shaped = inContexts((aliases) => byName(aliases).map(([alias, one]) => ({ alias, ...fact(one) })));
     return yaml({ active_context: active, aliases: shaped });
   }
   if (format === "csv") {

@@ -40,9 +40,12 @@ function present(value: object): [string, Value][] {
   );
 }
 
-/** Block style, two spaces; null is `~`, an empty list stands as `[]` on a line of its own, an empty map as `{}`. */
+/**
+ * Block style, two spaces; null is `~`, an empty list stands as `[]` on a line of its own, an empty map as `{}`. Nothing
+ * at all is an empty line.
+ */
 export function yaml(value: { readonly [key: string]: Value | undefined }): string {
-  return yamlMap(value, "");
+  return yamlMap(value, "") || "\n";
 }
 
 function yamlMap(value: object, indent: string): string {
@@ -80,14 +83,14 @@ export function csv(header: string, rows: readonly (readonly string[])[]): strin
   return [header, ...rows.map((row) => row.join(","))].map((line) => `${line}\n`).join("");
 }
 
-/** Left-aligned columns of at least these widths, two spaces after the longest cell; the last one is not padded. */
+/** Left-aligned columns of at least these widths, three spaces after the longest cell; the last one is not padded. */
 export function columns(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   least: readonly number[] = [],
 ): string {
   const widths = header.map((name, at) =>
-    Math.max(least[at] ?? 0, ...[name, ...rows.map((row) => row[at] ?? "")].map((cell) => cell.length + 2)),
+    Math.max(least[at] ?? 0, ...[name, ...rows.map((row) => row[at] ?? "")].map((cell) => cell.length + 3)),
   );
   const line = (row: readonly string[]) =>
     row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("");

@@ -16,7 +16,7 @@ export function snapshotListFormat(items: readonly Snapshot[], format: Multipass
       name,
       Object.entries(group).map(([snapshot, value]) => ({ [snapshot]: value })),
     ]);
-    return yaml({ errors: [null], ...Object.fromEntries(all) });
+    return yaml(Object.fromEntries(all));
   }
   if (format === "csv") {
     const rows = items.map((one) => [one.instance, one.name, one.parent ?? "", quoted(one.comment)]);
@@ -33,60 +33,43 @@ function shortened(comment: string): string {
   return first === comment && first.length <= COMMENT_WIDTH ? first : `${first.slice(0, COMMENT_WIDTH - 1)}…`;
 }
 
-export function snapshotInfoFormat(items: readonly Snapshot[], format: MultipassFormat): string {
-  const facts = (one: Snapshot) => ({
+/** As JSON has it. */
+export function snapshotFacts(one: Snapshot) {
+  return {
     size: humanSize(one.sizeBytes),
     cpu_count: String(one.cpus),
     disk_space: humanSize(one.diskBytes),
     memory_size: humanSize(one.memoryBytes),
     mounts: mountSourcesJson(one.mounts),
-    created: one.createdAt,
+    created: localTime(one.createdAt),
     parent: one.parent ?? "",
     children: one.children,
     comment: one.comment,
-  });
-  if (format === "json") {
-    const info = Object.entries(grouped(items, facts)).map(([name, snapshots]) => [name, { snapshots }]);
-    return json({ errors: [], info: Object.fromEntries(info) });
-  }
-  if (format === "yaml") {
-    const of = (one: Snapshot) => [
-      {
-        ...facts(one),
-        mounts: one.mounts.length > 0 ? mountSourcesJson(one.mounts) : null,
-        parent: one.parent ?? null,
-        comment: one.comment || null,
-      },
-    ];
-    const info = Object.entries(grouped(items, of)).map(([name, group]) => [
-      name,
-      [{ snapshots: Object.entries(group).map(([snapshot, value]) => ({ [snapshot]: value })) }],
-    ]);
-    return yaml({ errors: [null], ...Object.fromEntries(info) });
-  }
-  if (format === "csv") {
-    const rows = items.map((one) => {
-      const { cpu_count, disk_space, memory_size, created } = facts(one);
-      const own = [
-        one.name,
-        one.instance,
-        cpu_count,
-        disk_space,
-        memory_size,
-        mountsCell(one.mounts),
-        created,
-      ];
-      return [...own, one.parent ?? "", one.children.join(";"), quoted(one.comment)];
-    });
-    return csv(
-      "Snapshot,Instance,CPU(s),Disk space,Memory size,Mounts,Created,Parent,Children,Comment",
-      rows,
-    );
-  }
-  return items.length === 0 ? "No snapshots found.\n" : items.map((one) => snapshotText(one)).join("\n");
+  };
 }
 
-function snapshotText(one: Snapshot): string {
+export function snapshotYaml(one: Snapshot): Value {
+  return {
+    ...snapshotFacts(one),
+    cpu_count: one.cpus,
+    mounts: one.mounts.length > 0 ? mountSourcesJson(one.mounts) : null,
+    parent: one.parent ?? null,
+    comment: one.comment || null,
+  };
+}
+
+export const SNAPSHOT_HEADER =
+  "Snapshot,Instance,CPU(s),Disk space,Memory size,Mounts,Created,Parent,Children,Comment";
+
+export function snapshotRow(one: Snapshot): string[] {
+  const { cpu_count, disk_space, memory_size, created } = snapshotFacts(one);
+  return [
+    ...[one.name, one.instance, cpu_count, disk_space, memory_size, mountsCell(one.mounts), created],
+    ...[one.parent ?? "", one.children.join(";"), quoted(one.comment)],
+  ];
+}
+
+export function snapshotText(one: Snapshot): string {
   return rowsText([
     ["Snapshot", one.name],
     ["Instance", one.instance],
@@ -95,11 +78,35 @@ function snapshotText(one: Snapshot): string {
     ["Disk space", humanSize(one.diskBytes)],
     ["Memory size", humanSize(one.memoryBytes)],
     ["Mounts", mountsText(one.mounts, { column: 16, maps: false })],
-    ["Created", one.createdAt],
+    ["Created", localTime(one.createdAt)],
     ["Parent", one.parent ?? "--"],
     ["Children", one.children.join(CONTINUED) || "--"],
     ["Comment", one.comment.replaceAll("\n", CONTINUED) || "--"],
   ]);
+}
+
+/** As C's `%c %Z` writes it for this host's time zone: `Tue Nov 24 15:14:31 2026 UTC`. */
+export function localTime(iso: string, timeZone?: string): string {
+  const zone = timeZone === undefined ? {} : { timeZone };
+  const parts = new Intl.DateTimeFormat("en-US", {
+    ...{ weekday: "short", month: "short", day: "numeric", year: "numeric" },
+    ...{ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+    ...zone,
+  }).formatToParts(new Date(iso));
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? "";
+  const time = [part("hour"), part("minute"), part("second")].join(":");
+  return `${part("weekday")} ${part("month")} ${part("day").padStart(2)} ${time} ${part("year")} ${zoneName(iso, zone)}`;
+}
+
+/** American and European abbreviations are known to different locales; the rest is told by its distance. */
+function zoneName(iso: string, zone: { timeZone?: string }): string {
+  const names = ["en-US", "en-GB"].map((locale) => {
+    const parts = new Intl.DateTimeFormat(locale, { timeZoneName: "short", ...zone }).formatToParts(
+      new Date(iso),
+    );
+    return parts.find((one) => one.type === "timeZoneName")?.value ?? "";
+  });
+  return names.find((name) => !/[+-]/.test(name)) ?? names[0] ?? "";
 }
 
 function quoted(comment: string): string {

@@ -31,8 +31,10 @@ export class Catalogs {
     this.#settings = settings;
   }
 
-  /** What the catalogs of these remotes ("" is the manifest) hold, in this order; what cannot be reached is a failure. */
-  async read(ctx: Ctx, remotes: readonly string[]): Promise<CatalogReport> {
+  /** What the catalogs of these remotes ("" is the manifest) hold, in this order; what cannot be reached is a failure.
+   * With `refresh` every one is asked, however lately it was. */
+  async read(ctx: Ctx, remotes: readonly string[], { refresh = false } = {}): Promise<CatalogReport> {
+    if (refresh) this.#remembered.clear();
     const report: CatalogReport = { images: [], failures: [], problems: [] };
     const contents = await Promise.all(remotes.map((remote) => this.#readOne(ctx, remote)));
     for (const [index, content] of contents.entries()) {
@@ -70,7 +72,8 @@ export class Catalogs {
     const settings = this.#settings();
     const known = REMOTES.find((name) => name === remote);
     if (known) {
-      const base = asBase(allowedUrl(settings["images.ubuntu-url"], "use the setting images.ubuntu-url"));
+      const key = settings["local.image.mirror"] ? "local.image.mirror" : "images.ubuntu-url";
+      const base = asBase(allowedUrl(settings[key], `use the setting ${key}`));
       const tree = new URL(TREES[known], base);
       return { key: `${remote} ${tree.href}`, catalog: simplestreamsCatalog(this.#documents, known, tree) };
     }

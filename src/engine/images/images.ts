@@ -21,7 +21,7 @@ export interface Images {
   /** All launchable images that match; a catalog that cannot be reached is a problem, not an error. */
   find(
     ctx: Ctx,
-    query: { text: string; unsupported: boolean; arch: Arch },
+    query: { text: string; unsupported: boolean; arch: Arch; refresh?: boolean | undefined },
   ): Promise<{ items: ImageEntry[]; problems: Problem[] }>;
   /** Resolves a reference and makes sure it is cached: downloads with resume, verifies, converts. `not-found` names near matches. */
   acquire(ctx: Ctx, reference: string, arch: Arch): Promise<ReadyImage>;

@@ -75,14 +75,14 @@ class Library implements Images {
 
   async find(
     ctx: Ctx,
-    query: { text: string; unsupported: boolean; arch: Arch },
+    query: { text: string; unsupported: boolean; arch: Arch; refresh?: boolean | undefined },
   ): Promise<{ items: ImageEntry[]; problems: Problem[] }> {
     const [prefix = "", ...rest] = query.text.trim().split(":");
     const only = REMOTES.find((remote) => remote === prefix.toLowerCase() && rest.length > 0);
     const text = only ? rest.join(":") : query.text;
     const everywhere = text.trim() === "" ? ["release", "daily", ""] : ["release", "daily", "minimal", ""];
     const [report, stored] = await Promise.all([
-      this.#catalogs.read(ctx, only ? [only] : everywhere),
+      this.#catalogs.read(ctx, only ? [only] : everywhere, { refresh: query.refresh ?? false }),
       this.#store.list(),
     ]);
     const published = (only ? report.images : withoutRepeatedDailies(report.images))

@@ -26,6 +26,8 @@ export type KeeperParts = {
   subnet: Subnet;
   zones: ZoneBook;
   runDirectory: string;
+  /** Whether directories of this host may be shown in guests now. */
+  mountsAllowed: () => boolean;
   log: Log;
   now: () => Date;
   makeLogin: (user: string) => Login | Promise<Login>;
@@ -77,6 +79,10 @@ export class Keeper {
 
   now(): Date {
     return this.#parts.now();
+  }
+
+  get mountsAllowed(): boolean {
+    return this.#parts.mountsAllowed();
   }
 
   makeLogin(user: string): Login | Promise<Login> {
@@ -146,7 +152,6 @@ export class Keeper {
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
     const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;
-    const disks = entry.record.descriptor.disks.filter(({ removedAt }) => removedAt === undefined);
     const shares = entry.record.descriptor.mounts.filter(({ type }) => type === "native");
     const formerKeys = entry.record.descriptor.clonedFrom?.keys;
     const secrets = options.withoutKeys ? undefined : await this.files.readSecrets(id);
@@ -164,7 +169,6 @@ export class Keeper {
       image: { path, format, sizeBytes, virtualBytes },
       userData: secrets?.userData,
       shares,
-      disks,
       formerKeys,
       login: secrets?.login ?? { user, client: NO_KEYS, host: NO_KEYS },
     };

@@ -28,6 +28,7 @@ export class Mounts implements MountsApi {
 
   async add(instance: string, wanted: NewMount): Promise<Operation> {
     const entry = this.#keeper.find(instance, "mount in");
+    refuseMounts(this.#keeper, instance);
     const mount = await checkMount(wanted, instance);
     if (entry.record.descriptor.mounts.some((one) => one.target === mount.target)) {
       const reason = `"${mount.target}" is already mounted in '${instance}'`;
@@ -143,6 +144,14 @@ export async function checkMount(wanted: NewMount, where: string): Promise<Mount
     uids: uids ?? ownerOnly(process.getuid?.() ?? 0, facts.uid),
     gids: gids ?? ownerOnly(process.getgid?.() ?? 0, facts.gid),
   };
+}
+
+/** `permission-denied` where the user has switched mounts off. */
+export function refuseMounts({ mountsAllowed }: Pick<Keeper, "mountsAllowed">, where: string): void {
+  if (mountsAllowed) return;
+  throw new EngineError("permission-denied", `cannot mount in ${where}: mounts are disabled`, {
+    hint: "To allow them: berth set local.privileged-mounts=true",
+  });
 }
 
 /** Those of a launch. Throws `invalid-argument` where one cannot be, or two have the same target. */

@@ -4,7 +4,6 @@ import type { SnapshotSupport } from "../drivers/driver.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { SnapshotRecord } from "../store/record.ts";
 import type { ActionInput, NewSnapshot } from "./actions.ts";
-import { disksAfterRestore, disksNow } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { findSnapshot, nextSnapshotName, withoutSnapshot, withSnapshot } from "./snapshot-tree.ts";
@@ -64,8 +63,7 @@ export async function takeSnapshot(
   const { cpus, memoryBytes, diskBytes, mounts } = entry.record.descriptor;
   const usedBytes = (await keeper.driverOf(entry).diskUsage(instance)) ?? 0;
   const createdAt = keeper.now().toISOString();
-  const own = { cpus, memoryBytes, diskBytes, mounts, disks: disksNow(entry), usedBytes };
-  const record = { ...wanted, createdAt, ...own };
+  const record = { ...wanted, createdAt, cpus, memoryBytes, diskBytes, mounts, usedBytes };
   await keeper.describe(entry, withSnapshot(entry.record.descriptor, record));
 }
 
@@ -92,11 +90,9 @@ export async function restoreSnapshot(
   if (input.take) await takeSnapshot(keeper, entry, ctx, input.take);
   ctx.commit();
   ctx.progress({ phase: "restore" });
-  const instance = { ...(await keeper.driverInstance(entry)), disks: wanted.disks };
-  await supportOf(keeper, entry).restore(ctx, instance, wanted.id);
+  await supportOf(keeper, entry).restore(ctx, await keeper.driverInstance(entry), wanted.id);
   const { cpus, memoryBytes, diskBytes, mounts, id } = wanted;
-  const disks = disksAfterRestore(entry.record.descriptor.disks, wanted.disks, keeper.now().toISOString());
-  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, disks, currentSnapshot: id });
+  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, currentSnapshot: id });
 }
 
 export async function removeSnapshot(
@@ -107,9 +103,8 @@ export async function removeSnapshot(
 ): Promise<void> {
   ctx.commit();
   ctx.progress({ phase: "remove" });
-  const { id, disks } = recordOf(entry, input);
-  const instance = { ...(await keeper.driverInstance(entry)), disks };
-  await supportOf(keeper, entry).remove(ctx, instance, id);
+  const { id } = recordOf(entry, input);
+  await supportOf(keeper, entry).remove(ctx, await keeper.driverInstance(entry), id);
   await keeper.describe(entry, withoutSnapshot(entry.record.descriptor, id));
 }
 

@@ -3,7 +3,6 @@ import type { EngineCore } from "../engine-core.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { aliasRoutes } from "./routes/aliases.ts";
 import { os } from "./routes/base.ts";
-import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
@@ -23,7 +22,6 @@ export function createRouter(core: EngineCore, version: string) {
     instances: instanceRoutes(core),
     ports: portRoutes(core),
     mounts: mountRoutes(core),
-    disks: diskRoutes(core),
     networks: networkRoutes(core),
     zones: zoneRoutes(core),
     snapshots: snapshotRoutes(core),

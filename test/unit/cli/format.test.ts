@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import type { ImageEntry } from "../../../src/api/image.ts";
 import type { Instance } from "../../../src/api/instance.ts";
-import { formatFind, formatInfo, formatList, stateWord, table } from "../../../src/cli/format.ts";
+import { formatFind, formatList, type InfoItem, stateWord, table } from "../../../src/cli/format.ts";
+import { formatsOf } from "../../../src/cli/formats.ts";
 import { progressText } from "../../../src/cli/progress.ts";
+
+const formatInfo = (items: InfoItem[], format: "table" | "json") =>
+  formatsOf("berth").info({ items, snapshots: [], onlySnapshots: false }, format);
 
 const web: Instance = {
   id: "00000000-0000-4000-8000-000000000001",
@@ -29,7 +33,6 @@ const web: Instance = {
   accelerator: "kvm",
   ports: [],
   mounts: [],
-  disks: [],
   snapshotCount: 0,
   autostart: "off",
   createdAt: "2026-01-01T00:00:00.000Z",

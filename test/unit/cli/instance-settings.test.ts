@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { instanceKey, sizeChange, sizesFrom, sizeText } from "../../../src/cli/instance-settings.ts";
+import { instanceKey, sizeChange, sizeText } from "../../../src/cli/instance-settings.ts";
 
 test.each([
   ["local.web.cpus", { key: "local.web.cpus", name: "web", property: "cpus" }],
@@ -32,13 +32,6 @@ test("multipass knows the sizes, and nothing that only Berth has", () => {
 });
 
 describe("what is asked for", () => {
-  const cpus = { key: "local.web.cpus", name: "web", property: "cpus" } as const;
-
-  test("comes after the first equals sign", () => {
-    expect(sizesFrom(cpus, "local.web.cpus=2")).toEqual({ cpus: "2" });
-    expect(() => sizesFrom(cpus, "local.web.cpus")).toThrow("no value is given");
-  });
-
   test("is read as sizes", async () => {
     expect(await sizeChange("web", { cpus: "2", memory: "1.5G", disk: "10GiB" })).toEqual({
       cpus: 2,

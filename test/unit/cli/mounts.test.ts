@@ -1,10 +1,9 @@
-import { homedir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import type { Mount } from "../../../src/api/mount.ts";
 import { parseMount } from "../../../src/base/mount-text.ts";
 import { mountSourcesJson, mountsCell, mountsJson, mountsText } from "../../../src/cli/mount-formats.ts";
-import { launchMounts, parseTarget } from "../../../src/cli/mounts.ts";
+import { parseTarget } from "../../../src/cli/mounts.ts";
 
 test.each([
   ["web", { name: "web" }],
@@ -31,15 +30,6 @@ test("a drive's colon is the source's", () => {
   expect(parseMount("C:\\work", "/").target).toBeUndefined();
   for (const wrong of ["", ":", "/src:"])
     expect(() => parseMount(wrong, "/")).toThrow("is not a valid mount");
-});
-
-test("the primary instance shows the user's home", () => {
-  expect(launchMounts("primary", ["/a:b"])).toEqual([
-    { source: homedir(), target: "Home" },
-    { source: "/a", target: "b" },
-  ]);
-  expect(launchMounts("web")).toEqual([]);
-  expect(launchMounts(undefined)).toEqual([]);
 });
 
 const mounts: Mount[] = [

@@ -5,7 +5,9 @@ import type { ImageEntry } from "../../../src/api/image.ts";
 import type { Instance, InstanceDetails } from "../../../src/api/instance.ts";
 import type { Snapshot } from "../../../src/api/snapshot.ts";
 import { EngineError } from "../../../src/base/errors.ts";
-import { humanSize, infoFormat, listFormat } from "../../../src/cli/multipass/formats.ts";
+import { humanSize, type InfoItem, listFormat } from "../../../src/cli/multipass/formats.ts";
+import { infoFormat as format } from "../../../src/cli/multipass/info-formats.ts";
+import { multipassMessage } from "../../../src/cli/multipass/messages.ts";
 import {
   aliasFormat,
   findFormat,
@@ -13,9 +15,8 @@ import {
   versionFormat,
   zonesFormat,
 } from "../../../src/cli/multipass/other-formats.ts";
-import { multipassMessage } from "../../../src/cli/multipass/program.ts";
 import { json, yaml } from "../../../src/cli/multipass/render.ts";
-import { snapshotInfoFormat, snapshotListFormat } from "../../../src/cli/multipass/snapshot-formats.ts";
+import { localTime, snapshotListFormat } from "../../../src/cli/multipass/snapshot-formats.ts";
 
 const HASH = "1797c5c82016c1e65f4008fcf89deae3a044ef76087a9ec5b907c6d64a3609ac";
 
@@ -29,7 +30,6 @@ const foo: Instance = {
     zone: { name: "zone1", available: true },
     ports: [],
     mounts: [],
-    disks: [],
     snapshotCount: 0,
     autostart: "off" as const,
   },
@@ -47,11 +47,17 @@ const details: InstanceDetails = {
 };
 const nothing: InstanceDetails = { addresses: [] };
 
+type Format = "table" | "json" | "csv" | "yaml";
+const infoFormat = (items: InfoItem[], how: Format) =>
+  format({ items, snapshots: [], onlySnapshots: false }, how);
+const snapshotInfoFormat = (snapshots: Snapshot[], how: Format) =>
+  format({ items: [], snapshots, onlySnapshots: true }, how);
+
 test("list", () => {
   expect(listFormat([foo, bar], "table")).toBe(
-    "Name                    State             IPv4             Image             Zone\n" +
-      "foo                     Running           10.168.32.2      Ubuntu 24.04 LTS  zone1\n" +
-      "bombastic               Stopped           --               Ubuntu 24.04 LTS  zone1\n",
+    "Name                    State             IPv4             Image               Zone\n" +
+      "foo                     Running           10.168.32.2      Ubuntu 24.04 LTS    zone1\n" +
+      "bombastic               Stopped           --               Ubuntu 24.04 LTS    zone1\n",
   );
   expect(listFormat([{ ...foo, stopAt: foo.createdAt }], "csv")).toContain("foo,Delayed Shutdown,");
   expect(listFormat([], "table")).toBe("No instances found.\n");
@@ -79,27 +85,29 @@ test("list", () => {
   );
   expect(listFormat([foo, bar], "yaml")).toBe(`foo:
   - state: Running
+    zone:
+      name: zone1
+      available: true
     ipv4:
       - 10.168.32.2
     release: Ubuntu 24.04 LTS
+bombastic:
+  - state: Stopped
     zone:
       name: zone1
       available: true
-bombastic:
-  - state: Stopped
     ipv4:
       []
     release: Ubuntu 24.04 LTS
-    zone:
-      name: zone1
-      available: true
 `);
+  expect(listFormat([], "yaml")).toBe("\n");
+  expect(listFormat([foo], "csv", { addresses: false })).toContain('foo,Running,,Ubuntu 24.04 LTS,"",');
 });
 
 test("a disabled zone", () => {
   const cut: Instance = { ...bar, zone: { name: "zone2", available: false } };
   expect(listFormat([cut], "table").split("\n")[1]).toBe(
-    "bombastic               Unavailable       --               Ubuntu 24.04 LTS  zone2(n/a)",
+    "bombastic               Unavailable       --               Ubuntu 24.04 LTS    zone2(n/a)",
   );
   expect(listFormat([cut], "csv")).toContain('bombastic,Unavailable,,Ubuntu 24.04 LTS,"",zone2,false\n');
   expect(JSON.parse(listFormat([cut], "json")).list[0]).toMatchObject({
@@ -118,9 +126,9 @@ test("zones", () => {
     { name: "zone2", available: false, subnet: "10.42.2.0/24" },
   ];
   expect(zonesFormat(zones, "table")).toBe(
-    "Name   State        Subnet\n" +
-      "zone1  Available    10.42.1.0/24\n" +
-      "zone2  Unavailable  10.42.2.0/24\n",
+    "Name    State        Subnet\n" +
+      "zone1   Available    10.42.1.0/24\n" +
+      "zone2   Unavailable  10.42.2.0/24\n",
   );
   expect(zonesFormat(zones, "csv")).toBe(
     "Name,Available,Subnet\nzone1,true,10.42.1.0/24\nzone2,false,10.42.2.0/24\n",
@@ -201,8 +209,8 @@ Mounts:         --
     },
   });
   expect(infoFormat(items, "csv").split("\n").slice(1, 3)).toEqual([
-    `foo,Running,zone1,true,10.168.32.2,Ubuntu 24.04.1 LTS,${HASH},24.04 LTS,0.45 0.51 0.15,1288490188,5153960756,60817408,1503238554,,"10.168.32.2,200.3.123.29",1,0`,
-    `bombastic,Stopped,zone1,true,,,${HASH},24.04 LTS,,,,,,,"",,3`,
+    `foo,Running,zone1,true,10.168.32.2,Ubuntu 24.04.1 LTS,${HASH},24.04 LTS,0.45 0.51 0.15,1288490188,5153960756,60817408,1503238554,,10.168.32.2;200.3.123.29,1,0`,
+    `bombastic,Stopped,zone1,true,,,${HASH},24.04 LTS,,,,,,,,,3`,
   ]);
   expect(infoFormat(items, "yaml")).toBe(`errors:
   - ~
@@ -211,11 +219,11 @@ foo:
     zone:
       name: zone1
       available: true
+    snapshot_count: 0
     image_hash: ${HASH}
     image_release: 24.04 LTS
     release: Ubuntu 24.04.1 LTS
     cpu_count: 1
-    snapshot_count: 0
     load:
       - 0.45
       - 0.51
@@ -236,12 +244,11 @@ bombastic:
     zone:
       name: zone1
       available: true
+    snapshot_count: 3
     image_hash: ${HASH}
     image_release: 24.04 LTS
     release: ~
     cpu_count: ~
-    snapshot_count: 3
-    load: ~
     disks:
       - sda1:
           used: ~
@@ -268,7 +275,9 @@ const second: Snapshot = {
 
 test("snapshots", () => {
   expect(snapshotListFormat([first, second], "table")).toBe(
-    'Instance  Snapshot   Parent     Comment\nfoo       snapshot1  --         --\nfoo       snapshot2  snapshot1  says "hi", and…\n',
+    "Instance   Snapshot    Parent      Comment\n" +
+      "foo        snapshot1   --          --\n" +
+      'foo        snapshot2   snapshot1   says "hi", and…\n',
   );
   expect(snapshotListFormat([], "table")).toBe("No snapshots found.\n");
   expect(JSON.parse(snapshotListFormat([first, second], "json"))).toEqual({
@@ -288,7 +297,7 @@ CPU(s):         2
 Disk space:     5.0GiB
 Memory size:    1.0GiB
 Mounts:         --
-Created:        2026-11-23T00:00:00.000Z
+Created:        ${localTime(second.createdAt)}
 Parent:         snapshot1
 Children:       --
 Comment:        says "hi", and
@@ -315,8 +324,8 @@ const noble: ImageEntry = {
 
 test("find", () => {
   expect(findFormat([noble], "table")).toBe(
-    "Image                       Aliases           Version          Description\n" +
-      "24.04                       noble,lts         20260518         Ubuntu 24.04 LTS\n",
+    "Image             Aliases                     Version          Description\n" +
+      "24.04             noble,lts                   20260518         Ubuntu 24.04 LTS\n\n",
   );
   expect(findFormat([noble], "json")).toBe(`{
     "errors": [
@@ -330,7 +339,7 @@ test("find", () => {
                 "noble",
                 "lts"
             ],
-            "remote": "release"
+            "remote": ""
         }
     }
 }
@@ -351,9 +360,9 @@ test("aliases", () => {
     contexts: { default: { wai }, other: { ls: { ...wai, command: "ls" } } },
   };
   expect(aliasFormat(book, "table")).toBe(
-    "Alias  Instance  Command  Context   Working directory\n" +
-      "wai    foo       whoami   default*  map\n" +
-      "ls     foo       ls       other     map\n",
+    "Alias   Instance   Command   Context    Working directory\n" +
+      "wai     foo        whoami    default*   map\n" +
+      "ls      foo        ls        other      map\n",
   );
   expect(aliasFormat({ active: "default", contexts: { default: {} } }, "table")).toBe(
     "No aliases defined.\n",
@@ -426,7 +435,7 @@ test.each([
   [
     "wrong-state",
     "cannot start x: it is deleted",
-    "Instance 'x' is deleted. Use 'recover' to recover it first.",
+    "Instance 'x' is deleted. Use 'recover' to recover it or 'purge' to permanently delete it.",
   ],
   ["wrong-state", "cannot exec x: it is not running", 'instance "x" is not running'],
   [
@@ -441,7 +450,7 @@ test.each([
 
 test("networks", () => {
   const items = [{ name: "en0", type: "wifi" as const, description: "Wi-Fi" }];
-  expect(networksFormat(items, "table")).toBe("Name  Type  Description\nen0   wifi  Wi-Fi\n");
+  expect(networksFormat(items, "table")).toBe("Name   Type   Description\nen0    wifi   Wi-Fi\n");
   expect(networksFormat([], "table")).toBe("No network interfaces found.\n");
   expect(JSON.parse(networksFormat(items, "json"))).toEqual({
     list: [{ name: "en0", type: "wifi", description: "Wi-Fi" }],

@@ -5,6 +5,7 @@ import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import { loadMemory, saveMemory } from "./memory.ts";
 import type { QmpClient } from "./qmp.ts";
+import type { RunRecord } from "./run-record.ts";
 import {
   cannotResume,
   hasSuspendRecord,
@@ -28,7 +29,7 @@ export async function keepMemory(
   monitor: QmpClient,
   socket: string,
   instance: DriverInstance,
-  hardware: string | undefined,
+  run: RunRecord,
 ): Promise<void> {
   const { directory, name } = instance;
   const state = await runStateOf(monitor);
@@ -43,6 +44,7 @@ export async function keepMemory(
     const bytes = await saveMemory(ctx, monitor, socket, memoryIn(directory));
     ctx.signal.throwIfAborted();
     const suspendedAt = new Date().toISOString();
+    const { hardware } = run;
     await writeSuspendRecord(directory, {
       ...{ schema: 1, instance: instance.id, version, machine, bytes, suspendedAt },
       ...(hardware === undefined ? {} : { hardware }),

@@ -1,5 +1,7 @@
 import type { Settings } from "../../../api/engine-info.ts";
+import type { HostNetwork } from "../../../api/network.ts";
 import { PROTOCOL_VERSION } from "../../../api/protocol.ts";
+import { EngineError } from "../../../base/errors.ts";
 import type { EngineCore } from "../../engine-core.ts";
 import { untilLeaving } from "../subscription.ts";
 import { os, withoutUndefined } from "./base.ts";
@@ -22,11 +24,24 @@ export function engineRoutes(core: EngineCore, version: string) {
   };
 }
 
-export function settingRoutes({ settings }: EngineCore) {
+export function settingRoutes({ settings, networks }: EngineCore) {
   return {
     get: os.settings.get.handler(() => settings.get()),
-    set: os.settings.set.handler(({ input }) => settings.set(withoutUndefined<Settings>(input))),
+    set: os.settings.set.handler(async ({ input }) => {
+      const bridge = input["local.bridged-network"];
+      if (bridge) checkInterface(bridge, await networks.list());
+      return settings.set(withoutUndefined<Settings>(input));
+    }),
   };
+}
+
+function checkInterface(name: string, present: readonly HostNetwork[]): void {
+  if (present.some((one) => one.name === name)) return;
+  const names = present.map((one) => one.name).join(", ");
+  const doing = "cannot change the settings: local.bridged-network";
+  throw new EngineError("invalid-argument", `${doing}: ${name} is no network of this host`, {
+    hint: names ? `Take one of ${names}.` : "This host has none that guests could be bridged to.",
+  });
 }
 
 export function eventRoutes({ events }: EngineCore) {

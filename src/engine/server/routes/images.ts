@@ -3,8 +3,8 @@ import { os } from "./base.ts";
 
 export function imageRoutes({ images }: EngineCore) {
   return {
-    find: os.images.find.handler(({ input: { query, unsupported, arch }, context }) =>
-      images.find({ text: query, unsupported, arch }, context.signal),
+    find: os.images.find.handler(({ input: { query, unsupported, arch, refresh }, context }) =>
+      images.find({ text: query, unsupported, arch, refresh }, context.signal),
     ),
     cached: os.images.cached.handler(async () => ({ items: await images.cached() })),
     pull: os.images.pull.handler(({ input }) => images.pull(input.reference)),

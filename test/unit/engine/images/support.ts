@@ -74,6 +74,10 @@ export function testSettings(url: string, manifest = ""): Settings {
     "engine.log-level": "info",
     "qemu.accelerator": "auto",
     "qemu.native-mounts": "auto",
+    "local.driver": "qemu",
+    "local.privileged-mounts": true,
+    "local.bridged-network": "",
+    "local.image.mirror": "",
   };
 }
 

@@ -39,9 +39,6 @@ const PENDING: Partial<Record<Action, string>> = {
   "update-snapshot": "- - - - - - - - - -",
   "add-port": "- - - - - - - - - -",
   "remove-port": "- - - - - - - - - -",
-  "add-disk": "- - - - - - - - - -",
-  "remove-disk": "- - - - - - - - - -",
-  "purge-disk": "- - - - - - - - - -",
   suspend: "- - ! - - - - - - .",
 };
 

@@ -19,7 +19,6 @@ const descriptor: Descriptor = {
   zone: "zone1",
   ports: [],
   mounts: [],
-  disks: [],
   snapshots: [],
   snapshotsTaken: 0,
   autostart: "off",
