@@ -4,7 +4,7 @@
  * generic kernel, so the guest has that. `BERTH_BENCH_MIB` is the large file's size (1024), `BERTH_BENCH_FILES` the number
  * of small ones (5000).
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { run } from "../src/base/run.ts";
 import { recipeFor } from "../src/engine/images/recipes.ts";
@@ -28,6 +28,7 @@ try {
   for (const name of names) await writeFile(name, "x".repeat(2048));
   await run(["tar", "-cf", path.join(berth.home, "tree.tar"), "-C", shared, "tree"]);
   await run(["rm", "-rf", path.join(shared, "tree")]);
+  await chmod(shared, 0o777); // In a native mount each file keeps its owner's number.
   await berth.ok([
     ...["launch", `file://${image.path}`, "--name", "box", "--cpus", "2", "--memory", "2G"],
     ...["--disk", `${Math.ceil((2 * MIB) / 1024) + 5}G`],

@@ -8,6 +8,7 @@ import type { EngineEvent } from "../api/event.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
+import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
 import type { HostNetwork } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
@@ -27,6 +28,7 @@ export interface EngineCore {
   readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };
   readonly events: EventStream;
   readonly instances: InstancesApi;
+  readonly metrics: MetricsApi;
   readonly ports: PortsApi;
   readonly mounts: MountsApi;
   /** Of this host. */
@@ -87,6 +89,11 @@ export interface InstancesApi {
   clone(name: string, as: string | undefined): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
+}
+
+export interface MetricsApi {
+  /** Until the guest's run ends or the signal aborts. `wrong-state` where it does not run. */
+  watch(name: string, signal: AbortSignal): AsyncIterable<Metrics>;
 }
 
 export interface PortsApi {

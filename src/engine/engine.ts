@@ -22,9 +22,11 @@ import { ImageWork } from "./image-work.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
+import { guestOf } from "./instances/details.ts";
 import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { InstanceManager } from "./instances/manager.ts";
+import { MetricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
@@ -162,6 +164,7 @@ class Engine implements EngineCore {
   readonly settings: EngineSettings;
   readonly events: EventLog;
   readonly instances: InstanceManager;
+  readonly metrics: MetricsFeeds;
   readonly ports: Ports;
   readonly mounts: Mounts;
   readonly networks = { list: () => hostNetworks() };
@@ -196,6 +199,7 @@ class Engine implements EngineCore {
       },
       parts.options.log,
     );
+    this.metrics = new MetricsFeeds((name) => guestOf(keeper.find(name, "watch")), parts.now);
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
     this.zones = new Zones(keeper, parts.manager, parts.operations);

@@ -14,6 +14,7 @@ import { startChild } from "../../src/base/run.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { EventLog } from "../../src/engine/event-log.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
+import { MetricsFeeds } from "../../src/engine/instances/metrics.ts";
 
 export type FakeOptions = { idleSeconds?: number; journal?: string; eventCapacity?: number };
 
@@ -65,6 +66,10 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("remove-snapshot", instance),
   };
 
+  readonly metrics = new MetricsFeeds(
+    (name) => this.instances.guest(name),
+    () => new Date(),
+  );
   readonly ports: EngineCore["ports"] = {
     add: async (instance) => this.#begin("add-port", instance),
     remove: async (instance) => this.#begin("remove-port", instance),

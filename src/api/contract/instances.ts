@@ -1,6 +1,8 @@
 /** Instances, from launch to purge. */
+import { eventIterator } from "@orpc/contract";
 import * as z from "zod";
 import { Instance, InstanceDetails, LaunchSpec, Problem } from "../instance.ts";
+import { Metrics } from "../metrics.ts";
 import { Operation } from "../operation.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { ByName, List, procedure } from "./procedure.ts";
@@ -19,6 +21,14 @@ export const instances = {
   details: procedure("GET", "/v1/instances/{name}/details", "instance.view", "What the guest says of itself")
     .input(ByName)
     .output(InstanceDetails),
+  metrics: procedure(
+    "GET",
+    "/v1/instances/{name}/metrics",
+    "instance.view",
+    "What a running guest uses, pushed every two seconds until it stops",
+  )
+    .input(ByName)
+    .output(eventIterator(Metrics)),
   log: procedure("GET", "/v1/instances/{name}/log", "instance.view", "The end of a log")
     .input(ByName.extend({ source: z.enum(["serial", "cloud-init", "driver"]).default("serial") }))
     .output(z.object({ text: z.string(), file: z.string().optional() })),

@@ -37,8 +37,8 @@ export function parseDetails(output: string): InstanceDetails {
     uptimeSeconds: finite(uptime),
     load: [one, five, fifteen].every((n) => Number.isFinite(n)) ? [one, five, fifteen] : undefined,
     cpus: finite(cpus) || undefined,
-    memory: memory(text("memory") ?? ""),
-    disk: disk(text("disk") ?? ""),
+    memory: memoryOf(text("memory") ?? ""),
+    disk: rootDiskOf(text("disk") ?? ""),
     addresses: [...(text("addresses") ?? "").matchAll(/\binet (\d+\.\d+\.\d+\.\d+)/g)].map(
       (match) => match[1],
     ),
@@ -53,7 +53,8 @@ function finite(value: number | undefined): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-function memory(meminfo: string): InstanceDetails["memory"] {
+/** From `/proc/meminfo`. */
+export function memoryOf(meminfo: string): InstanceDetails["memory"] {
   const kib = (key: string) =>
     Number(new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(meminfo)?.[1] ?? Number.NaN);
   const total = kib("MemTotal");
@@ -62,7 +63,8 @@ function memory(meminfo: string): InstanceDetails["memory"] {
   return { usedBytes: (total - available) * 1024, totalBytes: total * 1024 };
 }
 
-function disk(df: string): InstanceDetails["disk"] {
+/** Of the root filesystem, from `df -Pk /`. */
+export function rootDiskOf(df: string): InstanceDetails["disk"] {
   const match = /\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s+\/$/m.exec(df);
   return match ? { usedBytes: Number(match[2]) * 1024, totalBytes: Number(match[1]) * 1024 } : undefined;
 }

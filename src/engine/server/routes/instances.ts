@@ -1,4 +1,5 @@
 import type { EngineCore } from "../../engine-core.ts";
+import { untilLeaving } from "../subscription.ts";
 import { os } from "./base.ts";
 import { lifecycleRoutes } from "./lifecycle.ts";
 
@@ -10,6 +11,10 @@ export function instanceRoutes(core: EngineCore) {
     list: at.list.handler(() => ({ items: instances.list() })),
     get: at.get.handler(({ input }) => instances.get(input.name)),
     details: at.details.handler(({ input, context }) => instances.details(input.name, context.signal)),
+    metrics: at.metrics.handler(({ input, context }) => {
+      instances.guest(input.name); // Refused here, before the stream begins.
+      return untilLeaving((signal) => core.metrics.watch(input.name, signal), context);
+    }),
     log: at.log.handler(({ input, context }) => instances.log(input.name, input.source, context.signal)),
     check: at.check.handler(async ({ input }) => ({ items: await instances.check(input) })),
     launch: at.launch.handler(({ input }) => instances.launch(input)),
