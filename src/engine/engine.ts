@@ -25,6 +25,7 @@ import type { HostFacts } from "./instances/check.ts";
 import { guestOf } from "./instances/details.ts";
 import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
+import { Lan } from "./instances/lan.ts";
 import { InstanceManager } from "./instances/manager.ts";
 import { MetricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
@@ -126,7 +127,10 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const storage = new Storage({ ...{ locations, keeper, manager, operations, images, takeIn } });
   const imageWork = new ImageWork(images, operations, events, log, arch);
   const core = new Engine(
-    { ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers, hostFacts } },
+    {
+      ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers },
+      ...{ hostFacts, subnet },
+    },
     imageWork,
     { storage, locations },
   );
@@ -157,6 +161,7 @@ type Parts = {
   manager: InstanceManager;
   drivers: readonly Driver[];
   hostFacts: () => Promise<HostFacts>;
+  subnet: Subnet;
 };
 
 class Engine implements EngineCore {
@@ -179,6 +184,7 @@ class Engine implements EngineCore {
   readonly onDidChangeIdle: Event<boolean>;
   readonly #parts: Parts;
   readonly #locations: Locations;
+  readonly #lan: Lan;
   readonly #startedAt: string;
   readonly #ending = new AbortController();
 
@@ -202,6 +208,7 @@ class Engine implements EngineCore {
     this.metrics = new MetricsFeeds((name) => guestOf(keeper.find(name, "watch")), parts.now);
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
+    this.#lan = new Lan(keeper, parts.subnet);
     this.zones = new Zones(keeper, parts.manager, parts.operations);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
@@ -269,6 +276,7 @@ class Engine implements EngineCore {
   async close(): Promise<void> {
     this.#ending.abort();
     await this.operations.close();
+    this.#lan.dispose();
     this.#parts.keeper.close();
     this.events.close();
     this.#parts.store.close();

@@ -58,6 +58,11 @@ export function nameOf(entry: Entry): string {
   return entry.record.descriptor.name;
 }
 
+/** Whether it is known by its name: not from the trash, and not while nothing is known of it but a directory. */
+export function isNamed({ record, broken }: Entry): boolean {
+  return record.state !== "deleted" && !broken;
+}
+
 /** Whether another operation (a forced stop) has taken the instance over from the one of `operationId`. */
 export function takenOver(entry: Entry, operationId: string): boolean {
   return entry.pending !== undefined && entry.pending.id !== operationId;

@@ -63,6 +63,9 @@ export class Keeper {
   /** Names that an instance is about to have, or has just given up. */
   readonly #held = new Map<string, Entry>();
   #closed = false;
+  readonly #changed = new Emitter<void>();
+  /** Fires when anything of any instance may be another than before. */
+  readonly onDidChange = this.#changed.event;
   readonly #served = new Emitter<boolean>();
   #serving = 0;
   /** Fires with whether anything is served to a guest now. */
@@ -192,6 +195,7 @@ export class Keeper {
     if (this.#byName.get(name) !== entry) return;
     this.#byName.delete(name);
     this.#parts.events.publish({ type: "instance-removed", id, name });
+    this.#changed.fire();
   }
 
   /** Keeps a free name for this instance. */
@@ -299,6 +303,7 @@ export class Keeper {
   publish(entry: Entry): void {
     if (this.#byName.get(nameOf(entry)) !== entry) return;
     this.#parts.events.publish({ type: "instance", instance: this.show(entry) });
+    this.#changed.fire();
   }
 
   /** A zone has been disabled or enabled. */
@@ -310,6 +315,7 @@ export class Keeper {
   /** Lets go of every guest without stopping it. */
   close(): void {
     this.#closed = true;
+    this.#changed.dispose();
     for (const entry of this.entries()) {
       entry.background?.abort();
       entry.running?.release();

@@ -1,0 +1,87 @@
+/**
+ * Every running guest knows the instances' names: they stand in its /etc/hosts, each line with a mark of ours. That works
+ * in a guest with any resolver or none, costs a look-up nothing, and goes on while no engine runs; a resolver pointed at
+ * the network's own name server would make such a guest wait for each name that it cannot find.
+ */
+import { sleep, withDeadline } from "../../base/async.ts";
+import type { Running } from "../drivers/driver.ts";
+import { hostsLines, SET_HOSTS_SCRIPT } from "../guest/hosts.ts";
+import { runInGuest } from "../guest/run-in-guest.ts";
+import { type Entry, isNamed, nameOf } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+
+const WRITE_MS = 60_000;
+/** A guest that is on its way through a reboot is there again after this, or will be asked when it next is. */
+const RETURN_MS = 600_000;
+const AGAIN_MS = 2_000;
+const TRIES = 3;
+
+export class GuestNames {
+  readonly #keeper: Keeper;
+  /** What each guest has been told. */
+  readonly #told = new WeakMap<Running, string>();
+  readonly #busy = new WeakSet<Running>();
+
+  constructor(keeper: Keeper) {
+    this.#keeper = keeper;
+  }
+
+  /** The names may have changed, or a guest may have become ready to be told. */
+  update(): void {
+    const ready = this.#keeper.entries().filter((entry) => entry.ready && entry.running?.lan !== undefined);
+    if (ready.length === 0) return;
+    const lines = this.#lines();
+    for (const entry of ready) {
+      const { running } = entry;
+      if (running && !this.#busy.has(running) && this.#told.get(running) !== lines)
+        void this.#tell(entry, running);
+    }
+  }
+
+  #lines(): string {
+    const named = this.#keeper.entries().filter(isNamed);
+    return hostsLines(
+      named.map((entry) => ({ name: nameOf(entry), address: entry.record.descriptor.address })),
+    );
+  }
+
+  /** Until it knows what is true then; never rejects. */
+  async #tell(entry: Entry, running: Running): Promise<void> {
+    this.#busy.add(running);
+    try {
+      while (entry.running === running && entry.background) {
+        const lines = this.#lines();
+        if (this.#told.get(running) === lines) return;
+        await this.#write(running, lines, entry.background.signal);
+        this.#told.set(running, lines);
+      }
+    } catch (error) {
+      if (entry.running !== running) return;
+      this.#keeper.log.warn("a guest could not be told the instances' names", {
+        instance: nameOf(entry),
+        error,
+      });
+    } finally {
+      this.#busy.delete(running);
+    }
+  }
+
+  async #write({ guest }: Running, lines: string, signal: AbortSignal): Promise<void> {
+    const argv = ["sudo", "-n", "sh", "-c", SET_HOSTS_SCRIPT, "sh", lines];
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await runInGuest(guest, argv, { timeoutMs: WRITE_MS, signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        if (tries === TRIES) throw error;
+      }
+      const deadline = withDeadline(RETURN_MS, signal);
+      try {
+        await sleep(AGAIN_MS, deadline.signal);
+        await guest.waitReady({ signal: deadline.signal, progress: () => {}, log: this.#keeper.log });
+      } finally {
+        deadline.done();
+      }
+    }
+  }
+}
