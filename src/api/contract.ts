@@ -5,6 +5,7 @@
  */
 import { access } from "./contract/access.ts";
 import { aliases } from "./contract/aliases.ts";
+import { disks } from "./contract/disks.ts";
 import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
@@ -25,6 +26,7 @@ export const contract = {
   instances,
   ports,
   mounts,
+  disks,
   networks,
   zones,
   snapshots,

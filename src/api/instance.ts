@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Disk, NewDisk } from "./disk.ts";
 import { InstanceName } from "./instance-name.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { PortForward } from "./port.ts";
@@ -61,6 +62,7 @@ export const LaunchSpec = z.strictObject({
     .optional()
     .describe("cloud-init user-data, given to the guest as it is"),
   mounts: z.array(NewMount).max(100).optional(),
+  disks: z.array(NewDisk).max(100).optional().describe("Beside its first one"),
   autostart: AutostartPolicy.optional(),
   zone: z.string().min(1).optional().describe("Name of its zone; left out, the zones take turns"),
   timeoutMs: z
@@ -113,6 +115,7 @@ export const Instance = z.object({
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),
   mounts: z.array(Mount).describe("Shown in the guest whenever it runs"),
+  disks: z.array(Disk).describe("Beside its first one, those that were removed included"),
   snapshotCount: z.int(),
   autostart: AutostartPolicy,
   createdAt: z.iso.datetime(),

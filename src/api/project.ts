@@ -1,5 +1,6 @@
 /** `berth.yaml`: several instances described in one file. The published JSON schema is generated from this. */
 import * as z from "zod";
+import { DISK_NAME_PATTERN, DISK_NAME_RULE } from "./disk-rules.ts";
 import { InstanceName } from "./instance-name.ts";
 import { NAME_PATTERN } from "./names.ts";
 import { SnapshotName } from "./snapshot.ts";
@@ -34,6 +35,13 @@ export const ProjectInstance = z.strictObject({
     .min(1)
     .optional()
     .describe("Availability zone, such as zone2; the zones take turns when left out"),
+  disks: z
+    .record(
+      z.string().regex(DISK_NAME_PATTERN, { error: `not a valid name of a disk. ${DISK_NAME_RULE}` }),
+      Size,
+    )
+    .optional()
+    .describe("Disks beside its first one, by name: data: 10G. Added and enlarged, never removed or shrunk"),
   "cloud-init": z.string().min(1).optional().describe("A file, relative to this one, or an http(s) URL"),
   "user-data": z.string().min(1).optional().describe("cloud-init user-data, written here"),
   ports: z

@@ -5,6 +5,7 @@ import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/i
 import type { Operation } from "../api/operation.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
+import { disksText } from "./disk-formats.ts";
 import { mountsJson, mountsText } from "./mount-formats.ts";
 
 export type Format = "table" | "json";
@@ -67,8 +68,8 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, cpus, memoryBytes, diskBytes, accelerator, operation } = rest;
-  const sizes = { cpus, memoryBytes, diskBytes };
+  const { zone, cpus, memoryBytes, diskBytes, disks, accelerator, operation } = rest;
+  const sizes = { cpus, memoryBytes, diskBytes, disks };
   return { id, kind, driver, arch, ready, zone, ...sizes, accelerator, operation, problems };
 }
 
@@ -137,6 +138,7 @@ export function infoText({ instance, details }: InfoItem): string {
   if (details.diskAllocatedBytes !== undefined)
     rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
   const text = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
+  if (instance.disks.length > 0) text.push(`Extra disks:    ${disksText(instance.disks)}`);
   if (instance.mounts.length > 0)
     text.push(`Mounts:         ${mountsText(instance.mounts, { column: 16, maps: false })}`);
   text.push(...problemLines(instance.problems));

@@ -1,10 +1,13 @@
 /** What `berth launch` takes and Multipass does not. */
 import type { Command } from "commander";
 import type { LaunchSpec } from "../api/instance.ts";
+import { parseDisk } from "./disk-text.ts";
 import { policyFrom } from "./instance-settings.ts";
+import { repeated } from "./options.ts";
 
 export type OwnLaunchOptions = {
   autostart?: string | true;
+  extraDisk?: string[];
 };
 
 export function addOwnLaunchOptions(command: Command): void {
@@ -12,14 +15,20 @@ export function addOwnLaunchOptions(command: Command): void {
     "--autostart [policy]",
     "start it when the host has booted (on), or only if it ran then (restore) (default: off)",
   );
+  command.option(
+    "--extra-disk <size>",
+    "a disk more: 10G, or name=data,size=10G, or name=data,from=FILE; may be repeated",
+    repeated,
+  );
 }
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
-  const { autostart } = options;
+  const { autostart, extraDisk = [] } = options;
   return {
     ...(autostart === undefined
       ? {}
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),
+    ...(extraDisk.length > 0 ? { disks: extraDisk.map((text) => parseDisk(text, process.cwd())) } : {}),
   };
 }

@@ -8,6 +8,7 @@ import { addAccessCommands } from "./access.ts";
 import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
+import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
 import { addExecCommands } from "./exec.ts";
@@ -55,6 +56,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addPowerCommands(program, session);
   addLifecycleCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
+  addDiskCommands(program.commandsGroup("Instances:"), session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);

@@ -10,6 +10,7 @@ import { parseMount } from "../base/mount-text.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import {
   difference,
+  disksOf,
   isElsewhere,
   type Step,
   selected,
@@ -163,11 +164,18 @@ async function carryOut(
       const image = wanted.image === undefined ? {} : { image: wanted.image };
       const place = wanted.zone === undefined ? {} : { zone: wanted.zone };
       const mounts = mountsOf(wanted, directory);
-      await session.operate((api) => api.instances.launch({ ...spec, ...image, ...place, mounts }));
+      const disks = disksOf(wanted);
+      await session.operate((api) => api.instances.launch({ ...spec, ...image, ...place, mounts, disks }));
       return;
     }
     case "change-sizes":
       await session.operate((api) => api.instances.update({ name, ...todo.sizes }));
+      return;
+    case "add-disk":
+      await session.operate((api) => api.disks.add({ name, disk: todo.name, sizeBytes: todo.sizeBytes }));
+      return;
+    case "resize-disk":
+      await session.operate((api) => api.disks.resize({ name, disk: todo.name, sizeBytes: todo.sizeBytes }));
       return;
     case "restore":
       await session.operate((api) => api.snapshots.restore({ name, snapshot: todo.snapshot }));
@@ -292,5 +300,9 @@ function differencesOf(wanted: ProjectInstance, now: Instance | undefined, direc
   const ports = todo.some((one) => one.do === "add-port");
   const mounts = todo.some((one) => one.do === "add-mount");
   const zone = isElsewhere(wanted, now);
-  return [...sizes, ...(zone ? ["zone"] : []), ...(ports ? ["ports"] : []), ...(mounts ? ["mounts"] : [])];
+  const disks = todo.some((one) => one.do === "add-disk" || one.do === "resize-disk");
+  const rest = Object.entries({ zone, ports, mounts, disks }).flatMap(([key, differs]) =>
+    differs ? [key] : [],
+  );
+  return [...sizes, ...rest];
 }

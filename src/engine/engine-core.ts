@@ -3,6 +3,7 @@
  * server translates and authorises, and decides nothing.
  */
 import type { Alias, AliasBook } from "../api/alias.ts";
+import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
@@ -31,6 +32,7 @@ export interface EngineCore {
   readonly metrics: MetricsApi;
   readonly ports: PortsApi;
   readonly mounts: MountsApi;
+  readonly disks: DisksApi;
   /** Of this host. */
   readonly networks: { list(): Promise<HostNetwork[]> };
   readonly zones: ZonesApi;
@@ -114,6 +116,16 @@ export interface ZonesApi {
   /** `not-found` for an unknown name. */
   disable(zone: string): Promise<Operation>;
   enable(zone: string): Promise<Operation>;
+}
+
+/** A disk is named by its name, or by its id. */
+export interface DisksApi {
+  list(instance: string): Promise<DiskDetails[]>;
+  add(instance: string, wanted: NewDisk): Promise<Operation>;
+  resize(instance: string, disk: string, sizeBytes: number): Promise<Operation>;
+  remove(instance: string, disk: string, options: { force: boolean }): Promise<Operation>;
+  recover(instance: string, disk: string): Promise<Operation>;
+  purge(instance: string, disk: string): Promise<Operation>;
 }
 
 export interface SnapshotsApi {

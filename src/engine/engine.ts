@@ -23,6 +23,7 @@ import type { Images, ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
 import { guestOf } from "./instances/details.ts";
+import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { Lan } from "./instances/lan.ts";
@@ -172,6 +173,7 @@ class Engine implements EngineCore {
   readonly metrics: MetricsFeeds;
   readonly ports: Ports;
   readonly mounts: Mounts;
+  readonly disks: Disks;
   readonly networks = { list: () => hostNetworks() };
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
@@ -210,6 +212,7 @@ class Engine implements EngineCore {
     this.mounts = new Mounts(keeper, parts.manager);
     this.#lan = new Lan(keeper, parts.subnet);
     this.zones = new Zones(keeper, parts.manager, parts.operations);
+    this.disks = new Disks(keeper, parts.manager, parts.hostFacts);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
     this.images = images;

@@ -67,6 +67,29 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       expect(bytes).toBeGreaterThan(0);
     });
 
+    test("makes extra disks, empty or with what they are given, and enlarges them, however often it is asked", async () => {
+      const { disks } = driver;
+      if (!disks) throw new Error("this driver gives instances but one disk");
+      const before = (await driver.diskUsage(instance)) ?? 0;
+      const extra = { id: randomUUID(), name: "data", sizeBytes: 64 * 2 ** 20, slot: 0 };
+      const other = { id: randomUUID(), name: "other", sizeBytes: 2 ** 20, slot: 1 };
+      for (let i = 0; i < 2; i += 1) {
+        await disks.create(ctx(), instance, extra);
+        await disks.resize(ctx(), instance, extra, 128 * 2 ** 20);
+      }
+      expect(await disks.usage(instance, other)).toBeUndefined();
+      await expect(
+        disks.create(ctx(), instance, other, () => Promise.reject(new Error("no content"))),
+      ).rejects.toThrow("no content");
+      expect(await disks.usage(instance, other)).toBeUndefined();
+      await disks.create(ctx(), instance, other);
+      for (let i = 0; i < 2; i += 1) await disks.remove(ctx(), instance, other);
+      expect(await disks.usage(instance, other)).toBeUndefined();
+      instance = { ...instance, disks: [{ ...extra, sizeBytes: 128 * 2 ** 20 }] };
+      expect(await driver.diskUsage(instance)).toBeGreaterThanOrEqual(before);
+      expect(disks.most(instance)).toBeGreaterThan(1);
+    });
+
     test("keeps snapshots of a disk, whatever happens to others of them", async () => {
       const { snapshots } = driver;
       if (!snapshots) throw new Error("this driver keeps none");
@@ -110,6 +133,19 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       expect(running.startedAt.getTime()).toBeLessThanOrEqual(Date.now());
     });
 
+    test("gives a running guest a disk more, and takes it away, however often it is asked", async () => {
+      const { disks } = running;
+      if (!disks || !driver.disks) throw new Error("this driver plugs nothing in");
+      const hot = { id: randomUUID(), name: "hot", sizeBytes: 64 * 2 ** 20, slot: 1 };
+      await driver.disks.create(ctx(), instance, hot);
+      for (let i = 0; i < 2; i += 1) await disks.attach(ctx(), hot);
+      await disks.resize(ctx(), hot, 128 * 2 ** 20);
+      for (let i = 0; i < 2; i += 1) await disks.detach(ctx(), hot);
+      await disks.attach(ctx(), hot);
+      // It is there when its guest is suspended, and when that goes on.
+      instance = { ...instance, disks: [...instance.disks, { ...hot, sizeBytes: 128 * 2 ** 20 }] };
+    });
+
     test("suspends, and goes on in the same boot with the next engine's driver", async () => {
       if (!running.suspend) throw new Error("this driver cannot suspend");
       await running.suspend(ctx());
@@ -139,7 +175,8 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
 
     test("enlarges and copies the disk of what does not run, however often it is asked", async () => {
       for (let i = 0; i < 2; i += 1) await driver.resizeDisk?.(ctx(), instance, instance.diskBytes + 2 ** 30);
-      const copy = { ...(await harness.instance("copy")), formerKeys: [instance.login.client.publicKey] };
+      const own = { disks: instance.disks, formerKeys: [instance.login.client.publicKey] };
+      const copy = { ...(await harness.instance("copy")), ...own };
       for (let i = 0; i < 2; i += 1) await driver.clone?.(ctx(), instance, copy);
       expect(await driver.diskUsage(copy)).toBeGreaterThan(0);
       await driver.renamed?.(ctx(), { ...copy, name: "renamed" });

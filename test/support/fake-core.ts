@@ -89,6 +89,14 @@ export class FakeCore implements EngineCore {
     disable: async (zone) => this.#begin("disable-zone", zone),
     enable: async (zone) => this.#begin("enable-zone", zone),
   };
+  readonly disks: EngineCore["disks"] = {
+    list: async () => [],
+    add: async (instance) => this.#begin("add-disk", instance),
+    resize: async (instance) => this.#begin("resize-disk", instance),
+    remove: async (instance) => this.#begin("remove-disk", instance),
+    recover: async (instance) => this.#begin("recover-disk", instance),
+    purge: async (instance) => this.#begin("purge-disk", instance),
+  };
   readonly mounts: EngineCore["mounts"] = {
     add: async (instance) => this.#begin("mount", instance),
     remove: async (instance) => this.#begin("unmount", instance),
@@ -309,6 +317,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     },
     ports: [],
     mounts: [],
+    disks: [],
     snapshotCount: 0,
     autostart: "off",
     createdAt: at,

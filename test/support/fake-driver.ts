@@ -14,14 +14,18 @@ import { EngineError } from "../../src/base/errors.ts";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type {
+  DiskSupport,
   Driver,
   DriverInstance,
   Exit,
+  HotDisks,
   PortSupport,
   Running,
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
+
+import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 
 /** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
 export type Knob = number | Error | "never";
@@ -39,6 +43,10 @@ export type Step =
   | "attach"
   | "delete"
   | "details"
+  | "create-disk"
+  | "resize-disk"
+  | "attach-disk"
+  | "detach-disk"
   | "snapshot"
   | "restore"
   | "remove-snapshot";
@@ -51,6 +59,9 @@ export type FakeGuest = {
   port: number;
   startedAt: Date;
   ended: Deferred<Exit>;
+  /** Ids of the extra disks that it has, and names of those that it uses. */
+  plugged: Set<string>;
+  keeps: Set<string>;
 };
 
 /** The world outside the engine: what runs, what went wrong with it, what each step does next. */
@@ -102,6 +113,8 @@ export class FakeHost {
       port: 40_000 + this.#boots,
       startedAt: new Date(),
       ended: deferred<Exit>(),
+      plugged: new Set(instance.disks.map(({ id }) => id)),
+      keeps: new Set(),
     };
     this.guests.set(instance.id, guest);
     return guest;
@@ -138,9 +151,11 @@ export class FakeDriver implements Driver {
   readonly name = "fake";
   readonly kind = "vm" as const;
   readonly host: FakeHost;
+  readonly disks: DiskSupport;
 
   constructor(host: FakeHost = new FakeHost()) {
     this.host = host;
+    this.disks = fakeDisks(host);
   }
 
   async probe(): Promise<DriverInfo> {
@@ -201,15 +216,15 @@ export class FakeDriver implements Driver {
     take: async (ctx, instance, id) => {
       this.host.calls.push(`snapshot ${instance.name}`);
       await this.host.step("snapshot", instance.name, ctx.signal);
-      await copyFile(diskOf(instance), `${diskOf(instance)}.${id}`);
+      for (const file of filesOf(instance)) await copyFile(file, `${file}.${id}`);
     },
     restore: async (ctx, instance, id) => {
       await this.host.step("restore", instance.name, ctx.signal);
-      await copyFile(`${diskOf(instance)}.${id}`, diskOf(instance));
+      for (const file of filesOf(instance)) await copyFile(`${file}.${id}`, file);
     },
     remove: async (ctx, instance, id) => {
       await this.host.step("remove-snapshot", instance.name, ctx.signal);
-      await rm(`${diskOf(instance)}.${id}`, { force: true });
+      for (const file of filesOf(instance)) await rm(`${file}.${id}`, { force: true });
     },
   };
 
@@ -228,6 +243,7 @@ export class FakeDriver implements Driver {
     if (this.host.guests.has(source.id))
       this.host.violations.push(`copied the disk of ${source.name}, which runs`);
     await copyFile(diskOf(source), diskOf(target));
+    for (const disk of target.disks) await copyFile(extraDiskOf(source, disk), extraDiskOf(target, disk));
   }
 
   async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
@@ -263,6 +279,10 @@ function diskOf(instance: DriverInstance): string {
   return path.join(instance.directory, "disk.fake");
 }
 
+function filesOf(instance: DriverInstance): string[] {
+  return [diskOf(instance), ...instance.disks.map((disk) => extraDiskOf(instance, disk))];
+}
+
 class FakeRunning implements Running {
   readonly exited: Promise<Exit>;
   readonly guest: GuestAccess;
@@ -279,6 +299,7 @@ class FakeRunning implements Running {
     },
     close: async (_ctx, { hostPort }) => void this.#host.openPorts.delete(hostPort),
   };
+  readonly disks: HotDisks;
   readonly #host: FakeHost;
   readonly #guest: FakeGuest;
   readonly #instance: DriverInstance;
@@ -288,6 +309,7 @@ class FakeRunning implements Running {
     this.#host = host;
     this.#guest = guest;
     this.#instance = instance;
+    this.disks = fakeHotDisks(host, guest, instance);
     this.startedAt = guest.startedAt;
     this.problems = host.problems;
     // A released instance is nobody's: what happens to its guest afterwards is not told.

@@ -14,6 +14,8 @@ export type WrittenMount = { source: string; target?: string };
 export type Todo =
   | { do: "launch" }
   | { do: "change-sizes"; sizes: Sizes }
+  | { do: "add-disk"; name: string; sizeBytes: number }
+  | { do: "resize-disk"; name: string; sizeBytes: number }
   | { do: "restore"; snapshot: string }
   | { do: "start" }
   | { do: "add-port"; port: Partial<NewPortForward> & { guestPort: number } }
@@ -27,6 +29,23 @@ export function sizesOf({ cpus, memory, disk }: ProjectInstance): Sizes {
     ...(memory === undefined ? {} : { memoryBytes: parseSize(memory, "memory") }),
     ...(disk === undefined ? {} : { diskBytes: parseSize(disk, "disk") }),
   };
+}
+
+/** The extra disks of a file's entry. Throws `invalid-argument`. */
+export function disksOf({ disks = {} }: ProjectInstance): { name: string; sizeBytes: number }[] {
+  return Object.entries(disks).map(([name, size]) => ({ name, sizeBytes: parseSize(size, "disk") }));
+}
+
+/** Disks that are missing or smaller. One that was removed by hand holds something, so that no empty one takes its place. */
+function diskTodo(name: string, wanted: ProjectInstance, { disks }: Pick<Instance, "disks">): Todo[] {
+  const now = disks.filter(({ removedAt }) => removedAt === undefined);
+  return disksOf(wanted).flatMap((disk): Todo[] => {
+    const known = now.find((one) => one.name === disk.name);
+    if (known) return known.sizeBytes < disk.sizeBytes ? [{ do: "resize-disk", ...disk }] : [];
+    if (!disks.some((one) => one.name === disk.name)) return [{ do: "add-disk", ...disk }];
+    const text = `the disk ${disk.name} of ${name} was removed; put it back: berth disk recover ${name} ${disk.name}`;
+    return [{ do: "tell", text }];
+  });
 }
 
 /**
@@ -54,7 +73,8 @@ export function todoOf(
   const told: Todo[] = isElsewhere(wanted, now) ? [{ do: "tell", text: place }] : [];
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
     const text = `${name} has other sizes than its file says; they change when it has been stopped: berth down ${name}, then up`;
-    return [...told, ...(differing ? [{ do: "tell" as const, text }] : []), { do: "start" }, ...opened];
+    const sizes = differing ? [{ do: "tell" as const, text }] : [];
+    return [...told, ...sizes, { do: "start" }, ...diskTodo(name, wanted, now), ...opened];
   }
   const { snapshot } = wanted;
   const restores = snapshot !== undefined && snapshots.includes(snapshot) && now.state === "stopped";
@@ -62,7 +82,9 @@ export function todoOf(
     ...told,
     ...(restores ? [{ do: "restore" as const, snapshot }] : []),
     ...(differing && now.state === "stopped" ? [{ do: "change-sizes" as const, sizes: differing }] : []),
+    ...(now.state === "suspended" ? [] : diskTodo(name, wanted, now)),
     { do: "start" },
+    ...(now.state === "suspended" ? diskTodo(name, wanted, now) : []),
     ...opened,
   ];
 }

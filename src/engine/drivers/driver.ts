@@ -11,6 +11,9 @@ import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
 import type { NativeOffer } from "../guest/mounting.ts";
 
+/** A disk beside the first one. Its id never changes; nor does where it is plugged in, as long as it is there. */
+export type DriverDisk = { id: string; name: string; sizeBytes: number; slot: number };
+
 /** Everything a driver may know of an instance. Plain data; stable across engine runs. */
 export type DriverInstance = {
   id: string;
@@ -36,6 +39,8 @@ export type DriverInstance = {
   userData?: string | undefined;
   /** What its hypervisor shall offer of this host's directories, by the target of the mount. */
   shares: readonly { source: string; target: string }[];
+  /** What it has beside its first disk. */
+  disks: readonly DriverDisk[];
   /** Present on a clone: public keys that its source's disk lets in, and that it must not. */
   formerKeys?: readonly string[] | undefined;
   /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */
@@ -59,6 +64,14 @@ export interface PortSupport {
   open(ctx: Ctx, port: PortForward): Promise<void>;
   /** No effect where it is not open. */
   close(ctx: Ctx, port: PortForward): Promise<void>;
+}
+
+/** What can be done to the extra disks of a guest while it runs. Every call may be repeated. */
+export interface HotDisks {
+  attach(ctx: Ctx, disk: DriverDisk): Promise<void>;
+  /** Resolves when the guest has let go of it; rejects with `timed-out`, and it stays, where the guest does not. */
+  detach(ctx: Ctx, disk: DriverDisk): Promise<void>;
+  resize(ctx: Ctx, disk: DriverDisk, sizeBytes: number): Promise<void>;
 }
 
 /** A running instance. Valid until `exited` resolves. */
@@ -89,6 +102,8 @@ export interface Running {
    * four bytes. Absent where the guest has no such NIC.
    */
   readonly lan?: string | undefined;
+  /** Absent where the guest's hardware is fixed while it runs. */
+  readonly disks?: HotDisks | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
   readonly nativeMounts?: ReadonlyMap<string, NativeOffer>;
   /** Lets go without stopping: closes connections, keeps the guest running for the next engine to adopt. */
@@ -98,11 +113,30 @@ export interface Running {
 /** How long a guest may take to shut down when asked, before its plug is pulled. */
 export const GRACEFUL_STOP_MS = 120_000;
 
+/** The files of extra disks, of instances that do not run unless told otherwise. Every call may be repeated. */
+export interface DiskSupport {
+  /** How many an instance may have. */
+  most(instance: Pick<DriverInstance, "arch">): number;
+  /** Makes it, empty or with what `fill` writes: a qcow2 that needs no other file, at the path it is given. */
+  create(
+    ctx: Ctx,
+    instance: DriverInstance,
+    disk: DriverDisk,
+    fill?: (file: string) => Promise<void>,
+  ): Promise<void>;
+  /** At least that large. */
+  resize(ctx: Ctx, instance: DriverInstance, disk: DriverDisk, sizeBytes: number): Promise<void>;
+  /** For good; the instance may run without it. */
+  remove(ctx: Ctx, instance: DriverInstance, disk: DriverDisk): Promise<void>;
+  /** Bytes it takes on the host. */
+  usage(instance: DriverInstance, disk: DriverDisk): Promise<number | undefined>;
+}
+
 /** What a driver that can keep the disks of stopped instances does. Every call may be repeated. */
 export interface SnapshotSupport {
-  /** Keeps the disk as it is now, under this id. */
+  /** Keeps all disks as they are now, under this id. */
   take(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
-  /** Makes the disk what it was, its size too. */
+  /** Makes the disks that the instance is given with what they were, their sizes too. */
   restore(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
   /** Frees what only this one needs; no effect where there is none. */
   remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
@@ -140,8 +174,10 @@ export interface Driver {
   clone?(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void>;
   /** The image lies at `instance.image.path` now: the disk of an instance that does not run must say so. Idempotent. */
   rehome?(ctx: Ctx, instance: DriverInstance): Promise<void>;
-  /** Bytes the instance's disk takes on the host. */
+  /** Bytes the instance's disks take on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
+  /** Absent where instances have but one disk. */
+  readonly disks?: DiskSupport;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
 }

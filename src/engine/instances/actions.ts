@@ -10,6 +10,7 @@ import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
+import { addDisk, PlannedDisk, purgeDisk, recoverDisk, removeDisk, resizeDisk } from "./disk-work.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { addMounts, removeMounts } from "./mounts.ts";
@@ -40,6 +41,9 @@ export const ActionInput = z.object({
   take: NewSnapshot.optional(),
   port: PortForward.optional(),
   mounts: z.array(Mount).optional(),
+  disk: PlannedDisk.optional(),
+  /** A disk is taken away from a guest that uses it. */
+  force: z.boolean().optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
   words: z.object({ name: z.string().optional(), comment: z.string().optional() }).optional(),
@@ -114,6 +118,11 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     cancellable: false,
     work: (keeper, entry, ctx, { mounts }) => removeMounts(keeper, entry, ctx, mounts ?? []),
   },
+  "add-disk": { kind: "add-disk", verb: "add a disk to", work: addDisk },
+  "resize-disk": { kind: "resize-disk", verb: "resize a disk of", cancellable: false, work: resizeDisk },
+  "remove-disk": { kind: "remove-disk", verb: "remove a disk of", work: removeDisk },
+  "recover-disk": { kind: "recover-disk", verb: "recover a disk of", cancellable: false, work: recoverDisk },
+  "purge-disk": { kind: "purge-disk", verb: "purge a disk of", cancellable: false, work: purgeDisk },
   restore: { kind: "restore", work: restoreSnapshot },
   "remove-snapshot": { kind: "remove-snapshot", verb: "delete", cancellable: false, work: removeSnapshot },
   "update-snapshot": { kind: "update", verb: "update", cancellable: false, work: updateSnapshot },

@@ -8,6 +8,7 @@ import type { Driver } from "../drivers/driver.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
+import { disksNow } from "./disk-work.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { takeBack } from "./launch.ts";
@@ -63,9 +64,11 @@ function defaultName(keeper: Keeper, source: string): string {
 type Identity = Pick<Descriptor, "id" | "name" | "address" | "mac" | "createdAt">;
 
 /** All that the source is, but what is its alone: who it is, and its history. */
-function descriptorOf({ record }: Entry, identity: Identity): Descriptor {
+function descriptorOf(entry: Entry, identity: Identity): Descriptor {
+  const { record } = entry;
   const { currentSnapshot: _current, deletedAt: _deleted, clonedFrom: _before, ...kept } = record.descriptor;
-  return { ...kept, ...identity, revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
+  const fresh = { revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
+  return { ...kept, ...identity, ...fresh, disks: disksNow(entry) };
 }
 
 export async function cloneInstance(

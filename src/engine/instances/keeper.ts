@@ -155,6 +155,7 @@ export class Keeper {
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
     const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;
+    const disks = entry.record.descriptor.disks.filter(({ removedAt }) => removedAt === undefined);
     const shares = entry.record.descriptor.mounts.filter(({ type }) => type === "native");
     const formerKeys = entry.record.descriptor.clonedFrom?.keys;
     const secrets = options.withoutKeys ? undefined : await this.files.readSecrets(id);
@@ -172,6 +173,7 @@ export class Keeper {
       image: { path, format, sizeBytes, virtualBytes },
       userData: secrets?.userData,
       shares,
+      disks,
       formerKeys,
       login: secrets?.login ?? { user, client: NO_KEYS, host: NO_KEYS },
     };

@@ -13,6 +13,7 @@ import type { Ctx } from "../ctx.ts";
 import type { ReadyImage } from "../images/images.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Descriptor } from "../store/record.ts";
+import { createDisk, PlannedDisk, recordOf } from "./disk-work.ts";
 import { type Entry, newEntry, takenOver } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { openMounts } from "./mount-serving.ts";
@@ -38,6 +39,7 @@ export const LaunchInput = z.object({
   timeoutMs: z.int(),
   userData: z.string().optional(),
   mounts: z.array(Mount).optional(),
+  disks: z.array(PlannedDisk).default([]),
   autostart: AutostartPolicy.default("off"),
   /** What spoke against it, but not so that it was refused. */
   warnings: z.array(z.string()).optional(),
@@ -54,6 +56,7 @@ export function entryOf(input: LaunchInput): Entry {
     booted: false,
     ports: [],
     mounts: mounts ?? [],
+    disks: input.disks.map(recordOf),
     snapshots: [],
     snapshotsTaken: 0,
   };
@@ -114,6 +117,7 @@ async function create(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput
   await keeper.describe(entry, {});
   ctx.signal.throwIfAborted();
   await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));
+  for (const disk of input.disks) await createDisk(keeper, entry, ctx, disk);
 }
 
 /** A resumed launch must go on with the image that its disk may stand on already. */

@@ -33,7 +33,7 @@ import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { checkMounts, refuseMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
-import { findings, nameFindings, type PlanParts, parseSpec, planLaunch } from "./plan.ts";
+import { findings, nameFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
 import { checkRename } from "./rename.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
@@ -100,6 +100,7 @@ export class InstanceManager implements InstancesApi {
     this.#operations.refuseWhileDraining(`launch ${label}`);
     if (wanted.mounts?.length) refuseMounts(this.#keeper, label);
     const mounts = await checkMounts(wanted.mounts ?? [], label);
+    const disks = await plannedDisks(this.#plan, wanted);
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
@@ -107,7 +108,7 @@ export class InstanceManager implements InstancesApi {
     const refused = refusal(label, found) ?? refusal(label, late);
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
-    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, warnings };
+    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, disks, warnings };
     return this.#begin(entryOf(input), input);
   }
 

@@ -6,12 +6,14 @@ import {
   LaunchSpec as LaunchSpecSchema,
   type Problem,
 } from "../../api/instance.ts";
-import { EngineError } from "../../base/errors.ts";
+import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Log } from "../log.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
 import type { Descriptor } from "../store/record.ts";
 import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./check.ts";
+import type { PlannedDisk } from "./disk-work.ts";
+import { placed, planDisks, type Wanted } from "./disks.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
@@ -47,14 +49,16 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
   const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
   const [host, info] = await Promise.all([parts.hostFacts(), defaultDriver(parts).probe(ctx)]);
   const others = keeper.entries().filter(isUp);
+  const { disks, findings: ofDisks } = await diskFindings(parts, wanted);
   const userData = wanted.userData === undefined ? [] : await parts.checkUserData(wanted.userData);
   return [
     ...nameFindings(keeper, wanted.name),
     ...keeper.zones.findings(wanted.zone),
     ...userData.map(asFinding),
     ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
+    ...ofDisks,
     ...checkSizes(
-      sizesOf(wanted),
+      { ...sizesOf(wanted), diskBytes: sizesOf(wanted).diskBytes + total(disks) },
       host,
       others.map(({ record }) => record.descriptor),
     ),
@@ -66,6 +70,19 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
 export function nameFindings(keeper: Keeper, name: string | undefined): Finding[] {
   const holder = name === undefined ? undefined : keeper.holderOf(name);
   return name === undefined || !holder ? [] : [taken(name, holder.record.state === "deleted")];
+}
+
+/** The extra disks that are asked for. Throws where one cannot be. */
+export async function plannedDisks(parts: PlanParts, wanted: ParsedSpec): Promise<PlannedDisk[]> {
+  const { disks = [], name = "an instance" } = wanted;
+  if (disks.length === 0) return [];
+  const driver = defaultDriver(parts);
+  if (!driver.disks) {
+    const reason = `the driver ${driver.name} gives an instance but one disk`;
+    throw new EngineError("not-supported", `cannot launch ${name}: ${reason}`);
+  }
+  const planned: Wanted[] = await planDisks(name, disks);
+  return placed(name, [], planned, driver.disks.most({ arch: parts.arch }));
 }
 
 /** The whole plan: identity, sizes, an address and a MAC of its own. */
@@ -88,6 +105,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     createdAt: keeper.now().toISOString(),
     timeoutMs: wanted.timeoutMs ?? DEFAULTS.launchTimeoutMs,
     userData: wanted.userData,
+    disks: [],
     autostart: wanted.autostart ?? "off",
   };
 }
@@ -103,6 +121,23 @@ function sizesOf(spec: ParsedSpec): { cpus: number; memoryBytes: number; diskByt
     memoryBytes: spec.memoryBytes ?? DEFAULTS.memoryBytes,
     diskBytes: spec.diskBytes ?? DEFAULTS.diskBytes,
   };
+}
+
+async function diskFindings(
+  parts: PlanParts,
+  wanted: ParsedSpec,
+): Promise<{ disks: PlannedDisk[]; findings: Finding[] }> {
+  try {
+    return { disks: await plannedDisks(parts, wanted), findings: [] };
+  } catch (error) {
+    const { code, message, hint } = toEngineError(error);
+    const finding: Finding = { code: "disk-impossible", severity: "error", message, error: code };
+    return { disks: [], findings: [hint === undefined ? finding : { ...finding, hint }] };
+  }
+}
+
+function total(disks: readonly PlannedDisk[]): number {
+  return disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 function asFinding(problem: Problem): Finding {

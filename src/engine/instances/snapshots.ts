@@ -4,6 +4,7 @@ import type { SnapshotSupport } from "../drivers/driver.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { SnapshotRecord } from "../store/record.ts";
 import type { ActionInput, NewSnapshot } from "./actions.ts";
+import { disksAfterRestore, disksNow } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { findSnapshot, nextSnapshotName, withoutSnapshot, withSnapshot } from "./snapshot-tree.ts";
@@ -63,7 +64,8 @@ export async function takeSnapshot(
   const { cpus, memoryBytes, diskBytes, mounts } = entry.record.descriptor;
   const usedBytes = (await keeper.driverOf(entry).diskUsage(instance)) ?? 0;
   const createdAt = keeper.now().toISOString();
-  const record = { ...wanted, createdAt, cpus, memoryBytes, diskBytes, mounts, usedBytes };
+  const own = { cpus, memoryBytes, diskBytes, mounts, disks: disksNow(entry), usedBytes };
+  const record = { ...wanted, createdAt, ...own };
   await keeper.describe(entry, withSnapshot(entry.record.descriptor, record));
 }
 
@@ -90,9 +92,11 @@ export async function restoreSnapshot(
   if (input.take) await takeSnapshot(keeper, entry, ctx, input.take);
   ctx.commit();
   ctx.progress({ phase: "restore" });
-  await supportOf(keeper, entry).restore(ctx, await keeper.driverInstance(entry), wanted.id);
+  const instance = { ...(await keeper.driverInstance(entry)), disks: wanted.disks };
+  await supportOf(keeper, entry).restore(ctx, instance, wanted.id);
   const { cpus, memoryBytes, diskBytes, mounts, id } = wanted;
-  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, currentSnapshot: id });
+  const disks = disksAfterRestore(entry.record.descriptor.disks, wanted.disks, keeper.now().toISOString());
+  await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, disks, currentSnapshot: id });
 }
 
 export async function removeSnapshot(
@@ -103,8 +107,9 @@ export async function removeSnapshot(
 ): Promise<void> {
   ctx.commit();
   ctx.progress({ phase: "remove" });
-  const { id } = recordOf(entry, input);
-  await supportOf(keeper, entry).remove(ctx, await keeper.driverInstance(entry), id);
+  const { id, disks } = recordOf(entry, input);
+  const instance = { ...(await keeper.driverInstance(entry)), disks };
+  await supportOf(keeper, entry).remove(ctx, instance, id);
   await keeper.describe(entry, withoutSnapshot(entry.record.descriptor, id));
 }
 

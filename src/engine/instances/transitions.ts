@@ -20,6 +20,11 @@ export const ACTIONS = [
   "remove-port",
   "mount",
   "unmount",
+  "add-disk",
+  "resize-disk",
+  "remove-disk",
+  "recover-disk",
+  "purge-disk",
   "update",
   "configure",
   "rename",
@@ -62,6 +67,11 @@ const SAME_END: Record<Action, readonly Action[]> = {
   "remove-port": [],
   mount: [],
   unmount: [],
+  "add-disk": [],
+  "resize-disk": [],
+  "remove-disk": [],
+  "recover-disk": [],
+  "purge-disk": [],
   update: [],
   configure: [],
   rename: [],
@@ -124,6 +134,11 @@ const PENDING_WORDS: Record<Action, string> = {
   "remove-port": "a change of its ports",
   mount: "a mount",
   unmount: "an unmount",
+  "add-disk": "a change of its disks",
+  "resize-disk": "a change of its disks",
+  "remove-disk": "a change of its disks",
+  "recover-disk": "a change of its disks",
+  "purge-disk": "a change of its disks",
   update: "a change of its sizes",
   configure: "a change of its settings",
   rename: "a rename",
@@ -136,6 +151,11 @@ type Upkeep =
   | "remove-port"
   | "mount"
   | "unmount"
+  | "add-disk"
+  | "resize-disk"
+  | "remove-disk"
+  | "recover-disk"
+  | "purge-disk"
   | "snapshot"
   | "restore"
   | "remove-snapshot"
@@ -144,8 +164,8 @@ type Upkeep =
   | "configure"
   | "rename"
   | "clone";
-/** What an instance must be for it; `any` is anything but deleted or broken. */
-type Needs = "stopped" | "any" | "even deleted";
+/** What an instance must be for it; `any` is anything but deleted or broken. Kept memory fits only the hardware it was kept with. */
+type Needs = "stopped" | "not suspended" | "any" | "even deleted";
 type AtRest = Exclude<Action, "launch" | Upkeep>;
 
 const notRunning = denied("wrong-state", "it is not running", "Start it first.");
@@ -210,6 +230,11 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "remove-port": "any",
   mount: "any",
   unmount: "any",
+  "add-disk": "not suspended",
+  "resize-disk": "not suspended",
+  "remove-disk": "not suspended",
+  "recover-disk": "not suspended",
+  "purge-disk": "any",
   update: "stopped",
   configure: "any",
   rename: "even deleted",
@@ -223,10 +248,10 @@ function atRest(state: InstanceState, action: AtRest | Upkeep): Decision {
 function upkeep(state: InstanceState, needs: Needs): Decision {
   if (state === "deleted") return needs === "even deleted" ? run : inTrash;
   if (state === "failed" || state === "creating") return broken;
-  if (needs !== "stopped" || state === "stopped") return run;
+  if (needs === "any" || needs === "even deleted" || state === "stopped") return run;
   if (state === "unknown") return unclear;
   if (state === "suspended") return denied("wrong-state", "it is suspended", "Start it, then stop it.");
-  return denied("wrong-state", "it is running", "Stop it first.");
+  return needs === "not suspended" ? run : denied("wrong-state", "it is running", "Stop it first.");
 }
 
 function denied(code: ErrorCode, reason: string, hint?: string): Decision {

@@ -28,6 +28,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,
     mounts: descriptor.mounts,
+    disks: descriptor.disks.map(({ slot: _slot, ...disk }) => disk),
     autostart: descriptor.autostart,
     snapshotCount: descriptor.snapshots.length,
     createdAt: descriptor.createdAt,

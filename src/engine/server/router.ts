@@ -3,6 +3,7 @@ import type { EngineCore } from "../engine-core.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { aliasRoutes } from "./routes/aliases.ts";
 import { os } from "./routes/base.ts";
+import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
@@ -22,6 +23,7 @@ export function createRouter(core: EngineCore, version: string) {
     instances: instanceRoutes(core),
     ports: portRoutes(core),
     mounts: mountRoutes(core),
+    disks: diskRoutes(core),
     networks: networkRoutes(core),
     zones: zoneRoutes(core),
     snapshots: snapshotRoutes(core),

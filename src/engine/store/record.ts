@@ -1,6 +1,7 @@
 /** What is kept of an instance, and the text forms it is kept in. Pure. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { DiskName } from "../../api/disk.ts";
 import { Arch, AutostartPolicy, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
 import { Mount } from "../../api/mount.ts";
@@ -18,6 +19,19 @@ export const BaseImage = z.object({
 });
 export type BaseImage = z.infer<typeof BaseImage>;
 
+/** An extra disk. Those that were removed keep their content, and lose their slot. */
+export const DiskRecord = z.object({
+  id: z.uuid(),
+  name: DiskName,
+  sizeBytes: z.int().positive(),
+  slot: z
+    .int()
+    .nonnegative()
+    .describe("Where it is plugged in, so that the guest finds it there at every start"),
+  removedAt: z.iso.datetime().optional(),
+});
+export type DiskRecord = z.infer<typeof DiskRecord>;
+
 /** A snapshot as the instance's own directory keeps it. */
 export const SnapshotRecord = z.object({
   id: z.uuid(),
@@ -29,6 +43,7 @@ export const SnapshotRecord = z.object({
   memoryBytes: z.int().positive(),
   diskBytes: z.int().positive(),
   mounts: z.array(Mount).default([]),
+  disks: z.array(DiskRecord).default([]).describe("What it keeps beside the first one"),
   usedBytes: z.int().nonnegative().describe("What the disk took on the host when it was taken"),
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
@@ -55,6 +70,7 @@ export const Descriptor = z.object({
     .optional(),
   ports: z.array(PortForward).default([]),
   mounts: z.array(Mount).default([]),
+  disks: z.array(DiskRecord).default([]),
   autostart: AutostartPolicy.default("off"),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),

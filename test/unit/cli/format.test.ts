@@ -33,6 +33,7 @@ const web: Instance = {
   accelerator: "kvm",
   ports: [],
   mounts: [],
+  disks: [],
   snapshotCount: 0,
   autostart: "off",
   createdAt: "2026-01-01T00:00:00.000Z",

@@ -30,6 +30,7 @@ const foo: Instance = {
     zone: { name: "zone1", available: true },
     ports: [],
     mounts: [],
+    disks: [],
     snapshotCount: 0,
     autostart: "off" as const,
   },

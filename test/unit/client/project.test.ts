@@ -73,7 +73,8 @@ const running = {
   ...{ name: "web", state: "running", cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
   zone: { name: "zone1", available: true },
   ports: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
-} as Instance;
+  disks: [],
+} as unknown as Instance;
 const stopped = { ...running, state: "stopped" } as Instance;
 
 test("what is not there is launched, its ports are opened", () => {
@@ -87,6 +88,26 @@ test("what is as it should be is only started, which changes nothing where it ru
   const wanted = { cpus: 1, memory: "1G", disk: "5G", ports: ["8080:80"] };
   expect(todoOf("web", wanted, running, [])).toEqual([{ do: "start" }]);
   expect(todoOf("web", { disk: "1G", ports: ["80"] }, stopped, [])).toEqual([{ do: "start" }]);
+});
+
+test("disks that are missing are added, small ones enlarged; one that was removed is told of", () => {
+  const disk = (name: string, sizeBytes: number, removedAt?: string) => ({
+    id: name,
+    name,
+    sizeBytes,
+    removedAt,
+  });
+  const disks = [disk("data", 2 ** 30), disk("big", 2 ** 40), disk("gone", 2 ** 30, "2026-01-01T00:00:00Z")];
+  const wanted = { disks: { data: "2G", big: "2G", gone: "1G", more: "1G" } };
+  const asked = [
+    { do: "resize-disk", name: "data", sizeBytes: 2 ** 31 },
+    { do: "tell", text: expect.stringContaining("berth disk recover web gone") },
+    { do: "add-disk", name: "more", sizeBytes: 2 ** 30 },
+  ];
+  expect(todoOf("web", wanted, { ...running, disks } as Instance, [])).toEqual([{ do: "start" }, ...asked]);
+  expect(todoOf("web", wanted, { ...stopped, disks } as Instance, [])).toEqual([...asked, { do: "start" }]);
+  expect(() => read("instances: {a: {disks: {Data: 1G}}}")).toThrow(/instances.a.disks.Data/);
+  expect(() => read("instances: {a: {disks: {data: 1X}}}")).toThrow(/not a valid size/);
 });
 
 test("a stopped one is changed and restored first, a running one is told of", () => {

@@ -30,6 +30,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     accelerator: "kvm",
     ports: [],
     mounts: [],
+    disks: [],
     snapshotCount: 0,
     autostart: "off",
     createdAt: "2026-11-23T10:00:00.000Z",

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Arch } from "../../../api/instance.ts";
 import type { Subnet } from "../driver.ts";
+import { type DiskFile, diskPorts, extraDisks, isExtraDisk } from "./argv-disks.ts";
 import type { Accelerator } from "./host.ts";
 import type { Share } from "./shares.ts";
 
@@ -22,6 +23,7 @@ export type ArgvInput = {
   /** It shall wait for the memory of a suspended guest, and go on with that. */
   incoming?: boolean;
   shares: readonly Share[];
+  disks: readonly DiskFile[];
   files: {
     disk: string;
     seed: string;
@@ -66,6 +68,8 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-object", "rng-builtin,id=rng"],
     ...["-device", "virtio-rng-pci,rng=rng"],
     ...input.shares.flatMap(share),
+    ...diskPorts(),
+    ...extraDisks(input.disks),
     ...(input.incoming ? ["-incoming", "defer"] : []),
   ];
 }
@@ -97,11 +101,15 @@ const HOST_ONLY = new Set(
     .map((one) => `-${one}`),
 );
 
-/** A digest of the virtual hardware: a guest's memory fits only the one it was made with. */
+/**
+ * A digest of the virtual hardware: a guest's memory fits only the one it was made with. What can be plugged in while
+ * it runs is left out.
+ */
 export function hardwareOf(argv: readonly string[]): string {
   const kept: string[] = [];
   let option = "";
-  for (const word of argv.slice(1)) {
+  const fixed = argv.filter((word, index) => !isExtraDisk(word) && !isExtraDisk(argv[index + 1] ?? ""));
+  for (const word of fixed.slice(1)) {
     if (word.startsWith("-")) option = word;
     if (!HOST_ONLY.has(option)) kept.push(word);
   }

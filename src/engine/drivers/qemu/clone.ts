@@ -1,4 +1,4 @@
-/** A disk of its own from what another instance's disk holds now. Both stand on the same image. */
+/** A disk of its own from what another instance's disk holds now. Both stand on the same image, or on none. */
 import { constants, copyFile, rm } from "node:fs/promises";
 import * as z from "zod";
 import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
@@ -12,7 +12,7 @@ export async function cloneDisk(
   qemuImg: string,
   source: string,
   target: string,
-  image: DriverInstance["image"],
+  image: DriverInstance["image"] | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   if (await exists(target)) return;
@@ -20,7 +20,7 @@ export async function cloneDisk(
   await rm(temporary, { force: true });
   const shared = !(await hasSnapshots(qemuImg, source, signal)) && (await shareBlocks(source, temporary));
   if (!shared) {
-    const backing = ["-B", image.path, "-F", image.format];
+    const backing = image ? ["-B", image.path, "-F", image.format] : [];
     const argv = [qemuImg, "convert", "-q", "-f", "qcow2", "-O", "qcow2", ...backing, source, temporary];
     await run(argv, { signal });
   }

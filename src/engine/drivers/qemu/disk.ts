@@ -62,7 +62,7 @@ export async function enlargeDisk(
   await syncFile(file);
 }
 
-async function qemuImgRun(argv: readonly string[], signal: AbortSignal, doing: string): Promise<void> {
+export async function qemuImgRun(argv: readonly string[], signal: AbortSignal, doing: string): Promise<void> {
   try {
     await run(argv, { signal });
   } catch (error) {
@@ -117,4 +117,10 @@ export async function allocatedBytes(file: string): Promise<number | undefined> 
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/** Of several files; undefined when the first is not there. */
+export async function allocatedTogether(files: readonly string[]): Promise<number | undefined> {
+  const [first, ...others] = await Promise.all(files.map(allocatedBytes));
+  return first === undefined ? undefined : others.reduce<number>((sum, one) => sum + (one ?? 0), first);
 }

@@ -11,9 +11,11 @@ import type { Ctx } from "../../ctx.ts";
 import { writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, Running } from "../driver.ts";
 import { forwardedPort, hardwareOf, outwardAddress, qemuArgv } from "./argv.ts";
+import { hardwareWith } from "./argv-disks.ts";
 import { cloneDisk, cloneVariables } from "./clone.ts";
-import { allocatedBytes, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
-import { filesOf, seedOf, writeIdentity } from "./files.ts";
+import { allocatedTogether, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
+import { QemuDisks } from "./extra-disks.ts";
+import { diskFiles, extraDiskFile, filesOf, seedOf, writeIdentity } from "./files.ts";
 import { type Host, thisHost } from "./host.ts";
 import { endLeftover } from "./leftover.ts";
 import { connectMonitor, lanSocketOf, memorySocketOf, monitorOf } from "./monitor.ts";
@@ -60,13 +62,18 @@ class QemuDriver implements Driver {
   readonly #settings: QemuOptions["settings"];
   readonly #host: Host;
   readonly snapshots: QemuSnapshots;
+  readonly disks: QemuDisks;
   readonly #probes = new Map<string, Promise<ProbeResult>>();
 
   constructor(options: QemuOptions) {
     this.#settings = options.settings;
     this.#host = options.host ?? thisHost();
     const qemuImg = async (ctx: Ctx, instance: DriverInstance) => (await this.#tools(ctx, instance)).qemuImg;
-    this.snapshots = new QemuSnapshots(qemuImg, filesOf);
+    this.snapshots = new QemuSnapshots(qemuImg, (instance) => ({
+      ...filesOf(instance),
+      disks: diskFiles(instance),
+    }));
+    this.disks = new QemuDisks(qemuImg);
   }
 
   async probe(ctx: Ctx, options: { fresh?: boolean } = {}): Promise<DriverInfo> {
@@ -129,7 +136,8 @@ class QemuDriver implements Driver {
     const { suspended } = how;
     const argv = this.#argv(instance, tools, how);
     const hardware = hardwareOf(argv);
-    if (suspended) refuseMismatch(instance.name, suspended, { version: tools.version, hardware });
+    const whole = hardwareWith(hardware, instance.disks);
+    if (suspended) refuseMismatch(instance.name, suspended, { version: tools.version, hardware: whole });
     ctx.signal.throwIfAborted();
     ctx.log.info("starting QEMU", { argv });
     const child = await startDetached(argv, {
@@ -156,6 +164,7 @@ class QemuDriver implements Driver {
     return qemuArgv({
       ...{ ...instance, platform: this.#host.platform, program, accelerator },
       ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined },
+      disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one) })),
       files: {
         ...{ disk, seed, serialLog, monitor: how.monitor.argument },
         firmware: firmware && { code: firmware.code, variables },
@@ -216,6 +225,10 @@ class QemuDriver implements Driver {
     const [from, to] = [filesOf(source), filesOf(target)];
     await privateDirectory(target.directory);
     await cloneDisk(qemuImg, from.disk, to.disk, target.image, ctx.signal);
+    for (const one of target.disks) {
+      const extra = [extraDiskFile(source, one), extraDiskFile(target, one)] as const;
+      await cloneDisk(qemuImg, ...extra, undefined, ctx.signal);
+    }
     await cloneVariables(from.variables, to.variables);
     await writeIdentity(target, lan);
   }
@@ -232,7 +245,7 @@ class QemuDriver implements Driver {
   }
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {
-    return allocatedBytes(filesOf(instance).disk);
+    return allocatedTogether(diskFiles(instance));
   }
 
   /** From a started process to one that is written down and watched. */

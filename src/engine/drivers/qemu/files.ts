@@ -4,7 +4,7 @@ import { exists } from "../../../base/durable.ts";
 import { writeLoginFiles } from "../../guest/keys.ts";
 import type { GuestNic } from "../../guest/network-config.ts";
 import { expectedHostKeys, type SeedInput, writeSeed } from "../../guest/seed.ts";
-import type { DriverInstance } from "../driver.ts";
+import type { DriverDisk, DriverInstance } from "../driver.ts";
 import { outwardMac } from "./argv.ts";
 
 /** The seed that says who the guest is, and what OpenSSH needs to enter it. */
@@ -35,4 +35,16 @@ export function filesOf({ directory }: DriverInstance) {
     variables: path.join(directory, "uefi-vars.fd"),
     serialLog: path.join(directory, "serial.log"),
   };
+}
+
+export function extraDiskFile(
+  { directory }: Pick<DriverInstance, "directory">,
+  { id }: Pick<DriverDisk, "id">,
+) {
+  return path.join(directory, `disk-${id}.qcow2`);
+}
+
+/** The first disk and the others. */
+export function diskFiles(instance: DriverInstance): string[] {
+  return [filesOf(instance).disk, ...instance.disks.map((disk) => extraDiskFile(instance, disk))];
 }

@@ -19,6 +19,8 @@ import {
   type PortSupport,
   type Running,
 } from "../driver.ts";
+import { hardwareWith } from "./argv-disks.ts";
+import { QemuHotDisks } from "./hot-disks.ts";
 import { QemuPorts } from "./ports.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
 import type { RunRecord } from "./run-record.ts";
@@ -43,6 +45,7 @@ export class QemuRunning implements Running {
   readonly accelerator: string;
   readonly startedAt: Date;
   readonly ports: PortSupport;
+  readonly disks: QemuHotDisks;
   readonly problems: readonly Problem[];
   readonly nativeMounts: ReadonlyMap<string, NativeOffer>;
   readonly lan: string | undefined;
@@ -75,6 +78,7 @@ export class QemuRunning implements Running {
     this.lan = record.lan;
     const { name, address: own } = instance;
     this.ports = new QemuPorts({ name, address: record.guestAddress ?? own }, () => this.#monitor);
+    this.disks = new QemuHotDisks(instance, () => this.#monitor);
     this.accelerator = record.accelerator;
     this.startedAt = new Date(record.startedAt);
     this.problems = monitor ? record.problems : [...record.problems, unresponsive(instance.name)];
@@ -111,7 +115,9 @@ export class QemuRunning implements Running {
   async #suspend(ctx: Ctx, socket: string): Promise<void> {
     const monitor = this.#monitor;
     if (!monitor) throw silent(this.#instance.name);
-    await keepMemory(ctx, monitor, socket, this.#instance, this.#record);
+    const { hardware } = this.#record;
+    const plugged = hardware === undefined ? undefined : hardwareWith(hardware, this.disks.plugged);
+    await keepMemory(ctx, monitor, socket, this.#instance, plugged);
     // It is written down: from here on nobody may call it off.
     this.#stopping = true;
     await this.#quit({ ...ctx, signal: AbortSignal.timeout(LEAVE_MS) });

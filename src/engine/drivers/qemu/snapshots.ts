@@ -5,12 +5,14 @@
 import { copyFile, rm } from "node:fs/promises";
 import * as z from "zod";
 import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
+import { EngineError } from "../../../base/errors.ts";
 import { run } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance, SnapshotSupport } from "../driver.ts";
 
 export type SnapshotFiles = {
-  disk: string;
+  /** All of them are kept at one point: nothing runs that could write in between. */
+  disks: readonly string[];
   /** UEFI's variables; there is no such file where the guest boots by BIOS. */
   variables: string;
 };
@@ -33,27 +35,33 @@ export class QemuSnapshots implements SnapshotSupport {
 
   async take(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
-    const { disk, variables } = this.#filesOf(instance);
+    const { disks, variables } = this.#filesOf(instance);
     if (await exists(variables)) await copyWhole(variables, keptVariables(variables, id));
-    if (await has(qemuImg, disk, id, ctx.signal)) return;
-    await run([qemuImg, "snapshot", "-q", "-c", id, disk], { signal: ctx.signal });
-    await syncFile(disk);
+    for (const disk of disks) {
+      if (await has(qemuImg, disk, id, ctx.signal)) continue;
+      await run([qemuImg, "snapshot", "-q", "-c", id, disk], { signal: ctx.signal });
+      await syncFile(disk);
+    }
   }
 
-  /** The disk takes the size that it had: qcow2 keeps that with each snapshot. */
+  /** A disk takes the size that it had: qcow2 keeps that with each snapshot. */
   async restore(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
-    const { disk, variables } = this.#filesOf(instance);
-    await run([qemuImg, "snapshot", "-q", "-a", id, disk], { signal: ctx.signal });
-    await syncFile(disk);
+    const { disks, variables } = this.#filesOf(instance);
+    for (const disk of disks) await refuseMissing(qemuImg, disk, id, ctx.signal);
+    for (const disk of disks) {
+      await run([qemuImg, "snapshot", "-q", "-a", id, disk], { signal: ctx.signal });
+      await syncFile(disk);
+    }
     const kept = keptVariables(variables, id);
     if (await exists(kept)) await copyWhole(kept, variables);
   }
 
   async remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
-    const { disk, variables } = this.#filesOf(instance);
-    if (await has(qemuImg, disk, id, ctx.signal)) {
+    const { disks, variables } = this.#filesOf(instance);
+    for (const disk of disks) {
+      if (!(await exists(disk)) || !(await has(qemuImg, disk, id, ctx.signal))) continue;
       await run([qemuImg, "snapshot", "-q", "-d", id, disk], { signal: ctx.signal });
       await syncFile(disk);
     }
@@ -70,6 +78,14 @@ async function copyWhole(from: string, to: string): Promise<void> {
   await copyFile(from, temporary);
   await syncFile(temporary);
   await moveDurable(temporary, to);
+}
+
+/** Before any disk is changed: a snapshot of all of them is brought back whole or not at all. */
+async function refuseMissing(qemuImg: string, disk: string, id: string, signal: AbortSignal): Promise<void> {
+  if (await has(qemuImg, disk, id, signal)) return;
+  throw new EngineError("not-found", `cannot restore: ${disk} does not hold the snapshot`, {
+    hint: "Put the disk back from a backup.",
+  });
 }
 
 async function has(qemuImg: string, disk: string, id: string, signal: AbortSignal): Promise<boolean> {

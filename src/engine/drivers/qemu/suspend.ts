@@ -5,7 +5,6 @@ import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import { loadMemory, saveMemory } from "./memory.ts";
 import type { QmpClient } from "./qmp.ts";
-import type { RunRecord } from "./run-record.ts";
 import {
   cannotResume,
   hasSuspendRecord,
@@ -29,7 +28,7 @@ export async function keepMemory(
   monitor: QmpClient,
   socket: string,
   instance: DriverInstance,
-  run: RunRecord,
+  hardware: string | undefined,
 ): Promise<void> {
   const { directory, name } = instance;
   const state = await runStateOf(monitor);
@@ -44,7 +43,6 @@ export async function keepMemory(
     const bytes = await saveMemory(ctx, monitor, socket, memoryIn(directory));
     ctx.signal.throwIfAborted();
     const suspendedAt = new Date().toISOString();
-    const { hardware } = run;
     await writeSuspendRecord(directory, {
       ...{ schema: 1, instance: instance.id, version, machine, bytes, suspendedAt },
       ...(hardware === undefined ? {} : { hardware }),

@@ -9,6 +9,7 @@ import {
   outwardMac,
   qemuArgv,
 } from "../../../../src/engine/drivers/qemu/argv.ts";
+import { hardwareWith } from "../../../../src/engine/drivers/qemu/argv-disks.ts";
 import type { Accelerator } from "../../../../src/engine/drivers/qemu/host.ts";
 import { subnetAround } from "../../../../src/engine/networks/addresses.ts";
 
@@ -48,6 +49,13 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
         }),
       ),
       { maxLength: 3 },
+    ),
+    disks: fc.uniqueArray(
+      fc.record({
+        ...{ id: fc.uuid(), sizeBytes: fc.constant(MIB), slot: fc.integer({ min: 0, max: 7 }), file },
+        name: fc.stringMatching(/^[a-z][a-z0-9-]{0,18}[a-z0-9]$/),
+      }),
+      { maxLength: 8, selector: ({ slot }) => slot },
     ),
     files: fc.record({ disk: file, seed: file, serialLog: file, monitor: file }),
     firmware: fc.option(fc.record({ code: file, variables: file }), { nil: undefined }),
@@ -96,6 +104,8 @@ test("there is always the same row of options; texts only fill their places", ()
         ...["-chardev", "-serial", ...firmware, "-blockdev", "-device", "-blockdev", "-device"],
         ...["-netdev", "-device", ...(input.lan === undefined ? [] : ["-netdev", "-device"])],
         ...["-object", "-device", ...shares],
+        ...Array.from({ length: 8 }, () => "-device"),
+        ...input.disks.flatMap(() => ["-blockdev", "-device"]),
         ...(input.incoming ? ["-incoming"] : []),
       ]);
     }),
@@ -129,6 +139,24 @@ test("every file is one value of its own option, commas and all", () => {
             ]
           : [],
       );
+    }),
+  );
+});
+
+test("every extra disk has its own file, its own port, and its name as the serial number", () => {
+  fc.assert(
+    fc.property(inputs, (input) => {
+      const options = optionsOf(qemuArgv(input));
+      for (const { name, slot, file: path } of input.disks) {
+        const nodes = options
+          .filter(([option]) => option === "-blockdev")
+          .map(([, value]) => JSON.parse(value));
+        const node = nodes.find((one) => one["node-name"] === `extra-${name}`);
+        expect(node).toMatchObject({ driver: "qcow2", file: { driver: "file", filename: path } });
+        const own = `id=extra-${name},drive=extra-${name},bus=disks${slot},serial=${name}`;
+        expect(options).toContainEqual(["-device", `virtio-blk-pci,${own}`]);
+        expect(Buffer.byteLength(name)).toBeLessThanOrEqual(20);
+      }
     }),
   );
 });
@@ -190,6 +218,14 @@ test("the digest of the hardware follows what the guest sees, not where it lies 
       const elsewhere = { ...input, incoming, program: other, files, address: "10.0.0.9" };
       const lan = input.lan === undefined ? undefined : other;
       expect(hardwareOf(qemuArgv({ ...elsewhere, lan }))).toBe(digest);
+      // Disks are plugged in while it runs: they count on their own.
+      expect(hardwareOf(qemuArgv({ ...input, disks: [] }))).toBe(digest);
+      expect(hardwareWith(digest, [])).toBe(digest);
+      if (input.disks.length > 0) {
+        expect(hardwareWith(digest, input.disks)).not.toBe(digest);
+        expect(hardwareWith(digest, input.disks.toReversed())).toBe(hardwareWith(digest, input.disks));
+        expect(hardwareWith(digest, input.disks.slice(1))).not.toBe(hardwareWith(digest, input.disks));
+      }
       expect(hardwareOf(qemuArgv({ ...input, cpus: input.cpus + 1 }))).not.toBe(digest);
       expect(hardwareOf(qemuArgv({ ...input, memoryBytes: input.memoryBytes + MIB }))).not.toBe(digest);
       expect(hardwareOf(qemuArgv({ ...input, mac: "52:54:00:ff:ff:ff" }))).not.toBe(digest);

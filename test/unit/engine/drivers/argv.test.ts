@@ -56,6 +56,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
     ...{ platform, arch, accelerator },
     lan: windows ? undefined : "/run/a, b/3f0f6c9e.lan",
     shares: [],
+    disks: [],
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
   };

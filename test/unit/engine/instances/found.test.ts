@@ -28,6 +28,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     zone: "zone1",
     ports: [],
     mounts: [],
+    disks: [],
     snapshots: [],
     snapshotsTaken: 0,
     autostart: "off",

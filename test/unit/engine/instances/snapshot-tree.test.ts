@@ -15,7 +15,15 @@ const EMPTY: SnapshotTree = { snapshots: [], snapshotsTaken: 0 };
 
 function taken(tree: SnapshotTree, name = nextSnapshotName(tree), usedBytes = 0): SnapshotTree {
   const own = { id: randomUUID(), name, comment: "", createdAt: "2026-11-23T00:00:00.000Z" };
-  return withSnapshot(tree, { ...own, cpus: 1, memoryBytes: 1, diskBytes: 1, mounts: [], usedBytes });
+  return withSnapshot(tree, {
+    ...own,
+    cpus: 1,
+    memoryBytes: 1,
+    diskBytes: 1,
+    mounts: [],
+    disks: [],
+    usedBytes,
+  });
 }
 
 function idOf(tree: SnapshotTree, name: string): string {

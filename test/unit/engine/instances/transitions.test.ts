@@ -39,6 +39,9 @@ const PENDING: Partial<Record<Action, string>> = {
   "update-snapshot": "- - - - - - - - - -",
   "add-port": "- - - - - - - - - -",
   "remove-port": "- - - - - - - - - -",
+  "add-disk": "- - - - - - - - - -",
+  "remove-disk": "- - - - - - - - - -",
+  "purge-disk": "- - - - - - - - - -",
   suspend: "- - ! - - - - - - .",
 };
 

@@ -19,6 +19,7 @@ const descriptor: Descriptor = {
   zone: "zone1",
   ports: [],
   mounts: [],
+  disks: [],
   snapshots: [],
   snapshotsTaken: 0,
   autostart: "off",

@@ -1,0 +1,66 @@
+/** Extra disks as files: standalone qcow2s in the instance's directory, named by their ids. */
+import { rm } from "node:fs/promises";
+import { MOST_DISKS } from "../../../api/disk-rules.ts";
+import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { DiskSupport, DriverDisk, DriverInstance } from "../driver.ts";
+import { allocatedBytes, enlargeDisk, qemuImgRun } from "./disk.ts";
+import { extraDiskFile } from "./files.ts";
+
+export class QemuDisks implements DiskSupport {
+  readonly #qemuImg: (ctx: Ctx, instance: DriverInstance) => Promise<string>;
+
+  constructor(qemuImg: (ctx: Ctx, instance: DriverInstance) => Promise<string>) {
+    this.#qemuImg = qemuImg;
+  }
+
+  most(): number {
+    return MOST_DISKS;
+  }
+
+  async create(
+    ctx: Ctx,
+    instance: DriverInstance,
+    disk: DriverDisk,
+    fill?: (file: string) => Promise<void>,
+  ): Promise<void> {
+    const file = extraDiskFile(instance, disk);
+    if (await exists(file)) return;
+    const temporary = `${file}.tmp`;
+    const qemuImg = await this.#qemuImg(ctx, instance);
+    const doing = `create the disk ${disk.name} of ${instance.name}`;
+    try {
+      await rm(temporary, { force: true });
+      const size = String(disk.sizeBytes);
+      if (fill) {
+        await fill(temporary);
+        await enlargeDisk(qemuImg, temporary, disk.sizeBytes, ctx.signal);
+      } else {
+        await qemuImgRun([qemuImg, "create", "-q", "-f", "qcow2", temporary, size], ctx.signal, doing);
+      }
+      ctx.signal.throwIfAborted();
+      await syncFile(temporary);
+      await moveDurable(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async resize(ctx: Ctx, instance: DriverInstance, disk: DriverDisk, sizeBytes: number): Promise<void> {
+    await enlargeDisk(
+      await this.#qemuImg(ctx, instance),
+      extraDiskFile(instance, disk),
+      sizeBytes,
+      ctx.signal,
+    );
+  }
+
+  async remove(_ctx: Ctx, instance: DriverInstance, disk: DriverDisk): Promise<void> {
+    await rm(extraDiskFile(instance, disk), { force: true });
+  }
+
+  usage(instance: DriverInstance, disk: DriverDisk): Promise<number | undefined> {
+    return allocatedBytes(extraDiskFile(instance, disk));
+  }
+}
