@@ -25,12 +25,13 @@ type Verb = {
 const VERBS = {
   start: { request: (api, name) => api.instances.start({ name }), expected: "starting" },
   stop: { request: (api, name) => api.instances.stop({ name }), expected: "stopping" },
+  startCold: { request: (api, name) => api.instances.start({ name, cold: true }), expected: "starting" },
   forceStop: { request: (api, name) => api.instances.stop({ name, force: true }), expected: "stopping" },
   restart: { request: (api, name) => api.instances.restart({ name }), expected: "restarting" },
   delete: { request: (api, name) => api.instances.delete({ name }) },
   recover: { request: (api, name) => api.instances.recover({ name }) },
   purge: { request: (api, name) => api.instances.purge({ name }) },
-} as const satisfies Partial<Record<Action, Verb>>;
+} as const satisfies Partial<Record<Action | "startCold", Verb>>;
 
 type VerbId = keyof typeof VERBS;
 
@@ -158,7 +159,8 @@ async function runOne(services: Services, verb: VerbId, instance: Instance): Pro
     for (const warning of ended.warnings) services.log.warn(`${instance.name}: ${warning}`);
   } catch (error) {
     const retry = () => void runOn(services, verb, [instance]);
-    void showError(error, { log: services.log, retry, instance: instance.name });
+    const startCold = () => void runOn(services, "startCold", [instance]);
+    void showError(error, { log: services.log, retry, startCold, instance: instance.name });
   } finally {
     shown?.dispose();
   }

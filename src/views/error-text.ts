@@ -3,7 +3,7 @@ import type { EngineError, ErrorCode } from "../base/errors.ts";
 import { ERROR_CODES } from "../base/errors.ts";
 import { capitalised } from "./phrases.ts";
 
-export type Remedy = "retry" | "show-log" | "show-engine-log" | "install-qemu";
+export type Remedy = "retry" | "show-log" | "show-engine-log" | "install-qemu" | "start-cold";
 
 export type Presented = {
   severity: "info" | "warning" | "error";
@@ -39,7 +39,7 @@ const REMEDIES: Readonly<Record<ErrorCode, readonly Remedy[]>> = {
   "invalid-argument": [],
   "not-found": [],
   "already-exists": [],
-  "wrong-state": [],
+  "wrong-state": ["start-cold"],
   busy: ["retry"],
   cancelled: [],
   "timed-out": ["retry", "show-log"],
@@ -59,6 +59,7 @@ function remediesFor(error: EngineError, { canRetry, instance }: ErrorSituation)
   return REMEDIES[error.code].filter((remedy) => {
     if (remedy === "retry") return canRetry;
     if (remedy === "show-log") return instance !== undefined;
+    if (remedy === "start-cold") return error.details?.["cold"] === true && instance !== undefined;
     if (remedy === "install-qemu") return isQemu(error);
     return true;
   });

@@ -7,6 +7,8 @@ export type Situation = {
   log: vscode.LogOutputChannel;
   /** Does the same again. */
   retry?: (() => void) | undefined;
+  /** Boots a suspended instance whose memory cannot be used, without it. */
+  startCold?: (() => void) | undefined;
   /** Name of the instance that it was about. */
   instance?: string | undefined;
 };
@@ -15,6 +17,7 @@ const LABELS: Readonly<Record<Remedy, string>> = {
   retry: vscode.l10n.t("Retry"),
   "show-log": vscode.l10n.t("Show Log"),
   "show-engine-log": vscode.l10n.t("Show Engine Log"),
+  "start-cold": vscode.l10n.t("Boot Without Its Memory"),
   "install-qemu": vscode.l10n.t("Install QEMU"),
 };
 
@@ -40,11 +43,14 @@ const SHOW = {
   error: (text: string, ...labels: string[]) => vscode.window.showErrorMessage(text, ...labels),
 };
 
-async function apply(remedy: Remedy, { retry, instance }: Situation): Promise<void> {
+async function apply(remedy: Remedy, { retry, startCold, instance }: Situation): Promise<void> {
   const run = vscode.commands.executeCommand;
   switch (remedy) {
     case "retry":
       retry?.();
+      return;
+    case "start-cold":
+      startCold?.();
       return;
     case "show-log":
       await run("berth.showLog", instance);

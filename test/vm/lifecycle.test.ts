@@ -1,5 +1,5 @@
 /** An instance's life between launch and purge, on real guests: suspended, renamed, enlarged, cloned, stopped later. */
-import { rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -91,6 +91,37 @@ test("an engine that is killed while it suspends or resumes loses nothing", asyn
   await killEngine();
   expect(await resuming).toMatchObject({ code: 0 });
   expect(await bootId("web")).toBe(boot);
+});
+
+test("memory of another QEMU is resumed on its machine, or refused and kept until it is given up", async () => {
+  const { berth: facts } = await info("web");
+  const boot = await bootId("web");
+  await berth.ok(["suspend", "web"]);
+  const file = path.join(berth.home, "data", "instances", facts.id, "suspend.json");
+  const record = JSON.parse(await readFile(file, "utf8")) as { version: string; machine: string };
+  const say = (more: object) => writeFile(file, JSON.stringify({ ...record, ...more }));
+  await say({ version: "99.0.0" });
+  for (const [name, command] of [
+    ["berth", "berth start --cold web"],
+    ["multipass", "multipass start --cold web"],
+  ] as const) {
+    const refused = await berth.as({ BERTH_COMMAND_NAME: name }).run(["start", "web"]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("it was suspended by QEMU 99.0.0");
+    expect(refused.stderr).toContain(command);
+  }
+  await say({ version: "2.0.0", machine: "pc-q35-2.0-machine" });
+  const gone = await berth.run(["start", "web"]);
+  expect(gone.stderr).toContain("on the machine type pc-q35-2.0, which QEMU");
+  expect((await info("web")).state).toBe("Suspended");
+  // As an earlier series would have written it: this QEMU is asked for its machine by name.
+  await say({ version: "5.2.0" });
+  await berth.ok(["start", "web"]);
+  expect(await bootId("web")).toBe(boot);
+  await berth.ok(["suspend", "web"]);
+  await say({ version: "99.0.0" });
+  await berth.ok(["start", "--cold", "web"]);
+  expect(await bootId("web")).not.toBe(boot);
 });
 
 test("a renamed guest knows its name at once", async () => {

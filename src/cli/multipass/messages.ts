@@ -14,6 +14,9 @@ export function multipassMessage({ code, message, hint, details }: Told): string
   const [, verb, name] = /^cannot (\S+) (?:(?:in|the \S+ of|of) )?([A-Za-z0-9-]+)/.exec(message) ?? [];
   const said = verb && name ? sentence(verb, name, reason) : undefined;
   if (said) return said;
+  // Multipass has no way out of this; ours works under its name, too.
+  if (details?.["cold"] === true && hint)
+    return `${reason}\n${hint.replace("berth start", "multipass start")}`;
   return code === "missing-dependency" && hint ? `${reason}\n${hint}` : reason;
 }
 

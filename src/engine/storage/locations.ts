@@ -33,6 +33,8 @@ export const Marker = z.object({
   owner: z.string(),
   /** Of the move that made it. */
   operation: z.string(),
+  /** The directory itself was made by that move, and goes with the data. */
+  made: z.boolean().default(false),
 });
 export type Marker = z.infer<typeof Marker>;
 
@@ -139,8 +141,8 @@ export class Locations {
     return marker?.owner === this.owner ? marker : undefined;
   }
 
-  async mark(place: string, operation: string): Promise<void> {
-    const marker: Marker = { schema: 1, owner: this.owner, operation };
+  async mark(place: string, operation: string, made: boolean): Promise<void> {
+    const marker: Marker = { schema: 1, owner: this.owner, operation, made };
     await writeFileDurable(path.join(place, MARKER), `${JSON.stringify(marker)}\n`);
   }
 

@@ -135,17 +135,23 @@ async function checkRoom(locations: Locations, what: readonly Stored[], place: s
 }
 
 /** Takes the directory: from here on it is ours. Idempotent. */
-export async function claim(locations: Locations, place: string, operation: string): Promise<void> {
+export async function claim(
+  locations: Locations,
+  place: string,
+  { operation, makes }: { operation: string; makes: boolean },
+): Promise<void> {
   await mkdir(place, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
-  if (!(await locations.markerAt(place))) await locations.mark(place, operation);
+  if (!(await locations.markerAt(place))) await locations.mark(place, operation, makes);
 }
 
-/** Lets a place go of which nothing is used any more; what is not ours stays. */
-export async function release(place: string, removeDirectory: boolean): Promise<void> {
+/** Lets a place go of which nothing is used any more; what is not ours stays, and so does a directory of the user's. */
+export async function release(locations: Locations, place: string): Promise<void> {
+  const marker = await locations.markerAt(place);
+  if (!marker) return;
   await rm(markerIn(place), { force: true });
-  if (removeDirectory) await rmdir(place).catch(() => {});
+  if (marker.made) await rmdir(place).catch(() => {});
 }
 
 function refused(place: string, reason: string, hint?: string): EngineError {

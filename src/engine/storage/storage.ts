@@ -192,7 +192,9 @@ export class Storage implements StorageApi {
     if (up) throw new EngineError("busy", `cannot move: ${up.record.descriptor.name} was started meanwhile`);
     const what = input.what.filter((one) => locations.placeOf(one) !== input.place);
     try {
-      if (input.place !== undefined) await claim(locations, input.place, ctx.operationId);
+      if (input.place !== undefined) {
+        await claim(locations, input.place, { operation: ctx.operationId, makes: input.makes });
+      }
       await this.#copy(ctx, what, input.place);
       ctx.commit();
     } catch (error) {
@@ -225,13 +227,13 @@ export class Storage implements StorageApi {
   }
 
   /** The new place is as it was before; what is pointed to has not been touched. */
-  async #undo(ctx: WorkCtx, what: readonly Stored[], { place, makes }: MoveInput): Promise<void> {
+  async #undo(ctx: WorkCtx, what: readonly Stored[], { place }: MoveInput): Promise<void> {
     const { locations } = this.#parts;
     try {
       for (const one of what) await rm(locations.directoryAt(one, place), { recursive: true, force: true });
       if (what.includes("instances")) await rm(locations.trashAt(place), { recursive: true, force: true });
       const used = Stored.options.some((one) => locations.placeOf(one) === place);
-      if (place !== undefined && !used) await release(place, makes);
+      if (place !== undefined && !used) await release(locations, place);
     } catch (error) {
       ctx.warn(`What had been copied to ${place} could not be removed: ${messageOf(error)}`);
     }
@@ -253,7 +255,7 @@ export class Storage implements StorageApi {
       await locations.forgetFormer(what);
       const used = Stored.options.some((one) => locations.placeOf(one) === place);
       const left = locations.former.some((one) => one.place === place);
-      if (place !== undefined && !used && !left) await release(place, true);
+      if (place !== undefined && !used && !left) await release(locations, place);
     }
   }
 }

@@ -431,6 +431,17 @@ test.each([
   [60817408, "58.0MiB"],
 ])("%d bytes are %s", (bytes, text) => expect(humanSize(bytes)).toBe(text));
 
+test("memory that cannot be resumed is told with the way out, under this name", () => {
+  const hint = "Boot it anew without its memory: berth start --cold x";
+  const error = new EngineError("wrong-state", "cannot resume x: it was suspended by QEMU 9.0.0", {
+    hint,
+    details: { cold: true },
+  });
+  expect(multipassMessage(error)).toBe(
+    "it was suspended by QEMU 9.0.0\nBoot it anew without its memory: multipass start --cold x",
+  );
+});
+
 test.each([
   ["not-found", 'cannot start x: instance "x" does not exist', 'instance "x" does not exist'],
   [

@@ -40,6 +40,11 @@ test("QEMU is offered where QEMU is what is missing", () => {
   expect(present("missing-dependency", { details: { program: "xz" } })?.remedies).toEqual(["retry"]);
 });
 
+test("memory that cannot be used any more can be given up, where that is what is wrong", () => {
+  expect(present("wrong-state", { details: { cold: true } })?.remedies).toEqual(["start-cold"]);
+  expect(present("wrong-state")?.remedies).toEqual([]);
+});
+
 test("without something to retry or an instance to look at, neither is offered", () => {
   for (const code of CODES) {
     const shown = presentError(new EngineError(code, "cannot do it: no"), { canRetry: false });

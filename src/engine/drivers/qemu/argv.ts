@@ -20,6 +20,8 @@ export type ArgvInput = {
   subnet: Subnet;
   /** Path of the Unix socket of its LAN NIC; absent where it cannot have one. */
   lan?: string | undefined;
+  /** The versioned machine that its memory was made with; left out: this QEMU's newest. */
+  machine?: string | undefined;
   /** It shall wait for the memory of a suspended guest, and go on with that. */
   incoming?: boolean;
   shares: readonly Share[];
@@ -46,7 +48,7 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...sandbox(input.platform),
     ...["-name", `guest=${escaped(input.name)},debug-threads=on`],
     ...["-uuid", input.id],
-    ...["-machine", `${machine(input.arch)}${sharedMemory(input) ? ",memory-backend=ram" : ""}`],
+    ...["-machine", `${machine(input)}${sharedMemory(input) ? ",memory-backend=ram" : ""}`],
     ...(sharedMemory(input) ? ["-object", `memory-backend-memfd,id=ram,size=${memory(input)},share=on`] : []),
     ...["-accel", accelerator(input.accelerator)],
     ...["-cpu", cpuModel(input.arch, input.accelerator)],
@@ -132,8 +134,8 @@ function sandbox(platform: NodeJS.Platform): string[] {
   return ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"];
 }
 
-function machine(arch: Arch): string {
-  return arch === "x86_64" ? "q35,vmport=off" : "virt,gic-version=max";
+function machine({ arch, machine }: ArgvInput): string {
+  return arch === "x86_64" ? `${machine ?? "q35"},vmport=off` : `${machine ?? "virt"},gic-version=max`;
 }
 
 function accelerator(name: Accelerator): string {

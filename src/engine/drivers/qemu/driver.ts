@@ -25,9 +25,10 @@ import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "
 import { DRIVER_LOG, QemuRunning } from "./running.ts";
 import { findVirtiofsd, type Share, serveShares, type Virtiofsd } from "./shares.ts";
 import { QemuSnapshots } from "./snapshots.ts";
-import { runStateOf } from "./suspend.ts";
+import { refuseLostMachine, runStateOf } from "./suspend.ts";
 import {
   hasSuspendRecord,
+  machineName,
   memoryIn,
   readSuspendRecord,
   refuseMismatch,
@@ -134,10 +135,13 @@ class QemuDriver implements Driver {
 
   async #boot(ctx: Ctx, instance: DriverInstance, tools: Toolchain, how: Boot): Promise<Running> {
     const { suspended } = how;
-    const argv = this.#argv(instance, tools, how);
-    const hardware = hardwareOf(argv);
+    const hardware = hardwareOf(this.#argv(instance, tools, how));
     const whole = hardwareWith(hardware, instance.disks);
-    if (suspended) refuseMismatch(instance.name, suspended, { version: tools.version, hardware: whole });
+    if (suspended) {
+      refuseMismatch(instance.name, suspended, { version: tools.version, hardware: whole });
+      await refuseLostMachine(ctx, tools, instance.name, suspended);
+    }
+    const argv = this.#argv(instance, tools, how, suspended && machineName(suspended));
     ctx.signal.throwIfAborted();
     ctx.log.info("starting QEMU", { argv });
     const child = await startDetached(argv, {
@@ -158,12 +162,12 @@ class QemuDriver implements Driver {
     }
   }
 
-  #argv(instance: DriverInstance, tools: Toolchain, how: Boot): string[] {
+  #argv(instance: DriverInstance, tools: Toolchain, how: Boot, machine?: string): string[] {
     const { disk, seed, serialLog, variables } = filesOf(instance);
     const { firmware, program, accelerator } = tools;
     return qemuArgv({
       ...{ ...instance, platform: this.#host.platform, program, accelerator },
-      ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined },
+      ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined, machine },
       disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one) })),
       files: {
         ...{ disk, seed, serialLog, monitor: how.monitor.argument },

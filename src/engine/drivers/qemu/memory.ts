@@ -64,8 +64,19 @@ export async function saveMemory(
   return (await stat(file)).size;
 }
 
-/** Gives a QEMU that was started with `-incoming defer` the memory that lies in `file`. The guest is halted afterwards. */
-export async function loadMemory(ctx: Ctx, monitor: QmpClient, socket: string, file: string): Promise<void> {
+/**
+ * Gives a QEMU that was started with `-incoming defer` the memory that lies in `file`, as long as it was when it was
+ * written. The guest is halted afterwards.
+ */
+export async function loadMemory(
+  ctx: Ctx,
+  monitor: QmpClient,
+  socket: string,
+  { file, bytes }: { file: string; bytes: number },
+): Promise<void> {
+  // A checksum ends the file, but where it is cut short, Node's decompressor does not always miss it.
+  const { size } = await stat(file);
+  if (size !== bytes) throw new EngineError("driver-failed", `its file has ${size} bytes of ${bytes}`);
   await rm(socket, { force: true });
   await prepareMonitor(monitor);
   const ended = watchMigration(monitor);

@@ -15,7 +15,7 @@ const SuspendRecord = z.object({
   /** Of the QEMU that wrote it, such as 7.2.22. */
   version: z.string(),
   /** QEMU's versioned name of the machine, such as pc-q35-7.2-machine. */
-  machine: z.string(),
+  machine: z.string().regex(/^[\w.-]+$/),
   /** Digest of all arguments that the guest can see. Absent where it was started by an engine that noted none. */
   hardware: z.string().optional(),
   bytes: z.int().nonnegative(),
@@ -73,6 +73,7 @@ export async function removeSuspendRecord(directory: string): Promise<void> {
 export function cannotResume(name: string, reason: string, cause?: unknown): EngineError {
   return new EngineError("wrong-state", `cannot resume ${name}: ${reason}`, {
     hint: `Put back what it was suspended with, or boot it anew without its memory: berth start --cold ${name}`,
+    details: { cold: true },
     cause,
   });
 }
@@ -82,7 +83,7 @@ export function mismatch(
   record: SuspendRecord,
   here: { version: string; hardware: string; machine?: string },
 ): string | undefined {
-  if (seriesOf(record.version) !== seriesOf(here.version))
+  if (isOlder(here.version, record.version))
     return `it was suspended by QEMU ${record.version}, and this is QEMU ${here.version}`;
   if (here.machine !== undefined && record.machine !== here.machine)
     return `it was suspended on the machine type ${record.machine}, and this QEMU has ${here.machine}`;
@@ -101,7 +102,25 @@ export function refuseMismatch(
   if (reason !== undefined) throw cannotResume(name, reason);
 }
 
-/** QEMU keeps its machines the same within a series: 7.2.22 reads what 7.2.19 wrote. */
-function seriesOf(version: string): string {
-  return version.split(".").slice(0, 2).join(".");
+/** What to ask QEMU for to get that machine again: `pc-q35-7.2` of `pc-q35-7.2-machine`. Pure. */
+export function machineName({ machine }: SuspendRecord): string {
+  return machine.replace(/-machine$/, "");
+}
+
+/**
+ * QEMU keeps its machines the same within a series, so 7.2.22 reads what 7.2.19 wrote, and it keeps the machines of
+ * earlier series for years. What a later one wrote it cannot read.
+ */
+export function isOlder(version: string, than: string): boolean {
+  const [mine, theirs] = [seriesOf(version), seriesOf(than)];
+  return mine[0] < theirs[0] || (mine[0] === theirs[0] && mine[1] < theirs[1]);
+}
+
+export function isOtherSeries(version: string, other: string): boolean {
+  return isOlder(version, other) || isOlder(other, version);
+}
+
+function seriesOf(version: string): [number, number] {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return [major, minor];
 }

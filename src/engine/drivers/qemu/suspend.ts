@@ -1,6 +1,7 @@
 /** From a running guest to its memory in a file, and back. */
 import { rm } from "node:fs/promises";
 import { EngineError, messageOf } from "../../../base/errors.ts";
+import { run } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import { loadMemory, saveMemory } from "./memory.ts";
@@ -8,6 +9,8 @@ import type { QmpClient } from "./qmp.ts";
 import {
   cannotResume,
   hasSuspendRecord,
+  isOtherSeries,
+  machineName,
   memoryIn,
   readSuspendRecord,
   refuseMismatch,
@@ -59,6 +62,23 @@ export async function keepMemory(
   }
 }
 
+/** Throws where this QEMU has given up the machine that the memory was made with. */
+export async function refuseLostMachine(
+  ctx: Ctx,
+  qemu: { program: string; version: string },
+  name: string,
+  record: SuspendRecord,
+): Promise<void> {
+  if (!isOtherSeries(qemu.version, record.version)) return;
+  const { stdout } = await run([qemu.program, "-machine", "help"], { signal: ctx.signal });
+  const machine = machineName(record);
+  if (stdout.split("\n").some((line) => line.split(" ")[0] === machine)) return;
+  throw cannotResume(
+    name,
+    `it was suspended by QEMU ${record.version} on the machine type ${machine}, which QEMU ${qemu.version} does not have`,
+  );
+}
+
 /** Gives a waiting QEMU the kept memory, and lets the guest go on. */
 export async function restoreMemory(
   ctx: Ctx,
@@ -72,7 +92,7 @@ export async function restoreMemory(
   refuseMismatch(name, record, { version: record.version, hardware: record.hardware ?? "", machine });
   ctx.progress({ phase: "resume" });
   try {
-    await loadMemory(ctx, monitor, socket, memoryIn(directory));
+    await loadMemory(ctx, monitor, socket, { file: memoryIn(directory), bytes: record.bytes });
   } catch (error) {
     ctx.signal.throwIfAborted();
     throw cannotResume(name, `its memory could not be read back: ${messageOf(error)}`, error);

@@ -82,6 +82,19 @@ test("directories are shared as 9p, or by a virtiofsd that reads the guest's mem
   expect(shared).toContain("q35,vmport=off,memory-backend=ram");
 });
 
+test("a guest that was suspended gets the machine of then, and is otherwise made the same", () => {
+  for (const arch of ["x86_64", "aarch64"] as const) {
+    const input = inputOf("linux", arch, "kvm");
+    const name = arch === "x86_64" ? "pc-q35-7.2" : "virt-7.2";
+    const plain = qemuArgv(input);
+    const pinned = qemuArgv({ ...input, machine: name });
+    const at = plain.indexOf("-machine") + 1;
+    expect(pinned[at]?.split(",")[0]).toBe(name);
+    expect(pinned[at]?.split(",").slice(1)).toEqual(plain[at]?.split(",").slice(1));
+    expect(pinned.toSpliced(at, 1)).toEqual(plain.toSpliced(at, 1));
+  }
+});
+
 test("whatever the texts, each stays in its own place and nothing becomes an option", () => {
   const text = fc.string({ minLength: 1, maxLength: 40, unit: "grapheme" });
   const plain = qemuArgv(inputOf("linux", "x86_64", "kvm"));

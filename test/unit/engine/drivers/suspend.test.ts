@@ -1,6 +1,6 @@
 /** What a suspended guest's memory fits, and the way it takes between QEMU and its file. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,8 +8,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hardwareOf } from "../../../../src/engine/drivers/qemu/argv.ts";
 import { loadMemory, saveMemory } from "../../../../src/engine/drivers/qemu/memory.ts";
 import type { QmpClient, QmpEvent } from "../../../../src/engine/drivers/qemu/qmp.ts";
+import { refuseLostMachine } from "../../../../src/engine/drivers/qemu/suspend.ts";
 import {
   hasSuspendRecord,
+  machineName,
   mismatch,
   readSuspendRecord,
   removeSuspendRecord,
@@ -61,7 +63,10 @@ describe("a record", () => {
     [{ version: "7.2.22", hardware: "abc" }, undefined],
     [{ version: "7.2.3", hardware: "abc" }, undefined],
     [{ version: "7.2.22", hardware: "abc", machine: "pc-q35-7.2-machine" }, undefined],
-    [{ version: "8.2.1", hardware: "abc" }, "it was suspended by QEMU 7.2.22, and this is QEMU 8.2.1"],
+    [{ version: "8.2.1", hardware: "abc" }, undefined],
+    [{ version: "10.0.0", hardware: "abc" }, undefined],
+    [{ version: "6.2.0", hardware: "abc" }, "it was suspended by QEMU 7.2.22, and this is QEMU 6.2.0"],
+    [{ version: "7.1.9", hardware: "abc" }, "it was suspended by QEMU 7.2.22, and this is QEMU 7.1.9"],
     [
       { version: "7.2.22", hardware: "abc", machine: "pc-q35-7.1-machine" },
       "it was suspended on the machine type pc-q35-7.2-machine, and this QEMU has pc-q35-7.1-machine",
@@ -72,6 +77,23 @@ describe("a record", () => {
     ],
   ])("fits %o: %s", (here, reason) => {
     expect(mismatch(record, here)).toBe(reason);
+  });
+});
+
+test("a QEMU of a later series is asked for the machine of then, and must still have it", async () => {
+  expect(machineName(record)).toBe("pc-q35-7.2");
+  const program = path.join(directory, "qemu");
+  const help = "q35 Standard PC (alias of pc-q35-9.1)\npc-q35-9.1 Standard PC\npc-q35-7.2 Standard PC";
+  await writeFile(program, `#!/bin/sh\n[ "$*" = "-machine help" ] && echo '${help}'\n`, { mode: 0o755 });
+  const qemu = { program, version: "9.1.0" };
+  await refuseLostMachine(ctx(), qemu, "web", record);
+  const old = { ...record, version: "2.5.0", machine: "pc-q35-2.5-machine" };
+  await expect(refuseLostMachine(ctx(), qemu, "web", old)).rejects.toMatchObject({
+    code: "wrong-state",
+    message:
+      "cannot resume web: it was suspended by QEMU 2.5.0 on the machine type pc-q35-2.5, which QEMU 9.1.0 does not have",
+    hint: expect.stringContaining("berth start --cold web"),
+    details: { cold: true },
   });
 });
 
@@ -150,7 +172,7 @@ describe("memory", () => {
     to.end(memory, () => self.say("completed"));
   });
 
-  async function taken(): Promise<Buffer> {
+  async function taken(bytes: number): Promise<Buffer> {
     const chunks: Buffer[] = [];
     const taking = new FakeMonitor((self, command, uri) => {
       if (command !== "migrate-incoming") return;
@@ -163,26 +185,30 @@ describe("memory", () => {
       });
       server.listen(uri);
     });
-    await loadMemory(ctx(), taking.client, socket(), file());
+    await loadMemory(ctx(), taking.client, socket(), { file: file(), bytes });
     return Buffer.concat(chunks);
   }
 
   test("goes into a file, smaller, and comes back as it was", async () => {
     const bytes = await saveMemory(ctx(), giving.client, socket(), file());
     expect(bytes).toBeLessThan(400_000);
-    expect((await taken()).equals(memory)).toBe(true);
+    expect((await taken(bytes)).equals(memory)).toBe(true);
     expect(await readdir(directory)).toEqual(["memory.zst"]);
   });
 
   test("that was cut short on disk is noticed", async () => {
     const bytes = await saveMemory(ctx(), giving.client, socket(), file());
-    await truncate(file(), bytes - 10);
-    await expect(taken()).rejects.toThrow();
+    for (const missing of [1, 10, 5000]) {
+      await truncate(file(), bytes - missing);
+      await expect(taken(bytes)).rejects.toThrow(`its file has ${bytes - missing} bytes of ${bytes}`);
+    }
   });
 
   test("that is damaged is noticed, though QEMU is content with it before its end has been read", async () => {
     const bytes = await saveMemory(ctx(), giving.client, socket(), file());
-    await truncate(file(), bytes - 10);
+    const kept = await readFile(file());
+    kept[bytes - 1] = (kept[bytes - 1] ?? 0) ^ 1;
+    await writeFile(file(), kept);
     const content = new FakeMonitor((self, command, uri) => {
       if (command !== "migrate-incoming") return;
       const server = net.createServer((from) => {
@@ -195,7 +221,7 @@ describe("memory", () => {
       });
       server.listen(uri);
     });
-    await expect(loadMemory(ctx(), content.client, socket(), file())).rejects.toThrow();
+    await expect(loadMemory(ctx(), content.client, socket(), { file: file(), bytes })).rejects.toThrow();
   });
 
   test("that QEMU cannot give leaves nothing, and QEMU's words", async () => {
