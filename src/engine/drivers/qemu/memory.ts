@@ -7,27 +7,37 @@ import { chmod, rm, stat } from "node:fs/promises";
 import net from "node:net";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { constants, crc32, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { abortable, deferred } from "../../../base/async.ts";
 import { moveDurable, syncFile } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { QmpClient } from "./qmp.ts";
 
-/** Level 1 is as fast as disks are. The checksum tells damage before a guest could run with it. */
+/** Level 1 is as fast as disks are. */
 const COMPRESSION = {
   params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
 };
 const UNLIMITED = 2 ** 40;
 const SETTLE_MS = 15_000;
 
-/** The halted guest's memory, written to `file`; resolves with its size there. After a failure the guest is still halted. */
+/** What tells whether memory is read back as it was. */
+export type KeptMemory = {
+  /** Of the file. */
+  bytes: number;
+  /** Of what QEMU gave. Absent where an earlier Berth kept it. */
+  plain?: Sum | undefined;
+};
+type Sum = { bytes: number; crc32: number };
+
+/** The halted guest's memory, written to `file`. After a failure the guest is still halted. */
 export async function saveMemory(
   ctx: Ctx,
   monitor: QmpClient,
   socket: string,
   file: string,
-): Promise<number> {
+): Promise<KeptMemory> {
+  const plain: Sum = { bytes: 0, crc32: 0 };
   const temporary = `${file}.tmp`;
   const controller = new AbortController();
   const signal = AbortSignal.any([ctx.signal, controller.signal]);
@@ -39,7 +49,7 @@ export async function saveMemory(
     const written = connection.then((from) =>
       pipeline(
         from,
-        counting(ctx),
+        summing(plain, (done) => ctx.progress({ phase: "suspend", done })),
         createZstdCompress(COMPRESSION),
         createWriteStream(temporary, { mode: 0o600 }),
         { signal },
@@ -61,7 +71,7 @@ export async function saveMemory(
   }
   await syncFile(temporary);
   await moveDurable(temporary, file);
-  return (await stat(file)).size;
+  return { bytes: (await stat(file)).size, plain };
 }
 
 /**
@@ -72,9 +82,8 @@ export async function loadMemory(
   ctx: Ctx,
   monitor: QmpClient,
   socket: string,
-  { file, bytes }: { file: string; bytes: number },
+  { file, bytes, plain }: KeptMemory & { file: string },
 ): Promise<void> {
-  // A checksum ends the file, but where it is cut short, Node's decompressor does not always miss it.
   const { size } = await stat(file);
   if (size !== bytes) throw new EngineError("driver-failed", `its file has ${size} bytes of ${bytes}`);
   await rm(socket, { force: true });
@@ -83,7 +92,15 @@ export async function loadMemory(
   try {
     await monitor.execute("migrate-incoming", { uri: `unix:${socket}` }, { signal: ctx.signal });
     const to = net.connect(socket);
-    const sent = pipeline(createReadStream(file), createZstdDecompress(), to, { signal: ctx.signal });
+    // The file has a checksum of its own at its end, but Node's decompressor does not always look at it.
+    const came: Sum = { bytes: 0, crc32: 0 };
+    const checked = summing(
+      came,
+      () => {},
+      () => plain === undefined || sameSum(came, plain),
+    );
+    const from = createReadStream(file);
+    const sent = pipeline(from, createZstdDecompress(), checked, to, { signal: ctx.signal });
     const failed = deferred<never>();
     sent.catch((error: unknown) => failed.reject(error));
     failed.promise.catch(() => {});
@@ -180,13 +197,21 @@ async function listen(
   return { connection: arrived.promise, close: () => server.close() };
 }
 
-function counting(ctx: Ctx): Transform {
-  let done = 0;
+/** Adds up what passes. At the end, what is not as it should be is an error. */
+function summing(sum: Sum, onBytes: (done: number) => void, isRight = () => true): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, pass) {
-      done += chunk.length;
-      ctx.progress({ phase: "suspend", done });
+      sum.bytes += chunk.length;
+      sum.crc32 = crc32(chunk, sum.crc32);
+      onBytes(sum.bytes);
       pass(null, chunk);
     },
+    flush(pass) {
+      pass(isRight() ? null : new EngineError("driver-failed", "its file is damaged"));
+    },
   });
+}
+
+function sameSum(one: Sum, other: Sum): boolean {
+  return one.bytes === other.bytes && one.crc32 === other.crc32;
 }

@@ -19,6 +19,7 @@ const SuspendRecord = z.object({
   /** Digest of all arguments that the guest can see. Absent where it was started by an engine that noted none. */
   hardware: z.string().optional(),
   bytes: z.int().nonnegative(),
+  plain: z.object({ bytes: z.int().nonnegative(), crc32: z.int().nonnegative() }).optional(),
   suspendedAt: z.iso.datetime(),
 });
 export type SuspendRecord = z.infer<typeof SuspendRecord>;

@@ -43,11 +43,11 @@ export async function keepMemory(
   ctx.signal.throwIfAborted();
   try {
     await monitor.execute("stop");
-    const bytes = await saveMemory(ctx, monitor, socket, memoryIn(directory));
+    const kept = await saveMemory(ctx, monitor, socket, memoryIn(directory));
     ctx.signal.throwIfAborted();
     const suspendedAt = new Date().toISOString();
     await writeSuspendRecord(directory, {
-      ...{ schema: 1, instance: instance.id, version, machine, bytes, suspendedAt },
+      ...{ schema: 1, instance: instance.id, version, machine, ...kept, suspendedAt },
       ...(hardware === undefined ? {} : { hardware }),
     });
   } catch (error) {
@@ -92,7 +92,10 @@ export async function restoreMemory(
   refuseMismatch(name, record, { version: record.version, hardware: record.hardware ?? "", machine });
   ctx.progress({ phase: "resume" });
   try {
-    await loadMemory(ctx, monitor, socket, { file: memoryIn(directory), bytes: record.bytes });
+    await loadMemory(ctx, monitor, socket, {
+      file: memoryIn(directory),
+      ...{ bytes: record.bytes, plain: record.plain },
+    });
   } catch (error) {
     ctx.signal.throwIfAborted();
     throw cannotResume(name, `its memory could not be read back: ${messageOf(error)}`, error);

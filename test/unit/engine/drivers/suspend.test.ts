@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hardwareOf } from "../../../../src/engine/drivers/qemu/argv.ts";
-import { loadMemory, saveMemory } from "../../../../src/engine/drivers/qemu/memory.ts";
+import { type KeptMemory, loadMemory, saveMemory } from "../../../../src/engine/drivers/qemu/memory.ts";
 import type { QmpClient, QmpEvent } from "../../../../src/engine/drivers/qemu/qmp.ts";
 import { refuseLostMachine } from "../../../../src/engine/drivers/qemu/suspend.ts";
 import {
@@ -172,7 +172,7 @@ describe("memory", () => {
     to.end(memory, () => self.say("completed"));
   });
 
-  async function taken(bytes: number): Promise<Buffer> {
+  async function taken(saved: KeptMemory): Promise<Buffer> {
     const chunks: Buffer[] = [];
     const taking = new FakeMonitor((self, command, uri) => {
       if (command !== "migrate-incoming") return;
@@ -185,29 +185,31 @@ describe("memory", () => {
       });
       server.listen(uri);
     });
-    await loadMemory(ctx(), taking.client, socket(), { file: file(), bytes });
+    await loadMemory(ctx(), taking.client, socket(), { file: file(), ...saved });
     return Buffer.concat(chunks);
   }
 
   test("goes into a file, smaller, and comes back as it was", async () => {
-    const bytes = await saveMemory(ctx(), giving.client, socket(), file());
-    expect(bytes).toBeLessThan(400_000);
-    expect((await taken(bytes)).equals(memory)).toBe(true);
+    const saved = await saveMemory(ctx(), giving.client, socket(), file());
+    expect(saved.bytes).toBeLessThan(400_000);
+    expect((await taken(saved)).equals(memory)).toBe(true);
     expect(await readdir(directory)).toEqual(["memory.zst"]);
   });
 
   test("that was cut short on disk is noticed", async () => {
-    const bytes = await saveMemory(ctx(), giving.client, socket(), file());
+    const saved = await saveMemory(ctx(), giving.client, socket(), file());
     for (const missing of [1, 10, 5000]) {
-      await truncate(file(), bytes - missing);
-      await expect(taken(bytes)).rejects.toThrow(`its file has ${bytes - missing} bytes of ${bytes}`);
+      await truncate(file(), saved.bytes - missing);
+      await expect(taken(saved)).rejects.toThrow(
+        `its file has ${saved.bytes - missing} bytes of ${saved.bytes}`,
+      );
     }
   });
 
   test("that is damaged is noticed, though QEMU is content with it before its end has been read", async () => {
-    const bytes = await saveMemory(ctx(), giving.client, socket(), file());
+    const saved = await saveMemory(ctx(), giving.client, socket(), file());
     const kept = await readFile(file());
-    kept[bytes - 1] = (kept[bytes - 1] ?? 0) ^ 1;
+    kept[200_000] = (kept[200_000] ?? 0) ^ 1;
     await writeFile(file(), kept);
     const content = new FakeMonitor((self, command, uri) => {
       if (command !== "migrate-incoming") return;
@@ -221,7 +223,7 @@ describe("memory", () => {
       });
       server.listen(uri);
     });
-    await expect(loadMemory(ctx(), content.client, socket(), { file: file(), bytes })).rejects.toThrow();
+    await expect(loadMemory(ctx(), content.client, socket(), { file: file(), ...saved })).rejects.toThrow();
   });
 
   test("that QEMU cannot give leaves nothing, and QEMU's words", async () => {
