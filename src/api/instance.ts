@@ -45,6 +45,13 @@ export const DEFAULTS = {
 export const AutostartPolicy = z.enum(["off", "on", "restore"]);
 export type AutostartPolicy = z.infer<typeof AutostartPolicy>;
 
+/**
+ * What a guest reaches. `default`: whatever this host reaches, and the engine's subnet. `isolated`: nothing at all; this
+ * host still comes in, by SSH and by the ports that it forwards.
+ */
+export const NetworkMode = z.enum(["default", "isolated"]);
+export type NetworkMode = z.infer<typeof NetworkMode>;
+
 /** What a launch asks for. Sizes left out take the defaults; the name left out is generated. */
 export const LaunchSpec = z.strictObject({
   name: InstanceName.optional(),
@@ -64,6 +71,7 @@ export const LaunchSpec = z.strictObject({
   mounts: z.array(NewMount).max(100).optional(),
   disks: z.array(NewDisk).max(100).optional().describe("Beside its first one"),
   autostart: AutostartPolicy.optional(),
+  network: NetworkMode.optional().describe("isolated: the guest reaches nothing beyond itself"),
   zone: z.string().min(1).optional().describe("Name of its zone; left out, the zones take turns"),
   timeoutMs: z
     .int()
@@ -110,6 +118,7 @@ export const Instance = z.object({
   diskBytes: z.int(),
   address: z.string().describe("IPv4 address of its own in the engine's subnet"),
   mac: z.string(),
+  network: NetworkMode,
   zone: InstanceZone,
   ssh: SshAddress.optional().describe("Present while running"),
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),

@@ -68,9 +68,9 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, cpus, memoryBytes, diskBytes, disks, accelerator, operation } = rest;
+  const { zone, network, cpus, memoryBytes, diskBytes, disks, accelerator, operation } = rest;
   const sizes = { cpus, memoryBytes, diskBytes, disks };
-  return { id, kind, driver, arch, ready, zone, ...sizes, accelerator, operation, problems };
+  return { id, kind, driver, arch, ready, zone, network, ...sizes, accelerator, operation, problems };
 }
 
 export function formatList(instances: readonly Instance[], format: Format): string {

@@ -1,6 +1,6 @@
 /** What `berth launch` takes and Multipass does not. */
-import type { Command } from "commander";
-import type { LaunchSpec } from "../api/instance.ts";
+import { type Command, Option } from "commander";
+import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
 import { parseDisk } from "./disk-text.ts";
 import { policyFrom } from "./instance-settings.ts";
 import { repeated } from "./options.ts";
@@ -8,6 +8,7 @@ import { repeated } from "./options.ts";
 export type OwnLaunchOptions = {
   autostart?: string | true;
   extraDisk?: string[];
+  network?: NetworkMode;
 };
 
 export function addOwnLaunchOptions(command: Command): void {
@@ -20,15 +21,22 @@ export function addOwnLaunchOptions(command: Command): void {
     "a disk more: 10G, or name=data,size=10G, or name=data,from=FILE; may be repeated",
     repeated,
   );
+  command.addOption(
+    new Option(
+      "--network <mode>",
+      "what it reaches: whatever this host does (default), or nothing (isolated)",
+    ).choices(["default", "isolated"]),
+  );
 }
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
-  const { autostart, extraDisk = [] } = options;
+  const { autostart, extraDisk = [], network } = options;
   return {
     ...(autostart === undefined
       ? {}
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),
     ...(extraDisk.length > 0 ? { disks: extraDisk.map((text) => parseDisk(text, process.cwd())) } : {}),
+    ...(network === undefined ? {} : { network }),
   };
 }

@@ -320,6 +320,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     disks: [],
     snapshotCount: 0,
     autostart: "off",
+    network: "default",
     createdAt: at,
     updatedAt: at,
     ...more,

@@ -26,6 +26,8 @@ export type DriverInstance = {
   address: string;
   subnet: Subnet;
   mac: string;
+  /** The guest reaches nothing beyond itself; this host still reaches its ports. */
+  isolated?: boolean | undefined;
   /**
    * The instance's own directory (0700, exists): disk, seed, keys, the driver's run record, and the logs that clients
    * may read: `serial.log` (the guest's console) and `driver.log` (the hypervisor's own words).

@@ -168,6 +168,7 @@ export class Keeper {
     return {
       ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac },
       subnet: this.#parts.subnet,
+      isolated: entry.record.descriptor.network === "isolated",
       directory: this.files.directory(id),
       runDirectory: this.#parts.runDirectory,
       image: { path, format, sizeBytes, virtualBytes },

@@ -3,7 +3,7 @@
  * afterwards the instance is the user's and stays, with a problem that says what went wrong.
  */
 import * as z from "zod";
-import { Arch, AutostartPolicy } from "../../api/instance.ts";
+import { Arch, AutostartPolicy, NetworkMode } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
 import { Mount } from "../../api/mount.ts";
 import { withDeadline } from "../../base/async.ts";
@@ -41,6 +41,7 @@ export const LaunchInput = z.object({
   mounts: z.array(Mount).optional(),
   disks: z.array(PlannedDisk).default([]),
   autostart: AutostartPolicy.default("off"),
+  network: NetworkMode.default("default"),
   /** What spoke against it, but not so that it was refused. */
   warnings: z.array(z.string()).optional(),
 });

@@ -107,6 +107,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     userData: wanted.userData,
     disks: [],
     autostart: wanted.autostart ?? "off",
+    network: wanted.network ?? "default",
   };
 }
 

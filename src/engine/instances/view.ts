@@ -23,6 +23,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     diskBytes: descriptor.diskBytes,
     address: descriptor.address,
     mac: descriptor.mac,
+    network: descriptor.network,
     zone,
     ...(running?.ssh ? { ssh: running.ssh } : {}),
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),

@@ -2,7 +2,14 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { DiskName } from "../../api/disk.ts";
-import { Arch, AutostartPolicy, ImageFacts, InstanceState, Problem } from "../../api/instance.ts";
+import {
+  Arch,
+  AutostartPolicy,
+  ImageFacts,
+  InstanceState,
+  NetworkMode,
+  Problem,
+} from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
 import { Mount } from "../../api/mount.ts";
 import { PortForward } from "../../api/port.ts";
@@ -72,6 +79,7 @@ export const Descriptor = z.object({
   mounts: z.array(Mount).default([]),
   disks: z.array(DiskRecord).default([]),
   autostart: AutostartPolicy.default("off"),
+  network: NetworkMode.default("default"),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),

@@ -36,6 +36,7 @@ const web: Instance = {
   disks: [],
   snapshotCount: 0,
   autostart: "off",
+  network: "default",
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
 };

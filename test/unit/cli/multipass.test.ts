@@ -33,6 +33,7 @@ const foo: Instance = {
     disks: [],
     snapshotCount: 0,
     autostart: "off" as const,
+    network: "default" as const,
   },
   ...{ createdAt: "2026-11-23T00:00:00.000Z", updatedAt: "2026-11-23T00:00:00.000Z" },
 };

@@ -33,6 +33,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     disks: [],
     snapshotCount: 0,
     autostart: "off",
+    network: "default",
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",
     startedAt: "2026-11-23T10:00:00.000Z",

@@ -18,7 +18,9 @@ export type ArgvInput = {
   mac: string;
   address: string;
   subnet: Subnet;
-  /** Path of the Unix socket of its LAN NIC; absent where it cannot have one. */
+  /** The guest reaches nothing beyond itself. */
+  isolated?: boolean | undefined;
+  /** Path of the Unix socket of its LAN NIC; absent where it cannot or must not have one. */
   lan?: string | undefined;
   /** The versioned machine that its memory was made with; left out: this QEMU's newest. */
   machine?: string | undefined;
@@ -209,7 +211,8 @@ function userNetwork(input: ArgvInput): string {
   const address = outwardAddress(input);
   const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
   const forward = `hostfwd=tcp:127.0.0.1:0-${address}:${SSH_PORT}`;
-  return `user,id=net,net=${cidr},host=${gateway},dns=${dns},dhcpstart=${address},ipv6=off,${forward}`;
+  const restrict = input.isolated ? "restrict=on," : "";
+  return `user,id=net,net=${cidr},host=${gateway},dns=${dns},dhcpstart=${address},ipv6=off,${restrict}${forward}`;
 }
 
 /** The host's port of the SSH forward, from what the monitor's `info usernet` prints; undefined where it is absent. */

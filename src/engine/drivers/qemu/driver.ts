@@ -115,7 +115,7 @@ class QemuDriver implements Driver {
     const suspended = await readSuspendRecord(instance.directory, instance);
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
-    const lan = lanSocketOf(this.#host.platform, tools.version, instance);
+    const lan = instance.isolated ? undefined : lanSocketOf(this.#host.platform, tools.version, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
     if (lan !== undefined) await rm(lan, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });

@@ -21,9 +21,9 @@ export function seedOf(instance: DriverInstance, lan: boolean): SeedInput {
   return { instanceId: id, hostname: name, login, userData, formerKeys, nics: nicsOf(instance, lan) };
 }
 
-function nicsOf({ mac, address, subnet }: DriverInstance, lan: boolean): GuestNic[] {
+function nicsOf({ mac, address, subnet, isolated }: DriverInstance, lan: boolean): GuestNic[] {
   const outward = { name: "net", mac: outwardMac(mac) };
-  if (!lan) return [outward];
+  if (!lan || isolated) return [outward];
   const bits = subnet.cidr.split("/")[1];
   return [outward, { name: "lan", mac, address: `${address}/${bits}`, optional: true }];
 }

@@ -35,6 +35,7 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
     lan: fc.option(file, { nil: undefined }),
     octets: fc.tuple(octet, octet, octet),
     incoming: fc.boolean(),
+    isolated: fc.boolean(),
     shares: fc.array(
       fc.oneof(
         fc.record({
@@ -179,7 +180,7 @@ test("CPUs, memory, network card and addresses are the instance's", () => {
       const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
       expect(valuesOf(only("-netdev"))).toEqual([
         ...["user", "id=net", `net=${cidr}`, `host=${gateway}`, `dns=${dns}`, `dhcpstart=${address}`],
-        ...["ipv6=off", `hostfwd=tcp:127.0.0.1:0-${address}:22`],
+        ...["ipv6=off", ...(input.isolated ? ["restrict=on"] : []), `hostfwd=tcp:127.0.0.1:0-${address}:22`],
       ]);
       const lan = options.filter(([name, value]) => name === "-netdev" && value.startsWith("stream"));
       expect(lan.map(([, value]) => valuesOf(value))).toEqual(

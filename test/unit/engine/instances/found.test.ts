@@ -32,6 +32,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     snapshots: [],
     snapshotsTaken: 0,
     autostart: "off",
+    network: "default",
     booted: true,
     createdAt: AT,
     ...more,

@@ -23,6 +23,7 @@ const descriptor: Descriptor = {
   snapshots: [],
   snapshotsTaken: 0,
   autostart: "off",
+  network: "default",
   booted: true,
   createdAt: "2026-01-01T00:00:00.000Z",
 };
