@@ -19,6 +19,9 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
   return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
 }
 
-export function execPath(name: string): string {
-  return `/v1/instances/${encodeURIComponent(name)}/exec`;
+/** What a stream is: a process in a guest, or a connection to one of its ports. */
+export type StreamKind = "exec" | "tunnel";
+
+export function streamPath(name: string, kind: StreamKind): string {
+  return `/v1/instances/${encodeURIComponent(name)}/${kind}`;
 }

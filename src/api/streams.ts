@@ -1,10 +1,14 @@
 /**
- * The byte streams of exec and shell: one WebSocket per process on `GET /v1/instances/{name}/exec`, beside the RPC
- * procedures on the same server. The first message is a text frame with an ExecOpen; then
+ * The byte streams, beside the RPC procedures on the same server: one WebSocket per process of exec and shell on
+ * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`. The
+ * first message is a text frame with an ExecOpen, or a TunnelOpen; then
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
  * - the engine ends with `exit` or `error`, then closes the socket. A client that closes early ends the process.
+ *
+ * A tunnel is such a stream without stderr: what is sent as stdin goes to the port, what the port sends is stdout, and
+ * it ends when the guest ends its side.
  */
 import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
@@ -25,6 +29,15 @@ export const ExecOpen = z.strictObject({
   term: z.string().max(64).optional(),
 });
 export type ExecOpen = z.infer<typeof ExecOpen>;
+
+export const TunnelOpen = z.strictObject({
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .describe("TCP, on the guest's loopback; for 22 it waits until sshd speaks"),
+});
+export type TunnelOpen = z.infer<typeof TunnelOpen>;
 
 export const SignalName = z.enum(["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2"]);
 export type SignalName = z.infer<typeof SignalName>;

@@ -24,6 +24,19 @@ export type Paths = {
   trash: string;
   images: string;
   endpoint: Endpoint;
+  /** What OpenSSH reads of us: instances as hosts, and their keys. */
+  ssh: SshFiles;
+};
+
+export type SshFiles = {
+  /** Included by the user's own configuration; written when they agree. */
+  config: string;
+  /** Of the engine: a block for each instance. */
+  hosts: string;
+  /** Of the engine: the host key of each instance. */
+  knownHosts: string;
+  /** The command that reaches guests for OpenSSH lies here, wherever Berth itself is installed. */
+  bin: string;
 };
 
 export type PathInputs = {
@@ -68,6 +81,12 @@ export function pathsFor(inputs: PathInputs): Paths {
     trash: p.join(data, "trash"),
     images: p.join(cache, "images"),
     endpoint,
+    ssh: {
+      config: p.join(data, "ssh", "config"),
+      hosts: p.join(data, "ssh", "hosts"),
+      knownHosts: p.join(data, "ssh", "known_hosts"),
+      bin: p.join(data, "ssh", "bin"),
+    },
   };
 }
 

@@ -142,6 +142,18 @@ export class Session {
     }
   }
 
+  /** Waits for an operation that somebody else has begun, its progress on stderr. Leaving does not cancel it. */
+  async follow(id: string): Promise<void> {
+    const { api } = await this.client();
+    const operation = await api.operations.get({ id });
+    const row = this.#board.begin(operation);
+    try {
+      await api.operations.wait({ id }, { signal: this.signal });
+    } finally {
+      row.end();
+    }
+  }
+
   async #follow(client: EngineClient, operation: Operation): Promise<Operation> {
     const row = this.#board.begin(operation);
     const onAbort = () => this.note(`Cancelling the ${operation.kind} of ${operation.target}…`);

@@ -5,6 +5,7 @@ import { hostPlatform } from "../base/paths.ts";
 import type { Session } from "./session.ts";
 
 export function addSshCommands(program: Command, session: Session): void {
+  addProxy(program, session);
   program
     .command("ssh-command")
     .description("Print the OpenSSH command that enters an instance")
@@ -35,6 +36,17 @@ export function addSshCommands(program: Command, session: Session): void {
       const stopped = names.length > 0 ? instances.find((one) => !one.ssh) : undefined;
       if (stopped) throw notRunning(stopped.name);
       session.print(sshConfig(instances));
+    });
+}
+
+function addProxy(program: Command, session: Session): void {
+  program
+    .command("ssh-proxy")
+    .description("Connect standard input and output with an instance's SSH server, for ssh's ProxyCommand")
+    .argument("<name>", "the instance, or its alias such as web.berth; started where it is stopped")
+    .action(async (name: string) => {
+      const { proxy } = await import("./ssh-proxy.ts");
+      await proxy(session, name);
     });
 }
 

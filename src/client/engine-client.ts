@@ -6,7 +6,7 @@ import type { Contract } from "../api/contract.ts";
 import type { EngineHello } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
-import type { ExecOpen, SignalName, TerminalSize } from "../api/streams.ts";
+import type { ExecOpen, SignalName, TerminalSize, TunnelOpen } from "../api/streams.ts";
 
 /** Every procedure of the contract, typed. Failures reject with EngineError. */
 export type EngineApi = ContractRouterClient<Contract>;
@@ -17,6 +17,8 @@ export interface EngineClient {
   readonly api: EngineApi;
   /** Opens a process in a running instance. Aborting ends it. */
   exec(name: string, open: ExecOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
+  /** Opens a connection to a port of a running instance. Aborting closes it. */
+  tunnel(name: string, open: TunnelOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * Follows an operation to its end and resolves with it, succeeded. Rejects with its error when it failed
    * (`cancelled` when it was cancelled). Aborting the signal cancels the operation on the engine, then rejects.
@@ -40,6 +42,9 @@ export interface RemoteProcess {
   signal(name: SignalName): void;
   close(): void;
 }
+
+/** `exited` resolves when the guest has ended its side and all of it was read. */
+export type RemoteConnection = Pick<RemoteProcess, "stdin" | "stdout" | "exited" | "close">;
 
 export type ConnectOptions = {
   /** Absolute path of the engine bundle to start when none runs; absent: only connect to a running one. */

@@ -1,13 +1,13 @@
-/** A process in a guest over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
+/** A process in a guest, or a connection to one of its ports, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
-import { decodeFrame, encodeFrame, execPath, MAX_FRAME_BYTES } from "../api/frames.ts";
+import { decodeFrame, encodeFrame, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
-import type { ExecOpen, SignalName, StreamControl, TerminalSize } from "../api/streams.ts";
+import type { ExecOpen, SignalName, StreamControl, TerminalSize, TunnelOpen } from "../api/streams.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
-import type { RemoteProcess } from "./engine-client.ts";
+import type { RemoteConnection, RemoteProcess } from "./engine-client.ts";
 import { type Address, abortReason, decodeError, fromSystem, headersFor } from "./http.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -17,10 +17,29 @@ const INPUT_CHUNK_BYTES = 64 * 2 ** 10;
 const OUTPUT_BUFFER_BYTES = 256 * 2 ** 10;
 
 /** Resolves when the process runs. Rejects with the engine's error; aborting ends the process. */
-export async function openProcess(
+export function openProcess(
   address: Address,
   name: string,
   open: ExecOpen,
+  signal: AbortSignal,
+): Promise<RemoteProcess> {
+  return openStream(address, streamPath(name, "exec"), open, signal);
+}
+
+/** Resolves when the port has taken the connection. */
+export function openTunnel(
+  address: Address,
+  name: string,
+  open: TunnelOpen,
+  signal: AbortSignal,
+): Promise<RemoteConnection> {
+  return openStream(address, streamPath(name, "tunnel"), open, signal);
+}
+
+async function openStream(
+  address: Address,
+  path: string,
+  open: ExecOpen | TunnelOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();
@@ -34,7 +53,7 @@ export async function openProcess(
     perMessageDeflate: false,
   };
   // As a socket's URL it passes by the proxies that VS Code puts before HTTP; `createConnection` knows the real path.
-  const socket = new WebSocket(`ws+unix:engine:${execPath(name)}`, options);
+  const socket = new WebSocket(`ws+unix:engine:${path}`, options);
   const process = new SocketProcess(socket, JSON.stringify(open));
   const onAbort = () => process.fail(abortReason(signal));
   signal.addEventListener("abort", onAbort, { once: true });

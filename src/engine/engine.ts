@@ -33,6 +33,7 @@ import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
+import { SshHosts } from "./instances/ssh-hosts.ts";
 import { ZoneBook } from "./instances/zone-book.ts";
 import { isZoneRow, Zones } from "./instances/zones.ts";
 import type { Log, LogLevel } from "./log.ts";
@@ -146,6 +147,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   for (const row of rows.filter(isImageRow)) imageWork.resume(row);
   for (const row of rows.filter(isZoneRow)) core.zones.resume(row);
   for (const row of rows.filter(isMove)) storage.resume(row);
+  core.keepSshHosts();
   core.startByPolicy(endedUnseen, boot);
   return core;
 }
@@ -231,6 +233,14 @@ class Engine implements EngineCore {
   /** Begins to look for accelerators now, so that the first question about them need not wait. */
   warmUp(): void {
     void this.#probe(this.#ending.signal, {});
+  }
+
+  /** OpenSSH's view of the instances follows them while this engine runs. */
+  keepSshHosts(): void {
+    const { keeper, events, options } = this.#parts;
+    const { log, paths } = options;
+    const hosts = new SshHosts({ keeper, files: paths.ssh, log });
+    void hosts.follow(events, this.#ending.signal);
   }
 
   /** Beside all else: nobody waits for it. */

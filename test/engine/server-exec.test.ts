@@ -13,7 +13,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { encodeFrame, execPath } from "../../src/api/frames.ts";
+import { encodeFrame, streamPath } from "../../src/api/frames.ts";
 import { deferred, sleep } from "../../src/base/async.ts";
 import { privateDirectory } from "../../src/base/durable.ts";
 import { currentPaths, type Endpoint } from "../../src/base/paths.ts";
@@ -224,7 +224,7 @@ describe("back-pressure", () => {
 describe("hostile clients", () => {
   /** The frames that came back until the engine closed the stream. */
   async function talk(send: (socket: WebSocket) => void, name = "primary") {
-    const socket = new WebSocket(`ws://localhost${execPath(name)}`, {
+    const socket = new WebSocket(`ws://localhost${streamPath(name, "exec")}`, {
       createConnection: () => connectSocket(endpoint.path),
     });
     const texts: { type: string; error?: { code: string } }[] = [];
@@ -311,7 +311,7 @@ describe("hostile clients", () => {
         const closed = deferred<void>();
         socket.on("close", () => closed.resolve()).on("error", () => {});
         socket.write(
-          `GET ${execPath("primary")} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+          `GET ${streamPath("primary", "exec")} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         );
         await once(socket, "data");
@@ -336,11 +336,13 @@ describe("hostile clients", () => {
       });
     const hello =
       "Host: localhost\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    expect(await upgrade(execPath("primary"), `${hello}Origin: null\r\n`)).toMatch(/^HTTP\/1.1 403 /);
+    expect(await upgrade(streamPath("primary", "exec"), `${hello}Origin: null\r\n`)).toMatch(
+      /^HTTP\/1.1 403 /,
+    );
     expect(await upgrade("/v1/instances", hello)).toMatch(/^HTTP\/1.1 404 .*"not-found"/s);
     expect(await upgrade("/v1/instances/%zz/exec", hello)).toMatch(/^HTTP\/1.1 404 /);
-    expect(await upgrade(execPath("primary"), "Host: localhost\r\n")).toMatch(/^HTTP\/1.1 400 /);
-    expect(await upgrade(execPath("primary"), `${hello}Berth-Protocol: 0\r\n`)).toMatch(
+    expect(await upgrade(streamPath("primary", "exec"), "Host: localhost\r\n")).toMatch(/^HTTP\/1.1 400 /);
+    expect(await upgrade(streamPath("primary", "exec"), `${hello}Berth-Protocol: 0\r\n`)).toMatch(
       /^HTTP\/1.1 503 .*"declined"/s,
     );
     await expect.poll(() => server.busy).toBe(false);

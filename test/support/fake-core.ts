@@ -2,8 +2,11 @@
  * An engine core that keeps everything in memory and whose guests are processes of this computer. Operations on an
  * instance called `…-<n>ms` take that long; those that run are kept in a file, and a later core goes on with them.
  */
+
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
 import type { Instance, LaunchSpec } from "../../src/api/instance.ts";
 import type { Operation, OperationKind } from "../../src/api/operation.ts";
@@ -212,6 +215,7 @@ export class FakeCore implements EngineCore {
   guest: GuestAccess = {
     waitReady: async () => ({ cloudInit: "done", errors: [] }),
     exec: async (_ctx, request) => this.#exec(request),
+    connect: async (_ctx, port) => connectLocally(port),
     details: async () => ({ addresses: [] }),
     cloudInitLog: async () => "",
     dispose: () => {},
@@ -298,6 +302,18 @@ export class FakeCore implements EngineCore {
     };
     this.processes.push(process);
     return process;
+  }
+}
+
+/** A port of this computer, as the guest whose processes run here has it. */
+async function connectLocally(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return socket;
+  } catch (cause) {
+    const reason = `cannot connect to port ${port} of primary: nothing listens there`;
+    throw new EngineError("guest-unreachable", reason, { cause });
   }
 }
 

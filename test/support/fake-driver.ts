@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { access, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { PassThrough, Writable } from "node:stream";
+import { type Duplex, PassThrough, Writable } from "node:stream";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
 import type { InstanceDetails, Problem, SshAddress } from "../../src/api/instance.ts";
 import { abortable, type Deferred, deferred, sleep } from "../../src/base/async.ts";
@@ -371,6 +371,17 @@ class FakeAccess implements GuestAccess {
     this.#mustRun();
     this.#host.commands.push(`${this.#guest.name}: ${(request.argv ?? []).join(" ")}`);
     return fakeProcess(request, signal);
+  }
+
+  /** An SSH server that says its first words, and all that it is told. */
+  async connect({ signal }: Pick<Ctx, "signal">, port: number): Promise<Duplex> {
+    signal.throwIfAborted();
+    this.#mustRun();
+    if (port !== 22)
+      throw new EngineError("guest-unreachable", `cannot connect to port ${port}: nothing listens`);
+    const server = new PassThrough();
+    server.write(`SSH-2.0-${this.#guest.name}\r\n`);
+    return server;
   }
 
   async details({ signal }: Pick<Ctx, "signal">): Promise<InstanceDetails> {

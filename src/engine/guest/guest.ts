@@ -1,5 +1,5 @@
 /** What the engine may do inside a running guest, whichever way it gets in (SSH, a runtime's API). */
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import type { InstanceDetails } from "../../api/instance.ts";
 import type { SignalName, TerminalSize } from "../../api/streams.ts";
 import type { Ctx } from "../ctx.ts";
@@ -42,6 +42,11 @@ export interface GuestAccess {
    */
   waitReady(ctx: Ctx): Promise<ReadyReport>;
   exec(ctx: Pick<Ctx, "signal">, request: ExecRequest): Promise<GuestProcess>;
+  /**
+   * A connection to a TCP port on the guest's loopback; the caller owns it. Rejects with `guest-unreachable` where
+   * nothing listens. For 22 it waits until the SSH server speaks, and for no login of ours.
+   */
+  connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex>;
   /** Facts from one round trip; rejects with `guest-unreachable` within 10 s when the guest does not answer. */
   details(ctx: Pick<Ctx, "signal">): Promise<InstanceDetails>;
   /** The end of a log inside the guest. */

@@ -1,9 +1,9 @@
 /** GuestAccess over SSH: how the engine works inside virtual machines. */
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { ClientChannel, PseudoTtyOptions } from "ssh2";
 import type { InstanceDetails } from "../../api/instance.ts";
 import { deferred, sleep, withDeadline } from "../../base/async.ts";
-import { EngineError } from "../../base/errors.ts";
+import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Log } from "../log.ts";
 import { outcomeOf, stageOf, WAIT_SCRIPT } from "./cloud-init.ts";
@@ -18,6 +18,9 @@ const BANNER_MS = 2_000;
 const RETRY_MS = 200;
 const DETAILS_MS = 10_000;
 const LOG_MS = 20_000;
+const SSH_PORT = 22;
+/** For the SSH server of a guest that boots under emulation on a busy host. */
+const SPEAK_MS = 300_000;
 /** Most that is kept of what a script of ours prints. */
 const MAX_OUTPUT_BYTES = 2 ** 20;
 const DEFAULT_TERM = "xterm-256color";
@@ -68,6 +71,24 @@ class SshGuest implements GuestAccess {
     return processOn(channel, this.#target.name);
   }
 
+  async connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex> {
+    if (port === SSH_PORT) return this.#sshServer(ctx.signal);
+    const from = "127.0.0.1";
+    try {
+      return await this.#connection.channel(ctx.signal, (client) => {
+        const opened = deferred<ClientChannel>();
+        client.forwardOut(from, 0, from, port, (error, channel) =>
+          error ? opened.reject(error) : opened.resolve(channel),
+        );
+        return opened.promise;
+      });
+    } catch (error) {
+      if (!/channel open failure/i.test(messageOf(error))) throw error;
+      const reason = `cannot connect to port ${port} of ${this.#target.name}: nothing listens there`;
+      throw new EngineError("guest-unreachable", reason, { cause: error });
+    }
+  }
+
   async details(ctx: Pick<Ctx, "signal">): Promise<InstanceDetails> {
     return parseDetails(await this.#timed(ctx.signal, DETAILS_MS, DETAILS_SCRIPT));
   }
@@ -108,6 +129,27 @@ class SshGuest implements GuestAccess {
       throw refusal && (ctx.signal.reason as Error | undefined)?.name === "TimeoutError"
         ? refusal
         : (ctx.signal.reason ?? error);
+    }
+  }
+
+  /** A connection of its own to the guest's SSH server, its first words still to be read. */
+  async #sshServer(parent: AbortSignal): Promise<Duplex> {
+    const { signal, done } = withDeadline(SPEAK_MS, parent);
+    try {
+      for (;;) {
+        const socket = await listenForBanner(this.#target, BANNER_MS, signal);
+        if (socket) return socket;
+        await sleep(RETRY_MS, signal);
+      }
+    } catch (error) {
+      parent.throwIfAborted();
+      throw new EngineError(
+        "guest-unreachable",
+        `cannot reach ${this.#target.name}: its SSH server did not speak within ${SPEAK_MS / 1000} s`,
+        { hint: `Look at its serial log: berth log ${this.#target.name}`, cause: error },
+      );
+    } finally {
+      done();
     }
   }
 

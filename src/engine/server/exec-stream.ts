@@ -1,8 +1,8 @@
-/** One process in a guest over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
-import type { Readable } from "node:stream";
+/** One stream with a guest over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
+import { type Duplex, Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { type Channel, decodeFrame, encodeFrame, MAX_FRAME_BYTES } from "../../api/frames.ts";
-import { ExecOpen, StreamControl } from "../../api/streams.ts";
+import { ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -12,14 +12,24 @@ import { toPublicError } from "./errors.ts";
 type GuestAccess = ReturnType<EngineCore["instances"]["guest"]>;
 type GuestProcess = Awaited<ReturnType<GuestAccess["exec"]>>;
 
-export type ExecStreamOptions = {
+export type StreamOptions = {
   /** Looked up when the stream opens; its error is the stream's. */
   guest: () => GuestAccess;
+  log: Log;
+  /** How long a client may take to say what it wants. */
+  openTimeoutMs?: number;
+};
+
+export type ExecStreamOptions = StreamOptions & {
   /** Where a directory of this host is mounted in the guest; undefined where it is not. */
   mountedAt: (directory: string) => Promise<string | undefined>;
-  log: Log;
-  /** How long a client may take to say what it wants to run. */
-  openTimeoutMs?: number;
+};
+
+/** What a stream of this kind begins with, and what it is joined to. */
+type Kind<T> = {
+  open: { safeParse(value: unknown): SafeResult<T> };
+  doing: string;
+  start: (open: T, signal: AbortSignal) => Promise<GuestProcess>;
 };
 
 const OPEN_TIMEOUT_MS = 10_000;
@@ -31,27 +41,58 @@ const HIGH_WATER_BYTES = 2 ** 20;
 const MAX_CHUNK_BYTES = MAX_FRAME_BYTES - 1;
 
 /** Resolves when the socket has closed. Never rejects: what fails is told to the client. */
-export async function serveExec(socket: WebSocket, options: ExecStreamOptions): Promise<void> {
-  const stream = new ExecStream(socket);
+export function serveExec(socket: WebSocket, options: ExecStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ExecOpen,
+    doing: "run the command",
+    start: async ({ hostCwd, ...wanted }, signal) => {
+      const cwd = wanted.cwd ?? (hostCwd === undefined ? undefined : await options.mountedAt(hostCwd));
+      return options.guest().exec({ signal }, { ...wanted, cwd });
+    },
+  });
+}
+
+/** The same for a connection to a port of the guest. */
+export function serveTunnel(socket: WebSocket, options: StreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: TunnelOpen,
+    doing: "open the tunnel",
+    start: async ({ port }, signal) => asProcess(await options.guest().connect({ signal }, port)),
+  });
+}
+
+async function serve<T>(socket: WebSocket, options: StreamOptions, kind: Kind<T>): Promise<void> {
+  const stream = new GuestStream(socket);
   const ping = setInterval(() => socket.ping(), PING_INTERVAL_MS);
   try {
-    const open = await stream.readOpen(options.openTimeoutMs ?? OPEN_TIMEOUT_MS);
-    const { hostCwd, ...wanted } = open;
-    const cwd = open.cwd ?? (hostCwd === undefined ? undefined : await options.mountedAt(hostCwd));
-    const process = await options.guest().exec({ signal: stream.closed }, { ...wanted, cwd });
-    const exit = await stream.relay(process);
+    const open = await stream.readOpen(kind.open, options.openTimeoutMs ?? OPEN_TIMEOUT_MS);
+    const exit = await stream.relay(await kind.start(open, stream.closed));
     stream.end({ type: "exit", ...exit });
   } catch (error) {
-    const known = toPublicError(error, "run the command", options.log);
+    const known = toPublicError(error, kind.doing, options.log);
     stream.end({ type: "error", error: known.toBody() });
   }
   await stream.ended;
   clearInterval(ping);
 }
 
+/** A connection has no signals, size or stderr, and ends well when it is closed. */
+function asProcess(connection: Duplex): GuestProcess {
+  const exited = deferred<{ code: number }>();
+  exited.promise.catch(() => {});
+  connection.on("error", (error) => exited.reject(error));
+  connection.once("close", () => exited.resolve({ code: 0 }));
+  return {
+    ...{ stdin: connection, stdout: connection, stderr: Readable.from([]), exited: exited.promise },
+    resize: () => {},
+    signal: () => {},
+    close: () => connection.destroy(),
+  };
+}
+
 type Message = { data: Buffer; binary: boolean };
 
-class ExecStream {
+class GuestStream {
   readonly #socket: WebSocket;
   readonly #controller = new AbortController();
   readonly #ended = deferred<void>();
@@ -83,7 +124,7 @@ class ExecStream {
   }
 
   /** The first message. The socket stays paused after it, until the process is there. */
-  async readOpen(timeoutMs: number): Promise<ExecOpen> {
+  async readOpen<T>(schema: Kind<T>["open"], timeoutMs: number): Promise<T> {
     const first = deferred<Message>();
     const deadline = withDeadline(timeoutMs, this.closed);
     this.#receive = (message) => {
@@ -92,7 +133,7 @@ class ExecStream {
       first.resolve(message);
     };
     try {
-      return parseText(ExecOpen, await abortable(first.promise, deadline.signal));
+      return parseText(schema, await abortable(first.promise, deadline.signal));
     } finally {
       deadline.done();
     }

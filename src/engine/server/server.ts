@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { Duplex } from "node:stream";
 import { OpenAPIHandler } from "@orpc/openapi/node";
 import type { WebSocketServer } from "ws";
-import { MAX_FRAME_BYTES } from "../../api/frames.ts";
+import { MAX_FRAME_BYTES, type StreamKind } from "../../api/frames.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter, type Event } from "../../base/event.ts";
@@ -23,7 +23,7 @@ import {
 } from "./access.ts";
 import { readJsonBody } from "./body.ts";
 import { respondWithError, toErrorBody, toPublicError, toWireError } from "./errors.ts";
-import { serveExec } from "./exec-stream.ts";
+import { serveExec, serveTunnel } from "./exec-stream.ts";
 import { createRouter } from "./router.ts";
 
 export type ServerOptions = {
@@ -143,18 +143,20 @@ class ApiServer implements EngineServer {
     try {
       this.#admit(request);
       declineStream(request, this.#options.core.draining);
-      const name = instanceOf(request);
+      const { name, kind } = streamOf(request);
       const context = this.#context(socket);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
-      await recorded(context, { procedure: "instances.exec", target: name }, async () =>
-        requirePrivilege(this.#identity, "instance.exec", `open a process in ${name}`),
+      await recorded(context, { procedure: `instances.${kind}`, target: name }, async () =>
+        requirePrivilege(this.#identity, "instance.exec", `open ${WHAT[kind]} ${name}`),
       );
       const { instances, mounts } = this.#options.core;
       const guest = () => instances.guest(name);
       const mountedAt = (directory: string) => mounts.directoryIn(name, directory);
+      const { log } = this.#options;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        void serveExec(webSocket, { guest, mountedAt, log: this.#options.log });
+        if (kind === "exec") void serveExec(webSocket, { guest, mountedAt, log });
+        else void serveTunnel(webSocket, { guest, log });
       });
     } catch (error) {
       const response = new ServerResponse(request);
@@ -208,13 +210,15 @@ async function createWebSockets(): Promise<WebSocketServer> {
   return new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
 }
 
-/** The instance that a stream is asked for. Throws `not-found` for every other path. */
-function instanceOf(request: IncomingMessage): string {
+const WHAT: Record<StreamKind, string> = { exec: "a process in", tunnel: "a tunnel to" };
+
+/** The stream that is asked for, and of which instance. Throws `not-found` for every other path. */
+function streamOf(request: IncomingMessage): { name: string; kind: StreamKind } {
   const path = (request.url ?? "").split("?")[0] ?? "";
-  const name = /^\/v1\/instances\/([^/]+)\/exec$/.exec(path)?.[1];
+  const [, name, kind] = /^\/v1\/instances\/([^/]+)\/(exec|tunnel)$/.exec(path) ?? [];
   if (request.method !== "GET" || name === undefined) throw unknownPath(request);
   try {
-    return decodeURIComponent(name);
+    return { name: decodeURIComponent(name), kind: kind as StreamKind };
   } catch {
     throw unknownPath(request);
   }

@@ -161,3 +161,22 @@ test("facts of the guest arrive in one round trip", async () => {
     bootId: expect.any(String),
   });
 });
+
+test("a port of the guest is reached through it, and its SSH server without our login", async () => {
+  const echo = net.createServer((socket) => socket.pipe(socket));
+  await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void echo.close());
+  const { port: other } = echo.address() as net.AddressInfo;
+  const through = await guest.connect(ctx(), other);
+  through.end("through");
+  expect(await text(through)).toBe("through");
+
+  const server = await guest.connect(ctx(), 22);
+  server.end("no SSH\r\n");
+  expect(await text(server)).toMatch(/^SSH-2\.0-OpenSSH/);
+
+  await expect(guest.connect(ctx(), await freePort())).rejects.toMatchObject({
+    code: "guest-unreachable",
+    message: expect.stringContaining("nothing listens there"),
+  });
+});
