@@ -14,7 +14,12 @@ export type PortForward = z.infer<typeof PortForward>;
 /** Without a host port, the guest's own is taken where it is free, else any that is. */
 export const NewPortForward = z.object({
   protocol: z.enum(["tcp", "udp"]).default("tcp"),
-  hostAddress: z.ipv4().default("127.0.0.1"),
+  hostAddress: z
+    .union([z.ipv4(), z.literal("own")])
+    .default("127.0.0.1")
+    .describe(
+      "own: the loopback address that is the instance's alone, 127 and the last three parts of its address",
+    ),
   hostPort: PortNumber.optional(),
   guestPort: PortNumber,
 });

@@ -6,14 +6,14 @@ import { json, table } from "./format.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
 
-/** `8080:80`, `80`, `0.0.0.0:8080:80`, each with `/udp` or `/tcp` behind it. Throws `invalid-argument`. Pure. */
+/** `8080:80`, `80`, `0.0.0.0:8080:80`, `own:8080:80`, each with `/udp` or `/tcp` behind it. Throws `invalid-argument`. Pure. */
 export function parsePort(text: string): Partial<NewPortForward> & { guestPort: number } {
-  const match = /^(?:(?:(\d+\.\d+\.\d+\.\d+):)?(\d{1,5}):)?(\d{1,5})(?:\/(tcp|udp))?$/.exec(text);
+  const match = /^(?:(?:(\d+\.\d+\.\d+\.\d+|own):)?(\d{1,5}):)?(\d{1,5})(?:\/(tcp|udp))?$/.exec(text);
   const [, hostAddress, hostPort, guestPort, protocol] = match ?? [];
   const numbers = [hostPort, guestPort].filter((one) => one !== undefined).map(Number);
   if (!match || numbers.some((one) => one < 1 || one > 65_535)) {
     throw new EngineError("invalid-argument", `${text} is not a valid port`, {
-      hint: "Write HOST:GUEST as 8080:80, or GUEST alone, with /udp for UDP, and ADDRESS:HOST:GUEST to listen elsewhere.",
+      hint: "Write HOST:GUEST as 8080:80, or GUEST alone, with /udp for UDP, and ADDRESS:HOST:GUEST to listen elsewhere (own: the instance's own loopback address).",
     });
   }
   return {
@@ -30,7 +30,7 @@ export function addPortCommands(program: Command, session: Session): void {
     .command("add")
     .description("Forward a port, now and whenever the instance runs")
     .argument("<name>", "the instance")
-    .argument("<port>", "HOST:GUEST, or GUEST alone: 8080:80, 53:53/udp, 0.0.0.0:8080:80")
+    .argument("<port>", "HOST:GUEST, or GUEST alone: 8080:80, 53:53/udp, 0.0.0.0:8080:80, own:8080:80")
     .action(async (name: string, text: string) => {
       const wanted = parsePort(text);
       const { api } = await session.client();

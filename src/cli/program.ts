@@ -12,6 +12,7 @@ import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
 import { addExecCommands } from "./exec.ts";
+import { addHostsCommand } from "./hosts.ts";
 import { addImageCommands } from "./images.ts";
 import { addInfoCommand } from "./info.ts";
 import { addInstallCommands } from "./install.ts";
@@ -68,6 +69,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addImageCommands(program.commandsGroup("Images:"), session);
   addEngineCommands(program.commandsGroup("Engine:"), session);
   addNetworkCommands(program, session);
+  addHostsCommand(program, session);
   addZoneCommands(program, session);
   addAccessCommands(program, session);
   addAutostartCommands(program, session);

@@ -85,3 +85,19 @@ test("whoever listens beyond this host is told", async () => {
   const { warnings } = await succeeded(engine, engine.ports.add("web", wide));
   expect(warnings).toEqual(["0.0.0.0:5353/udp can be reached from other computers"]);
 });
+
+test("at their own loopback addresses, two instances have the same port", async () => {
+  await succeeded(engine, engine.instances.launch({ name: "db" }));
+  const own = { protocol: "tcp", hostAddress: "own", hostPort: 8080, guestPort: 80 } as const;
+  await succeeded(engine, engine.ports.add("web", own));
+  await succeeded(engine, engine.ports.add("db", own));
+  for (const name of ["web", "db"]) {
+    const { address, ports } = engine.instances.get(name);
+    expect(ports).toMatchObject([{ hostAddress: address.replace(/^10\./, "127."), hostPort: 8080 }]);
+  }
+  const clash = { ...tcp, hostPort: 8080, guestPort: 81 };
+  await expect(engine.ports.add("web", clash)).rejects.toMatchObject({ code: "already-exists" });
+  const wide = { ...clash, hostAddress: "0.0.0.0", protocol: "tcp" } as const;
+  await succeeded(engine, engine.instances.launch({ name: "third" }));
+  await expect(engine.ports.add("third", wide)).rejects.toMatchObject({ code: "already-exists" });
+});

@@ -84,6 +84,8 @@ export class FakeHost {
   /** Host port → the guest that it leads to. */
   readonly openPorts = new Map<number, string>();
   available = true;
+  /** Guests have a LAN NIC, whose socket a test may listen on; see `fake-nic.ts`. */
+  withLan = false;
   #boots = 0;
 
   reached(step: Step, name: string): Promise<void> {
@@ -283,6 +285,10 @@ function filesOf(instance: DriverInstance): string[] {
   return [diskOf(instance), ...instance.disks.map((disk) => extraDiskOf(instance, disk))];
 }
 
+export function lanSocketOf({ id, runDirectory }: Pick<DriverInstance, "id" | "runDirectory">): string {
+  return path.join(runDirectory, `${id.slice(0, 8)}.lan`);
+}
+
 class FakeRunning implements Running {
   readonly exited: Promise<Exit>;
   readonly guest: GuestAccess;
@@ -300,6 +306,7 @@ class FakeRunning implements Running {
     close: async (_ctx, { hostPort }) => void this.#host.openPorts.delete(hostPort),
   };
   readonly disks: HotDisks;
+  readonly lan: string | undefined;
   readonly #host: FakeHost;
   readonly #guest: FakeGuest;
   readonly #instance: DriverInstance;
@@ -312,6 +319,7 @@ class FakeRunning implements Running {
     this.disks = fakeHotDisks(host, guest, instance);
     this.startedAt = guest.startedAt;
     this.problems = host.problems;
+    this.lan = host.withLan ? lanSocketOf(instance) : undefined;
     // A released instance is nobody's: what happens to its guest afterwards is not told.
     this.exited = new Promise((resolve) => {
       void guest.ended.promise.then((exit) => {

@@ -5,6 +5,7 @@ import type { Problem } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { NewPortForward, PortForward } from "../../api/port.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
+import { loopbackOf } from "../../base/loopback.ts";
 import type { Ctx } from "../ctx.ts";
 import type { PortsApi } from "../engine-core.ts";
 import type { WorkCtx } from "../operations.ts";
@@ -28,11 +29,12 @@ export class Ports implements PortsApi {
     this.#actions = actions;
   }
 
-  async add(instance: string, wanted: NewPortForward): Promise<Operation> {
+  async add(instance: string, asked: NewPortForward): Promise<Operation> {
     const entry = this.#keeper.find(instance, "forward a port of");
-    const hostPort = wanted.hostPort ?? (await this.#freePort(wanted));
+    const wanted = { ...asked, hostAddress: await hostAddressOf(entry, asked) };
+    const hostPort = wanted.hostPort ?? (await this.#freePort(entry, wanted));
     const port = { ...wanted, hostPort };
-    const holder = holderOf(this.#keeper, port);
+    const holder = holderOf(this.#keeper, entry, port);
     if (holder) {
       const reason = `${textOf(port)} is forwarded to ${nameOf(holder)} already`;
       throw new EngineError("already-exists", `cannot forward a port of ${nameOf(entry)}: ${reason}`, {
@@ -58,9 +60,10 @@ export class Ports implements PortsApi {
   }
 
   /** The guest's own number where a user may take it and nobody has, else whatever the host gives. */
-  async #freePort({ protocol, hostAddress, guestPort }: NewPortForward): Promise<number> {
+  async #freePort(entry: Entry, wanted: Omit<PortForward, "hostPort">): Promise<number> {
+    const { protocol, hostAddress, guestPort } = wanted;
     const same = { protocol, hostAddress, hostPort: guestPort, guestPort };
-    if (guestPort >= 1024 && !holderOf(this.#keeper, same) && (await bindable(same)) !== undefined)
+    if (guestPort >= 1024 && !holderOf(this.#keeper, entry, same) && (await bindable(same)) !== undefined)
       return guestPort;
     const free = await bindable({ ...same, hostPort: 0 });
     if (free !== undefined) return free;
@@ -68,11 +71,32 @@ export class Ports implements PortsApi {
   }
 }
 
-function holderOf(keeper: Keeper, wanted: PortForward): Entry | undefined {
-  const clashes = (one: PortForward) => one.protocol === wanted.protocol && one.hostPort === wanted.hostPort;
-  return keeper
-    .entries()
-    .find(({ record }) => record.state !== "deleted" && record.descriptor.ports.some(clashes));
+/** The instance's own loopback address where that is asked for. Not every system has all of 127.0.0.0/8. */
+async function hostAddressOf(
+  entry: Entry,
+  { hostAddress, protocol, guestPort }: NewPortForward,
+): Promise<string> {
+  if (hostAddress !== "own") return hostAddress;
+  const own = loopbackOf(entry.record.descriptor.address);
+  if ((await bindable({ protocol, hostAddress: own, hostPort: 0, guestPort })) !== undefined) return own;
+  const reason = `this host has no address ${own}`;
+  throw new EngineError("not-supported", `cannot forward a port of ${nameOf(entry)}: ${reason}`, {
+    hint: `Give it that address first (on macOS: sudo ifconfig lo0 alias ${own}), or leave "own" out.`,
+  });
+}
+
+/** Within an instance a port is known by its number alone; of others only what listens at the same address is in the way. */
+function holderOf(keeper: Keeper, own: Entry, wanted: PortForward): Entry | undefined {
+  const isSame = (one: PortForward) => one.protocol === wanted.protocol && one.hostPort === wanted.hostPort;
+  const everywhere = "0.0.0.0";
+  const meets = ({ hostAddress }: PortForward) =>
+    [hostAddress, wanted.hostAddress].includes(everywhere) || hostAddress === wanted.hostAddress;
+  return keeper.entries().find((entry) => {
+    const { state, descriptor } = entry.record;
+    return (
+      state !== "deleted" && descriptor.ports.some((one) => isSame(one) && (entry === own || meets(one)))
+    );
+  });
 }
 
 /** The number under which a socket could be bound; undefined where it could not. Whoever is quicker may still take it. */

@@ -20,7 +20,7 @@ export type Member = { id: string; mac: string; address: string; socket: string 
 /** What may wait for a guest; more is dropped, as on any network, and TCP adapts. */
 const QUEUE_BYTES = 1 << 20;
 /** Between two tries to reach a guest's QEMU that should be there. */
-const AGAIN_MS = 1_000;
+const AGAIN_MS = 250;
 
 /** MAC of the network itself, like QEMU's own ways out: 52:55 and its address. */
 export function serviceOf({ cidr, dns }: Subnet): Service {

@@ -6,6 +6,7 @@ import { isForwarded, ruleOf } from "../../../src/engine/drivers/qemu/ports.ts";
 test.each([
   ["80", { guestPort: 80 }],
   ["8080:80", { hostPort: 8080, guestPort: 80 }],
+  ["own:8080:80", { hostAddress: "own", hostPort: 8080, guestPort: 80 }],
   ["53:53/udp", { hostPort: 53, guestPort: 53, protocol: "udp" }],
   ["0.0.0.0:8080:80/tcp", { hostAddress: "0.0.0.0", hostPort: 8080, guestPort: 80, protocol: "tcp" }],
 ])("%s", (text, port) => expect(parsePort(text)).toEqual(port));

@@ -1,0 +1,206 @@
+/** Two real guests on the engine's network: by address and by name, honest only, through what may happen to engine and guest. */
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { signalProcess } from "../../src/base/process-identity.ts";
+import { Berth, gone } from "../support/berth.ts";
+import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { testImage } from "../support/guest-image.ts";
+
+const SOURCES = path.resolve(import.meta.dirname, "../../src");
+/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
+const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
+
+let catalog: CatalogServer;
+let berth: Berth;
+let bundles: string;
+
+beforeAll(async () => {
+  const image = await testImage();
+  catalog = await startCatalogServer([{ file: image.path }]);
+  bundles = path.join(path.dirname(image.path), `lan-${process.pid}`);
+  await build({
+    ...{
+      bundle: true,
+      platform: "node",
+      target: "node22",
+      format: "cjs",
+      logLevel: "error",
+      keepNames: true,
+    },
+    external: ["cpu-features", "*.node"],
+    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
+    outdir: bundles,
+  });
+  berth = await Berth.make(
+    { BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url, BERTH_SETTING_ENGINE_IDLE_SECONDS: "5" },
+    path.join(bundles, "cli.js"),
+  );
+  for (const name of ["web", "db"]) {
+    const args = ["launch", "noble", "--name", name, "--cpus", "2", "--cloud-init", "-"];
+    await berth.ok(args, { input: userData, timeoutMs: 900_000 });
+  }
+});
+afterAll(async () => {
+  await berth?.dispose();
+  await catalog?.close();
+  if (bundles) await rm(bundles, { recursive: true, force: true });
+});
+
+const inside = async (name: string, ...argv: string[]) =>
+  (await berth.ok(["exec", name, "--", ...argv])).trim();
+const python = (name: string, script: string, ...argv: string[]) =>
+  inside(name, "sudo", "python3", "-c", script, ...argv);
+const pings = async (from: string, to: string, count = 1) =>
+  (await berth.run(["exec", from, "--", "ping", "-c", String(count), "-W", "5", to])).code === 0;
+/** What other guests learn of a change, nobody waits for. */
+const reaches = (from: string, to: string) =>
+  expect.poll(() => pings(from, to), { timeout: 120_000, interval: 500 });
+
+async function factsOf(name: string): Promise<{ ipv4: string[]; mac: string }> {
+  const { info } = (await berth.json(["info", name])) as {
+    info: Record<string, { ipv4: string[]; berth: { mac: string } }>;
+  };
+  const found = info[name];
+  if (!found) throw new Error(`no info on ${name}`);
+  return { ipv4: found.ipv4, mac: found.berth.mac };
+}
+
+test("each has one address to be known by, and the way out is another NIC", async () => {
+  const [web, db] = [await factsOf("web"), await factsOf("db")];
+  expect(web.ipv4).toHaveLength(1);
+  expect(db.ipv4).toHaveLength(1);
+  expect(web.ipv4).not.toEqual(db.ipv4);
+  expect(await inside("web", "ip", "-4", "-br", "addr", "show", "dev", "lan")).toContain(`${web.ipv4[0]}/16`);
+  expect(await inside("web", "ip", "route", "show", "default")).toMatch(/^default via \S+\.255\.1 dev net /);
+  expect(await inside("web", "networkctl", "list", "--no-legend")).toMatch(
+    /lan\s+ether\s+routable\s+configured/,
+  );
+});
+
+test("they reach each other by address and by name, both ways", async () => {
+  for (const [from, to] of [
+    ["web", "db"],
+    ["db", "web"],
+  ] as const) {
+    expect(await pings(from, (await factsOf(to)).ipv4[0] ?? "")).toBe(true);
+    await reaches(from, to).toBe(true);
+    expect(await pings(from, `${to}.berth`)).toBe(true);
+  }
+});
+
+const RECEIVE = `
+import socket, sys, time
+server = socket.create_server(("", 5001)); print("listening", flush=True)
+peer, _ = server.accept(); size = 0; begin = time.time()
+while data := peer.recv(1 << 16): size += len(data)
+print("%d bytes, %.1f MB/s" % (size, size / (time.time() - begin) / 1e6))`;
+const SEND = `
+import socket, sys, time
+for _ in range(600):
+  try: peer = socket.create_connection(("db", 5001)); break
+  except OSError: time.sleep(0.2)
+for _ in range(512): peer.sendall(bytes(1 << 16))
+peer.close()`;
+
+test("a stream of 32 MiB arrives whole", async () => {
+  const received = python("db", RECEIVE);
+  await python("web", SEND);
+  const report = await received;
+  console.log(`one TCP stream between two guests: ${report.split("\n").at(-1)}`);
+  expect(report).toContain(`${32 * 2 ** 20} bytes`);
+});
+
+/** Sends one datagram to the peer's port 5002 under the given MAC and address; and one as itself. */
+const SPOOF = `
+import socket, struct, sys
+def total(data):
+  value = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+  while value >> 16: value = (value & 0xffff) + (value >> 16)
+  return ~value & 0xffff
+def send(mac, source, word):
+  payload = word.encode().ljust(16)
+  udp = struct.pack(">HHHH", 1, 5002, 8 + len(payload), 0) + payload
+  head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(to))
+  head = head[:10] + struct.pack(">H", total(head)) + head[12:]
+  raw.send(bytes.fromhex(toMac.replace(":", "")) + bytes.fromhex(mac.replace(":", "")) + b"\\x08\\x00" + head + udp)
+to, toMac, mine, myMac = sys.argv[1:]
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); raw.bind(("lan", 0))
+send(myMac, "10.9.9.9", "false address")
+send("52:54:00:99:99:99", mine, "false mac")
+send(myMac, mine, "honest")`;
+const LISTEN = `
+import socket
+port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); port.bind(("", 5002)); port.settimeout(240)
+import sys
+word = ""
+while word != "honest":
+  word = port.recv(100).decode().strip(); print(word, flush=True)`;
+
+test("what a guest sends under another's MAC or address reaches nobody", async () => {
+  const [web, db] = [await factsOf("web"), await factsOf("db")];
+  const heard = python("db", LISTEN);
+  let over = false;
+  void heard.finally(() => {
+    over = true;
+  });
+  // Until the other side listens, what is sent is lost; so all three are sent again until the honest one is heard.
+  while (!over) await python("web", SPOOF, db.ipv4[0] ?? "", db.mac, web.ipv4[0] ?? "", web.mac);
+  expect(await heard).toBe("honest");
+});
+
+test("another name is known at once, the former one is nobody's", async () => {
+  await berth.ok(["rename", "db", "store"]);
+  await reaches("web", "store").toBe(true);
+  expect(await pings("web", "db.berth")).toBe(false);
+  expect(await inside("web", "grep", "-c", "# berth$", "/etc/hosts")).toBe("2");
+  await berth.ok(["rename", "store", "db"]);
+  await reaches("web", "db").toBe(true);
+});
+
+test("the network's own name server answers, and only for what is its own", async () => {
+  const script = `
+import socket, struct, sys
+def ask(name):
+  query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\\0\\0\\1\\0\\1"
+  port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); port.settimeout(60); port.sendto(query, (sys.argv[1], 53))
+  answer = port.recv(600); code = answer[3] & 15
+  return socket.inet_ntoa(answer[-4:]) if code == 0 else code
+print(ask("db.berth"), ask("nobody.berth"), ask("example.com"))`;
+  const db = (await factsOf("db")).ipv4[0] ?? "";
+  const server = db.replace(/\.\d+\.\d+$/, ".0.2");
+  expect(await python("web", script, server)).toBe(`${db} 3 5`);
+});
+
+test("the engine stays for them; when it is killed, the next one connects them again", async () => {
+  const pid = await berth.enginePid();
+  if (pid === undefined) throw new Error("no engine runs");
+  await new Promise((resolve) => setTimeout(resolve, 7_000));
+  expect(await berth.enginePid()).toBe(pid);
+  signalProcess(pid, "SIGKILL");
+  await gone(pid);
+  await reaches("web", "db").toBe(true);
+  expect(await berth.enginePid()).not.toBe(pid);
+});
+
+test("a suspended guest is reached again when it goes on", async () => {
+  const boot = await inside("db", "cat", "/proc/sys/kernel/random/boot_id");
+  const { ipv4 } = await factsOf("db");
+  await berth.ok(["suspend", "db"]);
+  expect(await pings("web", "db")).toBe(false);
+  await berth.ok(["start", "db"]);
+  await reaches("web", "db").toBe(true);
+  expect((await factsOf("db")).ipv4).toEqual(ipv4);
+  expect(await inside("db", "cat", "/proc/sys/kernel/random/boot_id")).toBe(boot);
+});
+
+test("a clone has an address of its own and is known", async () => {
+  await berth.ok(["stop", "db"]);
+  await berth.ok(["clone", "db", "--name", "copy"]);
+  await berth.ok(["start", "copy"], { timeoutMs: 900_000 });
+  await reaches("web", "copy").toBe(true);
+  await reaches("copy", "web").toBe(true);
+  expect((await factsOf("copy")).ipv4).not.toContain((await factsOf("web")).ipv4[0]);
+  expect((await factsOf("copy")).ipv4).toHaveLength(1);
+});
