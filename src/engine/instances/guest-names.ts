@@ -3,7 +3,7 @@
  * in a guest with any resolver or none, costs a look-up nothing, and goes on while no engine runs; a resolver pointed at
  * the network's own name server would make such a guest wait for each name that it cannot find.
  */
-import { sleep, withDeadline } from "../../base/async.ts";
+import { abortable, sleep, withDeadline } from "../../base/async.ts";
 import type { Running } from "../drivers/driver.ts";
 import { hostsLines, SET_HOSTS_SCRIPT } from "../guest/hosts.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
@@ -15,12 +15,14 @@ const WRITE_MS = 60_000;
 const RETURN_MS = 600_000;
 const AGAIN_MS = 2_000;
 const TRIES = 3;
+/** How long a launch or a rename waits for guests to know of it. */
+const KNOWN_MS = 5_000;
 
 export class GuestNames {
   readonly #keeper: Keeper;
   /** What each guest has been told. */
   readonly #told = new WeakMap<Running, string>();
-  readonly #busy = new WeakSet<Running>();
+  readonly #busy = new Map<Running, Promise<void>>();
 
   constructor(keeper: Keeper) {
     this.#keeper = keeper;
@@ -33,8 +35,27 @@ export class GuestNames {
     const lines = this.#lines();
     for (const entry of ready) {
       const { running } = entry;
-      if (running && !this.#busy.has(running) && this.#told.get(running) !== lines)
-        void this.#tell(entry, running);
+      if (!running || this.#busy.has(running) || this.#told.get(running) === lines) continue;
+      const telling = this.#tell(entry, running).finally(() => this.#busy.delete(running));
+      this.#busy.set(running, telling);
+    }
+  }
+
+  /**
+   * Resolves when the guest, or each guest, knows the names of now; or after a while, for no operation depends on a guest
+   * that does not answer.
+   */
+  async known(signal: AbortSignal, entry?: Entry): Promise<void> {
+    // Nobody has to wait for a guest to learn of itself.
+    if (this.#keeper.entries().filter(isNamed).length < 2) return;
+    const telling = entry ? [entry.running && this.#busy.get(entry.running)] : [...this.#busy.values()];
+    const { signal: timed, done } = withDeadline(KNOWN_MS, signal);
+    try {
+      await abortable(Promise.all(telling), timed);
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      done();
     }
   }
 
@@ -47,7 +68,6 @@ export class GuestNames {
 
   /** Until it knows what is true then; never rejects. */
   async #tell(entry: Entry, running: Running): Promise<void> {
-    this.#busy.add(running);
     try {
       while (entry.running === running && entry.background) {
         const lines = this.#lines();
@@ -61,8 +81,6 @@ export class GuestNames {
         instance: nameOf(entry),
         error,
       });
-    } finally {
-      this.#busy.delete(running);
     }
   }
 

@@ -14,6 +14,7 @@ import type { InstanceFiles } from "../store/instance-files.ts";
 import type { BaseImage, Descriptor, InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
+import { GuestNames } from "./guest-names.ts";
 import { toInstance } from "./view.ts";
 import type { ZoneBook } from "./zone-book.ts";
 
@@ -58,6 +59,7 @@ export class Keeper {
   readonly images: Images;
   readonly log: Log;
   readonly zones: ZoneBook;
+  readonly guestNames = new GuestNames(this);
   readonly #parts: KeeperParts;
   readonly #byName = new Map<string, Entry>();
   /** Names that an instance is about to have, or has just given up. */

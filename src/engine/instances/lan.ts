@@ -5,20 +5,17 @@ import { contains, parseAddress, parseNetwork } from "../networks/addresses.ts";
 import type { Names } from "../networks/dns.ts";
 import { type Member, Switch } from "../networks/switch.ts";
 import { type Entry, isNamed, nameOf } from "./entry.ts";
-import { GuestNames } from "./guest-names.ts";
 import type { Keeper } from "./keeper.ts";
 
 export class Lan implements Disposable {
   readonly #keeper: Keeper;
   readonly #switch: Switch;
-  readonly #guestNames: GuestNames;
   readonly #listener: Disposable;
   #serving = false;
 
   constructor(keeper: Keeper, subnet: Subnet) {
     this.#keeper = keeper;
     this.#switch = new Switch(subnet, namesOf(keeper, subnet), keeper.log);
-    this.#guestNames = new GuestNames(keeper);
     this.#listener = keeper.onDidChange(() => this.#update());
   }
 
@@ -30,7 +27,7 @@ export class Lan implements Disposable {
   #update(): void {
     const members = this.#keeper.entries().flatMap((entry) => memberOf(entry) ?? []);
     this.#switch.connect(members);
-    this.#guestNames.update();
+    this.#keeper.guestNames.update();
     // One guest alone has nobody to speak with, so for it no engine has to stay.
     const serving = members.length > 1;
     if (serving === this.#serving) return;

@@ -22,6 +22,7 @@ export async function becomeReady(keeper: Keeper, entry: Entry, ctx: Ctx): Promi
   const report = await readyOrEnded(entry, running, ctx);
   if (entry.running !== running) throw endedEarly(entry, undefined);
   keeper.update(entry, { state: "running", ready: true, problems: readyProblems(entry) });
+  await keeper.guestNames.known(ctx.signal, entry);
   return report;
 }
 

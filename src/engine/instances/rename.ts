@@ -2,6 +2,7 @@
 import { InstanceName } from "../../api/instance-name.ts";
 import { NAME_RULE } from "../../api/names.ts";
 import { EngineError } from "../../base/errors.ts";
+import { LOCK_HOSTS } from "../guest/hosts.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Entry, nameOf } from "./entry.ts";
@@ -13,8 +14,7 @@ const HOSTNAME_MS = 15_000;
  * Sets the hostname now and for later boots, and mends the line of /etc/hosts that resolves it. A name holds nothing
  * that sed could take for a pattern.
  */
-const HOSTNAME_SCRIPT = `
-hostnamectl set-hostname "$2" 2>/dev/null || { echo "$2" > /etc/hostname && hostname "$2"; } || exit 1
+const HOSTNAME_SCRIPT = `${LOCK_HOSTS}hostnamectl set-hostname "$2" 2>/dev/null || { echo "$2" > /etc/hostname && hostname "$2"; } || exit 1
 sed -i "/^127\\.0\\.1\\.1[[:space:]]/ { s/\\([[:space:]]\\)$1\\([.[:space:]]\\|\\$\\)/\\1$2\\2/; s/\\([[:space:]]\\)$1\\([.[:space:]]\\|\\$\\)/\\1$2\\2/; }" /etc/hosts
 `;
 
@@ -56,6 +56,7 @@ export async function rename(
     keeper.letGoOf(to, entry);
   }
   if (entry.running) await setHostname(entry, ctx, before, to);
+  await keeper.guestNames.known(ctx.signal);
 }
 
 /** Best effort: at its next boot the guest learns its name anyway. */
