@@ -39,6 +39,10 @@ const NEEDS = {
   ],
   test: [
     { program: "isoinfo", "apt-get": "genisoimage" },
+    { program: "swtpm", "apt-get": "swtpm" },
+    { file: "/usr/share/OVMF/OVMF_CODE_4M.fd", "apt-get": "ovmf" },
+    { program: "qemu-system-aarch64", "apt-get": "qemu-system-arm" },
+    { file: "/usr/share/AAVMF/AAVMF_CODE.fd", "apt-get": "qemu-efi-aarch64" },
     { program: "blkid", "apt-get": "util-linux" },
     { program: "ssh", "apt-get": "openssh-client" },
     { program: "sshd", "apt-get": "openssh-server" },

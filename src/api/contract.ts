@@ -9,6 +9,7 @@ import { disks } from "./contract/disks.ts";
 import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
+import { media } from "./contract/media.ts";
 import { mounts } from "./contract/mounts.ts";
 import { networks } from "./contract/networks.ts";
 import { operations } from "./contract/operations.ts";
@@ -27,6 +28,7 @@ export const contract = {
   ports,
   mounts,
   disks,
+  media,
   networks,
   zones,
   snapshots,

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { Disk, NewDisk } from "./disk.ts";
 import { InstanceName } from "./instance-name.ts";
+import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { PortForward } from "./port.ts";
 import { InstanceZone } from "./zone.ts";
@@ -58,8 +59,17 @@ export const LaunchSpec = z.strictObject({
   image: z
     .string()
     .min(1)
-    .default("default")
-    .describe("24.04, noble, lts, debian, release:24.04, file:///…, https://…"),
+    .optional()
+    .describe(
+      "24.04, noble, lts, debian, release:24.04, file:///…, https://…; left out, the LTS, or with an ISO an empty disk",
+    ),
+  arch: Arch.optional().describe("That of the host when left out; another one is emulated"),
+  guest: GuestKind.optional().describe(
+    "What it is made ready by and used through; linux when left out, other with an ISO",
+  ),
+  firmware: FirmwareKind.optional(),
+  tpm: z.boolean().optional().describe("A TPM 2.0 of its own; needs swtpm on the engine's host"),
+  iso: MediumReference.optional(),
   cpus: z.int().min(1).max(512).optional(),
   memoryBytes: z.int().min(MINIMUM_MEMORY_BYTES).optional(),
   diskBytes: z.int().min(MINIMUM_DISK_BYTES).optional(),
@@ -109,7 +119,11 @@ export const Instance = z.object({
   driver: z.string(),
   arch: Arch,
   state: InstanceState,
-  ready: z.boolean().describe("SSH answers and cloud-init has ended well"),
+  ready: z
+    .boolean()
+    .describe(
+      "SSH answers and cloud-init has ended well; never of a guest without them, of which nobody can know",
+    ),
   operation: z.uuid().optional().describe("The operation that works on it now"),
   problems: z.array(Problem),
   image: ImageFacts,
@@ -124,6 +138,14 @@ export const Instance = z.object({
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),
   mounts: z.array(Mount).describe("Shown in the guest whenever it runs"),
+  guest: GuestKind,
+  firmware: FirmwareKind,
+  tpm: z.boolean(),
+  medium: Medium.optional().describe("The ISO in its drive"),
+  screen: z
+    .string()
+    .optional()
+    .describe("The Unix socket on which its screen speaks VNC; present while it runs"),
   disks: z.array(Disk).describe("Beside its first one, those that were removed included"),
   snapshotCount: z.int(),
   autostart: AutostartPolicy,

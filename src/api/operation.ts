@@ -36,6 +36,7 @@ export const OperationKind = z.enum([
   "remove-disk",
   "recover-disk",
   "purge-disk",
+  "change-medium",
   "snapshot",
   "restore",
   "remove-snapshot",

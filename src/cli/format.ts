@@ -6,6 +6,7 @@ import type { Operation } from "../api/operation.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
 import { disksText } from "./disk-formats.ts";
+import { foreignArch, machineText, readyText } from "./machine-formats.ts";
 import { mountsJson, mountsText } from "./mount-formats.ts";
 
 export type Format = "table" | "json";
@@ -68,9 +69,12 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, network, cpus, memoryBytes, diskBytes, disks, accelerator, operation } = rest;
+  const { zone, network, guest, firmware, tpm, medium, screen, ...more } = rest;
+  const { cpus, memoryBytes, diskBytes, disks, accelerator, operation } = more;
+  const machine = { guest, firmware, tpm, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
-  return { id, kind, driver, arch, ready, zone, network, ...sizes, accelerator, operation, problems };
+  const where = { zone, network };
+  return { id, kind, driver, arch, ready, ...where, ...machine, ...sizes, accelerator, operation, problems };
 }
 
 export function formatList(instances: readonly Instance[], format: Format): string {
@@ -88,7 +92,12 @@ export function formatList(instances: readonly Instance[], format: Format): stri
   if (instances.length === 0) return "No instances found.\n";
   return table(
     ["Name", "State", "IPv4", "Image"],
-    instances.map((one) => [one.name, stateWord(one), addressesOf(one)[0] ?? "--", imageName(one)]),
+    instances.map((one) => [
+      one.name,
+      stateWord(one),
+      addressesOf(one)[0] ?? "--",
+      `${imageName(one)}${foreignArch(one)}`,
+    ]),
   );
 }
 
@@ -115,10 +124,7 @@ export function infoText({ instance, details }: InfoItem): string {
   const { memory, disk, load } = details;
   const rows: [string, string][] = [
     ["Name", instance.name],
-    [
-      "State",
-      `${stateWord(instance)}${instance.state === "running" && !instance.ready ? " (not ready)" : ""}`,
-    ],
+    ["State", `${stateWord(instance)}${readyText(instance)}`],
     ["Zone", `${instance.zone.name}${instance.zone.available ? "" : " (disabled)"}`],
     ["IPv4", addressesOf(instance)[0] ?? "--"],
     ["Release", details.release ?? "--"],
@@ -134,6 +140,8 @@ export function infoText({ instance, details }: InfoItem): string {
       memory ? `${formatBytes(memory.usedBytes)} out of ${formatBytes(memory.totalBytes)}` : "--",
     ],
   ];
+  const machine = machineText(instance);
+  if (machine !== undefined) rows.push(["Machine", machine]);
   if (instance.accelerator) rows.push(["Accelerator", instance.accelerator]);
   if (details.diskAllocatedBytes !== undefined)
     rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);

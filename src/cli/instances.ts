@@ -17,7 +17,6 @@ type LaunchOptions = {
   memory?: string;
   mem?: string;
   disk?: string;
-  cloudInit?: string;
   timeout?: number;
   mount?: string[];
   zone?: string;
@@ -92,17 +91,17 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
   }
   const { name, cpus, timeout } = options;
   const userData =
-    options.cloudInit === undefined ? undefined : await readUserData(session, options.cloudInit);
+    typeof options.cloudInit === "string" ? await readUserData(session, options.cloudInit) : undefined;
   const mounts = await launchMounts(session, name, options.mount);
+  const installs = options.iso !== undefined && image === "default";
   const spec: LaunchSpec = {
-    image,
+    ...(installs ? {} : { image }),
     ...sizes,
     ...(mounts.length > 0 ? { mounts } : {}),
     ...(name === undefined ? {} : { name }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
     ...(userData === undefined ? {} : { userData }),
-    ...(options.zone === undefined ? {} : { zone: options.zone }),
     ...ownLaunchSpec(options),
   };
   // The engine gives up, too: a guest that nobody waits for any more is shown as not ready.

@@ -3,13 +3,14 @@ import { type Command, Option } from "commander";
 import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
 import { parseDisk } from "./disk-text.ts";
 import { policyFrom } from "./instance-settings.ts";
+import { addMachineOptions, type MachineOptions, machineSpec } from "./machine-options.ts";
 import { repeated } from "./options.ts";
 
 export type OwnLaunchOptions = {
   autostart?: string | true;
   extraDisk?: string[];
   network?: NetworkMode;
-};
+} & MachineOptions;
 
 export function addOwnLaunchOptions(command: Command): void {
   command.option(
@@ -27,12 +28,14 @@ export function addOwnLaunchOptions(command: Command): void {
       "what it reaches: whatever this host does (default), or nothing (isolated)",
     ).choices(["default", "isolated"]),
   );
+  addMachineOptions(command);
 }
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
   const { autostart, extraDisk = [], network } = options;
   return {
+    ...machineSpec(options),
     ...(autostart === undefined
       ? {}
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),

@@ -17,6 +17,7 @@ import { addImageCommands } from "./images.ts";
 import { addInfoCommand } from "./info.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
+import { addIsoCommands } from "./iso.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
 import { addMountCommands } from "./mounts.ts";
 import { multipassMessage, multipassUsage } from "./multipass/messages.ts";
@@ -58,6 +59,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addLifecycleCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
   addDiskCommands(program.commandsGroup("Instances:"), session);
+  addIsoCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);

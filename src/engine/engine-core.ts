@@ -33,6 +33,7 @@ export interface EngineCore {
   readonly ports: PortsApi;
   readonly mounts: MountsApi;
   readonly disks: DisksApi;
+  readonly media: MediaApi;
   /** Of this host. */
   readonly networks: { list(): Promise<HostNetwork[]> };
   readonly zones: ZonesApi;
@@ -116,6 +117,12 @@ export interface ZonesApi {
   /** `not-found` for an unknown name. */
   disable(zone: string): Promise<Operation>;
   enable(zone: string): Promise<Operation>;
+}
+
+export interface MediaApi {
+  /** `not-supported` where the guest has no drive. */
+  insert(instance: string, reference: string): Promise<Operation>;
+  eject(instance: string): Promise<Operation>;
 }
 
 /** A disk is named by its name, or by its id. */

@@ -28,6 +28,7 @@ import type { Entry } from "./instances/entry.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { Lan } from "./instances/lan.ts";
 import { InstanceManager } from "./instances/manager.ts";
+import { Media } from "./instances/media.ts";
 import { MetricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
@@ -176,6 +177,7 @@ class Engine implements EngineCore {
   readonly ports: Ports;
   readonly mounts: Mounts;
   readonly disks: Disks;
+  readonly media: Media;
   readonly networks = { list: () => hostNetworks() };
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
@@ -214,6 +216,7 @@ class Engine implements EngineCore {
     this.mounts = new Mounts(keeper, parts.manager);
     this.#lan = new Lan(keeper, parts.subnet);
     this.zones = new Zones(keeper, parts.manager, parts.operations);
+    this.media = new Media(keeper, parts.manager);
     this.disks = new Disks(keeper, parts.manager, parts.hostFacts);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;

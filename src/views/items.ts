@@ -110,7 +110,7 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
   const facts = [imageText(instance.image), cpusText(instance.cpus), sizeText(instance.memoryBytes)];
   switch (instance.state) {
     case "running":
-      return instance.ready
+      return instance.ready || instance.guest !== "linux"
         ? [...facts, instance.address].join(" · ")
         : ["not ready", ...facts, instance.address].join(" · ");
     case "stopped":

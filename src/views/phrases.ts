@@ -44,6 +44,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "remove-disk": "removing a disk",
   "recover-disk": "putting a disk back",
   "purge-disk": "deleting a disk",
+  "change-medium": "changing the ISO",
   snapshot: "taking a snapshot",
   restore: "restoring",
   "remove-snapshot": "removing a snapshot",

@@ -31,7 +31,8 @@ function stateLine(instance: Instance, operation?: Operation): string {
   if (operation?.status === "running") {
     return operation.progress ? longProgressText(operation.progress) : operationText(operation);
   }
-  const waiting = instance.state === "running" && !instance.ready ? ", not ready" : "";
+  const waiting =
+    instance.state === "running" && instance.guest === "linux" && !instance.ready ? ", not ready" : "";
   return STATE_WORDS[instance.state] + waiting;
 }
 

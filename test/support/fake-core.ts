@@ -92,6 +92,10 @@ export class FakeCore implements EngineCore {
     disable: async (zone) => this.#begin("disable-zone", zone),
     enable: async (zone) => this.#begin("enable-zone", zone),
   };
+  readonly media: EngineCore["media"] = {
+    insert: async (instance) => this.#begin("change-medium", instance),
+    eject: async (instance) => this.#begin("change-medium", instance),
+  };
   readonly disks: EngineCore["disks"] = {
     list: async () => [],
     add: async (instance) => this.#begin("add-disk", instance),
@@ -334,6 +338,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     ports: [],
     mounts: [],
     disks: [],
+    ...{ guest: "linux", firmware: "bios", tpm: false },
     snapshotCount: 0,
     autostart: "off",
     network: "default",

@@ -19,11 +19,13 @@ import type {
   DriverInstance,
   Exit,
   HotDisks,
+  MachineNeeds,
   PortSupport,
   Running,
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
+import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 
@@ -61,6 +63,8 @@ export type FakeGuest = {
   ended: Deferred<Exit>;
   /** Ids of the extra disks that it has, and names of those that it uses. */
   plugged: Set<string>;
+  /** The file in its drive. */
+  medium: string | undefined;
   keeps: Set<string>;
 };
 
@@ -86,6 +90,8 @@ export class FakeHost {
   available = true;
   /** Guests have a LAN NIC, whose socket a test may listen on; see `fake-nic.ts`. */
   withLan = false;
+  /** What keeps it from running a kind of machine. */
+  missing: (machine: MachineNeeds) => Problem[] = () => [];
   #boots = 0;
 
   reached(step: Step, name: string): Promise<void> {
@@ -117,6 +123,7 @@ export class FakeHost {
       ended: deferred<Exit>(),
       plugged: new Set(instance.disks.map(({ id }) => id)),
       keeps: new Set(),
+      medium: instance.medium,
     };
     this.guests.set(instance.id, guest);
     return guest;
@@ -180,11 +187,15 @@ export class FakeDriver implements Driver {
     };
   }
 
+  async check(_ctx: Ctx, machine: MachineNeeds): Promise<Problem[]> {
+    return this.host.missing(machine);
+  }
+
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.host.calls.push(`create ${instance.name}`);
     ctx.progress({ phase: "create" });
     await this.host.step("create", instance.name, ctx.signal);
-    await writeFile(diskOf(instance), instance.image.path);
+    await writeFile(diskOf(instance), instance.image?.path ?? "blank");
   }
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
@@ -257,7 +268,7 @@ export class FakeDriver implements Driver {
   async rehome(ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.host.calls.push(`rehome ${instance.name}`);
     await this.host.step("rehome", instance.name, ctx.signal);
-    await writeFile(diskOf(instance), instance.image.path);
+    await writeFile(diskOf(instance), instance.image?.path ?? "blank");
   }
 
   async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
@@ -305,8 +316,10 @@ class FakeRunning implements Running {
     },
     close: async (_ctx, { hostPort }) => void this.#host.openPorts.delete(hostPort),
   };
-  readonly disks: HotDisks;
   readonly lan: string | undefined;
+  readonly disks: HotDisks | undefined;
+  readonly screen: string | undefined;
+  readonly changeMedium: Running["changeMedium"];
   readonly #host: FakeHost;
   readonly #guest: FakeGuest;
   readonly #instance: DriverInstance;
@@ -316,7 +329,14 @@ class FakeRunning implements Running {
     this.#host = host;
     this.#guest = guest;
     this.#instance = instance;
-    this.disks = fakeHotDisks(host, guest, instance);
+    this.disks = instance.guest === "linux" ? fakeHotDisks(host, guest, instance) : undefined;
+    this.screen = instance.guest === "linux" ? undefined : `/run/${instance.name}.vnc`;
+    this.changeMedium =
+      instance.guest === "linux"
+        ? undefined
+        : async (_ctx, file) => {
+            guest.medium = file;
+          };
     this.startedAt = guest.startedAt;
     this.problems = host.problems;
     this.lan = host.withLan ? lanSocketOf(instance) : undefined;
@@ -326,7 +346,10 @@ class FakeRunning implements Running {
         if (!this.#released) resolve(exit);
       });
     });
-    this.guest = new FakeAccess(host, guest);
+    this.guest =
+      instance.guest === "linux"
+        ? new FakeAccess(host, guest)
+        : createScreenGuest(instance.name, this.screen);
     this.ssh = {
       host: "127.0.0.1",
       port: guest.port,

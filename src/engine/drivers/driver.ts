@@ -5,11 +5,15 @@
  */
 import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
+import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
 import type { NativeOffer } from "../guest/mounting.ts";
+
+/** What a machine needs of this host. */
+export type MachineNeeds = Pick<DriverInstance, "arch" | "guest" | "firmware" | "tpm">;
 
 /** A disk beside the first one. Its id never changes; nor does where it is plugged in, as long as it is there. */
 export type DriverDisk = { id: string; name: string; sizeBytes: number; slot: number };
@@ -35,8 +39,13 @@ export type DriverInstance = {
   directory: string;
   /** Where short-lived sockets go; paths in it stay below the socket path limit. */
   runDirectory: string;
-  /** The cached image to stand on. */
-  image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number };
+  /** The cached image to stand on; undefined where its disk begins empty. */
+  image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number } | undefined;
+  guest: GuestKind;
+  firmware: FirmwareKind;
+  tpm: boolean;
+  /** The ISO in its drive: the path of a file. */
+  medium?: string | undefined;
   /** The user's cloud-init user-data, as it was given. */
   userData?: string | undefined;
   /** What its hypervisor shall offer of this host's directories, by the target of the mount. */
@@ -104,6 +113,10 @@ export interface Running {
    * four bytes. Absent where the guest has no such NIC.
    */
   readonly lan?: string | undefined;
+  /** The Unix socket on which its screen speaks VNC; absent where it has none. */
+  readonly screen?: string | undefined;
+  /** Puts the ISO at this path into its drive, or empties that. Absent where it has none. */
+  readonly changeMedium?: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   /** Absent where the guest's hardware is fixed while it runs. */
   readonly disks?: HotDisks | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
@@ -118,7 +131,7 @@ export const GRACEFUL_STOP_MS = 120_000;
 /** The files of extra disks, of instances that do not run unless told otherwise. Every call may be repeated. */
 export interface DiskSupport {
   /** How many an instance may have. */
-  most(instance: Pick<DriverInstance, "arch">): number;
+  most(instance: Pick<DriverInstance, "arch" | "guest">): number;
   /** Makes it, empty or with what `fill` writes: a qcow2 that needs no other file, at the path it is given. */
   create(
     ctx: Ctx,
@@ -149,6 +162,8 @@ export interface Driver {
   readonly kind: "vm" | "container";
   /** What this host offers; cached by the driver after the first call, looked up anew with `fresh`. Never rejects for an absent tool. */
   probe(ctx: Ctx, options?: { fresh?: boolean }): Promise<DriverInfo>;
+  /** What keeps this host from running such a machine; left out where whatever is available runs. */
+  check?(ctx: Ctx, machine: MachineNeeds): Promise<Problem[]>;
   /** Makes the disk and the seed; does not boot. Idempotent: a half-made earlier attempt is completed. */
   create(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /**

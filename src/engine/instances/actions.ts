@@ -10,9 +10,11 @@ import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
+import { MediumRecord } from "../store/record.ts";
 import { addDisk, PlannedDisk, purgeDisk, recoverDisk, removeDisk, resizeDisk } from "./disk-work.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { changeMedium } from "./media.ts";
 import { addMounts, removeMounts } from "./mounts.ts";
 import { addPort, removePort } from "./ports.ts";
 import { restart, start, stop } from "./power.ts";
@@ -42,6 +44,7 @@ export const ActionInput = z.object({
   port: PortForward.optional(),
   mounts: z.array(Mount).optional(),
   disk: PlannedDisk.optional(),
+  medium: MediumRecord.optional(),
   /** A disk is taken away from a guest that uses it. */
   force: z.boolean().optional(),
   /** Id of the snapshot that it is about. */
@@ -123,6 +126,7 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   "remove-disk": { kind: "remove-disk", verb: "remove a disk of", work: removeDisk },
   "recover-disk": { kind: "recover-disk", verb: "recover a disk of", cancellable: false, work: recoverDisk },
   "purge-disk": { kind: "purge-disk", verb: "purge a disk of", cancellable: false, work: purgeDisk },
+  "change-medium": { kind: "change-medium", verb: "change the ISO of", work: changeMedium },
   restore: { kind: "restore", work: restoreSnapshot },
   "remove-snapshot": { kind: "remove-snapshot", verb: "delete", cancellable: false, work: removeSnapshot },
   "update-snapshot": { kind: "update", verb: "update", cancellable: false, work: updateSnapshot },

@@ -66,7 +66,10 @@ type Identity = Pick<Descriptor, "id" | "name" | "address" | "mac" | "createdAt"
 /** All that the source is, but what is its alone: who it is, and its history. */
 function descriptorOf(entry: Entry, identity: Identity): Descriptor {
   const { record } = entry;
-  const { currentSnapshot: _current, deletedAt: _deleted, clonedFrom: _before, ...kept } = record.descriptor;
+  const { currentSnapshot: _current, deletedAt: _deleted, clonedFrom: _before, ...rest } = record.descriptor;
+  // An ISO that lies in the source's own directory is not copied.
+  const { medium, ...without } = rest;
+  const kept = medium?.path === undefined ? without : rest;
   const fresh = { revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
   return { ...kept, ...identity, ...fresh, disks: disksNow(entry) };
 }

@@ -58,8 +58,8 @@ export class Disks implements DisksApi {
     const host = await this.#hostFacts();
     const [planned] = await planDisks(instance, [wanted]);
     // No wait from here on, or two disks could get the same name.
-    const { disks, arch } = entry.record.descriptor;
-    const disk = placed(instance, present(disks), planned ? [planned] : [], support.most({ arch }))[0];
+    const { disks, arch, guest } = entry.record.descriptor;
+    const disk = placed(instance, present(disks), planned ? [planned] : [], support.most({ arch, guest }))[0];
     if (!disk) throw new EngineError("internal", `cannot add a disk to ${instance}: there is none`);
     refuseLarge(`add a disk to ${instance}`, disk.sizeBytes, host);
     return this.#actions.act(instance, "add-disk", { disk }, `${instance}.${disk.name}`);
@@ -89,9 +89,9 @@ export class Disks implements DisksApi {
 
   async recover(instance: string, name: string): Promise<Operation> {
     const entry = this.#keeper.find(instance, "recover a disk of");
-    const { disks, arch } = entry.record.descriptor;
+    const { disks, arch, guest } = entry.record.descriptor;
     const disk = diskNamed(entry, name, "recover", removed(disks));
-    const most = supportOf(this.#keeper, entry).most({ arch });
+    const most = supportOf(this.#keeper, entry).most({ arch, guest });
     const [again] = placed(instance, present(disks), [disk], most);
     return this.#act(entry, "recover-disk", again ?? disk);
   }

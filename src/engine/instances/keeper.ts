@@ -15,6 +15,8 @@ import type { BaseImage, Descriptor, InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
 import { GuestNames } from "./guest-names.ts";
+import { isBlank } from "./machine.ts";
+import { mediumFile } from "./media.ts";
 import { toInstance } from "./view.ts";
 import type { ZoneBook } from "./zone-book.ts";
 
@@ -157,6 +159,7 @@ export class Keeper {
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
     const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;
+    const { guest, firmware, tpm } = entry.record.descriptor;
     const disks = entry.record.descriptor.disks.filter(({ removedAt }) => removedAt === undefined);
     const shares = entry.record.descriptor.mounts.filter(({ type }) => type === "native");
     const formerKeys = entry.record.descriptor.clonedFrom?.keys;
@@ -173,7 +176,8 @@ export class Keeper {
       isolated: entry.record.descriptor.network === "isolated",
       directory: this.files.directory(id),
       runDirectory: this.#parts.runDirectory,
-      image: { path, format, sizeBytes, virtualBytes },
+      image: isBlank(base) ? undefined : { path, format, sizeBytes, virtualBytes },
+      ...{ guest, firmware, tpm, medium: mediumFile(this, entry) },
       userData: secrets?.userData,
       shares,
       disks,

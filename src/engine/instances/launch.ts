@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { Arch, AutostartPolicy, NetworkMode } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
+import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
@@ -12,10 +13,12 @@ import { Secret } from "../../base/secret.ts";
 import type { Ctx } from "../ctx.ts";
 import type { ReadyImage } from "../images/images.ts";
 import type { WorkCtx } from "../operations.ts";
-import type { Descriptor } from "../store/record.ts";
+import { type Descriptor, MediumRecord } from "../store/record.ts";
 import { createDisk, PlannedDisk, recordOf } from "./disk-work.ts";
 import { type Entry, newEntry, takenOver } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { BLANK_IMAGE } from "./machine.ts";
+import { firstMedium } from "./media.ts";
 import { openMounts } from "./mount-serving.ts";
 import { boot, pullPlug, reasonOf, showFailedStart } from "./power.ts";
 import { becomeReady, notReadyProblem } from "./ready.ts";
@@ -40,6 +43,12 @@ export const LaunchInput = z.object({
   userData: z.string().optional(),
   mounts: z.array(Mount).optional(),
   disks: z.array(PlannedDisk).default([]),
+  guest: GuestKind.default("linux"),
+  firmware: FirmwareKind.default("bios"),
+  tpm: z.boolean().default(false),
+  medium: MediumRecord.optional(),
+  /** Its disk begins empty. */
+  blank: z.boolean().default(false),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
   /** What spoke against it, but not so that it was refused. */
@@ -48,7 +57,7 @@ export const LaunchInput = z.object({
 export type LaunchInput = z.infer<typeof LaunchInput>;
 
 export function entryOf(input: LaunchInput): Entry {
-  const { reference, timeoutMs: _timeoutMs, warnings: _warnings, userData, mounts, ...own } = input;
+  const { reference, timeoutMs: _timeoutMs, warnings: _warnings, userData, mounts, blank: _, ...own } = input;
   const image = { reference, os: "", release: "", version: "" };
   const descriptor: Descriptor = {
     ...own,
@@ -96,17 +105,8 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
 
 /** Image, directory, keys, descriptor, disk: everything up to the first boot. */
 async function create(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput): Promise<void> {
-  const { id, arch, base } = entry.record.descriptor;
-  const image = base
-    ? await sameImage(keeper, base.id, input)
-    : await keeper.images.acquire(ctx, input.reference, arch);
-  const { path, format, sizeBytes, virtualBytes, user } = image;
-  keeper.note(entry, {
-    image: image.facts,
-    base: { id: image.id, path, format, sizeBytes, virtualBytes, user },
-  });
-  keeper.imagesChanged();
-  if (input.diskBytes < image.virtualBytes) throw tooSmall(input, image);
+  const { id } = entry.record.descriptor;
+  const user = input.blank ? standOnNothing(keeper, entry) : await standOnImage(keeper, entry, ctx, input);
   ctx.signal.throwIfAborted();
   ctx.progress({ phase: "create" });
   await keeper.files.prepare(id);
@@ -119,6 +119,28 @@ async function create(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput
   ctx.signal.throwIfAborted();
   await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));
   for (const disk of input.disks) await createDisk(keeper, entry, ctx, disk);
+  await firstMedium(keeper, entry, ctx);
+}
+
+function standOnNothing(keeper: Keeper, entry: Entry): string {
+  keeper.note(entry, { base: BLANK_IMAGE });
+  return BLANK_IMAGE.user;
+}
+
+/** Resolves with the login that the image expects. */
+async function standOnImage(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput): Promise<string> {
+  const { arch, base } = entry.record.descriptor;
+  const image = base
+    ? await sameImage(keeper, base.id, input)
+    : await keeper.images.acquire(ctx, input.reference, arch);
+  const { path, format, sizeBytes, virtualBytes, user } = image;
+  keeper.note(entry, {
+    image: image.facts,
+    base: { id: image.id, path, format, sizeBytes, virtualBytes, user },
+  });
+  keeper.imagesChanged();
+  if (input.diskBytes < image.virtualBytes) throw tooSmall(input, image);
+  return user;
 }
 
 /** A resumed launch must go on with the image that its disk may stand on already. */

@@ -31,6 +31,7 @@ import { details, guestOf, type LogSource, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
+import { checkMedium } from "./media.ts";
 import { checkMounts, refuseMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
 import { findings, nameFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
@@ -101,6 +102,7 @@ export class InstanceManager implements InstancesApi {
     if (wanted.mounts?.length) refuseMounts(this.#keeper, label);
     const mounts = await checkMounts(wanted.mounts ?? [], label);
     const disks = await plannedDisks(this.#plan, wanted);
+    const medium = wanted.iso === undefined ? undefined : await checkMedium(wanted.iso, `launch ${label}`);
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
@@ -108,7 +110,7 @@ export class InstanceManager implements InstancesApi {
     const refused = refusal(label, found) ?? refusal(label, late);
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
-    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, disks, warnings };
+    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, disks, medium, warnings };
     return this.#begin(entryOf(input), input);
   }
 

@@ -1,5 +1,6 @@
 /** From what a launch asks for to what will be journaled of it. */
 import { randomUUID } from "node:crypto";
+import type { DriverInfo } from "../../api/engine-info.ts";
 import {
   DEFAULTS,
   type LaunchSpec,
@@ -7,7 +8,7 @@ import {
   type Problem,
 } from "../../api/instance.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
-import type { Driver } from "../drivers/driver.ts";
+import type { Driver, MachineNeeds } from "../drivers/driver.ts";
 import type { Log } from "../log.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
 import type { Descriptor } from "../store/record.ts";
@@ -17,6 +18,8 @@ import { placed, planDisks, type Wanted } from "./disks.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
+import { machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
+import { checkMedium } from "./media.ts";
 import { mountFindings } from "./mounts.ts";
 
 export type PlanParts = {
@@ -50,6 +53,8 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
   const [host, info] = await Promise.all([parts.hostFacts(), defaultDriver(parts).probe(ctx)]);
   const others = keeper.entries().filter(isUp);
   const { disks, findings: ofDisks } = await diskFindings(parts, wanted);
+  const machine = machineOf(wanted, parts.arch);
+  const sizes = sizesOf(wanted, machine);
   const userData = wanted.userData === undefined ? [] : await parts.checkUserData(wanted.userData);
   return [
     ...nameFindings(keeper, wanted.name),
@@ -57,12 +62,14 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ...userData.map(asFinding),
     ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
     ...ofDisks,
+    ...machineFindings(wanted, machine),
+    ...(await mediumFindings(wanted)),
     ...checkSizes(
-      { ...sizesOf(wanted), diskBytes: sizesOf(wanted).diskBytes + total(disks) },
+      { ...sizes, diskBytes: sizes.diskBytes + total(disks) },
       host,
       others.map(({ record }) => record.descriptor),
     ),
-    ...checkDriver(info),
+    ...(await driverFindings(parts, info, machine)),
   ];
 }
 
@@ -82,23 +89,25 @@ export async function plannedDisks(parts: PlanParts, wanted: ParsedSpec): Promis
     throw new EngineError("not-supported", `cannot launch ${name}: ${reason}`);
   }
   const planned: Wanted[] = await planDisks(name, disks);
-  return placed(name, [], planned, driver.disks.most({ arch: parts.arch }));
+  return placed(name, [], planned, driver.disks.most(machineOf(wanted, parts.arch)));
 }
 
 /** The whole plan: identity, sizes, an address and a MAC of its own. */
 export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wanted: ParsedSpec): LaunchInput {
   const id = randomUUID();
+  const machine = machineOf(wanted, parts.arch);
   const driver = defaultDriver(parts);
   const others = keeper.entries().map(({ record }) => record.descriptor);
   const zone = wanted.zone ?? keeper.zones.takeTurn();
   return {
     id,
     name,
-    reference: wanted.image,
+    reference: startsBlank(wanted) ? "" : (wanted.image ?? "default"),
+    blank: startsBlank(wanted),
     driver: driver.name,
     kind: driver.kind,
-    arch: parts.arch,
-    ...sizesOf(wanted),
+    ...machine,
+    ...sizesOf(wanted, machine),
     zone,
     address: drawAddress(keeper.zones.subnetIn(zone), id, new Set(others.map((other) => other.address))),
     mac: drawMac(id, new Set(others.map((other) => other.mac))),
@@ -116,12 +125,31 @@ function defaultDriver({ driver }: PlanParts): Driver {
   throw new EngineError("missing-dependency", "cannot launch an instance: this engine has no driver");
 }
 
-function sizesOf(spec: ParsedSpec): { cpus: number; memoryBytes: number; diskBytes: number } {
-  return {
-    cpus: spec.cpus ?? DEFAULTS.cpus,
-    memoryBytes: spec.memoryBytes ?? DEFAULTS.memoryBytes,
-    diskBytes: spec.diskBytes ?? DEFAULTS.diskBytes,
-  };
+async function driverFindings(parts: PlanParts, info: DriverInfo, machine: MachineNeeds): Promise<Finding[]> {
+  const driver = defaultDriver(parts);
+  const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
+  const problems = (await driver.check?.(ctx, machine)) ?? [];
+  const needed = problems.map(
+    (one): Finding => (one.severity === "error" ? { ...one, error: "missing-dependency" } : one),
+  );
+  if (!driver.check && !info.arches.includes(machine.arch)) {
+    const message = `${driver.name} runs no ${machine.arch} guests here`;
+    needed.push({ code: "arch-impossible", severity: "error", message, error: "not-supported" });
+  }
+  // What is wrong with the host's own architecture does not keep another one from running.
+  const own = machine.arch === parts.arch ? checkDriver(info) : [];
+  return own.some(({ error }) => error !== undefined) ? own : needed;
+}
+
+async function mediumFindings({ iso, name = "an instance" }: ParsedSpec): Promise<Finding[]> {
+  if (iso === undefined) return [];
+  try {
+    await checkMedium(iso, `launch ${name}`);
+    return [];
+  } catch (error) {
+    const { code, message, hint } = toEngineError(error);
+    return [{ code: "iso-impossible", severity: "error", message, error: code, ...(hint ? { hint } : {}) }];
+  }
 }
 
 async function diskFindings(

@@ -6,6 +6,8 @@ import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Entry, takenOver, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { isBlank } from "./machine.ts";
+import { refuseMissingMedium } from "./media.ts";
 import { openMounts } from "./mount-serving.ts";
 import { openPorts } from "./ports.ts";
 import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
@@ -35,7 +37,7 @@ export async function start(
       await boot(keeper, entry, timed);
     }
     const report = await becomeReady(keeper, entry, timed);
-    if (resumes) await setClock(keeper, entry, ctx);
+    if (resumes && entry.ready) await setClock(keeper, entry, ctx);
     for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
     for (const failure of await openMounts(keeper, entry, timed)) ctx.warn(failure);
   } catch (error) {
@@ -51,11 +53,12 @@ export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void
   const { base, name } = entry.record.descriptor;
   ctx.progress({ phase: "boot" });
   const instance = await keeper.driverInstance(entry);
-  if (!base || !(await keeper.images.get(base.id))) {
+  if (!base || !(isBlank(base) || (await keeper.images.get(base.id)))) {
     throw new EngineError("not-found", `cannot start ${name}: the image that its disk stands on is gone`, {
       hint: base ? `Put back ${base.path}.` : undefined,
     });
   }
+  await refuseMissingMedium(keeper, entry);
   ctx.signal.throwIfAborted();
   const running = await keeper.driverOf(entry).start(ctx, instance);
   entry.suspended = false;

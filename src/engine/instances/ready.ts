@@ -21,9 +21,14 @@ export async function becomeReady(keeper: Keeper, entry: Entry, ctx: Ctx): Promi
   if (!running) throw endedEarly(entry, undefined);
   const report = await readyOrEnded(entry, running, ctx);
   if (entry.running !== running) throw endedEarly(entry, undefined);
-  keeper.update(entry, { state: "running", ready: true, problems: readyProblems(entry) });
+  keeper.update(entry, { state: "running", ready: canTell(entry), problems: readyProblems(entry) });
   await keeper.guestNames.known(ctx.signal, entry);
   return report;
+}
+
+/** Of a guest without cloud-init nobody knows more than that it runs. */
+function canTell({ record }: Entry): boolean {
+  return record.descriptor.guest === "linux";
 }
 
 function readyProblems(entry: Entry): Problem[] {
@@ -79,7 +84,7 @@ export async function readyInBackground(keeper: Keeper, entry: Entry): Promise<v
   try {
     await readyOrEnded(entry, running, { signal: deadline.signal, progress: () => {}, log: keeper.log });
     if (entry.running !== running) return;
-    keeper.update(entry, { ready: true, problems: readyProblems(entry) });
+    keeper.update(entry, { ready: canTell(entry), problems: readyProblems(entry) });
     await openMountsInBackground(keeper, entry);
   } catch (error) {
     // Ended, released, or taken over by an operation, which tells for itself.

@@ -25,6 +25,7 @@ export const ACTIONS = [
   "remove-disk",
   "recover-disk",
   "purge-disk",
+  "change-medium",
   "update",
   "configure",
   "rename",
@@ -72,6 +73,7 @@ const SAME_END: Record<Action, readonly Action[]> = {
   "remove-disk": [],
   "recover-disk": [],
   "purge-disk": [],
+  "change-medium": [],
   update: [],
   configure: [],
   rename: [],
@@ -139,6 +141,7 @@ const PENDING_WORDS: Record<Action, string> = {
   "remove-disk": "a change of its disks",
   "recover-disk": "a change of its disks",
   "purge-disk": "a change of its disks",
+  "change-medium": "a change of its ISO",
   update: "a change of its sizes",
   configure: "a change of its settings",
   rename: "a rename",
@@ -156,6 +159,7 @@ type Upkeep =
   | "remove-disk"
   | "recover-disk"
   | "purge-disk"
+  | "change-medium"
   | "snapshot"
   | "restore"
   | "remove-snapshot"
@@ -235,6 +239,7 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "remove-disk": "not suspended",
   "recover-disk": "not suspended",
   "purge-disk": "any",
+  "change-medium": "not suspended",
   update: "stopped",
   configure: "any",
   rename: "even deleted",

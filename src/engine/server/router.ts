@@ -7,6 +7,7 @@ import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
+import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
@@ -24,6 +25,7 @@ export function createRouter(core: EngineCore, version: string) {
     ports: portRoutes(core),
     mounts: mountRoutes(core),
     disks: diskRoutes(core),
+    media: mediumRoutes(core),
     networks: networkRoutes(core),
     zones: zoneRoutes(core),
     snapshots: snapshotRoutes(core),

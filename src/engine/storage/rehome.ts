@@ -2,6 +2,7 @@
 
 import type { Stored } from "../../api/storage.ts";
 import { EngineError } from "../../base/errors.ts";
+import { isBlank } from "../instances/machine.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { StorageParts } from "./storage.ts";
 
@@ -18,7 +19,7 @@ export async function rehome(
     const { id, name, base } = entry.record.descriptor;
     const found = await keeper.files.find(id);
     if (found.descriptor === undefined) throw lost(name, found.damage);
-    if (!base || !what.includes("images")) continue;
+    if (!base || isBlank(base) || !what.includes("images")) continue;
     const image = await images.get(base.id);
     // Gone before the move already; its disk was of no use then.
     if (!image) {
@@ -27,6 +28,7 @@ export async function rehome(
     }
     const driver = keeper.driverOf(entry);
     const instance = await keeper.driverInstance(entry, { withoutKeys: true });
+    if (!instance.image) continue;
     await driver.rehome?.(ctx, { ...instance, image: { ...instance.image, path: image.path } });
     if (base.path !== image.path) await keeper.describe(entry, { base: { ...base, path: image.path } });
   }

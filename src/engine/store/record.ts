@@ -11,6 +11,7 @@ import {
   Problem,
 } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
+import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
@@ -25,6 +26,10 @@ export const BaseImage = z.object({
   user: z.string().min(1).describe("The login that the image expects"),
 });
 export type BaseImage = z.infer<typeof BaseImage>;
+
+/** The ISO in a drive; without a path it lies in the instance's directory. */
+export const MediumRecord = z.object({ reference: z.string(), path: z.string().optional() });
+export type MediumRecord = z.infer<typeof MediumRecord>;
 
 /** An extra disk. Those that were removed keep their content, and lose their slot. */
 export const DiskRecord = z.object({
@@ -78,6 +83,10 @@ export const Descriptor = z.object({
   ports: z.array(PortForward).default([]),
   mounts: z.array(Mount).default([]),
   disks: z.array(DiskRecord).default([]),
+  guest: GuestKind.default("linux"),
+  firmware: FirmwareKind.default("bios"),
+  tpm: z.boolean().default(false),
+  medium: MediumRecord.optional(),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
   snapshots: z.array(SnapshotRecord).default([]),

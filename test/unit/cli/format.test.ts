@@ -34,6 +34,7 @@ const web: Instance = {
   ports: [],
   mounts: [],
   disks: [],
+  ...{ guest: "linux", firmware: "bios", tpm: false },
   snapshotCount: 0,
   autostart: "off",
   network: "default",

@@ -31,6 +31,7 @@ const foo: Instance = {
     ports: [],
     mounts: [],
     disks: [],
+    ...{ guest: "linux", firmware: "bios", tpm: false },
     snapshotCount: 0,
     autostart: "off" as const,
     network: "default" as const,

@@ -31,6 +31,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     ports: [],
     mounts: [],
     disks: [],
+    ...{ guest: "linux", firmware: "bios", tpm: false },
     snapshotCount: 0,
     autostart: "off",
     network: "default",

@@ -1,8 +1,11 @@
 /** QEMU's command line for an instance. Pure: everything it depends on is a parameter, so it is tested in tables. */
 import { createHash } from "node:crypto";
 import type { Arch } from "../../../api/instance.ts";
+import type { FirmwareKind, GuestKind } from "../../../api/machine.ts";
 import type { Subnet } from "../driver.ts";
 import { type DiskFile, diskPorts, extraDisks, isExtraDisk } from "./argv-disks.ts";
+import { clock, enlightened, otherDisks, otherNic, screen, secureBoot, tpm, usb } from "./argv-other.ts";
+import { escaped } from "./argv-text.ts";
 import type { Accelerator } from "./host.ts";
 import type { Share } from "./shares.ts";
 
@@ -28,9 +31,17 @@ export type ArgvInput = {
   incoming?: boolean;
   shares: readonly Share[];
   disks: readonly DiskFile[];
+  guest: GuestKind;
+  firmware: FirmwareKind;
   files: {
     disk: string;
+    /** Of a guest with cloud-init. */
     seed: string;
+    /** Of any other guest: the Unix socket of its screen, and what is in its drive. */
+    vnc: string;
+    medium?: string | undefined;
+    /** The Unix socket of its TPM, where it has one. */
+    tpm?: string | undefined;
     serialLog: string;
     /** Path of a Unix socket; on Windows the name of a pipe, without `\\.\pipe\`. */
     monitor: string;
@@ -53,7 +64,7 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-machine", `${machine(input)}${sharedMemory(input) ? ",memory-backend=ram" : ""}`],
     ...(sharedMemory(input) ? ["-object", `memory-backend-memfd,id=ram,size=${memory(input)},share=on`] : []),
     ...["-accel", accelerator(input.accelerator)],
-    ...["-cpu", cpuModel(input.arch, input.accelerator)],
+    ...["-cpu", enlightened(cpuModel(input.arch, input.accelerator), input.guest, input.accelerator)],
     ...["-smp", String(input.cpus)],
     ...["-m", memory(input)],
     ...["-display", "none"],
@@ -61,10 +72,19 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-mon", "chardev=monitor,mode=control"],
     ...["-chardev", serialLog(files.serialLog, input.incoming ?? false)],
     ...["-serial", "chardev:serial"],
+    ...secureBoot(input.firmware),
     ...firmware(files.firmware),
     ...["-blockdev", disk(files.disk)],
+    ...(input.guest === "linux" ? linuxDevices(input) : otherDevices(input)),
+    ...tpm(input.arch, files.tpm),
+    ...(input.incoming ? ["-incoming", "defer"] : []),
+  ];
+}
+
+function linuxDevices(input: ArgvInput): string[] {
+  return [
     ...["-device", "virtio-blk-pci,drive=disk,bootindex=1"],
-    ...["-blockdev", seed(files.seed)],
+    ...["-blockdev", seed(input.files.seed)],
     ...["-device", "virtio-blk-pci,drive=seed"],
     ...["-netdev", userNetwork(input)],
     ...["-device", nic("net", outwardMac(input.mac))],
@@ -74,7 +94,18 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...input.shares.flatMap(share),
     ...diskPorts(),
     ...extraDisks(input.disks),
-    ...(input.incoming ? ["-incoming", "defer"] : []),
+  ];
+}
+
+function otherDevices(input: ArgvInput): string[] {
+  const { arch, files } = input;
+  return [
+    ...usb(),
+    ...otherDisks(arch, files.medium, input.disks),
+    ...["-netdev", userNetwork(input)],
+    ...["-device", otherNic(arch, outwardMac(input.mac))],
+    ...screen(arch, files.vnc),
+    ...clock(input.guest),
   ];
 }
 
@@ -100,7 +131,7 @@ function share(one: Share, index: number): string[] {
 
 /** Options of which the guest sees nothing: where things lie on the host, and how the host reaches in. */
 const HOST_ONLY = new Set(
-  "sandbox name display chardev mon serial blockdev drive netdev fsdev incoming"
+  "sandbox name display vnc chardev mon serial blockdev drive netdev fsdev incoming"
     .split(" ")
     .map((one) => `-${one}`),
 );
@@ -125,19 +156,15 @@ function serialLog(file: string, append: boolean): string {
   return `file,id=serial,path=${escaped(file)}${append ? ",append=on" : ""}`;
 }
 
-/** In QEMU's option lists a comma ends a value unless it is doubled. */
-export function escaped(value: string): string {
-  return value.replaceAll(",", ",,");
-}
-
 /** QEMU's seccomp filter exists on Linux only. */
 function sandbox(platform: NodeJS.Platform): string[] {
   if (platform !== "linux") return [];
   return ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"];
 }
 
-function machine({ arch, machine }: ArgvInput): string {
-  return arch === "x86_64" ? `${machine ?? "q35"},vmport=off` : `${machine ?? "virt"},gic-version=max`;
+function machine({ arch, machine, firmware }: ArgvInput): string {
+  if (arch === "aarch64") return `${machine ?? "virt"},gic-version=max`;
+  return `${machine ?? "q35"},vmport=off${firmware === "uefi-secure" ? ",smm=on" : ""}`;
 }
 
 function accelerator(name: Accelerator): string {

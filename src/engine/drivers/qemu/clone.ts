@@ -1,7 +1,8 @@
 /** A disk of its own from what another instance's disk holds now. Both stand on the same image, or on none. */
 import { constants, copyFile, rm } from "node:fs/promises";
+import path from "node:path";
 import * as z from "zod";
-import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
+import { exists, moveDurable, privateDirectory, syncFile } from "../../../base/durable.ts";
 import { run } from "../../../base/run.ts";
 import type { DriverInstance } from "../driver.ts";
 
@@ -12,7 +13,7 @@ export async function cloneDisk(
   qemuImg: string,
   source: string,
   target: string,
-  image: DriverInstance["image"] | undefined,
+  image: DriverInstance["image"],
   signal: AbortSignal,
 ): Promise<void> {
   if (await exists(target)) return;
@@ -45,10 +46,11 @@ async function hasSnapshots(qemuImg: string, file: string, signal: AbortSignal):
   return Info.parse(JSON.parse(stdout)).snapshots.length > 0;
 }
 
-/** UEFI's variables, where the guest has some. */
-export async function cloneVariables(source: string, target: string): Promise<void> {
+/** UEFI's variables or the TPM's state, where the guest has some. */
+export async function cloneSmall(source: string, target: string): Promise<void> {
   if ((await exists(target)) || !(await exists(source))) return;
   const temporary = `${target}.tmp`;
+  await privateDirectory(path.dirname(target));
   await copyFile(source, temporary);
   await syncFile(temporary);
   await moveDurable(temporary, target);

@@ -1,4 +1,4 @@
-/** An instance's disk: a qcow2 overlay on its image. */
+/** An instance's disk: a qcow2 overlay on its image, or an empty one. */
 import { copyFile, rm, stat } from "node:fs/promises";
 import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
@@ -15,7 +15,7 @@ export async function createDisk(
 ): Promise<void> {
   if (await exists(file)) return;
   const { image, diskBytes, name } = instance;
-  if (diskBytes < image.virtualBytes) {
+  if (image && diskBytes < image.virtualBytes) {
     throw new EngineError(
       "invalid-argument",
       `cannot create the disk of ${name}: ${formatBytes(diskBytes)} is less than the image's ${formatBytes(image.virtualBytes)}`,
@@ -24,23 +24,9 @@ export async function createDisk(
   }
   const temporary = `${file}.tmp`;
   await rm(temporary, { force: true });
-  await qemuImgRun(
-    [
-      qemuImg,
-      "create",
-      "-q",
-      "-f",
-      "qcow2",
-      "-F",
-      image.format,
-      "-b",
-      image.path,
-      temporary,
-      String(diskBytes),
-    ],
-    signal,
-    `create the disk of ${name}`,
-  );
+  const backing = image ? ["-F", image.format, "-b", image.path] : [];
+  const argv = [qemuImg, "create", "-q", "-f", "qcow2", ...backing, temporary, String(diskBytes)];
+  await qemuImgRun(argv, signal, `create the disk of ${name}`);
   await syncFile(temporary);
   await moveDurable(temporary, file);
 }
@@ -74,7 +60,7 @@ export async function qemuImgRun(argv: readonly string[], signal: AbortSignal, d
 export async function standOn(
   qemuImg: string,
   file: string,
-  image: DriverInstance["image"],
+  image: NonNullable<DriverInstance["image"]>,
   signal: AbortSignal,
 ): Promise<void> {
   if (!(await exists(file))) return;

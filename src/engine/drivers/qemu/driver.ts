@@ -2,23 +2,25 @@
 import { chmod, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
-import type { Arch } from "../../../api/instance.ts";
+import type { Arch, Problem } from "../../../api/instance.ts";
 import { privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
 import { type DetachedChild, startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import { writeSeed } from "../../guest/seed.ts";
-import type { Driver, DriverInstance, Running } from "../driver.ts";
+import type { Driver, DriverInstance, MachineNeeds, Running } from "../driver.ts";
 import { forwardedPort, hardwareOf, outwardAddress, qemuArgv } from "./argv.ts";
 import { hardwareWith } from "./argv-disks.ts";
-import { cloneDisk, cloneVariables } from "./clone.ts";
+import { cloneDisk, cloneSmall } from "./clone.ts";
 import { allocatedTogether, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
 import { QemuDisks } from "./extra-disks.ts";
-import { diskFiles, extraDiskFile, filesOf, seedOf, writeIdentity } from "./files.ts";
-import { type Host, thisHost } from "./host.ts";
+import { diskFiles, extraDiskFile, filesOf, seedOf, smallFiles, writeIdentity } from "./files.ts";
+import { findUefi } from "./firmware.ts";
+import { type Firmware, type Host, thisHost } from "./host.ts";
 import { endLeftover } from "./leftover.ts";
-import { connectMonitor, lanSocketOf, memorySocketOf, monitorOf } from "./monitor.ts";
+import { checkMachine, firmwareMissing } from "./machine-check.ts";
+import { connectMonitor, lanSocketOf, memorySocketOf, monitorOf, screenSocketOf } from "./monitor.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
@@ -35,6 +37,7 @@ import {
   removeSuspendRecord,
   type SuspendRecord,
 } from "./suspend-record.ts";
+import { endTpm, type RunningTpm, startTpm } from "./tpm.ts";
 
 export type QemuOptions = {
   /** Read at every probe and start. */
@@ -48,6 +51,8 @@ type Boot = {
   /** The socket of its LAN NIC. */
   lan: string | undefined;
   shares: Share[];
+  firmware: Firmware | undefined;
+  tpm: RunningTpm | undefined;
 };
 
 /** How long an adopted QEMU may take to answer before it counts as unresponsive. */
@@ -71,8 +76,8 @@ class QemuDriver implements Driver {
     this.#host = options.host ?? thisHost();
     const qemuImg = async (ctx: Ctx, instance: DriverInstance) => (await this.#tools(ctx, instance)).qemuImg;
     this.snapshots = new QemuSnapshots(qemuImg, (instance) => ({
-      ...filesOf(instance),
       disks: diskFiles(instance),
+      small: smallFiles(instance),
     }));
     this.disks = new QemuDisks(qemuImg);
   }
@@ -86,6 +91,8 @@ class QemuDriver implements Driver {
     if ("missing" in found) {
       return { ...base, features: [], available: false, arches: [], problems: [found.missing] };
     }
+    const other: Arch = this.#host.arch === "x86_64" ? "aarch64" : "x86_64";
+    const emulated = "missing" in (await this.#probe(ctx, other)) ? [] : [other];
     const { version, accelerator, problems, arch } = found;
     return {
       ...base,
@@ -93,9 +100,14 @@ class QemuDriver implements Driver {
       available: true,
       version,
       accelerator,
-      arches: [arch],
+      arches: [arch, ...emulated],
       problems,
     };
+  }
+
+  async check(ctx: Ctx, machine: MachineNeeds): Promise<Problem[]> {
+    const found = await this.#probe(ctx, machine.arch);
+    return "missing" in found ? [found.missing] : checkMachine(this.#host.platform, machine, found.problems);
   }
 
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
@@ -103,8 +115,9 @@ class QemuDriver implements Driver {
     const files = filesOf(instance);
     await privateDirectory(instance.directory);
     await createDisk(tools.qemuImg, files.disk, instance, ctx.signal);
-    if (tools.firmware) await createVariables(tools.firmware.variables, files.variables);
-    await writeIdentity(instance, tools.lan);
+    const firmware = await this.#firmware(instance);
+    if (firmware) await createVariables(firmware.variables, files.variables);
+    if (instance.guest === "linux") await writeIdentity(instance, tools.lan);
   }
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
@@ -115,18 +128,33 @@ class QemuDriver implements Driver {
     const suspended = await readSuspendRecord(instance.directory, instance);
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
-    const lan = instance.isolated ? undefined : lanSocketOf(this.#host.platform, tools.version, instance);
+    // Without cloud-init nothing would give that NIC its address.
+    const alone = instance.isolated || instance.guest !== "linux";
+    const lan = alone ? undefined : lanSocketOf(this.#host.platform, tools.version, instance);
+    const firmware = await this.#firmware(instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
     if (lan !== undefined) await rm(lan, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });
     const virtiofsd = instance.shares.length > 0 ? await this.#virtiofsd(ctx) : undefined;
+    const tpm = instance.tpm ? await startTpm(ctx, instance, this.#host.platform) : undefined;
     const served = await serveShares(ctx, instance, virtiofsd);
     try {
-      return await this.#boot(ctx, instance, tools, { suspended, monitor, lan, shares: served.shares });
+      const { shares } = served;
+      return await this.#boot(ctx, instance, tools, { suspended, monitor, lan, shares, firmware, tpm });
     } catch (error) {
       await served.end();
+      await endTpm(tpm);
       throw error;
     }
+  }
+
+  /** Throws where what the guest boots by is not installed any more. */
+  async #firmware({ arch, firmware, name }: DriverInstance): Promise<Firmware | undefined> {
+    const { platform } = this.#host;
+    const found = await findUefi(platform, arch, firmware);
+    if (found || (firmware === "bios" && arch === "x86_64")) return found;
+    const { message, hint } = firmwareMissing(platform, arch, firmware);
+    throw new EngineError("missing-dependency", `cannot run ${name}: ${message}`, { hint });
   }
 
   async #virtiofsd({ signal }: Ctx): Promise<Virtiofsd | undefined> {
@@ -164,13 +192,15 @@ class QemuDriver implements Driver {
 
   #argv(instance: DriverInstance, tools: Toolchain, how: Boot, machine?: string): string[] {
     const { disk, seed, serialLog, variables } = filesOf(instance);
-    const { firmware, program, accelerator } = tools;
+    const { program, accelerator } = tools;
+    const { firmware, tpm } = how;
     return qemuArgv({
       ...{ ...instance, platform: this.#host.platform, program, accelerator },
       ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined, machine },
       disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one) })),
       files: {
         ...{ disk, seed, serialLog, monitor: how.monitor.argument },
+        ...{ vnc: screenSocketOf(instance), medium: instance.medium, tpm: tpm?.socket },
         firmware: firmware && { code: firmware.code, variables },
       },
     });
@@ -233,19 +263,21 @@ class QemuDriver implements Driver {
       const extra = [extraDiskFile(source, one), extraDiskFile(target, one)] as const;
       await cloneDisk(qemuImg, ...extra, undefined, ctx.signal);
     }
-    await cloneVariables(from.variables, to.variables);
-    await writeIdentity(target, lan);
+    const [before, after] = [smallFiles(source), smallFiles(target)];
+    for (const [index, file] of before.entries()) await cloneSmall(file, after[index] ?? file);
+    if (target.guest === "linux") await writeIdentity(target, lan);
   }
 
   /** cloud-init reads the seed at every boot; a new hostname in it counts although the instance is the same. */
   async renamed(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    if (instance.guest !== "linux") return;
     const { lan } = await this.#tools(ctx, instance);
     await writeSeed(filesOf(instance).seed, seedOf(instance, lan));
   }
 
   async rehome(ctx: Ctx, instance: DriverInstance): Promise<void> {
     const { qemuImg } = await this.#tools(ctx, instance);
-    await standOn(qemuImg, filesOf(instance).disk, instance.image, ctx.signal);
+    if (instance.image) await standOn(qemuImg, filesOf(instance).disk, instance.image, ctx.signal);
   }
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {
@@ -258,12 +290,14 @@ class QemuDriver implements Driver {
     instance: DriverInstance,
     tools: Toolchain,
     child: DetachedChild,
-    { monitor: { path: monitorPath }, hardware, shares, lan }: Boot & { hardware: string },
+    { monitor: { path: monitorPath }, hardware, shares, lan, tpm }: Boot & { hardware: string },
   ): Promise<QemuRunning> {
     const identity = await identify(child.pid);
     const monitor = await connectMonitor(ctx, instance, child, monitorPath);
     try {
-      if (this.#host.platform !== "win32") await chmod(monitorPath, 0o600);
+      const vnc = instance.guest === "linux" ? undefined : screenSocketOf(instance);
+      const mine = this.#host.platform === "win32" ? [] : [monitorPath, ...(vnc === undefined ? [] : [vnc])];
+      for (const socket of mine) await chmod(socket, 0o600);
       const usernet = await monitor.execute(
         "human-monitor-command",
         { "command-line": "info usernet" },
@@ -290,6 +324,8 @@ class QemuDriver implements Driver {
         },
         ...{ startedAt: new Date().toISOString(), problems: tools.problems, hardware, shares },
         ...(lan === undefined ? {} : { lan }),
+        ...(vnc === undefined ? {} : { vnc }),
+        ...(tpm === undefined ? {} : { tpm }),
         guestAddress: outwardAddress({ ...instance, lan }),
       };
       await writeRunRecord(instance.directory, record);

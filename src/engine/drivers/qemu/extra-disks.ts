@@ -4,6 +4,7 @@ import { MOST_DISKS } from "../../../api/disk-rules.ts";
 import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DiskSupport, DriverDisk, DriverInstance } from "../driver.ts";
+import { mostOtherDisks } from "./argv-other.ts";
 import { allocatedBytes, enlargeDisk, qemuImgRun } from "./disk.ts";
 import { extraDiskFile } from "./files.ts";
 
@@ -14,8 +15,8 @@ export class QemuDisks implements DiskSupport {
     this.#qemuImg = qemuImg;
   }
 
-  most(): number {
-    return MOST_DISKS;
+  most({ arch, guest }: Pick<DriverInstance, "arch" | "guest">): number {
+    return guest === "linux" ? MOST_DISKS : mostOtherDisks(arch);
   }
 
   async create(

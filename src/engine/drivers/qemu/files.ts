@@ -48,3 +48,12 @@ export function extraDiskFile(
 export function diskFiles(instance: DriverInstance): string[] {
   return [filesOf(instance).disk, ...instance.disks.map((disk) => extraDiskFile(instance, disk))];
 }
+
+/** Where a swtpm keeps its state, and the name that it gives it. */
+export const TPM_FOLDER = "tpm";
+const TPM_STATE = "tpm2-00.permall";
+
+/** What else belongs to a point in the guest's time: UEFI's variables and the TPM's state, where there are some. */
+export function smallFiles(instance: DriverInstance): string[] {
+  return [filesOf(instance).variables, path.join(instance.directory, TPM_FOLDER, TPM_STATE)];
+}

@@ -4,6 +4,7 @@ import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
 import type { DriverInstance } from "../driver.ts";
 import { readRunRecord } from "./run-record.ts";
+import { endTpm } from "./tpm.ts";
 
 /** How long a process that was killed may take to be gone, and how often that is looked at. */
 const GONE_MS = 5_000;
@@ -18,7 +19,7 @@ export async function endLeftover(instance: DriverInstance): Promise<void> {
   if (record?.instance !== instance.id) return;
   const { process } = record;
   for (let waited = 0; waited < GONE_MS; waited += GONE_LOOK_MS) {
-    if (!sameProcess(await identify(process.pid), process)) return;
+    if (!sameProcess(await identify(process.pid), process)) return endTpm(record.tpm);
     signalProcess(process.pid, "SIGKILL");
     await sleep(GONE_LOOK_MS);
   }

@@ -35,6 +35,11 @@ export function memorySocketOf(
   return platform === "win32" ? undefined : path.join(runDirectory, `${id.slice(0, 8)}.mem`);
 }
 
+/** Where a VNC viewer finds its screen. QEMU makes Unix sockets on every platform. */
+export function screenSocketOf({ id, runDirectory }: DriverInstance): string {
+  return path.join(runDirectory, `${id.slice(0, 8)}.vnc`);
+}
+
 /** Where a guest's LAN NIC speaks; undefined where QEMU and the engine have no such socket in common. */
 export function lanSocketOf(
   platform: NodeJS.Platform,

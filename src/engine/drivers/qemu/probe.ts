@@ -7,7 +7,8 @@ import { withDeadline } from "../../../base/async.ts";
 import { messageOf } from "../../../base/errors.ts";
 import { RunError, run } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
-import { cpuModel, escaped } from "./argv.ts";
+import { cpuModel } from "./argv.ts";
+import { escaped } from "./argv-text.ts";
 import {
   type Accelerator,
   acceleratorHint,
@@ -69,7 +70,16 @@ export async function probeToolchain(
     return missing("qemu-broken", `${name} does not run: ${version.message}`, host, arch);
   const lan = lanProblem(host.platform, version);
   if (lan) problems.push(lan);
+  if (arch !== host.arch) problems.push(emulated(arch, host.arch));
   return { arch, program, qemuImg, version, accelerator, firmware, lan: !lan, problems };
+}
+
+function emulated(guest: Arch, host: Arch): Problem {
+  return {
+    code: "other-architecture",
+    severity: "info",
+    message: `${guest} guests are emulated on this ${host} host, which is many times slower`,
+  };
 }
 
 function missing(code: string, message: string, host: Host, arch: Arch): ProbeResult {

@@ -19,6 +19,15 @@ const RunRecord = z.object({
   lan: z.string().optional(),
   accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),
   startedAt: z.iso.datetime(),
+  /** The Unix socket of its screen; absent where it has none. */
+  vnc: z.string().optional(),
+  /** What makes its TPM. */
+  tpm: z
+    .object({
+      process: z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() }),
+      socket: z.string(),
+    })
+    .optional(),
   problems: z.array(Problem),
   /** What it offers of this host's directories. */
   shares: z

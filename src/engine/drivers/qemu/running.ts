@@ -9,6 +9,7 @@ import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
 import { loginFiles } from "../../guest/keys.ts";
 import type { NativeOffer } from "../../guest/mounting.ts";
+import { createScreenGuest } from "../../guest/screen-guest.ts";
 import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
 import { createSshGuest } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
@@ -20,6 +21,7 @@ import {
   type Running,
 } from "../driver.ts";
 import { hardwareWith } from "./argv-disks.ts";
+import { CDROM } from "./argv-other.ts";
 import { QemuHotDisks } from "./hot-disks.ts";
 import { QemuPorts } from "./ports.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
@@ -41,11 +43,14 @@ const RECONNECT_MS = 15_000;
 
 export class QemuRunning implements Running {
   readonly guest: GuestAccess;
-  readonly ssh: SshAddress;
+  readonly ssh: SshAddress | undefined;
+  readonly screen: string | undefined;
+  readonly changeMedium: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   readonly accelerator: string;
   readonly startedAt: Date;
   readonly ports: PortSupport;
-  readonly disks: QemuHotDisks;
+  readonly disks: QemuHotDisks | undefined;
+  readonly #disks: QemuHotDisks;
   readonly problems: readonly Problem[];
   readonly nativeMounts: ReadonlyMap<string, NativeOffer>;
   readonly lan: string | undefined;
@@ -78,17 +83,23 @@ export class QemuRunning implements Running {
     this.lan = record.lan;
     const { name, address: own } = instance;
     this.ports = new QemuPorts({ name, address: record.guestAddress ?? own }, () => this.#monitor);
-    this.disks = new QemuHotDisks(instance, () => this.#monitor);
+    this.#disks = new QemuHotDisks(instance, () => this.#monitor);
+    this.disks = instance.guest === "linux" ? this.#disks : undefined;
     this.accelerator = record.accelerator;
     this.startedAt = new Date(record.startedAt);
     this.problems = monitor ? record.problems : [...record.problems, unresponsive(instance.name)];
-    const { login, userData } = instance;
-    const user = loginUser(login, userData);
-    const address = { host: "127.0.0.1", port: record.sshPort, user };
-    const privateKey = login.client.privateKey;
-    const hostKeys = expectedHostKeys(login, userData);
-    this.ssh = { ...address, ...loginFiles(instance.directory) };
-    this.guest = createSshGuest({ ...address, privateKey, hostKeys, name: instance.name }, log);
+    this.screen = record.vnc;
+    const linux = instance.guest === "linux";
+    this.changeMedium = linux ? undefined : (ctx, file) => this.#changeMedium(ctx, file);
+    if (linux) {
+      const { login, userData } = instance;
+      const user = loginUser(login, userData);
+      const address = { host: "127.0.0.1", port: record.sshPort, user };
+      const privateKey = login.client.privateKey;
+      const hostKeys = expectedHostKeys(login, userData);
+      this.ssh = { ...address, ...loginFiles(instance.directory) };
+      this.guest = createSshGuest({ ...address, privateKey, hostKeys, name: instance.name }, log);
+    } else this.guest = createScreenGuest(instance.name, record.vnc);
     void this.#watch(monitor);
   }
 
@@ -112,11 +123,21 @@ export class QemuRunning implements Running {
     await restoreMemory(ctx, monitor, this.#memorySocket, this.#instance, record);
   }
 
+  async #changeMedium(ctx: Ctx, file: string | undefined): Promise<void> {
+    const monitor = this.#monitor;
+    if (!monitor) throw silent(this.#instance.name);
+    // A guest may have locked the drive's tray: whoever holds the machine opens it all the same.
+    await monitor.execute("eject", { id: CDROM, force: true }, { signal: ctx.signal });
+    if (file === undefined) return;
+    const medium = { filename: file, format: "raw", "read-only-mode": "read-only", force: true };
+    await monitor.execute("blockdev-change-medium", { id: CDROM, ...medium }, { signal: ctx.signal });
+  }
+
   async #suspend(ctx: Ctx, socket: string): Promise<void> {
     const monitor = this.#monitor;
     if (!monitor) throw silent(this.#instance.name);
     const { hardware } = this.#record;
-    const plugged = hardware === undefined ? undefined : hardwareWith(hardware, this.disks.plugged);
+    const plugged = hardware === undefined ? undefined : hardwareWith(hardware, this.#disks.plugged);
     await keepMemory(ctx, monitor, socket, this.#instance, plugged);
     // It is written down: from here on nobody may call it off.
     this.#stopping = true;

@@ -13,8 +13,8 @@ import type { DriverInstance, SnapshotSupport } from "../driver.ts";
 export type SnapshotFiles = {
   /** All of them are kept at one point: nothing runs that could write in between. */
   disks: readonly string[];
-  /** UEFI's variables; there is no such file where the guest boots by BIOS. */
-  variables: string;
+  /** UEFI's variables and the TPM's state; a guest that has none of the two has no such file. */
+  small: readonly string[];
 };
 
 const Info = z.object({
@@ -35,8 +35,8 @@ export class QemuSnapshots implements SnapshotSupport {
 
   async take(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
-    const { disks, variables } = this.#filesOf(instance);
-    if (await exists(variables)) await copyWhole(variables, keptVariables(variables, id));
+    const { disks, small } = this.#filesOf(instance);
+    for (const file of small) if (await exists(file)) await copyWhole(file, kept(file, id));
     for (const disk of disks) {
       if (await has(qemuImg, disk, id, ctx.signal)) continue;
       await run([qemuImg, "snapshot", "-q", "-c", id, disk], { signal: ctx.signal });
@@ -47,30 +47,29 @@ export class QemuSnapshots implements SnapshotSupport {
   /** A disk takes the size that it had: qcow2 keeps that with each snapshot. */
   async restore(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
-    const { disks, variables } = this.#filesOf(instance);
+    const { disks, small } = this.#filesOf(instance);
     for (const disk of disks) await refuseMissing(qemuImg, disk, id, ctx.signal);
     for (const disk of disks) {
       await run([qemuImg, "snapshot", "-q", "-a", id, disk], { signal: ctx.signal });
       await syncFile(disk);
     }
-    const kept = keptVariables(variables, id);
-    if (await exists(kept)) await copyWhole(kept, variables);
+    for (const file of small) if (await exists(kept(file, id))) await copyWhole(kept(file, id), file);
   }
 
   async remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
-    const { disks, variables } = this.#filesOf(instance);
+    const { disks, small } = this.#filesOf(instance);
     for (const disk of disks) {
       if (!(await exists(disk)) || !(await has(qemuImg, disk, id, ctx.signal))) continue;
       await run([qemuImg, "snapshot", "-q", "-d", id, disk], { signal: ctx.signal });
       await syncFile(disk);
     }
-    await rm(keptVariables(variables, id), { force: true });
+    for (const file of small) await rm(kept(file, id), { force: true });
   }
 }
 
-function keptVariables(variables: string, id: string): string {
-  return `${variables}.${id}`;
+function kept(file: string, id: string): string {
+  return `${file}.${id}`;
 }
 
 async function copyWhole(from: string, to: string): Promise<void> {

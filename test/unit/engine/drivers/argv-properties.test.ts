@@ -58,11 +58,13 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
       }),
       { maxLength: 8, selector: ({ slot }) => slot },
     ),
-    files: fc.record({ disk: file, seed: file, serialLog: file, monitor: file }),
+    files: fc.record({ disk: file, seed: file, serialLog: file, monitor: file, vnc: file }),
     firmware: fc.option(fc.record({ code: file, variables: file }), { nil: undefined }),
   })
   .map(({ octets: [a, b, c], files, firmware, ...rest }) => ({
     ...rest,
+    guest: "linux" as const,
+    firmware: "bios" as const,
     mac: `52:54:00:00:00:${c.toString(16).padStart(2, "0")}`,
     address: `10.${a}.${b}.${c}`,
     subnet: subnetAround(`10.${a}.${b}.${c}`),
@@ -213,7 +215,7 @@ test("the digest of the hardware follows what the guest sees, not where it lies 
       const digest = hardwareOf(qemuArgv(input));
       const { firmware } = input.files;
       const files = {
-        ...{ disk: other, seed: other, serialLog: other, monitor: other },
+        ...{ disk: other, seed: other, serialLog: other, monitor: other, vnc: other },
         firmware: firmware && { code: other, variables: other },
       };
       const elsewhere = { ...input, incoming, program: other, files, address: "10.0.0.9" };

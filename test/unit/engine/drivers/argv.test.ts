@@ -1,10 +1,12 @@
 /** QEMU's whole command line on every platform, as files to read; and what must hold for any instance. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { FirmwareKind, GuestKind } from "../../../../src/api/machine.ts";
 import {
   type ArgvInput,
   cpuModel,
   forwardedPort,
+  hardwareOf,
   qemuArgv,
 } from "../../../../src/engine/drivers/qemu/argv.ts";
 import type { Accelerator } from "../../../../src/engine/drivers/qemu/host.ts";
@@ -25,12 +27,14 @@ const POSIX = {
   seed: "/data/instances/a, b/seed.iso",
   serialLog: "/data/instances/a, b/serial.log",
   monitor: "/run/a, b/3f0f6c9e.qmp",
+  vnc: "/run/a, b/3f0f6c9e.vnc",
 };
 const WINDOWS = {
   disk: "C:\\Users\\Ann Lee\\berth\\disk.qcow2",
   seed: "C:\\Users\\Ann Lee\\berth\\seed.iso",
   serialLog: "C:\\Users\\Ann Lee\\berth\\serial.log",
   monitor: "berth-3f0f6c9e-0a0b0c0d",
+  vnc: "C:\\Users\\Ann Lee\\run\\3f0f6c9e.vnc",
 };
 
 const CASES: [NodeJS.Platform, ArgvInput["arch"], Accelerator][] = [
@@ -57,6 +61,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
     lan: windows ? undefined : "/run/a, b/3f0f6c9e.lan",
     shares: [],
     disks: [],
+    ...{ guest: "linux", firmware: "bios" },
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
   };
@@ -65,6 +70,42 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
 test.each(CASES)("%s runs %s guests by %s", async (platform, arch, accelerator) => {
   const argv = qemuArgv(inputOf(platform, arch, accelerator));
   await expect(`${argv.join("\n")}\n`).toMatchFileSnapshot(`argv/${platform}-${arch}-${accelerator}.txt`);
+});
+
+const OTHER: [NodeJS.Platform, ArgvInput["arch"], Accelerator, FirmwareKind, GuestKind][] = [
+  ["linux", "x86_64", "kvm", "uefi-secure", "windows"],
+  ["linux", "x86_64", "tcg", "bios", "other"],
+  ["linux", "x86_64", "tcg", "uefi", "linux"],
+  ["linux", "aarch64", "tcg", "uefi", "other"],
+  ["darwin", "x86_64", "tcg", "uefi", "windows"],
+  ["darwin", "aarch64", "hvf", "uefi", "windows"],
+  ["win32", "x86_64", "whpx", "uefi", "windows"],
+  ["win32", "aarch64", "tcg", "uefi", "other"],
+];
+
+test.each(OTHER)(
+  "%s runs %s guests by %s with %s as %s",
+  async (platform, arch, accelerator, firmware, guest) => {
+    const input = inputOf(platform, arch, accelerator);
+    const code = firmware === "uefi-secure" ? "OVMF_CODE_4M.ms.fd" : "OVMF_CODE_4M.fd";
+    const uefi = { code: `/usr/share/OVMF/${code}`, variables: "/data/instances/a, b/uefi-vars.fd" };
+    const x86 = firmware === "bios" ? undefined : uefi;
+    const own = { firmware: arch === "aarch64" ? input.files.firmware : x86, medium: "/iso/win, 11.iso" };
+    const disks = [{ id: "1", name: "data", sizeBytes: 1, slot: 0, file: "/data/a, b/disk-1.qcow2" }];
+    const tpm = guest === "windows" ? "/run/b/3f0f6c9e.tpm" : undefined;
+    const argv = qemuArgv({ ...input, disks, guest, firmware, files: { ...input.files, ...own, tpm } });
+    const name = `argv/other-${platform}-${arch}-${accelerator}-${firmware}-${guest}.txt`;
+    await expect(`${argv.join("\n")}\n`).toMatchFileSnapshot(name);
+  },
+);
+
+test("a drive may be empty, and what is in it is no hardware", () => {
+  const input = { ...inputOf("linux", "x86_64", "tcg"), guest: "other" as const };
+  const argv = (medium: string | undefined) => qemuArgv({ ...input, files: { ...input.files, medium } });
+  expect(argv(undefined)).toContain("if=none,id=medium,media=cdrom,readonly=on");
+  expect(hardwareOf(argv("/a.iso"))).toBe(hardwareOf(argv(undefined)));
+  expect(hardwareOf(argv(undefined))).not.toBe(hardwareOf(qemuArgv({ ...input, guest: "windows" })));
+  expect(hardwareOf(argv(undefined))).not.toBe(hardwareOf(qemuArgv({ ...input, guest: "linux" })));
 });
 
 test("directories are shared as 9p, or by a virtiofsd that reads the guest's memory", () => {

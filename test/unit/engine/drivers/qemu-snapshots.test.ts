@@ -16,7 +16,7 @@ const instance = {} as DriverInstance;
 const ctx: Ctx = { signal: AbortSignal.timeout(60_000), progress: () => {}, log: silentLog };
 const snapshots = new QemuSnapshots(
   async () => "qemu-img",
-  () => ({ disks: [disk], variables: path.join(directory, "vars.fd") }),
+  () => ({ disks: [disk], small: [path.join(directory, "vars.fd")] }),
 );
 
 beforeAll(async () => {

@@ -29,6 +29,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     ports: [],
     mounts: [],
     disks: [],
+    ...{ guest: "linux", firmware: "bios", tpm: false },
     snapshots: [],
     snapshotsTaken: 0,
     autostart: "off",

@@ -20,6 +20,7 @@ const descriptor: Descriptor = {
   ports: [],
   mounts: [],
   disks: [],
+  ...{ guest: "linux", firmware: "bios", tpm: false },
   snapshots: [],
   snapshotsTaken: 0,
   autostart: "off",

@@ -1,0 +1,125 @@
+/** Guests of other kinds: installed from an ISO, booted by UEFI, with a TPM, of another architecture. */
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { hostArch } from "../../src/base/paths.ts";
+import { signalProcess } from "../../src/base/process-identity.ts";
+import { Berth, gone } from "../support/berth.ts";
+import { testImage } from "../support/guest-image.ts";
+import { tinyIso } from "../support/tiny-iso.ts";
+
+type Info = { state: string; berth: { ready: boolean; screen?: string; problems: { code: string }[] } };
+
+let berth: Berth;
+
+beforeAll(async () => {
+  berth = await Berth.make();
+});
+afterAll(() => berth?.dispose());
+
+async function info(name: string): Promise<Info> {
+  const { info } = (await berth.json(["info", name])) as { info: Record<string, Info> };
+  const found = info[name];
+  if (!found) throw new Error(`no info on ${name}`);
+  return found;
+}
+
+/** The serial port is all that such a guest says; nobody tells when it does. */
+async function saysOn(name: string, words: RegExp): Promise<string> {
+  for (;;) {
+    const log = await berth.ok(["log", name]);
+    if (words.test(log)) return log;
+    expect((await info(name)).state, log).toBe("Running");
+    await delay(1000);
+  }
+}
+
+const inside = (name: string, script: string) => berth.ok(["exec", name, "--", "sudo", "sh", "-ec", script]);
+
+test("an installer boots while the disk is empty; the guest runs, and says that nobody is in it", async () => {
+  const iso = await tinyIso(path.join(berth.home, "in, staller.iso"), "HELLO FROM THE INSTALLER");
+  await berth.ok(["launch", "--iso", iso, "--name", "win", "--disk", "1G", "--memory", "256M"]);
+  const { state, berth: own } = await info("win");
+  expect([state, own.ready]).toEqual(["Running", false]);
+  expect((await stat(own.screen ?? "")).mode & 0o777).toBe(0o600);
+  await saysOn("win", /HELLO FROM THE INSTALLER/);
+  for (const args of [
+    ["exec", "win", "--", "true"],
+    ["shell", "win"],
+    ["transfer", "win:/etc/passwd", "-"],
+  ]) {
+    const refused = await berth.run(args);
+    expect(refused.stderr).toContain("no cloud-init");
+    expect(refused.stderr).toContain(`VNC viewer to the Unix socket ${own.screen}`);
+    expect(refused.code).not.toBe(0);
+  }
+});
+
+test("its ISO is ejected and another one inserted while it runs, and it survives its engine", async () => {
+  const other = await tinyIso(path.join(berth.home, "other.iso"), "HELLO FROM THE OTHER");
+  const pid = await berth.enginePid();
+  if (pid !== undefined) {
+    signalProcess(pid, "SIGKILL");
+    await gone(pid);
+  }
+  expect((await info("win")).state).toBe("Running");
+  await berth.ok(["iso", "win", "eject"]);
+  await berth.ok(["iso", "win", other]);
+  await berth.ok(["stop", "--force", "win"]);
+  await berth.ok(["start", "win"]);
+  await saysOn("win", /HELLO FROM THE OTHER/);
+  await berth.ok(["suspend", "win"]);
+  await berth.ok(["start", "win"]);
+  expect((await info("win")).state).toBe("Running");
+  await berth.ok(["stop", "--force", "win"]);
+  await berth.ok(["disk", "add", "win", "1G"]);
+  await berth.ok(["start", "win"]);
+  await saysOn("win", /HELLO FROM THE OTHER/);
+  await berth.ok(["delete", "--purge", "win"]);
+});
+
+test("what no machine can be made of is refused before anything is made", async () => {
+  const text = path.join(import.meta.dirname, "other-guests.test.ts");
+  const refused = async (message: RegExp, ...args: string[]) => {
+    const { code, stderr } = await berth.run(["launch", ...args]);
+    expect(stderr).toMatch(message);
+    expect(code).not.toBe(0);
+  };
+  await refused(/is not an ISO/, "--iso", text);
+  await refused(/does not exist/, "--iso", "/nonesuch.iso");
+  await refused(/has no CD-ROM drive/, "--iso", text, "--guest", "linux");
+  await refused(/is not a known architecture/, "--arch", "sparc");
+  await refused(/boot by UEFI only/, "--arch", "arm64", "--firmware", "bios");
+  expect(await berth.ok(["list"])).toBe("No instances found.\n");
+});
+
+test("a Linux guest boots by UEFI and has a TPM; a clone has its variables", async () => {
+  const image = `file://${(await testImage()).path}`;
+  await berth.ok(["launch", image, "--name", "efi", "--cpus", "2", "--firmware", "uefi", "--tpm"]);
+  const variable = "/sys/firmware/efi/efivars/Berth-3f0f6c9e-0000-4000-8000-000000000001";
+  expect(await inside("efi", "test -d /sys/firmware/efi && echo yes")).toBe("yes\n");
+  const bootLog = await inside(
+    "efi",
+    "ls /sys/class/tpm 2>/dev/null; ls -d /sys/bus/acpi/devices/MSFT0101:00",
+  );
+  expect(bootLog).toContain("MSFT0101:00");
+  await inside("efi", `printf '\\007\\000\\000\\000kept' > ${variable}`);
+  await berth.ok(["stop", "efi"]);
+  await berth.ok(["clone", "efi", "--name", "copy"]);
+  await berth.ok(["start", "copy"]);
+  expect(await inside("copy", `tail -c 4 ${variable}`)).toBe("kept");
+  await berth.ok(["delete", "--purge", "copy", "efi"]);
+});
+
+test("a machine of the other architecture is emulated, and says so", async () => {
+  const arm = hostArch() === "x86_64";
+  const iso = await tinyIso(path.join(berth.home, "any.iso"), "unused");
+  const arch = arm ? "arm64" : "x86_64";
+  const firmware = arm ? [] : ["--firmware", "uefi"];
+  await berth.ok(["launch", "--arch", arch, "--iso", iso, "--name", "other", ...firmware, "--disk", "1G"]);
+  expect((await info("other")).berth.problems.map(({ code }) => code)).toContain("other-architecture");
+  expect(await berth.ok(["list"])).toContain(`(${arch})`);
+  // The firmware's own shell, when neither the disk nor the ISO has anything for it.
+  await saysOn("other", /UEFI Interactive Shell|BdsDxe|EDK/i);
+});
