@@ -31,11 +31,20 @@ const SECRET_KEY = /privatekey|userdata|user-data|user_data|password|passwd|toke
 /** A private key in PEM or OpenSSH armour, wherever it stands in a text. */
 const ARMOURED_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 
+/** Name and password in an address, and its query, which often is a signature. */
+const ADDRESS_LOGIN = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'@]+@/gi;
+const ADDRESS_QUERY = /\b(https?:\/\/[^\s"'?#]+)\?[^\s"'#]*/gi;
+
 const MAX_DEPTH = 6;
+
+/** A text without keys, and without what opens the addresses in it. */
+export function redactText(text: string): string {
+  return text.replace(ARMOURED_KEY, "***").replace(ADDRESS_LOGIN, "$1***@").replace(ADDRESS_QUERY, "$1?***");
+}
 
 /** A copy that is safe to print: secrets by type, by key name and by their look become `***`. */
 export function redact(value: unknown, depth = 0): unknown {
-  if (typeof value === "string") return value.replace(ARMOURED_KEY, "***");
+  if (typeof value === "string") return redactText(value);
   if (value instanceof Secret) return "***";
   if (value === null || typeof value !== "object") return typeof value === "bigint" ? String(value) : value;
   if (value instanceof Date) return value.toISOString();

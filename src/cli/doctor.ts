@@ -1,30 +1,26 @@
 /** doctor: looks at everything an instance needs, and says what to do where something is amiss. And support: the same
  * with logs, in one text file to read and send. */
 import { lookup } from "node:dns/promises";
-import { networkInterfaces } from "node:os";
 import path from "node:path";
 import type { Command } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import type { EngineInfo, Settings } from "../api/engine-info.ts";
+import type { Finding } from "../api/finding.ts";
 import type { Instance } from "../api/instance.ts";
 import { withDeadline } from "../base/async.ts";
 import { exists, writeFileDurable } from "../base/durable.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { currentPaths } from "../base/paths.ts";
 import { withoutControls } from "../base/plain-text.ts";
+import { redactText } from "../base/secret.ts";
 import { formatBytes } from "../base/units.ts";
 import { json } from "./format.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
 
-/** One thing that was looked at. */
-export type Finding = { what: string; verdict: "ok" | "warning" | "error"; text: string; hint?: string };
-
 const LOW_DISK_BYTES = 10 * 2 ** 30;
 const LOOKUP_MS = 5_000;
 const LOG_LINES = 400;
-/** Interfaces of virtual private networks, which take routes and names over. */
-const VPN = /^(tun|tap|utun|wg|ppp|tailscale|zt|nordlynx|ipsec|gpd)\d*/i;
 
 export function addDoctorCommands(program: Command, session: Session): void {
   formatOption(
@@ -58,20 +54,15 @@ async function examine(session: Session): Promise<Finding[]> {
     await api.settings.get(),
     await api.instances.list(),
   ];
-  const [names, catalog] = await Promise.all([
+  const [names, catalog, host] = await Promise.all([
     nameFinding(settings),
     api.images.find({ query: "" }).then(
       ({ problems }) => problems.map((one) => one.message),
       (error: unknown) => [messageOf(error)],
     ),
+    api.engine.examine(),
   ]);
-  return [
-    ...hostFindings(info),
-    names,
-    catalogFinding(catalog),
-    vpnFinding(Object.keys(networkInterfaces())),
-    instancesFinding(items),
-  ];
+  return [...hostFindings(info), names, catalogFinding(catalog), ...host.items, instancesFinding(items)];
 }
 
 /** What the engine knows of its host and its drivers. Pure. */
@@ -147,14 +138,6 @@ function catalogFinding(problems: readonly string[]): Finding {
 }
 
 /** Pure. */
-export function vpnFinding(interfaces: readonly string[]): Finding {
-  const found = interfaces.filter((name) => VPN.test(name));
-  if (found.length === 0) return { what: "Network", verdict: "ok", text: "no VPN's interface is up" };
-  const hint = "Guests go out as this host does, through it. If they cannot, try with the VPN off.";
-  return { what: "Network", verdict: "warning", text: `a VPN may be up: ${found.join(", ")}`, hint };
-}
-
-/** Pure. */
 export function instancesFinding(
   instances: readonly Pick<Instance, "name" | "state" | "problems">[],
 ): Finding {
@@ -201,5 +184,5 @@ async function supportText(session: Session): Promise<string> {
       ),
     );
   }
-  return withoutControls(parts.join("\n"));
+  return redactText(withoutControls(parts.join("\n")));
 }

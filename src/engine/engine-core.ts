@@ -6,6 +6,7 @@ import type { Alias, AliasBook } from "../api/alias.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
+import type { Finding } from "../api/finding.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
@@ -24,6 +25,8 @@ export interface EngineCore {
   /** Of this run. */
   readonly id: string;
   info(): Promise<EngineInfo>;
+  /** Looks the host over. */
+  examine(): Promise<Finding[]>;
   /** Looks anew for drivers and accelerators. */
   probe(signal: AbortSignal): Promise<DriverInfo[]>;
   readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };

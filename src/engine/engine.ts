@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { statfs } from "node:fs/promises";
 import { cpus, networkInterfaces, totalmem } from "node:os";
 import type { DriverInfo, EngineInfo } from "../api/engine-info.ts";
+import type { Finding } from "../api/finding.ts";
 import type { Problem } from "../api/instance.ts";
 import { PROTOCOL_VERSION } from "../api/protocol.ts";
 import { withDeadline } from "../base/async.ts";
@@ -13,6 +14,7 @@ import type { Event } from "../base/event.ts";
 import { hostArch, type Paths } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { Aliases } from "./aliases.ts";
+import { examine } from "./doctor/examine.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { EventLog } from "./event-log.ts";
@@ -271,6 +273,21 @@ class Engine implements EngineCore {
       drivers,
       problems: [...store.problems, ...(await this.#locations.problems())],
     };
+  }
+
+  async examine(): Promise<Finding[]> {
+    const { options, keeper, subnet, now } = this.#parts;
+    const entries = keeper.entries();
+    const there = await this.#locations.isPresent("instances");
+    const running = entries.filter((entry) => entry.running !== undefined);
+    return examine({
+      paths: options.paths,
+      instances: there ? this.#locations.instances : undefined,
+      subnet: subnet.cidr,
+      running: new Set(running.map(({ record }) => record.descriptor.id)),
+      latestMs: Math.max(0, ...entries.map(({ record }) => Date.parse(record.updatedAt))),
+      nowMs: now().getTime(),
+    });
   }
 
   probe(signal: AbortSignal): Promise<DriverInfo[]> {

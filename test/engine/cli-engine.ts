@@ -11,7 +11,7 @@ import { startChild } from "../../src/base/run.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts";
-import { silentLog } from "../../src/engine/log.ts";
+import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
 import { FakeDriver } from "../support/fake-driver.ts";
 import { FakeWorld } from "../support/fake-engine.ts";
@@ -69,18 +69,18 @@ function terminal({ tty, term, argv }: ExecRequest): GuestProcess {
   };
 }
 
+const paths = currentPaths();
 const world = FakeWorld.at(process.env["BERTH_HOME"] ?? "");
 world.host.knobsOf.set("never-ready", { ready: "never" });
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
 void runEngineProcess({
-  paths: currentPaths(),
+  paths,
   version: "0.0.0-fake",
-  openLog: () => ({ ...silentLog, setLevel() {}, close: async () => {} }),
-  openCore: () =>
+  openLog: () => openLog({ file: paths.log, level: "debug" }),
+  openCore: (log) =>
     world.open({
-      paths: currentPaths(),
-      version: "0.0.0-fake",
+      ...{ paths, log, env: process.env, version: "0.0.0-fake" },
       drivers: () => [new LocalDriver(world.host)],
     }),
 });

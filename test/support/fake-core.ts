@@ -145,6 +145,8 @@ export class FakeCore implements EngineCore {
 
   probe = async () => [];
 
+  examine = async () => [];
+
   settings = {
     get: () => this.#settings,
     set: (patch: Partial<Settings>) => {

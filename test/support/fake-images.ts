@@ -35,7 +35,8 @@ export class FakeImages implements Images {
     if (reference === "nonesuch") {
       throw new EngineError("not-found", `cannot find the image ${reference}`, { hint: "berth find" });
     }
-    const id = reference.replaceAll(/\W/g, "-");
+    const address = reference.includes("://");
+    const id = address ? `image-${reference.length}` : reference.replaceAll(/\W/g, "-");
     const known = await this.get(id);
     if (known) return known;
     this.downloading.resolve();

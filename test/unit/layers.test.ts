@@ -31,6 +31,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/operations.ts",
     "engine/store",
   ],
+  "engine/doctor": ["base", "api", "engine", "engine/networks"],
   "engine/storage": [
     "base",
     "api",
@@ -45,6 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "base",
     "api",
     "engine",
+    "engine/doctor",
     "engine/drivers",
     "engine/guest",
     "engine/image-work.ts",

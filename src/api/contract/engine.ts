@@ -3,13 +3,20 @@ import { eventIterator } from "@orpc/contract";
 import * as z from "zod";
 import { EngineHello, EngineInfo, Settings } from "../engine-info.ts";
 import { EngineEvent } from "../event.ts";
-import { procedure } from "./procedure.ts";
+import { Finding } from "../finding.ts";
+import { List, procedure } from "./procedure.ts";
 
 export const engine = {
   hello: procedure("GET", "/v1/engine/hello", "system.view", "Which engine answers").output(EngineHello),
   info: procedure("GET", "/v1/engine", "system.view", "The engine, its host and its drivers").output(
     EngineInfo,
   ),
+  examine: procedure(
+    "GET",
+    "/v1/engine/findings",
+    "system.view",
+    "Look the engine's host over: routes, tools, rights, leftover processes, errors in the log",
+  ).output(List(Finding)),
   drain: procedure(
     "POST",
     "/v1/engine/drain",

@@ -1,6 +1,6 @@
 /** What doctor makes of facts. */
 import { expect, test } from "vitest";
-import { formatFindings, hostFindings, instancesFinding, vpnFinding } from "../../../src/cli/doctor.ts";
+import { formatFindings, hostFindings, instancesFinding } from "../../../src/cli/doctor.ts";
 import { sshConfig } from "../../../src/client/ssh-config.ts";
 
 const info = {
@@ -40,12 +40,7 @@ test("what is amiss is named, with the next thing to do", () => {
   expect(text).toMatch(/! Disk: +1 ?GiB free\n +Remove unused images/);
 });
 
-test("a VPN, an instance with an error", () => {
-  expect(vpnFinding(["lo", "eth0"]).verdict).toBe("ok");
-  expect(vpnFinding(["lo", "utun3", "wg0"])).toMatchObject({
-    verdict: "warning",
-    text: expect.stringContaining("utun3, wg0"),
-  });
+test("an instance with an error is an error", () => {
   const problem = { code: "x", severity: "error" as const, message: "its disk is gone" };
   expect(instancesFinding([{ name: "web", state: "failed", problems: [problem] }])).toMatchObject({
     verdict: "error",

@@ -13,6 +13,7 @@ export function engineRoutes(core: EngineCore, version: string) {
       return { id, version, protocol: PROTOCOL_VERSION, pid: process.pid, draining };
     }),
     info: os.engine.info.handler(() => core.info()),
+    examine: os.engine.examine.handler(async () => ({ items: await core.examine() })),
     drain: os.engine.drain.handler(() => {
       core.drain();
       return {};
