@@ -20,7 +20,7 @@ const KNOWN_MS = 5_000;
 
 export class GuestNames {
   readonly #keeper: Keeper;
-  /** What each guest has been told. */
+  /** What each guest has been told, or could not be told: the same is not tried for ever. */
   readonly #told = new WeakMap<Running, string>();
   readonly #busy = new Map<Running, Promise<void>>();
 
@@ -36,8 +36,7 @@ export class GuestNames {
     for (const entry of ready) {
       const { running } = entry;
       if (!running || this.#busy.has(running) || this.#told.get(running) === lines) continue;
-      const telling = this.#tell(entry, running).finally(() => this.#busy.delete(running));
-      this.#busy.set(running, telling);
+      this.#busy.set(running, this.#tell(entry, running));
     }
   }
 
@@ -66,14 +65,15 @@ export class GuestNames {
     );
   }
 
-  /** Until it knows what is true then; never rejects. */
+  /** Until it knows what is true then; never rejects. It is busy until the very look that finds nothing new. */
   async #tell(entry: Entry, running: Running): Promise<void> {
+    await Promise.resolve();
     try {
       while (entry.running === running && entry.background) {
         const lines = this.#lines();
         if (this.#told.get(running) === lines) return;
-        await this.#write(running, lines, entry.background.signal);
         this.#told.set(running, lines);
+        await this.#write(running, lines, entry.background.signal);
       }
     } catch (error) {
       if (entry.running !== running) return;
@@ -81,6 +81,8 @@ export class GuestNames {
         instance: nameOf(entry),
         error,
       });
+    } finally {
+      this.#busy.delete(running);
     }
   }
 
