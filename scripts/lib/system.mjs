@@ -46,6 +46,7 @@ const NEEDS = {
     { program: "blkid", "apt-get": "util-linux" },
     { program: "ssh", "apt-get": "openssh-client" },
     { program: "sshd", "apt-get": "openssh-server" },
+    { program: "rsync", "apt-get": "rsync" },
     { program: "chromium", "apt-get": "chromium" },
     { file: "/usr/share/fonts/truetype/dejavu", "apt-get": "fonts-dejavu-core" },
   ],

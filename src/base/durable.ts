@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 
 /** Creates a directory (and its parents) that only this user may enter. */
@@ -13,11 +13,17 @@ export async function privateDirectory(directory: string): Promise<void> {
 }
 
 /** temp → write → fsync → rename → fsync directory. */
-export async function writeFileDurable(file: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+export async function writeFileDurable(
+  file: string,
+  data: string | Uint8Array,
+  mode = 0o600,
+  options: { exactly?: boolean } = {},
+): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     const handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
     try {
+      if (options.exactly) await handle.chmod(mode);
       await handle.writeFile(data);
       await handle.sync();
     } finally {
@@ -28,6 +34,15 @@ export async function writeFileDurable(file: string, data: string | Uint8Array, 
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** The same for a file of another's making: it keeps its mode, whatever this process's mask is. 0600 where it is new. */
+export async function replaceFileDurable(file: string, data: string | Uint8Array): Promise<void> {
+  const mode = await stat(file).then(
+    (facts) => facts.mode & 0o7777,
+    () => 0o600,
+  );
+  await writeFileDurable(file, data, mode, { exactly: true });
 }
 
 /** Makes the bytes of an existing file survive a power cut, before it is renamed into place. */

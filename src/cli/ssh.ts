@@ -1,7 +1,8 @@
 /** How other programs get into a guest. */
+import { homedir } from "node:os";
 import type { Command } from "commander";
 import { EngineError } from "../base/errors.ts";
-import { hostPlatform } from "../base/paths.ts";
+import { currentPaths, hostPlatform } from "../base/paths.ts";
 import type { Session } from "./session.ts";
 
 export function addSshCommands(program: Command, session: Session): void {
@@ -20,13 +21,20 @@ export function addSshCommands(program: Command, session: Session): void {
 
   program
     .command("ssh-config")
-    .description("Print OpenSSH configuration for running instances")
+    .description("Print OpenSSH configuration for running instances, or put all of them into yours")
     .argument("[names...]", "these instances; all that run when none is named")
+    .option(
+      "--install",
+      "have `ssh NAME.berth` work: include Berth's hosts at the top of your own configuration",
+    )
+    .option("--remove", "take that out again, exactly")
+    .option("--file <file>", "your configuration, where it is not ~/.ssh/config")
     .addHelpText(
       "after",
-      "\nExample: berth ssh-config > ~/.ssh/berth.conf, and in ~/.ssh/config: Include berth.conf",
+      "\nExample: berth ssh-config --install, then: ssh web.berth, scp, rsync, Remote-SSH",
     )
-    .action(async (names: string[]) => {
+    .action(async (names: string[], options: ConfigOptions) => {
+      if (options.install || options.remove) return changeConfig(session, names, options);
       const { api } = await session.client();
       const { sshConfig } = await import("../client/ssh-config.ts");
       const instances =
@@ -37,6 +45,36 @@ export function addSshCommands(program: Command, session: Session): void {
       if (stopped) throw notRunning(stopped.name);
       session.print(sshConfig(instances));
     });
+}
+
+type ConfigOptions = { install?: boolean; remove?: boolean; file?: string };
+
+async function changeConfig(session: Session, names: string[], options: ConfigOptions): Promise<void> {
+  if (names.length > 0 || (options.install && options.remove)) {
+    throw new EngineError(
+      "invalid-argument",
+      "cannot change the SSH configuration: give --install or --remove, and no names",
+      {
+        hint: "All instances are hosts then.",
+      },
+    );
+  }
+  const platform = hostPlatform();
+  const { ssh: files } = currentPaths();
+  const { userConfigFile } = await import("../client/remote/user-file.ts");
+  const userConfig = userConfigFile(homedir(), platform, options.file);
+  const shim = { execPath: process.execPath, cli: __filename, env: process.env };
+  const setup = { files, userConfig, shim, platform, signal: session.signal };
+  const { install, planSetup, remove } = await import("../client/remote/setup.ts");
+  if (options.remove) {
+    session.print((await remove(setup)) ? `Taken out of ${userConfig}` : `Not in ${userConfig}`);
+    return;
+  }
+  const plan = await planSetup(setup);
+  const how = await install(setup, plan);
+  session.print(plan.changes ? `Put at the top of ${userConfig}` : `${userConfig} has it already`);
+  if (how === "inline") session.print("This ssh honours no Include: run it again after new launches.");
+  await session.client(); // It writes the hosts.
 }
 
 function addProxy(program: Command, session: Session): void {
