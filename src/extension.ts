@@ -11,6 +11,7 @@ import { registerCommands } from "./views/commands.ts";
 import { InstancesView } from "./views/instances-view.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
+import { SshConfigDocuments } from "./views/ssh-config-documents.ts";
 import { createStatus } from "./views/status.ts";
 import { terminalProfile } from "./views/terminals.ts";
 
@@ -31,12 +32,14 @@ export function activate(context: vscode.ExtensionContext): void {
   const model = store.add(new Model(mirror));
   const view = store.add(new InstancesView({ mirror, model }));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
+  const sshDiff = store.add(new SshConfigDocuments());
+  const memory = { workspace: context.workspaceState, global: context.globalState };
   const platform = hostPlatform();
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
   store.add(
     registerCommands(vscode.commands, {
-      ...{ mirror, model, log, logs, cli, platform },
+      ...{ mirror, model, log, logs, sshDiff, memory, cli, platform },
       selection: () => view.selection,
     }),
   );
@@ -48,6 +51,7 @@ export function activate(context: vscode.ExtensionContext): void {
   if (view.visible) void wanted();
   else attachIfRunning(mirror).catch(failed("attach to the engine"));
   putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
+  keepSshSetup(cli).catch(failed("renew the command that ssh runs"));
 }
 
 /** Logs how the connection fares, and keeps what the engine says of its host. */
@@ -91,4 +95,13 @@ async function putOnPath(context: vscode.ExtensionContext, cli: string): Promise
     applyAtProcessCreation: true,
     applyAtShellIntegration: true,
   });
+}
+
+/** Where the user has agreed to it: what ssh runs is this Berth, wherever updates have put it. */
+async function keepSshSetup(cli: string): Promise<void> {
+  const files = currentPaths().ssh;
+  if (!(await exists(files.config))) return;
+  const { refresh } = await import("./client/remote/setup.ts");
+  const shim = { execPath: process.execPath, cli, env: process.env };
+  await refresh({ files, shim, platform: hostPlatform() });
 }

@@ -10,6 +10,8 @@ export type Handler = (services: Services, ...args: unknown[]) => Promise<void>;
 
 const actions = () => import("./actions.ts");
 const launch = () => import("./launch.ts");
+const remote = () => import("./remote.ts");
+const remoteSetup = () => import("./remote-setup.ts");
 const tools = () => import("./tools.ts");
 
 export const COMMANDS = {
@@ -26,6 +28,12 @@ export const COMMANDS = {
   "berth.cancel": async (services, ...args) => (await actions()).cancel(services, args),
   "berth.openShell": async (services, ...args) => (await actions()).openShell(services, args),
   "berth.runCommand": async (services, ...args) => (await actions()).runCommand(services, args),
+  "berth.openFolder": async (services, ...args) => (await remote()).openFolder(services, args),
+  "berth.openWorkspace": async (services, ...args) =>
+    (await import("./remote-workspace.ts")).openWorkspace(services, args),
+  "berth.openWindow": async (services, ...args) => (await remote()).openWindow(services, args),
+  "berth.addSshConfig": async (services) => (await remoteSetup()).addSshConfig(services),
+  "berth.removeSshConfig": async (services) => (await remoteSetup()).removeSshConfig(services),
   "berth.showLog": async (services, ...args) => (await actions()).showLog(services, args),
   "berth.copySshCommand": async (services, ...args) => (await actions()).copySshCommand(services, args),
   "berth.copyAddress": async (services, ...args) => (await actions()).copyAddress(services, args),

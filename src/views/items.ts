@@ -17,6 +17,7 @@ export type Action =
   | "purge"
   | "shell"
   | "exec"
+  | "open"
   | "log"
   | "ssh"
   | "address"
@@ -70,6 +71,7 @@ export function actionsOf(instance: Instance, operation?: Operation): Action[] {
         "restart",
         "shell",
         "exec",
+        ...(instance.ssh ? (["open"] as const) : []),
         "log",
         ...(instance.ssh ? (["ssh"] as const) : []),
         "address",
@@ -77,7 +79,7 @@ export function actionsOf(instance: Instance, operation?: Operation): Action[] {
       ];
     case "stopped":
     case "suspended":
-      return ["start", "shell", "exec", "log", "address", "delete"];
+      return ["start", "shell", "exec", "open", "log", "address", "delete"];
     case "failed":
       return ["start", "log", "delete"];
     default:

@@ -15,6 +15,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   purge: vscode.l10n.t("Which instance should be removed for good?"),
   shell: vscode.l10n.t("Open a shell in which instance?"),
   exec: vscode.l10n.t("Run a command in which instance?"),
+  open: vscode.l10n.t("Open a folder in which instance?"),
   log: vscode.l10n.t("Show the log of which instance?"),
   ssh: vscode.l10n.t("Copy the SSH command of which instance?"),
   address: vscode.l10n.t("Copy the address of which instance?"),

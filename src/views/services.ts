@@ -1,14 +1,18 @@
 /** What a command handler is given. Made once, in `extension.ts`. Types only: this module costs nothing to load. */
-import type { LogOutputChannel } from "vscode";
+import type { LogOutputChannel, Memento } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
+import type { SshConfigDocuments } from "./ssh-config-documents.ts";
 
 export type Services = {
   readonly mirror: EngineMirror;
   readonly model: Model;
   readonly log: LogOutputChannel;
   readonly logs: LogDocuments;
+  readonly sshDiff: SshConfigDocuments;
+  /** What is remembered for this workspace, and for this user. */
+  readonly memory: { readonly workspace: Memento; readonly global: Memento };
   /** What is selected in the tree, for key bindings, which pass no row. */
   readonly selection: () => readonly TreeNode[];
   /** Absolute path of the bundled CLI. */

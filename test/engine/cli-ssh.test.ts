@@ -60,6 +60,24 @@ test("what cannot be reached is told on stderr, with what to do", async () => {
   await berth.ok(["purge"]);
 });
 
+test("ssh itself runs the proxy of the configuration that was installed, and leaves no trace of it", async () => {
+  const config = path.join(berth.home, ".ssh", "config");
+  expect(await berth.ok(["ssh-config", "--install"])).toBe(`Put at the top of ${config}\n`);
+  expect(await berth.ok(["ssh-config", "--install"])).toBe(`${config} has it already\n`);
+  await berth.ok(["stop", "Web"]);
+  // The fake guest says its first words and then what it hears, which is no key exchange.
+  const ended = run(["ssh", "-v", "-F", config, "web.berth", "true"]);
+  await expect(ended).rejects.toMatchObject({
+    exitCode: 255,
+    stderr: expect.stringMatching(/Web: [\s\S]*remote software version Web/),
+  });
+  const both = await berth.run(["ssh-config", "--install", "--remove"]);
+  expect(both).toMatchObject({ code: 1, stderr: expect.stringContaining("--install or --remove") });
+  expect(await berth.ok(["ssh-config", "--remove"])).toBe(`Taken out of ${config}\n`);
+  expect(await berth.ok(["ssh-config", "--remove"])).toBe(`Not in ${config}\n`);
+  await expect(stat(config)).rejects.toThrow("ENOENT");
+});
+
 test("the engine keeps OpenSSH's files as the instances are", async () => {
   await berth.ok(["launch", "--name", "web"]);
   await eventually(async () => {

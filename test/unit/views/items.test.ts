@@ -93,9 +93,9 @@ test.each(CASES)("$of.state $operation is shown as $description", (one) => {
 test("what can be done follows from the state", () => {
   const of = (patch: Partial<Instance>, doing?: Partial<Operation>) =>
     actionsOf(instance(patch), doing && operation(doing)).join(" ");
-  expect(of({})).toBe("stop forceStop restart shell exec log ssh address delete");
+  expect(of({})).toBe("stop forceStop restart shell exec open log ssh address delete");
   expect(of({ ssh: undefined })).toBe("stop forceStop restart shell exec log address delete");
-  expect(of({ state: "stopped", ssh: undefined })).toBe("start shell exec log address delete");
+  expect(of({ state: "stopped", ssh: undefined })).toBe("start shell exec open log address delete");
   expect(of({ state: "deleted" })).toBe("recover purge");
   expect(of({ state: "failed" })).toBe("start log delete");
   expect(of({ state: "creating" }, {})).toBe("log cancel");
@@ -116,7 +116,7 @@ test("nothing that changes an instance is offered while it is busy, whatever its
 
 test("the context value names the state and each action as a flag", () => {
   expect(contextValueOf(instance({ state: "stopped" }))).toBe(
-    "instance.stopped+start+shell+exec+log+address+delete",
+    "instance.stopped+start+shell+exec+open+log+address+delete",
   );
   expect(contextValueOf(instance())).toMatch(/\+stop(\+|$)/);
   expect(contextValueOf(instance({ state: "failed" }))).not.toMatch(/\+stop(\+|$)/);

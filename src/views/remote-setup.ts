@@ -1,0 +1,106 @@
+/** The user's consent to Berth's line in their SSH configuration: asked for once, with what changes. */
+import { homedir } from "node:os";
+import * as vscode from "vscode";
+import { currentPaths } from "../base/paths.ts";
+import { install, planSetup, remove, type SetupOptions, type SetupPlan } from "../client/remote/setup.ts";
+import { userConfigFile } from "../client/remote/user-file.ts";
+import type { Services } from "./services.ts";
+import { SSH_CONFIG_SCHEME } from "./ssh-config-documents.ts";
+
+/** Longer than any answer of ssh takes. */
+const SETUP_MS = 60_000;
+
+/** Resolves with whether instances are hosts for ssh now. */
+export async function ensureSshSetup(services: Services): Promise<boolean> {
+  const options = optionsOf(services);
+  const plan = await planSetup(options);
+  if (plan.changes && !plan.inline && !(await agrees(services, options.userConfig, plan))) return false;
+  const how = await install(options, plan);
+  services.log.info(`SSH hosts of instances are in ${options.userConfig} (${how})`);
+  return true;
+}
+
+export async function addSshConfig(services: Services): Promise<void> {
+  await services.mirror.client(); // The engine writes the hosts.
+  if (!(await ensureSshSetup(services))) return;
+  const file = shortened(optionsOf(services).userConfig);
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t("{0} includes Berth's hosts: try ssh NAME.berth in a terminal.", file),
+  );
+}
+
+export async function removeSshConfig(services: Services): Promise<void> {
+  const options = optionsOf(services);
+  const file = shortened(options.userConfig);
+  const yes = vscode.l10n.t("Remove");
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t("Take Berth's hosts out of {0}?", file),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        "The file becomes what it was without them. Folders inside instances cannot be opened until they are back.",
+      ),
+    },
+    yes,
+  );
+  if (answer !== yes) return;
+  const removed = await remove(options);
+  void vscode.window.showInformationMessage(
+    removed
+      ? vscode.l10n.t("Berth's hosts are no longer in {0}.", file)
+      : vscode.l10n.t("Berth's hosts are not in {0}.", file),
+  );
+}
+
+function optionsOf({ cli, platform }: Services): SetupOptions {
+  const configured = vscode.workspace.getConfiguration("remote.SSH").get<string>("configFile");
+  return {
+    files: currentPaths().ssh,
+    userConfig: userConfigFile(homedir(), platform, configured),
+    shim: { execPath: process.execPath, cli, env: process.env },
+    platform,
+    signal: AbortSignal.timeout(SETUP_MS),
+  };
+}
+
+/** The diff stays in sight while the question stands above it. */
+async function agrees({ sshDiff }: Services, file: string, plan: SetupPlan): Promise<boolean> {
+  const { before, after } = sshDiff.show(plan);
+  const name = shortened(file);
+  const title = vscode.l10n.t("{0}: Berth's hosts", name);
+  await vscode.commands.executeCommand("vscode.diff", before, after, title, { preview: true });
+  const yes = vscode.l10n.t("Add to {0}", name);
+  const items: vscode.QuickPickItem[] = [
+    {
+      label: `$(check) ${yes}`,
+      detail: vscode.l10n.t(
+        "ssh, scp and Remote-SSH then reach instances as NAME.berth. A copy of the file is kept.",
+      ),
+    },
+    { label: `$(close) ${vscode.l10n.t("Leave It as It Is")}` },
+  ];
+  try {
+    const picked = await vscode.window.showQuickPick(items, {
+      title: vscode.l10n.t("Add Berth's hosts to your SSH configuration?"),
+      placeHolder: vscode.l10n.t("The editor shows what changes in {0}.", name),
+      ignoreFocusOut: true,
+    });
+    return picked === items[0];
+  } finally {
+    await closeDiff();
+  }
+}
+
+async function closeDiff(): Promise<void> {
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  const ours = tabs.filter(
+    ({ input }) => input instanceof vscode.TabInputTextDiff && input.modified.scheme === SSH_CONFIG_SCHEME,
+  );
+  if (ours.length > 0) await vscode.window.tabGroups.close(ours);
+}
+
+/** `~/.ssh/config`, as people call it. */
+function shortened(file: string): string {
+  const home = homedir();
+  return file.startsWith(home) ? `~${file.slice(home.length).replaceAll("\\", "/")}` : file;
+}
