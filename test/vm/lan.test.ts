@@ -1,5 +1,6 @@
 /** Two real guests on the engine's network: by address and by name, honest only, through what may happen to engine and guest. */
-import { rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
 import path from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -173,6 +174,29 @@ print(ask("db.berth"), ask("nobody.berth"), ask("example.com"))`;
   const db = (await factsOf("db")).ipv4[0] ?? "";
   const server = db.replace(/\.\d+\.\d+$/, ".0.2");
   expect(await python("web", script, server)).toBe(`${db} 3 5`);
+});
+
+test("this host reaches a guest at a loopback address of its own, which the hosts file can name", async () => {
+  const address = ((await factsOf("web")).ipv4[0] ?? "").replace(/^10\./, "127.");
+  expect((await berth.ok(["hosts"])).split("\n")).toContain(`${address} web.berth`);
+  const file = path.join(berth.home, "hosts");
+  await writeFile(file, "127.0.0.1 localhost\n");
+  await berth.ok(["hosts", "--install", "--yes", "--file", file]);
+  expect(await readFile(file, "utf8")).toMatch(
+    /^127\.0\.0\.1 localhost\n# begin berth: [\s\S]*\n# end berth\n$/,
+  );
+  await berth.ok(["hosts", "--remove", "--yes", "--file", file]);
+  expect(await readFile(file, "utf8")).toBe("127.0.0.1 localhost\n");
+  await berth.ok(["port", "add", "web", "own:8080:22"]);
+  const greeting = await new Promise<string>((resolve, reject) => {
+    const socket = net.connect(8080, address);
+    socket.once("error", reject);
+    socket.once("data", (chunk) => {
+      socket.destroy();
+      resolve(String(chunk));
+    });
+  });
+  expect(greeting).toMatch(/^SSH-2\.0-/);
 });
 
 test("the engine stays for them; when it is killed, the next one connects them again", async () => {
