@@ -112,7 +112,7 @@ describe("launch", () => {
     );
     const end = await ended(engine, engine.instances.launch({ name: "web" }));
     expect(end).toMatchObject({ status: "failed" });
-    expect(end.error?.message).toContain("no such package");
+    expect(end.error?.message).toContain("no such package. It last said: Cloud-init finished");
     expect(engine.instances.get("web")).toMatchObject({ state: "running", ready: false });
     expect(engine.instances.get("web").problems[0]).toMatchObject({ code: "cloud-init-failed" });
   });
@@ -125,6 +125,7 @@ describe("launch", () => {
     const end = await ended(engine, operation);
     expect(end.error?.code).toBe("timed-out");
     expect(end.error?.message).toContain("timed out waiting for initialization to complete");
+    expect(end.error?.hint).toContain("cloud-init last said: Cloud-init finished. Give it more time");
     const instance = await instanceBecomes(engine, "web", (one) => one.ready);
     expect(instance).toMatchObject({ state: "running", problems: [] });
   });

@@ -17,6 +17,7 @@ import { type Descriptor, MediumRecord } from "../store/record.ts";
 import { createDisk, PlannedDisk, recordOf } from "./disk-work.ts";
 import { type Entry, newEntry, takenOver } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { lastWords } from "./last-words.ts";
 import { BLANK_IMAGE } from "./machine.ts";
 import { firstMedium } from "./media.ts";
 import { openMounts } from "./mount-serving.ts";
@@ -95,7 +96,11 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
     for (const failure of await openMounts(keeper, entry, timed)) ctx.warn(failure);
   } catch (error) {
     await noted.catch(() => {});
-    const failure = failureOf(ctx, deadline.signal, input.name, error);
+    const isLate = !ctx.signal.aborted && deadline.signal.aborted;
+    const words = isLate && entry.running ? await lastWords(entry.running) : undefined;
+    const failure = isLate
+      ? late(input.name, words, error)
+      : toEngineError(reasonOf(ctx, error), `launch ${input.name}`);
     await afterFailure(keeper, entry, ctx, failure);
     throw failure;
   } finally {
@@ -162,15 +167,12 @@ function tooSmall(input: LaunchInput, image: ReadyImage): EngineError {
   );
 }
 
-function failureOf(ctx: WorkCtx, deadline: AbortSignal, name: string, error: unknown): EngineError {
-  if (!ctx.signal.aborted && deadline.aborted) {
-    return new EngineError(
-      "timed-out",
-      `cannot launch ${name}: timed out waiting for initialization to complete`,
-      { hint: "Give it more time with --timeout, or look at its serial log.", cause: error },
-    );
-  }
-  return toEngineError(reasonOf(ctx, error), `launch ${name}`);
+/** What it was busy with tells whether more time would help. */
+function late(name: string, words: string | undefined, cause: unknown): EngineError {
+  const reason = `cannot launch ${name}: timed out waiting for initialization to complete`;
+  const last = words === undefined ? "" : `cloud-init last said: ${words}. `;
+  const hint = `${last}Give it more time with --timeout, or look at its log: berth log ${name} --source ${words === undefined ? "serial" : "cloud-init"}`;
+  return new EngineError("timed-out", reason, { hint, cause });
 }
 
 async function afterFailure(keeper: Keeper, entry: Entry, ctx: WorkCtx, failure: EngineError): Promise<void> {

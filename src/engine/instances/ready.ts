@@ -7,6 +7,7 @@ import type { Exit, Running } from "../drivers/driver.ts";
 import type { ReadyReport } from "../guest/guest.ts";
 import { type Entry, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { withLastWords } from "./last-words.ts";
 import { openMountsInBackground } from "./mount-serving.ts";
 
 const NOT_READY = "not-ready";
@@ -43,6 +44,8 @@ async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<R
   try {
     const ready = running.guest.waitReady({ ...ctx, signal: waiting.signal });
     return await abortable(Promise.race([ready, ended.promise]), ctx.signal);
+  } catch (error) {
+    throw await withLastWords(error, running);
   } finally {
     ended.promise.catch(() => {});
     waiting.end();

@@ -1,0 +1,110 @@
+/** A berth.yaml of two real guests, and user-data that fails with its reason told. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Berth } from "../support/berth.ts";
+import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { testImage } from "../support/guest-image.ts";
+
+/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
+const USER = "system_info: {default_user: {name: ubuntu}}";
+
+let catalog: CatalogServer;
+let berth: Berth;
+let file: string;
+
+beforeAll(async () => {
+  const image = await testImage();
+  catalog = await startCatalogServer([{ file: image.path }]);
+  berth = await Berth.make({ BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url });
+  file = path.join(berth.home, "berth.yaml");
+});
+afterAll(async () => {
+  await berth?.dispose();
+  await catalog?.close();
+});
+
+const inside = async (name: string, ...argv: string[]) =>
+  (await berth.ok(["exec", name, "--", ...argv])).trim();
+const long = { timeoutMs: 900_000 };
+
+function project(more: { snapshot?: string; step?: string } = {}): string {
+  return JSON.stringify({
+    instances: {
+      db: {
+        image: "noble",
+        memory: "512M",
+        "user-data": `#cloud-config\n${USER}\n`,
+        provision: ["date +%s%N > ready-at", "echo once >> steps", ...(more.step ? [more.step] : [])],
+      },
+      web: {
+        image: "noble",
+        memory: "512M",
+        "user-data": `#cloud-config\n${USER}\n`,
+        "depends-on": ["db"],
+        ports: ["8000"],
+        ...(more.snapshot ? { snapshot: more.snapshot } : {}),
+        provision: [
+          "mkdir -p site && echo served > site/index.html",
+          {
+            run: "sudo systemd-run --quiet --unit=site python3 -m http.server -d $HOME/site 8000",
+            always: true,
+          },
+        ],
+      },
+    },
+  });
+}
+
+async function served(): Promise<string> {
+  const ports = (await berth.json(["port", "list"])) as { ports: { hostPort: number; guestPort: number }[] };
+  const port = ports.ports.find((one) => one.guestPort === 8000)?.hostPort;
+  const answer = await inside(
+    "web",
+    "sh",
+    "-c",
+    "for i in $(seq 100); do ss -ltn | grep -q :8000 && exit; sleep 1; done; exit 1",
+  ).then(() => fetch(`http://127.0.0.1:${port}/`));
+  return (await answer.text()).trim();
+}
+
+test("two guests come up one after the other, provisioned once, and begin from a snapshot", async () => {
+  await writeFile(file, project());
+  const up = await berth.ok(["up", "--file", file], long);
+  expect(up).toBe("Up: db\nUp: web\n");
+  expect(await served()).toBe("served");
+  const status = (await berth.json(["status", "--file", file])) as { instances: object[] };
+  expect(status.instances).toEqual([
+    { name: "db", state: "Running", differs: [] },
+    { name: "web", state: "Running", differs: [] },
+  ]);
+
+  await writeFile(file, project({ step: "echo changed >> steps" }));
+  await berth.ok(["up", "--file", file, "db"], long);
+  expect(await inside("db", "cat", "steps")).toBe("once\nchanged");
+
+  await berth.ok(["down", "--file", file], long);
+  await berth.ok(["snapshot", "web", "--name", "clean"], long);
+  await berth.ok(["start", "web"], long);
+  await inside("web", "sh", "-c", "echo mess > site/index.html; sync");
+  await berth.ok(["stop", "web"], long);
+  await writeFile(file, project({ snapshot: "clean" }));
+  await berth.ok(["up", "--file", file], long);
+  expect(await served()).toBe("served");
+  await berth.ok(["down", "--file", file, "--delete"], long);
+});
+
+test("user-data that fails is told with its reason, and the guest stays", async () => {
+  const userData = `#cloud-config\n${USER}\nruncmd:\n  - echo the-reason-why >&2; exit 3\n`;
+  const failed = await berth.run(["launch", "noble", "--name", "bad", "--cloud-init", "-"], {
+    input: userData,
+    ...long,
+  });
+  expect(failed.code).toBe(2);
+  expect(failed.stderr).toContain("cloud-init failed");
+  expect(failed.stderr).toContain("the-reason-why");
+  expect(await berth.run(["cloud-init", "status", "bad"])).toMatchObject({ code: 2 });
+  expect(await berth.ok(["cloud-init", "log", "bad"])).toContain("the-reason-why");
+  expect(await inside("bad", "echo", "here")).toBe("here");
+  await berth.ok(["delete", "--purge", "bad"], long);
+});
