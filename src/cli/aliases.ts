@@ -130,11 +130,8 @@ async function removeAliases(session: Session, names: readonly string[], all: bo
   const wanted = all ? Object.keys(before.contexts[before.active] ?? {}) : names;
   const unknown = wanted.filter((name) => !resolveAlias(before, name));
   if (unknown.length > 0) {
-    const list = unknown.map((name) => `'${name}'`).join(", ");
-    throw new EngineError(
-      "not-found",
-      `cannot unalias: Nonexistent ${unknown.length === 1 ? "alias" : "aliases"}: ${list}`,
-    );
+    const noun = unknown.length === 1 ? "alias" : "aliases";
+    throw new EngineError("invalid-argument", `cannot unalias: Nonexistent ${noun}: ${unknown.join(", ")}.`);
   }
   for (const name of wanted) {
     const { alias, context } = aliasReference(name);

@@ -11,9 +11,10 @@ export async function askSecret(session: Session, question: string): Promise<str
   if (!stdin.isTTY || !stderr.isTTY) {
     throw new EngineError("invalid-argument", "no passphrase is given, and there is no terminal to ask on");
   }
-  stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const line = createInterface({ input: stdin, output: silent, terminal: true });
+  // Only now: before, the terminal itself would show what is typed at once.
+  stderr.write(question);
   try {
     return await line.question("", { signal: session.signal });
   } finally {

@@ -1,7 +1,7 @@
 /** Launching: with the wizard, or the instance `primary` in one step. */
 import * as vscode from "vscode";
 import type { Instance, LaunchSpec, Problem } from "../api/instance.ts";
-import { PRIMARY_NAME } from "../api/names.ts";
+import { readUserSettings } from "../client/user-settings.ts";
 import { recover, start } from "./actions.ts";
 import { showError } from "./errors.ts";
 import { problemText } from "./problems.ts";
@@ -17,23 +17,28 @@ export async function launchWithWizard(services: Services): Promise<void> {
   if (draft) await checkAndLaunch(services, specOf(draft));
 }
 
-/** Launches `primary` with the defaults; where it exists already, brings it up and opens its shell. */
+/**
+ * Launches the primary instance with the defaults; where it exists already, brings it up and opens its shell. Where the
+ * user wants none, the wizard asks for a name.
+ */
 export async function launchPrimary(services: Services): Promise<void> {
   await services.mirror.client();
-  const present = services.model.byName(PRIMARY_NAME);
-  if (!present) return checkAndLaunch(services, { name: PRIMARY_NAME });
+  const name = (await readUserSettings())["client.primary-name"];
+  if (name === "") return launchWithWizard(services);
+  const present = services.model.byName(name);
+  if (!present) return checkAndLaunch(services, { name });
   await enterPrimary(services, present);
 }
 
 async function enterPrimary(services: Services, primary: Instance): Promise<void> {
   if (primary.state === "deleted") {
     const yes = vscode.l10n.t("Recover");
-    const text = vscode.l10n.t("{0} is in the trash.", PRIMARY_NAME);
+    const text = vscode.l10n.t("{0} is in the trash.", primary.name);
     if ((await vscode.window.showInformationMessage(text, yes)) !== yes) return;
-    await recover(services, [PRIMARY_NAME]);
+    await recover(services, [primary.name]);
   }
-  if (primary.state === "failed" || primary.state === "unknown") return start(services, [PRIMARY_NAME]);
-  openTerminal(services, PRIMARY_NAME);
+  if (primary.state === "failed" || primary.state === "unknown") return start(services, [primary.name]);
+  openTerminal(services, primary.name);
 }
 
 async function checkAndLaunch(services: Services, spec: LaunchSpec): Promise<void> {

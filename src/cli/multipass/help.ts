@@ -1,6 +1,7 @@
 /** Help as Multipass prints it: Qt's layout, eighty columns, its texts. Pure. */
 import { hostPlatform } from "../../base/paths.ts";
-import { type HelpText, helpTexts } from "./help-texts.ts";
+import { helpTexts } from "./help-texts.ts";
+import type { HelpText } from "./help-words.ts";
 
 const WIDTH = 80;
 

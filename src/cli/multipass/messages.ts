@@ -10,7 +10,10 @@ export function multipassMessage({ code, message, hint, details }: Told): string
     const lines = (failures as Told[]).map(multipassMessage);
     return ["The following errors occurred:", ...lines].join("\n");
   }
+  const image = /^cannot find image (.+?): /.exec(message)?.[1];
+  if (code === "not-found" && image) return `Unable to find an image matching "${image}"`;
   const reason = /^cannot [^:]*?: (.*)$/s.exec(message)?.[1] ?? message;
+  if (reason === "it can only be enlarged") return "Disk can only be expanded";
   const [, verb, name] = /^cannot (\S+) (?:(?:in|the \S+ of|of) )?([A-Za-z0-9-]+)/.exec(message) ?? [];
   const said = verb && name ? sentence(verb, name, reason) : undefined;
   if (said) return said;
