@@ -5,8 +5,25 @@ import * as z from "zod";
 import { exists, moveDurable, privateDirectory, syncFile } from "../../../base/durable.ts";
 import { run } from "../../../base/run.ts";
 import type { DriverInstance } from "../driver.ts";
+import { extraDiskFile, filesOf, smallFiles } from "./files.ts";
 
 const Info = z.object({ snapshots: z.array(z.unknown()).default([]) });
+
+/** All disks, UEFI's variables and the TPM's state, where the source has them. Each may have been copied already. */
+export async function cloneFiles(
+  qemuImg: string,
+  source: DriverInstance,
+  target: DriverInstance,
+  signal: AbortSignal,
+): Promise<void> {
+  await cloneDisk(qemuImg, filesOf(source).disk, filesOf(target).disk, target.image, signal);
+  for (const one of target.disks) {
+    const extra = [extraDiskFile(source, one), extraDiskFile(target, one)] as const;
+    await cloneDisk(qemuImg, ...extra, undefined, signal);
+  }
+  const [before, after] = [smallFiles(source), smallFiles(target)];
+  for (const [index, file] of before.entries()) await cloneSmall(file, after[index] ?? file);
+}
 
 /** Copies what the source has written of its own, without its snapshots. What an interrupted attempt left is replaced. */
 export async function cloneDisk(
@@ -47,7 +64,7 @@ async function hasSnapshots(qemuImg: string, file: string, signal: AbortSignal):
 }
 
 /** UEFI's variables or the TPM's state, where the guest has some. */
-export async function cloneSmall(source: string, target: string): Promise<void> {
+async function cloneSmall(source: string, target: string): Promise<void> {
   if ((await exists(target)) || !(await exists(source))) return;
   const temporary = `${target}.tmp`;
   await privateDirectory(path.dirname(target));

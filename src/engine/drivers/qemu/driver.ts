@@ -1,18 +1,18 @@
 /** The QEMU driver: virtual machines whose processes outlive the engine. */
-import { chmod, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
 import type { Arch, Problem } from "../../../api/instance.ts";
 import { privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
-import { type DetachedChild, startDetached } from "../../../base/run.ts";
+import { startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import { writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, MachineNeeds, Running } from "../driver.ts";
-import { forwardedPort, hardwareOf, outwardAddress, qemuArgv } from "./argv.ts";
+import { hardwareOf, qemuArgv } from "./argv.ts";
 import { hardwareWith } from "./argv-disks.ts";
-import { cloneDisk, cloneSmall } from "./clone.ts";
+import { cloneFiles } from "./clone.ts";
 import { allocatedTogether, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
 import { QemuDisks } from "./extra-disks.ts";
 import { diskFiles, extraDiskFile, filesOf, seedOf, smallFiles, writeIdentity } from "./files.ts";
@@ -20,12 +20,13 @@ import { findUefi } from "./firmware.ts";
 import { type Firmware, type Host, thisHost } from "./host.ts";
 import { endLeftover } from "./leftover.ts";
 import { checkMachine, firmwareMissing } from "./machine-check.ts";
-import { connectMonitor, lanSocketOf, memorySocketOf, monitorOf, screenSocketOf } from "./monitor.ts";
+import { lanSocketOf, memorySocketOf, monitorOf, screenSocketOf } from "./monitor.ts";
+import { type Boot, noteRun, removeSockets } from "./note-run.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
-import { type RunRecord, readRunRecord, removeRunRecord, writeRunRecord } from "./run-record.ts";
+import { type RunRecord, readRunRecord, removeRunRecord } from "./run-record.ts";
 import { DRIVER_LOG, QemuRunning } from "./running.ts";
-import { findVirtiofsd, type Share, serveShares, type Virtiofsd } from "./shares.ts";
+import { findVirtiofsd, serveShares, type Virtiofsd } from "./shares.ts";
 import { QemuSnapshots } from "./snapshots.ts";
 import { refuseLostMachine, runStateOf } from "./suspend.ts";
 import {
@@ -35,24 +36,13 @@ import {
   readSuspendRecord,
   refuseMismatch,
   removeSuspendRecord,
-  type SuspendRecord,
 } from "./suspend-record.ts";
-import { endTpm, type RunningTpm, startTpm } from "./tpm.ts";
+import { endTpm, startTpm } from "./tpm.ts";
 
 export type QemuOptions = {
   /** Read at every probe and start. */
   settings: () => Pick<Settings, "qemu.accelerator" | "qemu.native-mounts">;
   host?: Host;
-};
-
-type Boot = {
-  suspended: SuspendRecord | undefined;
-  monitor: ReturnType<typeof monitorOf>;
-  /** The socket of its LAN NIC. */
-  lan: string | undefined;
-  shares: Share[];
-  firmware: Firmware | undefined;
-  tpm: RunningTpm | undefined;
 };
 
 /** How long an adopted QEMU may take to answer before it counts as unresponsive. */
@@ -178,7 +168,14 @@ class QemuDriver implements Driver {
     });
     let running: QemuRunning | undefined;
     try {
-      running = await this.#take(ctx, instance, tools, child, { ...how, hardware });
+      const noted = await noteRun(ctx, instance, {
+        ...how,
+        child,
+        hardware,
+        tools,
+        platform: this.#host.platform,
+      });
+      running = this.#running(ctx, instance, noted.record, noted.monitor);
       if (suspended) await running.load(ctx, suspended);
       return running;
     } catch (error) {
@@ -244,8 +241,7 @@ class QemuDriver implements Driver {
     const running = await this.attach(ctx, instance);
     if (running) await running.stop(ctx, "force");
     await endLeftover(instance);
-    if (this.#host.platform !== "win32")
-      await rm(monitorOf(this.#host.platform, instance).path, { force: true });
+    await removeSockets(this.#host.platform, instance);
     await removeRunRecord(instance.directory);
   }
 
@@ -256,15 +252,8 @@ class QemuDriver implements Driver {
 
   async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
     const { qemuImg, lan } = await this.#tools(ctx, target);
-    const [from, to] = [filesOf(source), filesOf(target)];
     await privateDirectory(target.directory);
-    await cloneDisk(qemuImg, from.disk, to.disk, target.image, ctx.signal);
-    for (const one of target.disks) {
-      const extra = [extraDiskFile(source, one), extraDiskFile(target, one)] as const;
-      await cloneDisk(qemuImg, ...extra, undefined, ctx.signal);
-    }
-    const [before, after] = [smallFiles(source), smallFiles(target)];
-    for (const [index, file] of before.entries()) await cloneSmall(file, after[index] ?? file);
+    await cloneFiles(qemuImg, source, target, ctx.signal);
     if (target.guest === "linux") await writeIdentity(target, lan);
   }
 
@@ -282,59 +271,6 @@ class QemuDriver implements Driver {
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {
     return allocatedTogether(diskFiles(instance));
-  }
-
-  /** From a started process to one that is written down and watched. */
-  async #take(
-    ctx: Ctx,
-    instance: DriverInstance,
-    tools: Toolchain,
-    child: DetachedChild,
-    { monitor: { path: monitorPath }, hardware, shares, lan, tpm }: Boot & { hardware: string },
-  ): Promise<QemuRunning> {
-    const identity = await identify(child.pid);
-    const monitor = await connectMonitor(ctx, instance, child, monitorPath);
-    try {
-      const vnc = instance.guest === "linux" ? undefined : screenSocketOf(instance);
-      const mine = this.#host.platform === "win32" ? [] : [monitorPath, ...(vnc === undefined ? [] : [vnc])];
-      for (const socket of mine) await chmod(socket, 0o600);
-      const usernet = await monitor.execute(
-        "human-monitor-command",
-        { "command-line": "info usernet" },
-        { signal: ctx.signal },
-      );
-      const sshPort = forwardedPort(String(usernet));
-      if (!identity || sshPort === undefined) {
-        throw new EngineError(
-          "driver-failed",
-          `cannot start ${instance.name}: QEMU has not forwarded the guest's SSH port`,
-          {
-            hint: "Look at its driver log.",
-          },
-        );
-      }
-      const record: RunRecord = {
-        ...{
-          schema: 1,
-          instance: instance.id,
-          process: identity,
-          monitor: monitorPath,
-          sshPort,
-          accelerator: tools.accelerator,
-        },
-        ...{ startedAt: new Date().toISOString(), problems: tools.problems, hardware, shares },
-        ...(lan === undefined ? {} : { lan }),
-        ...(vnc === undefined ? {} : { vnc }),
-        ...(tpm === undefined ? {} : { tpm }),
-        guestAddress: outwardAddress({ ...instance, lan }),
-      };
-      await writeRunRecord(instance.directory, record);
-      ctx.signal.throwIfAborted();
-      return this.#running(ctx, instance, record, monitor);
-    } catch (error) {
-      monitor.close();
-      throw error;
-    }
   }
 
   #running(

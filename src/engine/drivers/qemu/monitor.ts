@@ -40,6 +40,11 @@ export function screenSocketOf({ id, runDirectory }: DriverInstance): string {
   return path.join(runDirectory, `${id.slice(0, 8)}.vnc`);
 }
 
+/** Where its swtpm listens. */
+export function tpmSocketOf({ id, runDirectory }: DriverInstance): string {
+  return path.join(runDirectory, `${id.slice(0, 8)}.tpm`);
+}
+
 /** Where a guest's LAN NIC speaks; undefined where QEMU and the engine have no such socket in common. */
 export function lanSocketOf(
   platform: NodeJS.Platform,

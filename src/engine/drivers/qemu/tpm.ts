@@ -18,6 +18,7 @@ import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import { TPM_FOLDER } from "./files.ts";
 import { findProgram } from "./host.ts";
+import { tpmSocketOf } from "./monitor.ts";
 import { DRIVER_LOG } from "./running.ts";
 
 export type RunningTpm = { process: ProcessIdentity; socket: string };
@@ -55,13 +56,13 @@ export async function startTpm(
   instance: DriverInstance,
   platform: NodeJS.Platform,
 ): Promise<RunningTpm> {
-  const { name, directory, runDirectory, id } = instance;
+  const { name, directory } = instance;
   const program = await findSwtpm(platform);
   if (!program) {
     const reason = `cannot start ${name}: swtpm, which makes its TPM, is not installed`;
     throw new EngineError("missing-dependency", reason, { hint: swtpmHint(platform) });
   }
-  const socket = path.join(runDirectory, `${id.slice(0, 8)}.tpm`);
+  const socket = tpmSocketOf(instance);
   if (socket.includes(",")) {
     throw new EngineError(
       "not-supported",

@@ -1,0 +1,84 @@
+/** From a started process to one that is written down, so that the next engine can adopt it. */
+import { chmod, rm } from "node:fs/promises";
+import { EngineError } from "../../../base/errors.ts";
+import { identify } from "../../../base/process-identity.ts";
+import type { DetachedChild } from "../../../base/run.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { DriverInstance } from "../driver.ts";
+import { forwardedPort, outwardAddress } from "./argv.ts";
+import type { Firmware } from "./host.ts";
+import { connectMonitor, monitorOf, screenSocketOf, tpmSocketOf } from "./monitor.ts";
+import type { Toolchain } from "./probe.ts";
+import type { QmpClient } from "./qmp.ts";
+import { type RunRecord, writeRunRecord } from "./run-record.ts";
+import type { Share } from "./shares.ts";
+import type { SuspendRecord } from "./suspend-record.ts";
+import type { RunningTpm } from "./tpm.ts";
+
+/** What a QEMU is started with beside the instance itself. */
+export type Boot = {
+  suspended: SuspendRecord | undefined;
+  monitor: ReturnType<typeof monitorOf>;
+  /** The socket of its LAN NIC. */
+  lan: string | undefined;
+  shares: Share[];
+  firmware: Firmware | undefined;
+  tpm: RunningTpm | undefined;
+};
+
+type Started = Boot & {
+  child: DetachedChild;
+  hardware: string;
+  tools: Toolchain;
+  platform: NodeJS.Platform;
+};
+
+/** Resolves when its monitor answers and its record is written; closes the monitor where it rejects. */
+export async function noteRun(
+  ctx: Ctx,
+  instance: DriverInstance,
+  started: Started,
+): Promise<{ record: RunRecord; monitor: QmpClient }> {
+  const { child, monitor: at, platform } = started;
+  const process = await identify(child.pid);
+  const monitor = await connectMonitor(ctx, instance, child, at.path);
+  try {
+    const vnc = instance.guest === "linux" ? undefined : screenSocketOf(instance);
+    const sockets = [at.path, ...(vnc === undefined ? [] : [vnc])];
+    for (const socket of platform === "win32" ? [] : sockets) await chmod(socket, 0o600);
+    const sshPort = await portOf(ctx, monitor);
+    if (!process || sshPort === undefined) {
+      const reason = `cannot start ${instance.name}: QEMU has not forwarded the guest's SSH port`;
+      throw new EngineError("driver-failed", reason, { hint: "Look at its driver log." });
+    }
+    const { accelerator, problems } = started.tools;
+    const { hardware, shares, lan, tpm } = started;
+    const record: RunRecord = {
+      ...{ schema: 1, instance: instance.id, process, monitor: at.path, sshPort, accelerator },
+      ...{ startedAt: new Date().toISOString(), problems, hardware, shares },
+      ...(lan === undefined ? {} : { lan }),
+      ...(vnc === undefined ? {} : { vnc }),
+      ...(tpm === undefined ? {} : { tpm }),
+      guestAddress: outwardAddress({ ...instance, lan }),
+    };
+    await writeRunRecord(instance.directory, record);
+    ctx.signal.throwIfAborted();
+    return { record, monitor };
+  } catch (error) {
+    monitor.close();
+    throw error;
+  }
+}
+
+async function portOf({ signal }: Ctx, monitor: QmpClient): Promise<number | undefined> {
+  const words = { "command-line": "info usernet" };
+  return forwardedPort(String(await monitor.execute("human-monitor-command", words, { signal })));
+}
+
+/** What a QEMU that was killed has left. Pipes of Windows go by themselves. */
+export async function removeSockets(platform: NodeJS.Platform, instance: DriverInstance): Promise<void> {
+  const monitor = platform === "win32" ? [] : [monitorOf(platform, instance).path];
+  for (const socket of [...monitor, screenSocketOf(instance), tpmSocketOf(instance)]) {
+    await rm(socket, { force: true });
+  }
+}
