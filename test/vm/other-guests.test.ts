@@ -1,15 +1,18 @@
 /** Guests of other kinds: installed from an ISO, booted by UEFI, with a TPM, of another architecture. */
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostArch } from "../../src/base/paths.ts";
-import { signalProcess } from "../../src/base/process-identity.ts";
+import { isAlive, signalProcess } from "../../src/base/process-identity.ts";
 import { Berth, gone } from "../support/berth.ts";
 import { testImage } from "../support/guest-image.ts";
 import { tinyIso } from "../support/tiny-iso.ts";
 
-type Info = { state: string; berth: { ready: boolean; screen?: string; problems: { code: string }[] } };
+type Info = {
+  state: string;
+  berth: { id: string; ready: boolean; screen?: string; problems: { code: string }[] };
+};
 
 let berth: Berth;
 
@@ -33,6 +36,13 @@ async function saysOn(name: string, words: RegExp): Promise<string> {
     expect((await info(name)).state, log).toBe("Running");
     await delay(1000);
   }
+}
+
+/** Of the swtpm beside the instance's QEMU. */
+async function tpmPid(name: string): Promise<number> {
+  const { id } = (await info(name)).berth;
+  const record = await readFile(path.join(berth.home, "data", "instances", id, "run.json"), "utf8");
+  return (JSON.parse(record) as { tpm: { process: { pid: number } } }).tpm.process.pid;
 }
 
 const inside = (name: string, script: string) => berth.ok(["exec", name, "--", "sudo", "sh", "-ec", script]);
@@ -88,13 +98,26 @@ test("what no machine can be made of is refused before anything is made", async 
   };
   await refused(/is not an ISO/, "--iso", text);
   await refused(/does not exist/, "--iso", "/nonesuch.iso");
-  await refused(/has no CD-ROM drive/, "--iso", text, "--guest", "linux");
+  const iso = await tinyIso(path.join(berth.home, "good.iso"), "unused");
+  await refused(/has no CD-ROM drive/, "--iso", iso, "--guest", "linux");
   await refused(/is not a known architecture/, "--arch", "sparc");
-  await refused(/boot by UEFI only/, "--arch", "arm64", "--firmware", "bios");
+  await refused(/boot by UEFI only/, "--iso", iso, "--arch", "arm64", "--firmware", "bios");
   expect(await berth.ok(["list"])).toBe("No instances found.\n");
 });
 
-test("a Linux guest boots by UEFI and has a TPM; a clone has its variables", async () => {
+test("Windows' kind of machine comes up with Secure Boot and a TPM, which ends with it", async () => {
+  const iso = await tinyIso(path.join(berth.home, "unsigned.iso"), "unused");
+  const secure = ["--guest", "windows", "--firmware", "uefi-secure", "--tpm"];
+  await berth.ok(["launch", "--iso", iso, "--name", "secure", ...secure, "--disk", "1G", "--memory", "512M"]);
+  await saysOn("secure", /BdsDxe|UEFI/);
+  const tpm = await tpmPid("secure");
+  expect(isAlive(tpm)).toBe(true);
+  await berth.ok(["stop", "--force", "secure"]);
+  await gone(tpm);
+  await berth.ok(["delete", "--purge", "secure"]);
+});
+
+test("a Linux guest boots by UEFI and has a TPM; a suspend keeps it, a clone has its variables", async () => {
   const image = `file://${(await testImage()).path}`;
   await berth.ok(["launch", image, "--name", "efi", "--cpus", "2", "--firmware", "uefi", "--tpm"]);
   const variable = "/sys/firmware/efi/efivars/Berth-3f0f6c9e-0000-4000-8000-000000000001";
@@ -105,6 +128,11 @@ test("a Linux guest boots by UEFI and has a TPM; a clone has its variables", asy
   );
   expect(bootLog).toContain("MSFT0101:00");
   await inside("efi", `printf '\\007\\000\\000\\000kept' > ${variable}`);
+  const boot = await inside("efi", "cat /proc/sys/kernel/random/boot_id");
+  await berth.ok(["suspend", "efi"]);
+  await berth.ok(["start", "efi"]);
+  expect(await inside("efi", "cat /proc/sys/kernel/random/boot_id")).toBe(boot);
+  expect(isAlive(await tpmPid("efi"))).toBe(true);
   await berth.ok(["stop", "efi"]);
   await berth.ok(["clone", "efi", "--name", "copy"]);
   await berth.ok(["start", "copy"]);
