@@ -10,8 +10,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   base: [],
   api: ["base"],
   client: ["base", "api"],
-  cli: ["base", "api", "client"],
-  views: ["base", "api", "client"],
+  agent: ["base", "api", "client"],
+  cli: ["base", "api", "client", "agent"],
+  mcp: ["base", "api", "client", "agent"],
+  views: ["base", "api", "client", "agent"],
   "extension.ts": ["base", "api", "client", "views"],
   // The engine's own floors, from the ground up. `engine` itself holds the seams that every floor may see.
   engine: ["base", "api", "engine/guest", "engine/drivers"],
