@@ -23,7 +23,7 @@ const shared = {
  * Libraries that few commands need have files of their own: only to read them, unused, costs every command 6 ms of the
  * 45 that a short one takes.
  */
-const RARE = ["yaml", "zod", "tar-stream"];
+const RARE = ["yaml", "zod", "tar-stream", "diff"];
 const rareApart = {
   name: "rare-apart",
   setup({ onResolve }) {

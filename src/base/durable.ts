@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { access, chmod, copyFile, mkdir, open, rename, rm, stat, symlink } from "node:fs/promises";
 import path from "node:path";
 
 /** Creates a directory (and its parents) that only this user may enter. */
@@ -19,8 +19,7 @@ export async function writeFileDurable(
   mode = 0o600,
   options: { exactly?: boolean } = {},
 ): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
+  await replacing(file, async (temporary) => {
     const handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
     try {
       if (options.exactly) await handle.chmod(mode);
@@ -29,6 +28,28 @@ export async function writeFileDurable(
     } finally {
       await handle.close();
     }
+  });
+}
+
+/** A copy that takes its place when it is whole: the file there is the old one or the new one. */
+export async function copyFileDurable(from: string, to: string, mode: number): Promise<void> {
+  await replacing(to, async (temporary) => {
+    await copyFile(from, temporary, constants.COPYFILE_EXCL);
+    await chmod(temporary, mode | 0o200);
+    await syncFile(temporary);
+    await chmod(temporary, mode);
+  });
+}
+
+/** A symbolic link in the place of whatever file is there. */
+export async function linkDurable(target: string, to: string): Promise<void> {
+  await replacing(to, (temporary) => symlink(target, temporary));
+}
+
+async function replacing(file: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    await make(temporary);
     await moveDurable(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });

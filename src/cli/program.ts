@@ -26,6 +26,7 @@ import { addNetworkCommands } from "./networks.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
 import { addProjectCommands } from "./project.ts";
+import { addSandboxCommands } from "./sandbox.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
@@ -58,6 +59,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addPowerCommands(program, session);
   addLifecycleCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
+  addSandboxCommands(program.commandsGroup("Sandboxes:"), session);
   addDiskCommands(program.commandsGroup("Instances:"), session);
   addIsoCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);

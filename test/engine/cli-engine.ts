@@ -3,6 +3,8 @@
  * this computer; `pty` stands for a program on a terminal: it says its size, tells the bytes it gets, ends at `q`.
  * An instance called `never-ready` never is; `never-stops` cannot be stopped gently.
  */
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { deferred } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
@@ -18,17 +20,23 @@ import { FakeWorld } from "../support/fake-engine.ts";
 
 class LocalDriver extends FakeDriver {
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
-    return withLocalProcesses(await super.start(ctx, instance));
+    const home = path.join(process.env["BERTH_HOME"] ?? "", "guests", instance.name);
+    await mkdir(home, { recursive: true });
+    return withLocalProcesses(await super.start(ctx, instance), home);
   }
 }
 
-function withLocalProcesses(running: Running): Running {
-  running.guest.exec = async (_ctx, request) => (request.tty ? terminal(request) : local(request));
+/** Commands begin in a directory of the guest's own, its home. */
+function withLocalProcesses(running: Running, home: string): Running {
+  running.guest.exec = async (_ctx, request) => (request.tty ? terminal(request) : local(request, home));
   return running;
 }
 
-function local({ argv, cwd, env }: ExecRequest): GuestProcess {
-  const child = startChild(argv ?? ["sh"], { ...(cwd ? { cwd } : {}), ...(env ? { env: { ...env } } : {}) });
+function local({ argv, cwd = ".", env }: ExecRequest, home: string): GuestProcess {
+  const child = startChild(argv ?? ["sh"], {
+    cwd: path.resolve(home, cwd),
+    ...(env ? { env: { ...env } } : {}),
+  });
   const exited = child.exited.then(({ code, signal }) =>
     signal ? { signal: signal.slice(3) } : { code: code ?? 0 },
   );
