@@ -7,10 +7,16 @@ import { messageOf } from "./base/errors.ts";
 import { currentPaths, hostPlatform } from "./base/paths.ts";
 import { EngineMirror } from "./client/mirror.ts";
 import { writeShims } from "./client/shim.ts";
+import { Arrangement } from "./views/arrangement.ts";
 import { registerCommands } from "./views/commands.ts";
+import { dropController } from "./views/drop.ts";
+import { ImagesView } from "./views/images-view.ts";
+import { type GroupBy, isGroupBy } from "./views/instance-rows.ts";
 import { InstancesView } from "./views/instances-view.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
+import { OperationsView } from "./views/operations-view.ts";
+import type { Services } from "./views/services.ts";
 import { SshConfigDocuments } from "./views/ssh-config-documents.ts";
 import { createStatus } from "./views/status.ts";
 import { terminalProfile } from "./views/terminals.ts";
@@ -30,28 +36,46 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
   );
   const model = store.add(new Model(mirror));
-  const view = store.add(new InstancesView({ mirror, model }));
+  const arrangement = store.add(new Arrangement(groupBySetting()));
+  store.add(
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration(GROUP_BY)) arrangement.groupBy = groupBySetting();
+    }),
+  );
+  const drop = dropController(() => services);
+  const view = store.add(new InstancesView({ mirror, model, arrangement, drop }));
+  const images = store.add(new ImagesView(mirror, model));
+  const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
   const sshDiff = store.add(new SshConfigDocuments());
   const memory = { workspace: context.workspaceState, global: context.globalState };
   const platform = hostPlatform();
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
-  store.add(
-    registerCommands(vscode.commands, {
-      ...{ mirror, model, log, logs, sshDiff, memory, cli, platform },
-      selection: () => view.selection,
-    }),
-  );
+  const services: Services = {
+    ...{ mirror, model, log, logs, sshDiff, memory, cli, platform, arrangement },
+    selection: () => view.selection,
+    refreshImages: () => images.refresh(),
+    clearOperations: () => operations.clear(),
+  };
+  store.add(registerCommands(vscode.commands, services));
   store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile({ mirror, model })));
 
   const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
   const wanted = () => mirror.client().catch(failed("reach the engine"));
-  store.add(view.onDidChangeVisibility(({ visible }) => visible && void wanted()));
-  if (view.visible) void wanted();
+  for (const tree of [view, images])
+    store.add(tree.onDidChangeVisibility(({ visible }) => visible && void wanted()));
+  if (view.visible || images.visible) void wanted();
   else attachIfRunning(mirror).catch(failed("attach to the engine"));
   putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
   keepSshSetup(cli).catch(failed("renew the command that ssh runs"));
+}
+
+const GROUP_BY = "berth.instances.groupBy";
+
+function groupBySetting(): GroupBy {
+  const value = vscode.workspace.getConfiguration().get(GROUP_BY);
+  return isGroupBy(value) ? value : "none";
 }
 
 /** Logs how the connection fares, and keeps what the engine says of its host. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { Disk, NewDisk } from "./disk.ts";
 import { InstanceName } from "./instance-name.ts";
+import { LABEL_KEY, LABEL_VALUE, MOST_LABELS } from "./labels.ts";
 import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { PortForward } from "./port.ts";
@@ -53,6 +54,11 @@ export type AutostartPolicy = z.infer<typeof AutostartPolicy>;
 export const NetworkMode = z.enum(["default", "isolated"]);
 export type NetworkMode = z.infer<typeof NetworkMode>;
 
+/** The user's own words on an instance: a key, and a value that may be empty. */
+export const Labels = z
+  .record(z.string().regex(LABEL_KEY), z.string().regex(LABEL_VALUE))
+  .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `at most ${MOST_LABELS} labels`);
+
 /** What a launch asks for. Sizes left out take the defaults; the name left out is generated. */
 export const LaunchSpec = z.strictObject({
   name: InstanceName.optional(),
@@ -82,6 +88,7 @@ export const LaunchSpec = z.strictObject({
   disks: z.array(NewDisk).max(100).optional().describe("Beside its first one"),
   autostart: AutostartPolicy.optional(),
   network: NetworkMode.optional().describe("isolated: the guest reaches nothing beyond itself"),
+  labels: Labels.optional(),
   zone: z.string().min(1).optional().describe("Name of its zone; left out, the zones take turns"),
   timeoutMs: z
     .int()
@@ -149,6 +156,7 @@ export const Instance = z.object({
   disks: z.array(Disk).describe("Beside its first one, those that were removed included"),
   snapshotCount: z.int(),
   autostart: AutostartPolicy,
+  labels: Labels.describe("The user's own words; the engine gives them no meaning"),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),

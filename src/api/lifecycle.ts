@@ -1,6 +1,6 @@
 /** What may be asked of an instance that exists, beyond power. */
 import * as z from "zod";
-import { AutostartPolicy, MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./instance.ts";
+import { AutostartPolicy, Labels, MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./instance.ts";
 
 /** New sizes and policies of an instance; what is left out stays. Sizes need it to be stopped. */
 export const SizeChange = z.object({
@@ -14,5 +14,6 @@ export const SizeChange = z.object({
       "Never less than it is: a disk can only be enlarged. The guest's filesystem follows at its next boot",
     ),
   autostart: AutostartPolicy.optional(),
+  labels: Labels.optional().describe("In the place of those it has"),
 });
 export type SizeChange = z.infer<typeof SizeChange>;

@@ -40,3 +40,16 @@ export function formatDuration(ms: number): string {
   if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
   return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
 }
+
+const DURATION_UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90s`, `10m`, `1h 30m` in milliseconds; undefined for anything else, and for no time at all. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^\s*(\d+\s*[smhd]\s*)+$/i.test(text)) return undefined;
+  const parts = [...text.toLowerCase().matchAll(/(\d+)\s*([smhd])/g)];
+  const ms = parts.reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (DURATION_UNITS[unit ?? ""] ?? 0),
+    0,
+  );
+  return ms > 0 && ms <= 366 * 86_400_000 ? ms : undefined;
+}

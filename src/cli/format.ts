@@ -69,11 +69,11 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, network, guest, firmware, tpm, medium, screen, ...more } = rest;
+  const { zone, network, labels, guest, firmware, tpm, medium, screen, ...more } = rest;
   const { cpus, memoryBytes, diskBytes, disks, accelerator, operation } = more;
   const machine = { guest, firmware, tpm, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
-  const where = { zone, network };
+  const where = { zone, network, labels };
   return { id, kind, driver, arch, ready, ...where, ...machine, ...sizes, accelerator, operation, problems };
 }
 

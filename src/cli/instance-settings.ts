@@ -1,5 +1,6 @@
-/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, and `.autostart`, which only Berth has. */
+/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, and those which only Berth has: `.autostart`, `.labels`. */
 import type { AutostartPolicy, Instance } from "../api/instance.ts";
+import { labelsFrom, labelsText } from "../api/labels.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
@@ -7,7 +8,7 @@ import type { Dialect } from "./formats.ts";
 import type { Session } from "./session.ts";
 
 const SIZES = ["cpus", "disk", "memory"] as const;
-const PROPERTIES = [...SIZES, "autostart"] as const;
+const PROPERTIES = [...SIZES, "autostart", "labels"] as const;
 type Property = (typeof PROPERTIES)[number];
 const POLICIES: readonly AutostartPolicy[] = ["off", "on", "restore"];
 
@@ -55,12 +56,14 @@ export function sizeText(
     memoryBytes,
     diskBytes,
     autostart,
-  }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes" | "autostart">,
+    labels,
+  }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes" | "autostart" | "labels">,
   property: Property,
   raw: boolean,
 ): string {
   if (property === "cpus") return String(cpus);
   if (property === "autostart") return autostart;
+  if (property === "labels") return labelsText(labels);
   const bytes = property === "memory" ? memoryBytes : diskBytes;
   if (raw) return String(bytes);
   // Multipass always writes one decimal.
@@ -76,7 +79,7 @@ export async function setInstance(session: Session, name: string, sizes: Instanc
 /** Throws `invalid-argument` for what is no size. */
 export async function sizeChange(
   name: string,
-  { cpus, memory, disk, autostart }: InstanceSizes,
+  { cpus, memory, disk, autostart, labels }: InstanceSizes,
 ): Promise<SizeChange> {
   const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
   const bytes = (text: string, what: "memory" | "disk", least: number) => {
@@ -91,6 +94,7 @@ export async function sizeChange(
     ...(memory === undefined ? {} : { memoryBytes: bytes(memory, "memory", MINIMUM_MEMORY_BYTES) }),
     ...(disk === undefined ? {} : { diskBytes: bytes(disk, "disk", MINIMUM_DISK_BYTES) }),
     ...(autostart === undefined ? {} : { autostart: policyFrom(autostart, `set autostart of ${name}`) }),
+    ...(labels === undefined ? {} : { labels: labelsFrom(labels) }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What `berth launch` takes and Multipass does not. */
 import { type Command, Option } from "commander";
 import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
+import { labelsFrom } from "../api/labels.ts";
 import { parseDisk } from "./disk-text.ts";
 import { policyFrom } from "./instance-settings.ts";
 import { addMachineOptions, type MachineOptions, machineSpec } from "./machine-options.ts";
@@ -10,6 +11,7 @@ export type OwnLaunchOptions = {
   autostart?: string | true;
   extraDisk?: string[];
   network?: NetworkMode;
+  label?: string[];
 } & MachineOptions;
 
 export function addOwnLaunchOptions(command: Command): void {
@@ -29,11 +31,12 @@ export function addOwnLaunchOptions(command: Command): void {
     ).choices(["default", "isolated"]),
   );
   addMachineOptions(command);
+  command.option("--label <label>", "a word or key=value to find it by; may be repeated", repeated);
 }
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
-  const { autostart, extraDisk = [], network } = options;
+  const { autostart, extraDisk = [], network, label = [] } = options;
   return {
     ...machineSpec(options),
     ...(autostart === undefined
@@ -41,5 +44,6 @@ export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),
     ...(extraDisk.length > 0 ? { disks: extraDisk.map((text) => parseDisk(text, process.cwd())) } : {}),
     ...(network === undefined ? {} : { network }),
+    ...(label.length > 0 ? { labels: labelsFrom(label.join(",")) } : {}),
   };
 }

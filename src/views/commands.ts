@@ -9,23 +9,21 @@ import type { Services } from "./services.ts";
 export type Handler = (services: Services, ...args: unknown[]) => Promise<void>;
 
 const actions = () => import("./actions.ts");
+const arrange = () => import("./arrange.ts");
+const changes = () => import("./changes.ts");
+const images = () => import("./image-actions.ts");
 const launch = () => import("./launch.ts");
 const remote = () => import("./remote.ts");
 const remoteSetup = () => import("./remote-setup.ts");
+const operations = () => import("./operation-actions.ts");
+const power = () => import("./power.ts");
+const sharing = () => import("./sharing.ts");
+const snapshots = () => import("./snapshots.ts");
 const tools = () => import("./tools.ts");
 
 export const COMMANDS = {
   "berth.launch": async (services) => (await launch()).launchWithWizard(services),
   "berth.launchPrimary": async (services) => (await launch()).launchPrimary(services),
-  "berth.start": async (services, ...args) => (await actions()).start(services, args),
-  "berth.stop": async (services, ...args) => (await actions()).stop(services, args),
-  "berth.forceStop": async (services, ...args) => (await actions()).forceStop(services, args),
-  "berth.restart": async (services, ...args) => (await actions()).restart(services, args),
-  "berth.delete": async (services, ...args) => (await actions()).remove(services, args),
-  "berth.recover": async (services, ...args) => (await actions()).recover(services, args),
-  "berth.purge": async (services, ...args) => (await actions()).purge(services, args),
-  "berth.emptyTrash": async (services) => (await actions()).emptyTrash(services),
-  "berth.cancel": async (services, ...args) => (await actions()).cancel(services, args),
   "berth.openShell": async (services, ...args) => (await actions()).openShell(services, args),
   "berth.runCommand": async (services, ...args) => (await actions()).runCommand(services, args),
   "berth.openFolder": async (services, ...args) => (await remote()).openFolder(services, args),
@@ -34,9 +32,53 @@ export const COMMANDS = {
   "berth.openWindow": async (services, ...args) => (await remote()).openWindow(services, args),
   "berth.addSshConfig": async (services) => (await remoteSetup()).addSshConfig(services),
   "berth.removeSshConfig": async (services) => (await remoteSetup()).removeSshConfig(services),
+  "berth.copyTo": async (services, ...args) => (await sharing()).copyTo(services, args),
+  "berth.start": async (services, ...args) => (await power()).start(services, args),
+  "berth.startCold": async (services, ...args) => (await power()).startCold(services, args),
+  "berth.stop": async (services, ...args) => (await power()).stop(services, args),
+  "berth.stopLater": async (services, ...args) => (await power()).stopLater(services, args),
+  "berth.cancelStop": async (services, ...args) => (await power()).cancelStop(services, args),
+  "berth.suspend": async (services, ...args) => (await power()).suspend(services, args),
+  "berth.restart": async (services, ...args) => (await power()).restart(services, args),
+  "berth.forceStop": async (services, ...args) => (await power()).forceStop(services, args),
+  "berth.cancel": async (services, ...args) => (await actions()).cancel(services, args),
+  "berth.enableZone": async (services, ...args) => (await power()).enableZone(services, args),
   "berth.showLog": async (services, ...args) => (await actions()).showLog(services, args),
+  "berth.cloudInitLog": async (services, ...args) => (await actions()).showCloudInitLog(services, args),
   "berth.copySshCommand": async (services, ...args) => (await actions()).copySshCommand(services, args),
   "berth.copyAddress": async (services, ...args) => (await actions()).copyAddress(services, args),
+  "berth.mountFolder": async (services, ...args) => (await sharing()).mountFolder(services, args),
+  "berth.unmount": async (services, ...args) => (await sharing()).unmount(services, args),
+  "berth.forwardPort": async (services, ...args) => (await sharing()).forwardPort(services, args),
+  "berth.removePort": async (services, ...args) => (await sharing()).removePort(services, args),
+  "berth.takeSnapshot": async (services, ...args) => (await snapshots()).takeSnapshot(services, args),
+  "berth.restoreSnapshot": async (services, ...args) => (await snapshots()).restoreSnapshot(services, args),
+  "berth.renameSnapshot": async (services, ...args) => (await snapshots()).renameSnapshot(services, args),
+  "berth.commentSnapshot": async (services, ...args) => (await snapshots()).commentSnapshot(services, args),
+  "berth.deleteSnapshot": async (services, ...args) => (await snapshots()).deleteSnapshot(services, args),
+  "berth.rename": async (services, ...args) => (await changes()).rename(services, args),
+  "berth.clone": async (services, ...args) => (await changes()).clone(services, args),
+  "berth.changeSize": async (services, ...args) => (await changes()).changeSize(services, args),
+  "berth.addDisk": async (services, ...args) => (await sharing()).addDisk(services, args),
+  "berth.removeDisk": async (services, ...args) => (await sharing()).removeDisk(services, args),
+  "berth.setAutostart": async (services, ...args) => (await changes()).setAutostart(services, args),
+  "berth.setLabels": async (services, ...args) => (await changes()).setLabels(services, args),
+  "berth.recover": async (services, ...args) => (await power()).recover(services, args),
+  "berth.delete": async (services, ...args) => (await power()).remove(services, args),
+  "berth.purge": async (services, ...args) => (await power()).purge(services, args),
+  "berth.emptyTrash": async (services) => (await power()).emptyTrash(services),
+  "berth.filter": async (services) => (await arrange()).filter(services),
+  "berth.clearFilter": async (services) => (await arrange()).clearFilter(services),
+  "berth.groupBy": async (services) => (await arrange()).groupBy(services),
+  "berth.pullImage": async (services, ...args) => (await images()).pullImage(services, args),
+  "berth.launchImage": async (services, ...args) => (await images()).launchImage(services, args),
+  "berth.removeImage": async (services, ...args) => (await images()).removeImage(services, args),
+  "berth.pruneImages": async (services) => (await images()).pruneImages(services),
+  "berth.refreshImages": async (services) => (await images()).refreshImages(services),
+  "berth.cancelOperation": async (services, ...args) => (await operations()).cancelOperation(services, args),
+  "berth.showOperation": async (services, ...args) => (await operations()).showOperation(services, args),
+  "berth.copyOperationError": async (services, ...args) => (await operations()).copyError(services, args),
+  "berth.clearOperations": async (services) => (await operations()).clearEnded(services),
   "berth.reconnect": async (services) => (await tools()).reconnect(services),
   "berth.installQemu": async (services) => (await tools()).installQemu(services),
   "berth.showEngineLog": async (services) => (await tools()).showEngineLog(services),

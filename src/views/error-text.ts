@@ -30,7 +30,10 @@ export function presentError(error: EngineError, situation: ErrorSituation): Pre
 }
 
 /** `Cannot start primary: the disk is missing. Recover it from a backup.` */
-export function sentences({ message, hint }: Pick<EngineError, "message" | "hint">): string {
+export function sentences({
+  message,
+  hint,
+}: Pick<EngineError, "message"> & { hint?: string | undefined }): string {
   const first = `${capitalised(message.trim()).replace(/[.!]$/, "")}.`;
   return hint ? `${first} ${capitalised(hint.trim())}` : first;
 }
@@ -69,4 +72,14 @@ function remediesFor(error: EngineError, { canRetry, instance }: ErrorSituation)
 function isQemu({ details, message }: EngineError): boolean {
   const program = details?.["program"];
   return typeof program === "string" ? /qemu/i.test(program) : /qemu/i.test(message);
+}
+
+type Failed = { instance: { name: string }; error: Pick<EngineError, "message"> };
+
+/** `2 of 5 failed. Cannot stop web: it is busy. …`: what became of several at once. */
+export function failuresText(failures: readonly Failed[], count: number, most = 3): string {
+  const told = failures.slice(0, most).map(({ error }) => sentences({ message: error.message }));
+  const rest = failures.length - told.length;
+  const more = rest > 0 ? [rest === 1 ? "1 more failed." : `${rest} more failed.`] : [];
+  return [`${failures.length} of ${count} failed.`, ...told, ...more].join(" ");
 }

@@ -7,8 +7,6 @@ export type Situation = {
   log: vscode.LogOutputChannel;
   /** Does the same again. */
   retry?: (() => void) | undefined;
-  /** Boots a suspended instance whose memory cannot be used, without it. */
-  startCold?: (() => void) | undefined;
   /** Name of the instance that it was about. */
   instance?: string | undefined;
 };
@@ -43,14 +41,14 @@ const SHOW = {
   error: (text: string, ...labels: string[]) => vscode.window.showErrorMessage(text, ...labels),
 };
 
-async function apply(remedy: Remedy, { retry, startCold, instance }: Situation): Promise<void> {
+async function apply(remedy: Remedy, { retry, instance }: Situation): Promise<void> {
   const run = vscode.commands.executeCommand;
   switch (remedy) {
     case "retry":
       retry?.();
       return;
     case "start-cold":
-      startCold?.();
+      await run("berth.startCold", instance);
       return;
     case "show-log":
       await run("berth.showLog", instance);

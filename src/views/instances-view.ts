@@ -1,24 +1,43 @@
-/** The tree *Instances*: draws what `items.ts` says, when the model says that something changed. */
+/** The tree *Instances*: draws what `instance-rows.ts` and `items.ts` say, when the model says that something changed. */
 import * as vscode from "vscode";
 import { type Disposable, DisposableStore } from "../base/disposable.ts";
+import { messageOf } from "../base/errors.ts";
 import type { EngineMirror } from "../client/mirror.ts";
+import type { Arrangement } from "./arrangement.ts";
 import { Coalescer } from "./coalesce.ts";
+import { setContexts } from "./context-keys.ts";
 import { sentences } from "./error-text.ts";
-import { instanceItem, type Mark, runningCount } from "./items.ts";
+import { InstanceRows } from "./instance-rows.ts";
+import { runningCount } from "./items.ts";
 import type { Model } from "./model.ts";
 import { Outage } from "./outage.ts";
 import { capitalised, operationText } from "./phrases.ts";
 import { problemText } from "./problems.ts";
 import type { TreeNode } from "./services.ts";
+import { SnapshotCache } from "./snapshot-cache.ts";
+import { childrenOf } from "./snapshot-tree.ts";
+import {
+  decorations,
+  groupRow,
+  instanceRow,
+  noteRow,
+  remedyRow,
+  snapshotRow,
+  trashRow,
+} from "./tree-items.ts";
 
 export const VIEW_ID = "berth.instances";
-const SCHEME = "berth-instance";
 /** How long a hover waits for the guest's own facts before it shows what is known anyway. */
 const DETAILS_WITHIN_MS = 1500;
 /** vscode holds changes back until none has come for 200 ms: steady progress must leave it such a gap. */
 const REDRAW_EVERY_MS = 300;
 
-type Deps = { mirror: EngineMirror; model: Model };
+type Deps = {
+  mirror: EngineMirror;
+  model: Model;
+  arrangement: Arrangement;
+  drop: vscode.TreeDragAndDropController<TreeNode>;
+};
 
 const TRASH: TreeNode = { type: "trash" };
 const REMEDIES: TreeNode[] = [
@@ -29,33 +48,44 @@ const REMEDIES: TreeNode[] = [
 export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposable {
   readonly #mirror: EngineMirror;
   readonly #model: Model;
+  readonly #arrangement: Arrangement;
   readonly #store = new DisposableStore();
   readonly #changed = this.#store.add(new vscode.EventEmitter<TreeNode | TreeNode[] | undefined>());
-  /** One node object per instance, so that a single row can be drawn anew. */
+  /** One node object per row, so that a single row can be drawn anew. */
   readonly #nodes = new Map<string, TreeNode>();
+  readonly #rows: InstanceRows;
+  readonly #snapshots: SnapshotCache;
+  /** Why the snapshots of an instance could not be listed. */
+  readonly #notes = new Map<string, string>();
   readonly #tree: vscode.TreeView<TreeNode>;
   readonly #outage: Outage;
-  /** The ids and their places when the tree was last drawn as a whole. */
-  #shape = "";
+  /** What stood around the rows when the tree was last drawn as a whole. */
+  #around = "";
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor({ mirror, model }: Deps) {
+  constructor({ mirror, model, arrangement, drop }: Deps) {
     this.#mirror = mirror;
     this.#model = model;
+    this.#arrangement = arrangement;
+    this.#rows = new InstanceRows(model);
+    this.#snapshots = this.#store.add(new SnapshotCache(mirror, model));
+    this.#outage = this.#store.add(new Outage(mirror));
     this.#tree = this.#store.add(
       vscode.window.createTreeView(VIEW_ID, {
         treeDataProvider: this,
         canSelectMany: true,
-        showCollapseAll: false,
+        showCollapseAll: true,
+        dragAndDropController: drop,
       }),
     );
     this.#store.add(vscode.window.registerFileDecorationProvider(decorations));
-    this.#outage = this.#store.add(new Outage(mirror));
     const redraws = this.#store.add(new Coalescer(REDRAW_EVERY_MS, (ids) => this.#refresh(ids)));
     this.#store.add(model.onDidChange((ids) => redraws.add(ids)));
     this.#store.add(mirror.onDidChangeConnection(() => redraws.add([])));
     this.#store.add(this.#outage.onDidChange(() => redraws.add([])));
-    this.#frame();
+    this.#store.add(this.#snapshots.onDidChange((id) => redraws.add([id])));
+    this.#store.add(arrangement.onDidChange(() => this.#rearrange()));
+    this.#rearrange();
   }
 
   get selection(): readonly TreeNode[] {
@@ -75,33 +105,40 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   }
 
   async getChildren(node?: TreeNode): Promise<TreeNode[]> {
-    if (node?.type === "trash") return this.#model.trash().map(({ id }) => this.#node(id));
-    if (node) return [];
-    await this.#firstAnswer();
-    const alive = this.#model.alive().map(({ id }) => this.#node(id));
-    const trash = this.#model.trash().length > 0 ? [TRASH] : [];
-    const remedies = this.#outage.error ? REMEDIES : [];
-    return [...remedies, ...alive, ...trash];
+    switch (node?.type) {
+      case undefined:
+        await this.#firstAnswer();
+        return this.#roots();
+      case "trash":
+        return this.#instanceNodes(this.#rows.trash);
+      case "group":
+        return this.#instanceNodes(this.#rows.group(node.key)?.ids ?? []);
+      case "instance":
+        return this.#snapshotNodes(node.id);
+      case "snapshot":
+        return this.#snapshotNodes(node.instance, node.id);
+      default:
+        return [];
+    }
   }
 
   getParent(node: TreeNode): TreeNode | undefined {
-    return node.type === "instance" && this.#model.get(node.id)?.state === "deleted" ? TRASH : undefined;
+    if (node.type === "snapshot" || node.type === "note") return this.#instanceNode(node.instance);
+    if (node.type !== "instance") return undefined;
+    if (this.#model.get(node.id)?.state === "deleted") return TRASH;
+    const key = this.#rows.grouped ? this.#rows.groupOf(node.id) : undefined;
+    return key === undefined ? undefined : this.#node(`group:${key}`, { type: "group", key });
   }
 
-  getTreeItem(node: TreeNode): vscode.TreeItem {
-    if (node.type === "trash") return trashItem(this.#model.trash().length);
-    if (node.type === "remedy") return remedyItem(node.remedy);
+  async getTreeItem(node: TreeNode): Promise<vscode.TreeItem> {
+    if (node.type === "trash") return trashRow(this.#rows.trash.length);
+    if (node.type === "remedy") return remedyRow(node.remedy);
+    if (node.type === "note") return noteRow(node.instance, this.#notes.get(node.instance) ?? "");
+    if (node.type === "group")
+      return groupRow(this.#rows.group(node.key) ?? { key: node.key, label: "", ids: [] });
+    if (node.type === "snapshot") return this.#snapshotItem(node.instance, node.id);
     const instance = this.#model.get(node.id);
-    if (!instance) return new vscode.TreeItem("");
-    const data = instanceItem(instance, this.#model.operationOf(instance));
-    const item = new vscode.TreeItem(data.label);
-    item.id = data.id;
-    item.description = data.description;
-    item.iconPath = themeIcon(data.icon);
-    item.contextValue = data.contextValue;
-    item.accessibilityInformation = { label: data.ariaLabel };
-    if (data.mark) item.resourceUri = markUri(data.id, data.mark);
-    return item;
+    return instance ? instanceRow(instance, this.#model.operationOf(instance)) : new vscode.TreeItem("");
   }
 
   /** The tooltip, made when it is asked for: with the guest's own facts where it answers in time. */
@@ -123,9 +160,47 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     return item;
   }
 
-  #node(id: string): TreeNode {
-    const known = this.#nodes.get(id) ?? { type: "instance" as const, id };
-    this.#nodes.set(id, known);
+  #roots(): TreeNode[] {
+    const rows = this.#rows.grouped
+      ? this.#rows.groups.map(({ key }) => this.#node(`group:${key}`, { type: "group", key }))
+      : this.#instanceNodes(this.#rows.groups.flatMap(({ ids }) => ids));
+    const trash = this.#rows.trash.length > 0 ? [TRASH] : [];
+    return [...(this.#outage.error ? REMEDIES : []), ...rows, ...trash];
+  }
+
+  /** Those that stand on a snapshot, or on none. One instance that does not answer costs its own rows only. */
+  async #snapshotNodes(instance: string, parent?: string): Promise<TreeNode[]> {
+    try {
+      const all = await this.#snapshots.of(instance);
+      this.#notes.delete(instance);
+      const name = all.find(({ id }) => id === parent)?.name;
+      if (parent !== undefined && name === undefined) return [];
+      return childrenOf(all, name).map(({ id }) =>
+        this.#node(`snapshot:${id}`, { type: "snapshot", instance, id }),
+      );
+    } catch (error) {
+      this.#notes.set(instance, capitalised(messageOf(error)));
+      return parent === undefined ? [this.#node(`note:${instance}`, { type: "note", instance })] : [];
+    }
+  }
+
+  async #snapshotItem(instance: string, id: string): Promise<vscode.TreeItem> {
+    const all = await this.#snapshots.of(instance).catch(() => []);
+    const snapshot = all.find((one) => one.id === id);
+    return snapshot ? snapshotRow(snapshot, this.#model.get(instance)) : new vscode.TreeItem("");
+  }
+
+  #instanceNodes(ids: readonly string[]): TreeNode[] {
+    return ids.map((id) => this.#instanceNode(id));
+  }
+
+  #instanceNode(id: string): TreeNode {
+    return this.#node(id, { type: "instance", id });
+  }
+
+  #node(key: string, fresh: TreeNode): TreeNode {
+    const known = this.#nodes.get(key) ?? fresh;
+    this.#nodes.set(key, known);
     return known;
   }
 
@@ -141,107 +216,58 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     subscription.dispose();
   }
 
-  /** Rows that stay where they are are drawn alone; anything else draws the tree anew. */
-  #refresh(ids: readonly string[]): void {
+  #rearrange(): void {
+    this.#rows.arrange(this.#arrangement.groupBy, this.#arrangement.filter);
     this.#frame();
-    const shape = this.#currentShape();
-    if (shape !== this.#shape) {
-      this.#shape = shape;
-      for (const id of this.#nodes.keys()) if (!this.#model.get(id)) this.#nodes.delete(id);
+    this.#changed.fire(undefined);
+  }
+
+  /** Rows that stay where they are are drawn alone, as are groups that gained or lost one. */
+  #refresh(ids: readonly string[]): void {
+    const { all, groups, rows } = this.#rows.update(ids);
+    this.#frame();
+    const around = this.#outage.error ? "outage" : this.#mirror.connection.state;
+    if (all || around !== this.#around) {
+      this.#around = around;
+      for (const id of ids) if (!this.#model.get(id)) this.#nodes.delete(id);
       this.#changed.fire(undefined);
       return;
     }
-    const rows = ids.filter((id) => this.#nodes.has(id)).map((id) => this.#node(id));
-    if (rows.length > 0) this.#changed.fire(rows);
-  }
-
-  #currentShape(): string {
-    const places = this.#model.all().map(({ id, state }) => (state === "deleted" ? `(${id})` : id));
-    const around = this.#outage.error ? "outage" : this.#mirror.connection.state;
-    return [around, ...places].join(" ");
+    const nodes = [
+      ...groups.flatMap((key) => this.#nodes.get(`group:${key}`) ?? []),
+      ...rows.flatMap((id) => this.#nodes.get(id) ?? []),
+    ];
+    if (nodes.length > 0) this.#changed.fire(nodes);
   }
 
   /** What stands around the rows: badge, message, and the keys on which welcome texts and menus depend. */
   #frame(): void {
-    const running = runningCount(this.#model.all());
+    const { connection } = this.#mirror;
+    const all = this.#model.all();
+    const running = runningCount(all);
     this.#tree.badge =
       running > 0 ? { value: running, tooltip: vscode.l10n.t("{0} running", running) } : undefined;
-    const message = this.#message();
+    const message = this.#message(all.length);
     if (this.#tree.message !== message) this.#tree.message = message;
     setContexts({
-      "berth.connection": this.#outage.error ? "unavailable" : this.#mirror.connection.state,
+      "berth.connection": this.#outage.error ? "unavailable" : connection.state,
       "berth.qemuMissing": this.#model.vmDriverMissing,
-      "berth.empty": this.#mirror.connection.state === "connected" && this.#model.all().length === 0,
-      "berth.trashEmpty": this.#mirror.connection.state === "connected" && this.#model.trash().length === 0,
+      "berth.empty": connection.state === "connected" && all.length === 0,
+      "berth.filtered": this.#arrangement.filter !== "",
+      "berth.trashEmpty": connection.state === "connected" && this.#rows.trash.length === 0,
     });
   }
 
-  #message(): string {
+  #message(count: number): string {
     if (this.#outage.error) return sentences(this.#outage.error);
     const [operation] = this.#model.imageOperations();
-    const [missing] = this.#model.all().length > 0 ? this.#model.vmDriverProblems : [];
+    const [missing] = count > 0 ? this.#model.vmDriverProblems : [];
     if (missing && !operation) return problemText(missing);
+    const { filter } = this.#arrangement;
+    if (filter !== "" && count > 0) {
+      const alive = count - this.#rows.trash.length;
+      return vscode.l10n.t("{0} of {1} match “{2}”", this.#rows.shown, alive, filter);
+    }
     return operation ? `${operation.target}: ${capitalised(operationText(operation))}` : "";
-  }
-}
-
-function themeIcon({ id, color }: { id: string; color?: string }): vscode.ThemeIcon {
-  return new vscode.ThemeIcon(id, color === undefined ? undefined : new vscode.ThemeColor(color));
-}
-
-function trashItem(count: number): vscode.TreeItem {
-  const item = new vscode.TreeItem(vscode.l10n.t("Trash"), vscode.TreeItemCollapsibleState.Collapsed);
-  item.id = "trash";
-  item.description = String(count);
-  item.iconPath = new vscode.ThemeIcon("trash");
-  item.contextValue = "trash";
-  item.tooltip = vscode.l10n.t("Deleted instances, with their disks. Recover them, or purge them for good.");
-  item.accessibilityInformation = { label: vscode.l10n.t("Trash, {0} deleted", count) };
-  return item;
-}
-
-function remedyItem(remedy: "retry" | "show-engine-log"): vscode.TreeItem {
-  const [label, icon, command] =
-    remedy === "retry"
-      ? [vscode.l10n.t("Retry"), "refresh", "berth.reconnect"]
-      : [vscode.l10n.t("Show Engine Log"), "output", "berth.showEngineLog"];
-  const item = new vscode.TreeItem(label);
-  item.id = `remedy:${remedy}`;
-  item.iconPath = new vscode.ThemeIcon(icon);
-  item.contextValue = "remedy";
-  item.command = { command, title: label };
-  return item;
-}
-
-const MARKS: Readonly<Record<Mark, { badge?: string; color: string; tooltip: string }>> = {
-  problem: {
-    badge: "!",
-    color: "list.warningForeground",
-    tooltip: vscode.l10n.t("Something is not as it should be"),
-  },
-  failed: { badge: "!", color: "list.errorForeground", tooltip: vscode.l10n.t("Failed") },
-  deleted: { color: "disabledForeground", tooltip: vscode.l10n.t("In the trash") },
-};
-
-function markUri(id: string, mark: Mark): vscode.Uri {
-  return vscode.Uri.from({ scheme: SCHEME, path: `/${id}`, query: mark });
-}
-
-/** A mark is part of the row's address, so a decoration never has to be asked for again. */
-const decorations: vscode.FileDecorationProvider = {
-  provideFileDecoration(uri) {
-    if (uri.scheme !== SCHEME) return undefined;
-    const { badge, color, tooltip } = MARKS[uri.query as Mark];
-    return new vscode.FileDecoration(badge, tooltip, new vscode.ThemeColor(color));
-  },
-};
-
-const contexts = new Map<string, unknown>();
-
-function setContexts(values: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(values)) {
-    if (contexts.get(key) === value) continue;
-    contexts.set(key, value);
-    void vscode.commands.executeCommand("setContext", key, value);
   }
 }

@@ -4,23 +4,43 @@
  */
 import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
-import { cpusText, imageText, operationText, STATE_WORDS, sizeText } from "./phrases.ts";
+import { cpusText, imageText, operationText, STATE_WORDS, sizeText, timeText } from "./phrases.ts";
 
 /** What a user may do with one instance. Each is a flag of `contextValue`, so that menus and prompts agree. */
 export type Action =
   | "start"
+  | "startCold"
   | "stop"
+  | "stopLater"
+  | "cancelStop"
   | "forceStop"
   | "restart"
+  | "suspend"
+  | "enableZone"
   | "delete"
   | "recover"
   | "purge"
   | "shell"
   | "exec"
   | "open"
+  | "copyTo"
   | "log"
+  | "cloudInitLog"
   | "ssh"
   | "address"
+  | "mount"
+  | "unmount"
+  | "addPort"
+  | "removePort"
+  | "snapshot"
+  | "snapshots"
+  | "rename"
+  | "clone"
+  | "sizes"
+  | "addDisk"
+  | "removeDisk"
+  | "autostart"
+  | "labels"
   | "cancel";
 
 /** A codicon and the theme colour it is drawn in. */
@@ -56,35 +76,64 @@ export function isBusy(instance: Instance, operation?: Operation): boolean {
 
 /** What can be done now. In the order in which menus show it. */
 export function actionsOf(instance: Instance, operation?: Operation): Action[] {
+  const all = possible(instance, operation);
+  return instance.guest === "linux" ? all : all.filter((action) => !OVER_SSH.has(action));
+}
+
+/** What goes through the SSH server and cloud-init, which only Linux guests are given. */
+const OVER_SSH: ReadonlySet<Action> = new Set([
+  ...(["shell", "exec", "copyTo", "open", "cloudInitLog", "ssh", "mount", "unmount"] as const),
+]);
+
+function possible(instance: Instance, operation?: Operation): Action[] {
   const { state } = instance;
   const cancel: Action[] = operation?.status === "running" && operation.cancellable ? ["cancel"] : [];
   if (state === "deleted") return isBusy(instance, operation) ? [] : ["recover", "purge"];
-  if (isBusy(instance, operation)) {
-    const force: Action[] = state === "stopping" || state === "restarting" ? ["forceStop"] : [];
-    return [...force, "log", ...cancel];
+  if (isBusy(instance, operation)) return [...(CAN_BE_FORCED.has(state) ? FORCE : []), "log", ...cancel];
+  if (state === "failed") return ["log", "purge"];
+  if (!instance.zone.available) {
+    const stop: Action[] = state === "running" ? ["stop", "forceStop"] : [];
+    return ["enableZone", ...stop, "log", "delete"];
   }
   switch (state) {
     case "running":
       return [
-        "stop",
-        "forceStop",
-        "restart",
-        "shell",
-        "exec",
-        ...(instance.ssh ? (["open"] as const) : []),
-        "log",
+        ...(["stop", "forceStop", "restart", "suspend"] as const),
+        instance.stopAt === undefined ? "stopLater" : "cancelStop",
+        ...(["shell", "exec", "copyTo", "open", "log", "cloudInitLog"] as const),
         ...(instance.ssh ? (["ssh"] as const) : []),
         "address",
+        ...kept(instance),
         "delete",
       ];
     case "stopped":
+      return ["start", ...LOOK, "snapshot", "clone", "sizes", ...kept(instance), "delete"];
     case "suspended":
-      return ["start", "shell", "exec", "open", "log", "address", "delete"];
-    case "failed":
-      return ["start", "log", "delete"];
+      return ["start", "startCold", ...LOOK, ...kept(instance), "delete"];
     default:
-      return ["start", "forceStop", "log", "delete"];
+      return ["forceStop", "log", "delete"];
   }
+}
+
+const FORCE: readonly Action[] = ["forceStop"];
+const CAN_BE_FORCED: ReadonlySet<InstanceState> = new Set(["stopping", "restarting", "suspending"]);
+/** Entering one that is not running starts it. */
+const LOOK: readonly Action[] = ["shell", "exec", "open", "log", "address"];
+
+/** On what is kept of it, whether it runs or not. */
+function kept({ mounts, ports, disks, snapshotCount }: Instance): Action[] {
+  return [
+    "mount",
+    ...(mounts.length > 0 ? (["unmount"] as const) : []),
+    "addPort",
+    ...(ports.length > 0 ? (["removePort"] as const) : []),
+    ...(snapshotCount > 0 ? (["snapshots"] as const) : []),
+    "rename",
+    "addDisk",
+    ...(disks.some(({ removedAt }) => removedAt === undefined) ? (["removeDisk"] as const) : []),
+    "autostart",
+    "labels",
+  ];
 }
 
 export function instanceItem(instance: Instance, operation?: Operation): ItemData {
@@ -110,11 +159,16 @@ export function contextValueOf(instance: Instance, operation?: Operation): strin
 export function descriptionOf(instance: Instance, operation?: Operation): string {
   if (operation?.status === "running") return operationText(operation);
   const facts = [imageText(instance.image), cpusText(instance.cpus), sizeText(instance.memoryBytes)];
+  if (!instance.zone.available && !BEYOND_ZONES.has(instance.state))
+    return [`zone ${instance.zone.name} is disabled`, ...facts].join(" · ");
   switch (instance.state) {
     case "running":
-      return instance.ready || instance.guest !== "linux"
-        ? [...facts, instance.address].join(" · ")
-        : ["not ready", ...facts, instance.address].join(" · ");
+      return [
+        ...(instance.stopAt === undefined ? [] : [`stops at ${timeText(instance.stopAt)}`]),
+        ...(instance.ready || instance.guest !== "linux" ? [] : ["not ready"]),
+        ...facts,
+        instance.address,
+      ].join(" · ");
     case "stopped":
       return facts.join(" · ");
     case "deleted":
@@ -128,6 +182,9 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
   }
 }
 
+/** States in which a disabled zone changes nothing. */
+const BEYOND_ZONES: ReadonlySet<InstanceState> = new Set(["deleted", "failed"]);
+
 function iconOf(instance: Instance, busy: boolean): Icon {
   if (instance.state === "restarting") return { id: "sync~spin" };
   if (busy) return { id: "loading~spin" };
@@ -140,6 +197,8 @@ function iconOf(instance: Instance, busy: boolean): Icon {
       return { id: "trash", color: "disabledForeground" };
     case "suspended":
       return { id: "debug-pause" };
+    case "stopped":
+      return { id: instance.zone.available ? "vm-outline" : "circle-slash" };
     case "unknown":
       return { id: "question", color: "list.warningForeground" };
     default:
@@ -169,18 +228,19 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
     cpusText(instance.cpus),
     `${sizeText(instance.memoryBytes)} memory`,
     ...(instance.state === "running" ? [`address ${instance.address}`] : []),
+    ...(instance.zone.available ? [] : [`zone ${instance.zone.name} is disabled`]),
+    ...(instance.stopAt === undefined ? [] : [`stops at ${timeText(instance.stopAt)}`]),
     ...(count > 0 ? [count === 1 ? "1 problem" : `${count} problems`] : []),
   ].join(", ");
 }
 
+/** Making one for every comparison would cost a thousand instances a second. */
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
 /** `primary` first, then by name as people sort: web-2 before web-10. */
 export function compareInstances(a: Instance, b: Instance): number {
   const first = (instance: Instance) => (instance.name === "primary" ? 0 : 1);
-  return (
-    first(a) - first(b) ||
-    a.name.localeCompare(b.name, "en", { numeric: true, sensitivity: "base" }) ||
-    a.id.localeCompare(b.id)
-  );
+  return first(a) - first(b) || collator.compare(a.name, b.name) || a.id.localeCompare(b.id);
 }
 
 export function runningCount(instances: Iterable<Instance>): number {

@@ -2,8 +2,8 @@
 import * as vscode from "vscode";
 import type { Instance, LaunchSpec, Problem } from "../api/instance.ts";
 import { readUserSettings } from "../client/user-settings.ts";
-import { recover, start } from "./actions.ts";
 import { showError } from "./errors.ts";
+import { recover, start } from "./power.ts";
 import { problemText } from "./problems.ts";
 import { withCancellableProgress } from "./progress.ts";
 import type { Services } from "./services.ts";
@@ -11,9 +11,13 @@ import { openTerminal } from "./terminals.ts";
 import { specOf } from "./wizard.ts";
 import { runWizard } from "./wizard-view.ts";
 
-export async function launchWithWizard(services: Services): Promise<void> {
+/** With an image, the questions begin after it. */
+export async function launchWithWizard(
+  services: Services,
+  chosen?: { image: string; os: string },
+): Promise<void> {
   const client = await services.mirror.client();
-  const draft = await runWizard(client, services.model);
+  const draft = await runWizard(client, services.model, chosen);
   if (draft) await checkAndLaunch(services, specOf(draft));
 }
 

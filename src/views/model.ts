@@ -25,13 +25,15 @@ export class Model implements Disposable {
   readonly #changed = new Emitter<readonly string[]>();
   readonly #store = new DisposableStore();
   #engine: EngineInfo | undefined;
+  /** Sorted, until something changes. */
+  #sorted: readonly Instance[] | undefined;
 
   /** Ids of instances that look different now; none when only the engine's own facts changed. */
   readonly onDidChange: Event<readonly string[]> = this.#changed.event;
 
   constructor(source: ModelSource) {
     this.#source = source;
-    this.#store.add(source.onDidChangeInstances((ids) => this.#changed.fire(ids)));
+    this.#store.add(source.onDidChangeInstances((ids) => this.#fire(ids)));
     this.#store.add(source.onDidChangeOperations((ids) => this.#operationsChanged(ids)));
     this.#store.add(this.#changed);
   }
@@ -58,8 +60,11 @@ export class Model implements Disposable {
   }
 
   /** All, those in the trash included, as people sort them. */
-  all(): Instance[] {
-    return [...this.#source.instances.values()].map((one) => this.#overlay(one)).sort(compareInstances);
+  all(): readonly Instance[] {
+    this.#sorted ??= [...this.#source.instances.values()]
+      .map((one) => this.#overlay(one))
+      .sort(compareInstances);
+    return this.#sorted;
   }
 
   alive(): Instance[] {
@@ -102,16 +107,21 @@ export class Model implements Disposable {
     if (!instance) return toDisposable(() => {});
     const expected = { state, since: instance.updatedAt };
     this.#expected.set(id, expected);
-    this.#changed.fire([id]);
+    this.#fire([id]);
     return toDisposable(() => {
       if (this.#expected.get(id) !== expected) return;
       this.#expected.delete(id);
-      this.#changed.fire([id]);
+      this.#fire([id]);
     });
   }
 
   dispose(): void {
     this.#store.dispose();
+  }
+
+  #fire(ids: readonly string[]): void {
+    this.#sorted = undefined;
+    this.#changed.fire(ids);
   }
 
   #vmDrivers(): EngineInfo["drivers"] {

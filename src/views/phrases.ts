@@ -82,6 +82,30 @@ export function cpusText(cpus: number): string {
   return cpus === 1 ? "1 cpu" : `${cpus} cpus`;
 }
 
+/** `14:05`, in the time and the manner of this computer. */
+export function timeText(time: string): string {
+  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+/** `just now`, `5 minutes ago`, `3 days ago`. */
+export function ageText(time: string, now: Date): string {
+  const minutes = Math.floor((now.getTime() - new Date(time).getTime()) / 60_000);
+  if (minutes < 1) return "just now";
+  for (const [unit, size] of AGES) {
+    const count = Math.floor(minutes / size);
+    if (count >= 1) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+  }
+  return "just now";
+}
+
+const AGES = [
+  ["year", 525_600],
+  ["month", 43_800],
+  ["day", 1440],
+  ["hour", 60],
+  ["minute", 1],
+] as const;
+
 /** `Ubuntu 24.04`; what the user asked for while the image is not known yet. */
 export function imageText({ os, release, reference }: ImageFacts): string {
   const short = release.replace(/\s+LTS$/i, "");
@@ -116,6 +140,11 @@ export function percentOf({ done, total }: Progress): number | undefined {
 /** What an operation is doing now: its phase once it has one, else its kind. */
 export function operationText({ kind, progress }: Operation): string {
   return progress ? progressText(progress) : KINDS[kind];
+}
+
+/** `Taking a snapshot of web`: what an operation is, whatever it is doing just now. */
+export function kindText(kind: OperationKind): string {
+  return KINDS[kind];
 }
 
 export function capitalised(text: string): string {

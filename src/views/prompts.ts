@@ -8,6 +8,11 @@ import { listText, sizeText } from "./phrases.ts";
 const QUESTIONS: Readonly<Record<Action, string>> = {
   start: vscode.l10n.t("Which instance should start?"),
   stop: vscode.l10n.t("Which instance should stop?"),
+  startCold: vscode.l10n.t("Which instance should start without its memory?"),
+  stopLater: vscode.l10n.t("Which instance should stop later?"),
+  cancelStop: vscode.l10n.t("Which instance shall not stop after all?"),
+  suspend: vscode.l10n.t("Which instance should be suspended?"),
+  enableZone: vscode.l10n.t("Enable the zone of which instance?"),
   forceStop: vscode.l10n.t("Which instance should be stopped by force?"),
   restart: vscode.l10n.t("Which instance should restart?"),
   delete: vscode.l10n.t("Which instance should move to the trash?"),
@@ -16,6 +21,21 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   shell: vscode.l10n.t("Open a shell in which instance?"),
   exec: vscode.l10n.t("Run a command in which instance?"),
   open: vscode.l10n.t("Open a folder in which instance?"),
+  copyTo: vscode.l10n.t("Copy files to which instance?"),
+  cloudInitLog: vscode.l10n.t("Show the cloud-init log of which instance?"),
+  mount: vscode.l10n.t("Mount a folder in which instance?"),
+  unmount: vscode.l10n.t("Unmount a folder of which instance?"),
+  addPort: vscode.l10n.t("Forward a port of which instance?"),
+  removePort: vscode.l10n.t("Stop forwarding a port of which instance?"),
+  snapshot: vscode.l10n.t("Take a snapshot of which instance?"),
+  snapshots: vscode.l10n.t("A snapshot of which instance?"),
+  rename: vscode.l10n.t("Rename which instance?"),
+  clone: vscode.l10n.t("Clone which instance?"),
+  sizes: vscode.l10n.t("Change the size of which instance?"),
+  addDisk: vscode.l10n.t("Add a disk to which instance?"),
+  removeDisk: vscode.l10n.t("Remove a disk of which instance?"),
+  autostart: vscode.l10n.t("Which instance should start automatically?"),
+  labels: vscode.l10n.t("Edit the labels of which instance?"),
   log: vscode.l10n.t("Show the log of which instance?"),
   ssh: vscode.l10n.t("Copy the SSH command of which instance?"),
   address: vscode.l10n.t("Copy the address of which instance?"),
@@ -117,6 +137,22 @@ export async function confirmForceStop(instances: readonly Instance[]): Promise<
     {
       modal: true,
       detail: vscode.l10n.t("Like pulling the plug: what the guest has not written yet is lost."),
+    },
+    yes,
+  );
+  return answer === yes;
+}
+
+export async function confirmStartCold(instances: readonly Instance[]): Promise<boolean> {
+  const names = listText(instances.map(({ name }) => name));
+  const yes = vscode.l10n.t("Start Without Memory");
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t("Start {0} without its memory?", names),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        "What ran when it was suspended is lost, as after a power cut. The disk is kept.",
+      ),
     },
     yes,
   );

@@ -1,6 +1,7 @@
 /** What a command handler is given. Made once, in `extension.ts`. Types only: this module costs nothing to load. */
 import type { LogOutputChannel, Memento } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
+import type { Arrangement } from "./arrangement.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
 import type { SshConfigDocuments } from "./ssh-config-documents.ts";
@@ -15,6 +16,10 @@ export type Services = {
   readonly memory: { readonly workspace: Memento; readonly global: Memento };
   /** What is selected in the tree, for key bindings, which pass no row. */
   readonly selection: () => readonly TreeNode[];
+  /** How the tree is arranged in this window. */
+  readonly arrangement: Arrangement;
+  readonly refreshImages: () => void;
+  readonly clearOperations: () => void;
   /** Absolute path of the bundled CLI. */
   readonly cli: string;
   readonly platform: NodeJS.Platform;
@@ -23,5 +28,8 @@ export type Services = {
 /** A row of the tree *Instances*, by identity; what it shows is computed when it is drawn. */
 export type TreeNode =
   | { readonly type: "instance"; readonly id: string }
+  | { readonly type: "group"; readonly key: string }
+  | { readonly type: "snapshot"; readonly instance: string; readonly id: string }
+  | { readonly type: "note"; readonly instance: string }
   | { readonly type: "trash" }
   | { readonly type: "remedy"; readonly remedy: "retry" | "show-engine-log" };

@@ -19,13 +19,27 @@ export function statusText(rows: readonly Row[]): string | undefined {
   return `$(vm) ${runningCount(rows.map(({ instance }) => instance))} running`;
 }
 
+/** More would not fit on a screen. */
+const MOST_ROWS = 20;
+
 export function statusTooltip(rows: readonly Row[]): string {
-  const lines = rows.map(({ instance, operation }) => {
+  const told = [...rows].sort((a, b) => rank(a) - rank(b)).slice(0, MOST_ROWS);
+  const more = rows.length - told.length;
+  const lines = told.map(({ instance, operation }) => {
     const what =
       instance.state === "running" || operation
         ? descriptionOf(instance, operation)
         : STATE_WORDS[instance.state];
     return `| ${escapeMarkdown(instance.name)}\u2003 | ${escapeMarkdown(what)} |`;
   });
-  return ["**Berth**", "", "| | |", "|:--|:--|", ...lines].join("\n");
+  return [
+    ...["**Berth**", "", "| | |", "|:--|:--|", ...lines],
+    ...(more > 0 ? ["", `and ${more} more`] : []),
+  ].join("\n");
+}
+
+/** What is at work, then what runs, then the rest. */
+function rank({ instance, operation }: Row): number {
+  if (operation) return 0;
+  return instance.state === "running" ? 1 : 2;
 }

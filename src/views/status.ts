@@ -1,8 +1,11 @@
 /** The one status bar item: how many instances run, or what is being done. Hidden while nothing is known. */
 import * as vscode from "vscode";
 import { type Disposable, DisposableStore } from "../base/disposable.ts";
+import { Coalescer } from "./coalesce.ts";
 import type { Model } from "./model.ts";
 import { statusText, statusTooltip } from "./status-text.ts";
+
+const UPDATE_EVERY_MS = 300;
 
 export function createStatus(model: Model): Disposable {
   const store = new DisposableStore();
@@ -18,7 +21,8 @@ export function createStatus(model: Model): Disposable {
     item.accessibilityInformation = { label: `Berth: ${text.replace(/\$\([^)]*\)\s*/g, "")}` };
     item.show();
   };
-  store.add(model.onDidChange(update));
+  const updates = store.add(new Coalescer(UPDATE_EVERY_MS, update));
+  store.add(model.onDidChange((ids) => updates.add(ids)));
   update();
   return store;
 }

@@ -14,6 +14,7 @@ export type ImageChoice = {
   description: string;
   detail: string;
   os: string;
+  cached: boolean;
 };
 
 export type ImageGroup = { title: string; choices: ImageChoice[] };
@@ -74,6 +75,7 @@ function toChoice(entry: ImageEntry): ImageChoice {
     description: names.slice(0, 4).join(", "),
     detail: facts.join(" · "),
     os,
+    cached,
   };
 }
 
@@ -89,6 +91,14 @@ export function nameProblem(name: string, taken: ReadonlySet<string>): string | 
   if (name === "") return "A name is needed.";
   if (!NAME_PATTERN.test(name)) return NAME_RULE;
   return taken.has(name) ? `${name} exists already. Choose another name.` : undefined;
+}
+
+/** `web-clone1`, with the first number that is free, as the engine would call it. */
+export function suggestClone(name: string, taken: ReadonlySet<string>): string {
+  for (let number = 1; ; number += 1) {
+    const suggested = `${name.slice(0, 50)}-clone${number}`;
+    if (!taken.has(suggested)) return suggested;
+  }
 }
 
 export type Host = Pick<EngineInfo["host"], "cpus" | "memoryBytes" | "freeDiskBytes">;
@@ -146,6 +156,15 @@ export function typedMemory(text: string, host: Host): Typed {
 
 export function typedDisk(text: string, host: Host): Typed {
   return typedSize(text, "disk", MINIMUM_DISK_BYTES, (diskBytes) => overHost({ diskBytes }, host));
+}
+
+/** A disk is never made smaller. The free space counts against its growth only. */
+export function grownDisk(text: string, nowBytes: number, { freeDiskBytes, ...host }: Host): Typed {
+  const typed = typedDisk(text, { ...host, freeDiskBytes: freeDiskBytes + nowBytes });
+  if ("refused" in typed || typed.value >= nowBytes) return typed;
+  // What is shown of it is rounded; to leave that as it is asks for nothing.
+  if (sizeText(typed.value) === sizeText(nowBytes)) return { value: nowBytes };
+  return { refused: `It has ${sizeText(nowBytes)} now, and can only grow.` };
 }
 
 function typedSize(

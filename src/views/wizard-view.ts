@@ -19,7 +19,11 @@ type Context = {
 };
 
 /** All answers, or undefined when the user gave up. */
-export async function runWizard(client: EngineClient, model: Model): Promise<Draft | undefined> {
+export async function runWizard(
+  client: EngineClient,
+  model: Model,
+  chosen?: { image: string; os: string },
+): Promise<Draft | undefined> {
   const searching = new AbortController();
   const images = client.api.images.find({ query: "" }, { signal: searching.signal });
   images.catch(() => {});
@@ -31,6 +35,7 @@ export async function runWizard(client: EngineClient, model: Model): Promise<Dra
   };
   try {
     let wizard = newWizard();
+    if (chosen) wizard = answer(wizard, imageDraft(chosen.image, chosen.os, wizard.draft, context));
     while (wizard.step !== "done") {
       const { step, total } = position(wizard);
       const frame = { title: vscode.l10n.t("Launch an Instance"), step, total };
@@ -105,9 +110,12 @@ async function askImage(frame: Frame, draft: Draft, context: Context): Promise<R
   });
   if (reply === undefined || reply === BACK) return reply;
   const { reference, os } = reply;
-  const image = reference ?? "";
+  return imageDraft(reference ?? "", os ?? "", draft, context);
+}
+
+function imageDraft(image: string, os: string, draft: Draft, { taken }: Context): Draft {
   const suggested = draft.name === undefined || draft.name === draft.suggestedName;
-  const name = suggestName(os ?? "", context.taken);
+  const name = suggestName(os, taken);
   return suggested ? { image, name, suggestedName: name } : { image };
 }
 

@@ -131,6 +131,17 @@ test("a port is added, listed and removed", async () => {
   expect(await berth.ok(["port", "list"])).toBe("No ports are forwarded.\n");
 });
 
+test("an instance has labels, which JSON tells", async () => {
+  await berth.ok(["set", "local.web.labels=env=test, front"]);
+  expect(await berth.ok(["get", "local.web.labels"])).toBe("env=test,front\n");
+  const { list } = (await berth.json(["list"])) as {
+    list: { name: string; berth: { labels: unknown } }[];
+  };
+  const labels = list.find(({ name }) => name === "web")?.berth.labels;
+  expect(labels).toEqual({ env: "test", front: "" });
+  await expect(berth.ok(["set", "local.web.labels=a b"])).rejects.toThrow(/is not a label/);
+});
+
 test("an instance is told to start by itself, under the name berth alone", async () => {
   await berth.ok(["set", "local.web.autostart=restore"]);
   expect(await berth.ok(["get", "local.web.autostart"])).toBe("restore\n");

@@ -344,6 +344,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     snapshotCount: 0,
     autostart: "off",
     network: "default",
+    labels: {},
     createdAt: at,
     updatedAt: at,
     ...more,

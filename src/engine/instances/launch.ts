@@ -3,7 +3,7 @@
  * afterwards the instance is the user's and stays, with a problem that says what went wrong.
  */
 import * as z from "zod";
-import { Arch, AutostartPolicy, NetworkMode } from "../../api/instance.ts";
+import { Arch, AutostartPolicy, Labels, NetworkMode } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
 import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
@@ -52,6 +52,7 @@ export const LaunchInput = z.object({
   blank: z.boolean().default(false),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
+  labels: Labels.default({}),
   /** What spoke against it, but not so that it was refused. */
   warnings: z.array(z.string()).optional(),
 });

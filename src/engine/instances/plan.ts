@@ -117,6 +117,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     disks: [],
     autostart: wanted.autostart ?? "off",
     network: wanted.network ?? "default",
+    labels: wanted.labels ?? {},
   };
 }
 

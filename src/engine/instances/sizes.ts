@@ -12,12 +12,15 @@ const WORDS: Record<keyof SizeChange, string> = {
   memoryBytes: "memory",
   diskBytes: "disk",
   autostart: "autostart",
+  labels: "labels",
 };
 const KEYS = Object.keys(WORDS) as (keyof SizeChange)[];
 
+const POLICIES: ReadonlySet<keyof SizeChange> = new Set(["autostart", "labels"]);
+
 /** Whether its disk and its hardware stay as they are, so that it may run meanwhile. */
 export function isPolicyOnly(change: SizeChange): boolean {
-  return KEYS.every((key) => change[key] === undefined || key === "autostart");
+  return KEYS.every((key) => change[key] === undefined || POLICIES.has(key));
 }
 
 /** Throws where the change cannot be made to this instance, or not on this host. */

@@ -36,6 +36,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     ...(running?.screen === undefined ? {} : { screen: running.screen }),
     disks: descriptor.disks.map(({ slot: _slot, ...disk }) => disk),
     autostart: descriptor.autostart,
+    labels: descriptor.labels,
     snapshotCount: descriptor.snapshots.length,
     createdAt: descriptor.createdAt,
     updatedAt,

@@ -7,6 +7,7 @@ import {
   AutostartPolicy,
   ImageFacts,
   InstanceState,
+  Labels,
   NetworkMode,
   Problem,
 } from "../../api/instance.ts";
@@ -89,6 +90,7 @@ export const Descriptor = z.object({
   medium: MediumRecord.optional(),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
+  labels: Labels.default({}),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),

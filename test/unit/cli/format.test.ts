@@ -38,6 +38,7 @@ const web: Instance = {
   snapshotCount: 0,
   autostart: "off",
   network: "default",
+  labels: {},
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
 };

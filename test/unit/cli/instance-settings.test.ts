@@ -14,7 +14,10 @@ test.each([
   expect(instanceKey(key)).toEqual(expected);
 });
 
-const sizes = { cpus: 2, memoryBytes: 2 ** 30, diskBytes: 5.5 * 2 ** 30, autostart: "on" } as const;
+const sizes = {
+  ...({ cpus: 2, memoryBytes: 2 ** 30, diskBytes: 5.5 * 2 ** 30, autostart: "on" } as const),
+  labels: { web: "", env: "test" },
+};
 
 test.each([
   ["cpus", false, "2"],
@@ -22,6 +25,7 @@ test.each([
   ["memory", true, "1073741824"],
   ["disk", false, "5.5GiB"],
   ["autostart", false, "on"],
+  ["labels", false, "env=test,web"],
 ] as const)("%s (raw: %s) is %s", (property, raw, text) => {
   expect(sizeText(sizes, property, raw)).toBe(text);
 });
@@ -40,6 +44,7 @@ describe("what is asked for", () => {
     });
     expect(await sizeChange("web", {})).toEqual({});
     expect(await sizeChange("web", { autostart: "restore" })).toEqual({ autostart: "restore" });
+    expect(await sizeChange("web", { labels: "a=1, b" })).toEqual({ labels: { a: "1", b: "" } });
   });
 
   test.each([

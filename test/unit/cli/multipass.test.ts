@@ -35,6 +35,7 @@ const foo: Instance = {
     snapshotCount: 0,
     autostart: "off" as const,
     network: "default" as const,
+    labels: {},
   },
   ...{ createdAt: "2026-11-23T00:00:00.000Z", updatedAt: "2026-11-23T00:00:00.000Z" },
 };

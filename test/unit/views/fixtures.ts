@@ -1,7 +1,9 @@
 /** Instances and operations to look at, with everything a test does not care about filled in. */
 import { randomUUID } from "node:crypto";
+import type { CachedImage, ImageEntry } from "../../../src/api/image.ts";
 import type { Instance } from "../../../src/api/instance.ts";
 import type { Operation } from "../../../src/api/operation.ts";
+import type { Snapshot } from "../../../src/api/snapshot.ts";
 
 export function instance(patch: Partial<Instance> = {}): Instance {
   return {
@@ -35,6 +37,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     snapshotCount: 0,
     autostart: "off",
     network: "default",
+    labels: {},
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",
     startedAt: "2026-11-23T10:00:00.000Z",
@@ -52,6 +55,45 @@ export function operation(patch: Partial<Operation> = {}): Operation {
     warnings: [],
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",
+    ...patch,
+  };
+}
+
+export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
+  return {
+    ...{
+      id: randomUUID(),
+      name: "snapshot1",
+      instance: "primary",
+      comment: "",
+      children: [],
+      current: false,
+    },
+    ...{ createdAt: "2026-11-23T10:00:00.000Z", cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
+    ...{ mounts: [], sizeBytes: 2 ** 20 },
+    ...patch,
+  };
+}
+
+export function cachedImage(patch: Partial<CachedImage> = {}): CachedImage {
+  return {
+    ...{ id: "abc", reference: "24.04", os: "Ubuntu", release: "24.04 LTS", version: "20261015" },
+    ...{ arch: "x86_64", sizeBytes: 600 * 2 ** 20, verified: true, usedBy: [] },
+    ...{ fetchedAt: "2026-11-20T10:00:00.000Z", lastUsedAt: "2026-11-22T10:00:00.000Z" },
+    ...patch,
+  };
+}
+
+export function imageEntry(patch: Partial<ImageEntry> = {}): ImageEntry {
+  return {
+    ...{
+      reference: "24.04",
+      remote: "release",
+      aliases: ["noble", "lts"],
+      os: "Ubuntu",
+      release: "24.04 LTS",
+    },
+    ...{ version: "20261015", arch: "x86_64", sizeBytes: 600 * 2 ** 20, supported: true, cached: false },
     ...patch,
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { type Instance, InstanceState } from "../../../src/api/instance.ts";
 import type { Operation } from "../../../src/api/operation.ts";
@@ -93,15 +94,46 @@ test.each(CASES)("$of.state $operation is shown as $description", (one) => {
 test("what can be done follows from the state", () => {
   const of = (patch: Partial<Instance>, doing?: Partial<Operation>) =>
     actionsOf(instance(patch), doing && operation(doing)).join(" ");
-  expect(of({})).toBe("stop forceStop restart shell exec open log ssh address delete");
-  expect(of({ ssh: undefined })).toBe("stop forceStop restart shell exec log address delete");
-  expect(of({ state: "stopped", ssh: undefined })).toBe("start shell exec open log address delete");
+  const kept = "mount addPort rename addDisk autostart labels";
+  const power = "stop forceStop restart suspend";
+  const enter = "shell exec copyTo open log cloudInitLog";
+  expect(of({})).toBe(`${power} stopLater ${enter} ssh address ${kept} delete`);
+  expect(of({ ssh: undefined })).toBe(`${power} stopLater ${enter} address ${kept} delete`);
+  expect(of({ stopAt: "2026-11-23T10:00:00.000Z" })).toContain("suspend cancelStop shell");
+  const look = "shell exec open log address";
+  expect(of({ state: "stopped" })).toBe(`start ${look} snapshot clone sizes ${kept} delete`);
+  expect(of({ state: "suspended" })).toBe(`start startCold ${look} ${kept} delete`);
+  expect(of({ guest: "windows" })).toBe(
+    `${power} stopLater log address addPort rename addDisk autostart labels delete`,
+  );
   expect(of({ state: "deleted" })).toBe("recover purge");
-  expect(of({ state: "failed" })).toBe("start log delete");
+  expect(of({ state: "failed" })).toBe("log purge");
+  expect(of({ state: "unknown" })).toBe("forceStop log delete");
   expect(of({ state: "creating" }, {})).toBe("log cancel");
   expect(of({ state: "creating" }, { cancellable: false })).toBe("log");
   expect(of({ state: "stopping" }, { kind: "stop", cancellable: false })).toBe("forceStop log");
   expect(of({ state: "deleted" }, { kind: "purge" })).toBe("");
+});
+
+test("what it has decides what can be taken from it", () => {
+  const port = { protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 } as const;
+  const mount = { source: "/s", target: "s", type: "classic", uids: [], gids: [] } as const;
+  const disk = { id: randomUUID(), name: "data", sizeBytes: 1 };
+  const of = (patch: Partial<Instance>) => actionsOf(instance(patch));
+  expect(of({ ports: [port] })).toContain("removePort");
+  expect(of({ mounts: [{ ...mount, uids: [], gids: [] }] })).toContain("unmount");
+  expect(of({ snapshotCount: 1 })).toContain("snapshots");
+  expect(of({ disks: [disk] })).toContain("removeDisk");
+  expect(of({ disks: [{ ...disk, removedAt: "2026-11-23T10:00:00.000Z" }] })).not.toContain("removeDisk");
+});
+
+test("an instance in a disabled zone can be ended, and its zone enabled", () => {
+  const zone = { name: "zone2", available: false };
+  expect(actionsOf(instance({ state: "stopped", zone })).join(" ")).toBe("enableZone log delete");
+  expect(actionsOf(instance({ zone })).join(" ")).toBe("enableZone stop forceStop log delete");
+  const item = instanceItem(instance({ state: "stopped", zone }));
+  expect(item.description).toBe("zone zone2 is disabled · Ubuntu 24.04 · 2 cpus · 1 GiB");
+  expect(item.ariaLabel).toContain("zone zone2 is disabled");
 });
 
 test("nothing that changes an instance is offered while it is busy, whatever its state", () => {
@@ -116,7 +148,7 @@ test("nothing that changes an instance is offered while it is busy, whatever its
 
 test("the context value names the state and each action as a flag", () => {
   expect(contextValueOf(instance({ state: "stopped" }))).toBe(
-    "instance.stopped+start+shell+exec+open+log+address+delete",
+    "instance.stopped+start+shell+exec+open+log+address+snapshot+clone+sizes+mount+addPort+rename+addDisk+autostart+labels+delete",
   );
   expect(contextValueOf(instance())).toMatch(/\+stop(\+|$)/);
   expect(contextValueOf(instance({ state: "failed" }))).not.toMatch(/\+stop(\+|$)/);

@@ -1,11 +1,17 @@
 /** The manifest and the code must name the same commands, flags and texts. */
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { withMenus, withTitles } from "../../../scripts/manifest-menus.ts";
 import { InstanceState } from "../../../src/api/instance.ts";
 import { COMMANDS } from "../../../src/views/commands.ts";
+import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
 import { contextValueOf } from "../../../src/views/items.ts";
-import { instance, operation } from "./fixtures.ts";
+import { operationItem } from "../../../src/views/operation-items.ts";
+import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
+import { groupImages } from "../../../src/views/wizard-choices.ts";
+import { cachedImage, imageEntry, instance, operation } from "./fixtures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const text = readFileSync(path.join(ROOT, "package.json"), "utf8");
@@ -43,17 +49,48 @@ test("welcome texts link to commands that exist", () => {
   for (const [, command] of links) expect(Object.keys(COMMANDS)).toContain(command);
 });
 
-test("each row of the context menu appears in at least one state", () => {
-  const values = InstanceState.options.flatMap((state) => [
-    contextValueOf(instance({ state })),
+test("the manifest says what the table of commands says: npm run manifest", () => {
+  expect(withMenus(manifest)).toEqual(manifest);
+  expect(withTitles(strings)).toEqual(strings);
+});
+
+test("each row of the context menu appears on at least one row of its view", () => {
+  const full = {
+    mounts: [{ source: "/s", target: "s", type: "classic" as const, uids: [], gids: [] }],
+    ports: [{ protocol: "tcp" as const, hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
+    disks: [{ id: randomUUID(), name: "data", sizeBytes: 1 }],
+  };
+  const instances = InstanceState.options.flatMap((state) => [
+    contextValueOf(instance({ state, ...full })),
+    contextValueOf(instance({ state, stopAt: "2026-11-23T10:00:00.000Z" })),
+    contextValueOf(instance({ state, zone: { name: "zone1", available: false } })),
     contextValueOf(instance({ state }), operation()),
+    ["snapshot", ...actionsOfSnapshot(instance({ state }))].join("+"),
   ]);
+  const now = new Date();
+  const error = { code: "internal" as const, message: "it broke" };
+  const values: Record<string, string[]> = {
+    "berth.instances": [...instances, "trash+emptyTrash"],
+    "berth.images": [
+      cachedItem(cachedImage(), now).contextValue,
+      ...groupImages([imageEntry()]).flatMap(({ title, choices }) =>
+        choices.map((choice) => availableItem(choice, title).contextValue),
+      ),
+    ],
+    "berth.operations": [
+      operationItem(operation(), now).contextValue,
+      operationItem(operation({ status: "failed", error }), now).contextValue,
+    ],
+  };
+  let checked = 0;
   for (const { command, when = "" } of contributes.menus["view/item/context"] as Entry[]) {
-    const pattern = /viewItem =~ \/(.+?)\/(?: |$)/.exec(when)?.[1];
-    if (!pattern) continue;
-    const shown = values.filter((value) => new RegExp(pattern).test(value));
+    const [, view = "", pattern] = /view == ([\w.]+) && viewItem =~ \/(.+?)\/(?: |$)/.exec(when) ?? [];
+    if (!pattern || !values[view]) continue;
+    checked += 1;
+    const shown = values[view].filter((value) => new RegExp(pattern).test(value));
     expect(shown, `${command} when ${when}`).not.toEqual([]);
   }
+  expect(checked).toBeGreaterThan(30);
 });
 
 test("icons that the manifest names are there", () => {

@@ -34,6 +34,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     snapshotsTaken: 0,
     autostart: "off",
     network: "default",
+    labels: {},
     booted: true,
     createdAt: AT,
     ...more,

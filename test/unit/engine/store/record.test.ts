@@ -25,6 +25,7 @@ const descriptor: Descriptor = {
   snapshotsTaken: 0,
   autostart: "off",
   network: "default",
+  labels: {},
   booted: true,
   createdAt: "2026-01-01T00:00:00.000Z",
 };

@@ -1,0 +1,87 @@
+/** What the view *Images* shows of images: on this host, and in catalogs. Pure. */
+import type { CachedImage } from "../api/image.ts";
+import type { Operation } from "../api/operation.ts";
+import type { Icon } from "./items.ts";
+import { ageText, capitalised, listText, operationText, sizeText } from "./phrases.ts";
+import { escapeMarkdown } from "./tooltip.ts";
+import type { ImageChoice } from "./wizard-choices.ts";
+
+export type ImageItem = {
+  id: string;
+  label: string;
+  description: string;
+  icon: Icon;
+  contextValue: string;
+  ariaLabel: string;
+  tooltip: string;
+};
+
+/** Most recently used first. */
+export function sortCached(images: readonly CachedImage[]): CachedImage[] {
+  return [...images].sort((a, b) => b.lastUsedAt.localeCompare(a.lastUsedAt) || a.id.localeCompare(b.id));
+}
+
+export function cachedItem(image: CachedImage, now: Date): ImageItem {
+  const { id, os, release, reference, version, sizeBytes, fetchedAt, lastUsedAt, usedBy, verified } = image;
+  const label = [os, release].filter(Boolean).join(" ") || reference;
+  const use = usedBy.length === 0 ? "unused" : `used by ${listText(usedBy)}`;
+  const facts = [sizeText(sizeBytes), ageText(fetchedAt, now), use];
+  return {
+    id: `cached:${id}`,
+    label,
+    description: facts.join(" · "),
+    icon: verified ? { id: "package" } : { id: "package", color: "list.warningForeground" },
+    contextValue: ["image.cached", "launch", ...(usedBy.length === 0 ? ["remove"] : [])].join("+"),
+    ariaLabel: [label, ...facts, ...(verified ? [] : ["not verified"])].join(", "),
+    tooltip: tooltip(label, [
+      ["Reference", reference],
+      ["Version", version],
+      ["Architecture", image.arch],
+      ["On this host", sizeText(sizeBytes)],
+      ["Downloaded", ageText(fetchedAt, now)],
+      ["Last used", ageText(lastUsedAt, now)],
+      ["Used by", usedBy.length === 0 ? "no instance" : usedBy.join(", ")],
+      ["Checksum", verified ? id : "none was published for it"],
+    ]),
+  };
+}
+
+export function availableItem(choice: ImageChoice, group: string): ImageItem {
+  const { reference, label, description, detail, cached } = choice;
+  return {
+    id: `available:${group}:${reference}`,
+    label,
+    description: [description, ...(cached ? ["on this host"] : [])].join(" · "),
+    icon: { id: cached ? "package" : "cloud" },
+    contextValue: ["image.available", "launch", ...(cached ? [] : ["pull"])].join("+"),
+    ariaLabel: [label, description, detail].join(", "),
+    tooltip: tooltip(label, [
+      ["Names", description],
+      ["Facts", detail],
+    ]),
+  };
+}
+
+export function pullingItem(operation: Operation): ImageItem {
+  const doing = operationText(operation);
+  return {
+    id: `pulling:${operation.id}`,
+    label: operation.target,
+    description: doing,
+    icon: { id: "loading~spin" },
+    contextValue: "image.pulling",
+    ariaLabel: `${operation.target}, ${doing}`,
+    tooltip: tooltip(operation.target, [["Now", capitalised(doing)]]),
+  };
+}
+
+/** `3 · 1.2 GiB`. */
+export function cachedSummary(images: readonly CachedImage[]): string {
+  if (images.length === 0) return "none yet";
+  return `${images.length} · ${sizeText(images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`;
+}
+
+function tooltip(title: string, rows: readonly [string, string][]): string {
+  const lines = rows.map(([name, value]) => `| ${name}\u2003 | ${escapeMarkdown(value)} |`);
+  return [`**${escapeMarkdown(title)}**`, "", "| | |", "|:--|:--|", ...lines].join("\n");
+}

@@ -1,0 +1,204 @@
+/**
+ * Every command: its title, its icon, and where it is offered. `npm run manifest` writes the manifest's commands and
+ * menus from this table, and a test holds them together: a new action is a row here and a handler in `commands.ts`.
+ * Pure.
+ */
+
+/** Where rows of a view offer it: on those whose `contextValue` has the flag. */
+export type Place = {
+  flag: string;
+  /** Section of the context menu and place in it: `2_power@1`. */
+  group?: string;
+  /** Its place among the buttons of the row. */
+  inline?: number;
+  /** Only where a single row is selected. */
+  one?: true;
+  /** What the button does while Alt is held. */
+  alt?: string;
+  /** The view; *Instances* where none is named. */
+  view?: ViewName;
+};
+
+export type ViewName = "instances" | "images" | "operations";
+
+/** In the title of a view: `navigation@1` is a button, everything else stands in the menu. */
+export type Bar = { group: string; view?: ViewName; when?: string };
+
+export type CommandRow = {
+  title: string;
+  icon: string;
+  enablement?: string;
+  /** When the palette offers it: always where left out; `false`, never, because it needs the row it is called on. */
+  palette?: string | false | undefined;
+  rows?: readonly Place[];
+  bars?: readonly Bar[];
+};
+
+const INSTANCES = "!berth.empty";
+const TRASH = "!berth.trashEmpty";
+
+export const MENUS: Readonly<Record<string, CommandRow>> = {
+  "berth.launch": { title: "Launch…", icon: "add", bars: [{ group: "navigation@1" }] },
+  "berth.launchPrimary": {
+    title: "Launch Primary Instance",
+    icon: "rocket",
+    bars: [{ group: "1_launch@1" }],
+  },
+
+  // Enter it.
+  "berth.openShell": on("Open Shell", "terminal", { flag: "shell", group: "1_shell@1", inline: 1 }),
+  "berth.runCommand": on("Run Command…", "play-circle", { flag: "exec", group: "1_shell@2", one: true }),
+  "berth.copyTo": on("Copy Files to Instance…", "cloud-upload", {
+    ...{ flag: "copyTo", group: "1_shell@6", one: true },
+  }),
+  "berth.openFolder": on("Open Folder in Instance…", "folder-opened", {
+    ...{ flag: "open", group: "1_shell@3", inline: 2, one: true },
+  }),
+  "berth.openWorkspace": {
+    ...on("Open Workspace in Instance…", "root-folder-opened", {
+      ...{ flag: "open", group: "1_shell@4", one: true },
+    }),
+    enablement: "isWorkspaceTrusted && workbenchState != empty",
+  },
+  "berth.openWindow": on("Open Window in Instance", "empty-window", {
+    ...{ flag: "open", group: "1_shell@5", one: true },
+  }),
+
+  // Power.
+  "berth.start": on("Start", "play", { flag: "start", group: "2_power@1", inline: 3 }),
+  "berth.startCold": on("Start Without Its Memory", "debug-rerun", { flag: "startCold", group: "2_power@2" }),
+  "berth.stop": on("Stop", "debug-stop", {
+    ...{ flag: "stop", group: "2_power@3", inline: 4, alt: "berth.forceStop" },
+  }),
+  "berth.stopLater": on("Stop Later…", "watch", { flag: "stopLater", group: "2_power@4" }),
+  "berth.cancelStop": on("Cancel Delayed Stop", "debug-disconnect", {
+    ...{ flag: "cancelStop", group: "2_power@5" },
+  }),
+  "berth.suspend": on("Suspend", "debug-pause", { flag: "suspend", group: "2_power@6" }),
+  "berth.restart": on("Restart", "debug-restart", { flag: "restart", group: "2_power@7" }),
+  "berth.forceStop": on("Force Stop", "circle-slash", { flag: "forceStop", group: "2_power@8" }),
+  "berth.cancel": on("Cancel Operation", "close", { flag: "cancel", group: "2_power@9", inline: 6 }),
+  "berth.enableZone": on("Enable Its Zone", "globe", { flag: "enableZone", group: "2_power@0", inline: 5 }),
+
+  // Look at it.
+  "berth.showLog": on("Show Log", "output", { flag: "log", group: "3_look@1", one: true }),
+  "berth.cloudInitLog": on("Show cloud-init Log", "checklist", {
+    ...{ flag: "cloudInitLog", group: "3_look@2", one: true },
+  }),
+  "berth.copySshCommand": on("Copy SSH Command", "key", { flag: "ssh", group: "4_copy@1", one: true }),
+  "berth.copyAddress": on("Copy Address", "copy", { flag: "address", group: "4_copy@2", one: true }),
+
+  // What it shares with this host.
+  "berth.mountFolder": on("Mount Folder…", "file-symlink-directory", { flag: "mount", group: "5_share@1" }),
+  "berth.unmount": on("Unmount Folder…", "root-folder", { flag: "unmount", group: "5_share@2", one: true }),
+  "berth.forwardPort": on("Forward Port…", "plug", { flag: "addPort", group: "5_share@3", one: true }),
+  "berth.removePort": on("Stop Forwarding Port…", "debug-disconnect", {
+    ...{ flag: "removePort", group: "5_share@4", one: true },
+  }),
+
+  // Snapshots.
+  "berth.takeSnapshot": on("Take Snapshot…", "device-camera", { flag: "snapshot", group: "6_snapshot@1" }),
+  "berth.restoreSnapshot": on("Restore Snapshot…", "history", {
+    ...{ flag: "restoreSnapshot", group: "6_snapshot@2", inline: 1, one: true },
+  }),
+  "berth.renameSnapshot": on("Rename Snapshot…", "edit", {
+    ...{ flag: "editSnapshot", group: "6_snapshot@3", one: true },
+  }),
+  "berth.commentSnapshot": on("Comment Snapshot…", "comment", {
+    ...{ flag: "editSnapshot", group: "6_snapshot@4", one: true },
+  }),
+  "berth.deleteSnapshot": on("Delete Snapshot…", "trash", { flag: "deleteSnapshot", group: "6_snapshot@9" }),
+
+  // Change it.
+  "berth.rename": on("Rename…", "edit", { flag: "rename", group: "7_change@1", one: true }),
+  "berth.clone": on("Clone…", "files", { flag: "clone", group: "7_change@2", one: true }),
+  "berth.changeSize": on("Change Size…", "dashboard", { flag: "sizes", group: "7_change@3", one: true }),
+  "berth.addDisk": on("Add Disk…", "database", { flag: "addDisk", group: "7_change@6", one: true }),
+  "berth.removeDisk": on("Remove Disk…", "database", { flag: "removeDisk", group: "7_change@7", one: true }),
+  "berth.setAutostart": on("Start Automatically…", "rocket", { flag: "autostart", group: "7_change@4" }),
+  "berth.setLabels": on("Edit Labels…", "tag", { flag: "labels", group: "7_change@5" }),
+
+  // End it.
+  "berth.recover": on("Recover", "discard", { flag: "recover", group: "8_trash@1", inline: 5 }, TRASH),
+  "berth.delete": on("Delete", "trash", { flag: "delete", group: "9_delete@1" }),
+  "berth.purge": on("Purge", "close-all", { flag: "purge", group: "9_delete@2" }),
+  "berth.emptyTrash": {
+    ...on("Empty Trash", "clear-all", { flag: "emptyTrash", group: "9_delete@1", inline: 1 }, TRASH),
+    bars: [{ group: "2_trash@1", when: TRASH }],
+  },
+
+  // The view itself.
+  "berth.filter": {
+    ...{ title: "Filter Instances…", icon: "filter", palette: INSTANCES },
+    bars: [{ group: "navigation@2", when: `${INSTANCES} && !berth.filtered` }],
+  },
+  "berth.clearFilter": {
+    ...{ title: "Clear Filter", icon: "filter-filled", palette: "berth.filtered" },
+    bars: [{ group: "navigation@2", when: "berth.filtered" }],
+  },
+  "berth.groupBy": {
+    ...{ title: "Group Instances By…", icon: "list-tree", palette: INSTANCES },
+    bars: [{ group: "navigation@3", when: INSTANCES }],
+  },
+
+  // Images.
+  "berth.pullImage": {
+    ...on("Pull Image…", "cloud-download", { view: "images", flag: "pull", group: "1_image@1", inline: 1 }),
+    ...{ palette: undefined, bars: [{ view: "images", group: "navigation@1" }] },
+  },
+  "berth.launchImage": {
+    ...on("Launch Instance of Image…", "rocket", {
+      ...{ view: "images", flag: "launch", group: "1_image@2", inline: 2, one: true },
+    }),
+    palette: false,
+  },
+  "berth.removeImage": {
+    ...on("Remove Image", "trash", { view: "images", flag: "remove", group: "9_remove@1", inline: 3 }),
+    palette: undefined,
+  },
+  "berth.pruneImages": {
+    ...{ title: "Remove Unused Images", icon: "clear-all" },
+    bars: [{ view: "images", group: "1_images@1" }],
+  },
+  "berth.refreshImages": {
+    ...{ title: "Refresh Images", icon: "refresh" },
+    bars: [{ view: "images", group: "navigation@2" }],
+  },
+
+  // Operations.
+  "berth.cancelOperation": {
+    ...on("Cancel", "close", { view: "operations", flag: "cancel", group: "1_operation@1", inline: 1 }),
+    palette: false,
+  },
+  "berth.showOperation": {
+    ...on("Show Details", "info", { view: "operations", flag: "details", group: "2_look@1", one: true }),
+    palette: false,
+  },
+  "berth.copyOperationError": {
+    ...on("Copy Error", "copy", { view: "operations", flag: "error", group: "2_look@2", one: true }),
+    palette: false,
+  },
+  "berth.clearOperations": {
+    ...{ title: "Clear Ended Operations", icon: "clear-all" },
+    bars: [{ view: "operations", group: "navigation@1", when: "!berth.noEndedOperations" }],
+  },
+
+  // The engine.
+  "berth.reconnect": { title: "Reconnect", icon: "refresh", bars: [{ group: "3_engine@1" }] },
+  "berth.showEngineLog": { title: "Show Engine Log", icon: "output", bars: [{ group: "3_engine@2" }] },
+  "berth.installQemu": {
+    ...{ title: "Install QEMU", icon: "cloud-download" },
+    bars: [{ group: "3_engine@3", when: "berth.qemuMissing" }],
+  },
+  "berth.addSshConfig": { title: "Add SSH Configuration…", icon: "key" },
+  "berth.removeSshConfig": { title: "Remove SSH Configuration…", icon: "key" },
+  "berth.installCli": {
+    ...{ title: "Install `berth` Command in PATH", icon: "terminal-cmd" },
+    bars: [{ group: "4_cli@1" }],
+  },
+};
+
+/** A command on rows of a view; the palette offers it where there is an instance to ask for. */
+function on(title: string, icon: string, place: Place, palette: string = INSTANCES): CommandRow {
+  return { title, icon, palette, rows: [place] };
+}

@@ -1,0 +1,85 @@
+/** An instance's snapshots as rows: who stands on whom, and what can be done with each. Pure. */
+import type { Instance } from "../api/instance.ts";
+import type { Snapshot } from "../api/snapshot.ts";
+import type { Icon } from "./items.ts";
+import { ageText, cpusText, listText, sizeText } from "./phrases.ts";
+import { escapeMarkdown } from "./tooltip.ts";
+
+export type SnapshotItem = {
+  id: string;
+  label: string;
+  description: string;
+  icon: Icon;
+  contextValue: string;
+  ariaLabel: string;
+  hasChildren: boolean;
+};
+
+/** Those that stand on this one; without a name, those that stand on nothing. Oldest first. */
+export function childrenOf(all: readonly Snapshot[], parent: string | undefined): Snapshot[] {
+  const names = new Set(all.map(({ name }) => name));
+  // A parent that is not listed must not hide what stands on it.
+  const own = (one: Snapshot) => (one.parent !== undefined && names.has(one.parent) ? one.parent : undefined);
+  return all
+    .filter((one) => own(one) === parent)
+    .sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.name.localeCompare(b.name));
+}
+
+export function snapshotItem(snapshot: Snapshot, instance: Instance | undefined, now: Date): SnapshotItem {
+  const { id, name, comment, current, createdAt, children } = snapshot;
+  const facts = [
+    ...(current ? ["current"] : []),
+    ageText(createdAt, now),
+    ...(comment === "" ? [] : [oneLine(comment)]),
+  ];
+  return {
+    id: `snapshot:${id}`,
+    label: name,
+    description: facts.join(" · "),
+    icon: current ? { id: "circle-filled", color: "charts.green" } : { id: "circle-outline" },
+    contextValue: ["snapshot", ...actionsOfSnapshot(instance)].join("+"),
+    ariaLabel: [`snapshot ${name}`, ...facts].join(", "),
+    hasChildren: children.length > 0,
+  };
+}
+
+/** Names and comments can be changed at any time; the disk only while the instance is stopped. */
+export function actionsOfSnapshot(instance: Instance | undefined): string[] {
+  if (!instance || instance.state === "deleted" || instance.operation !== undefined) return [];
+  const stopped = instance.state === "stopped" && instance.zone.available;
+  return [...(stopped ? ["restoreSnapshot", "deleteSnapshot"] : []), "editSnapshot"];
+}
+
+export function snapshotTooltip(snapshot: Snapshot): string {
+  const { name, comment, parent, createdAt, cpus, memoryBytes, diskBytes, sizeBytes, current } = snapshot;
+  const rows = [
+    ["Taken", new Date(createdAt).toLocaleString()],
+    ["Stands on", parent === undefined ? "nothing" : parent],
+    ["Size then", `${cpusText(cpus)}, ${sizeText(memoryBytes)} memory, ${sizeText(diskBytes)} disk`],
+    ["Grew by", sizeText(sizeBytes)],
+  ];
+  return [
+    `**${escapeMarkdown(name)}**${current ? " — the instance stands on it" : ""}`,
+    ...(comment === "" ? [] : ["", escapeMarkdown(comment)]),
+    "",
+    "| | |",
+    "|:--|:--|",
+    ...rows.map(([title, value]) => `| ${title}\u2003 | ${escapeMarkdown(value ?? "")} |`),
+  ].join("\n");
+}
+
+/** What removing this one means to the others. */
+export function removalText({ children, parent, current }: Snapshot): string {
+  const where = parent ?? "nothing";
+  const heirs =
+    children.length === 0
+      ? []
+      : [`${listText(children)} will stand on ${where} instead; nothing in it changes.`];
+  const stays = current ? [`The instance keeps what its disk holds now.`] : [];
+  return [...heirs, ...stays, "What only this snapshot holds is gone for good."].join(" ");
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+}
