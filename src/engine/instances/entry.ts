@@ -58,9 +58,12 @@ export function nameOf(entry: Entry): string {
   return entry.record.descriptor.name;
 }
 
-/** Whether it is known by its name: not from the trash, and not while nothing is known of it but a directory. */
+/**
+ * Whether other guests know it by its name: not from the trash, not while nothing is known of it but a directory, and
+ * not where it is used by its screen, for then it has no NIC in their network.
+ */
 export function isNamed({ record, broken }: Entry): boolean {
-  return record.state !== "deleted" && !broken;
+  return record.state !== "deleted" && !broken && record.descriptor.guest === "linux";
 }
 
 /** Whether another operation (a forced stop) has taken the instance over from the one of `operationId`. */
