@@ -63,29 +63,25 @@ function optionsOf({ cli, platform }: Services): SetupOptions {
   };
 }
 
-/** The diff stays in sight while the question stands above it. */
+/** A modal question, for it must not hide by itself; what changes is at the top of the diff, above it. */
 async function agrees({ sshDiff }: Services, file: string, plan: SetupPlan): Promise<boolean> {
   const { before, after } = sshDiff.show(plan);
   const name = shortened(file);
   const title = vscode.l10n.t("{0}: Berth's hosts", name);
   await vscode.commands.executeCommand("vscode.diff", before, after, title, { preview: true });
-  const yes = vscode.l10n.t("Add to {0}", name);
-  const items: vscode.QuickPickItem[] = [
-    {
-      label: `$(check) ${yes}`,
-      detail: vscode.l10n.t(
-        "ssh, scp and Remote-SSH then reach instances as NAME.berth. A copy of the file is kept.",
-      ),
-    },
-    { label: `$(close) ${vscode.l10n.t("Leave It as It Is")}` },
-  ];
+  const yes = vscode.l10n.t("Add");
   try {
-    const picked = await vscode.window.showQuickPick(items, {
-      title: vscode.l10n.t("Add Berth's hosts to your SSH configuration?"),
-      placeHolder: vscode.l10n.t("The editor shows what changes in {0}.", name),
-      ignoreFocusOut: true,
-    });
-    return picked === items[0];
+    const answer = await vscode.window.showInformationMessage(
+      vscode.l10n.t("Add Berth's hosts to {0}?", name),
+      {
+        modal: true,
+        detail: vscode.l10n.t(
+          "The editor shows what changes: one Include at the top. ssh, scp and Remote-SSH then reach instances as NAME.berth. A copy of the file is kept; Berth: Remove SSH Configuration takes it out again.",
+        ),
+      },
+      yes,
+    );
+    return answer === yes;
   } finally {
     await closeDiff();
   }

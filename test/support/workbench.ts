@@ -34,7 +34,10 @@ export class Workbench {
     this.berth = berth;
   }
 
-  static async start(options: { env?: Record<string, string>; theme?: Theme } = {}): Promise<Workbench> {
+  /** `extensions` are VSIX files that are installed beside Berth. */
+  static async start(
+    options: { env?: Record<string, string>; theme?: Theme; extensions?: readonly string[] } = {},
+  ): Promise<Workbench> {
     const node = process.env["BERTH_WORKBENCH_NODE"];
     const entry = process.env["BERTH_WORKBENCH_ENTRY"];
     if (!node || !entry)
@@ -53,9 +56,11 @@ export class Workbench {
       path.join(home, "ext"),
     ];
     const env = environment(home, berth);
-    await ended(
-      spawn(node, [entry, ...flags, "--install-extension", VSIX, "--force"], { env, stdio: "ignore" }),
-    );
+    for (const file of [VSIX, ...(options.extensions ?? [])]) {
+      await ended(
+        spawn(node, [entry, ...flags, "--install-extension", file, "--force"], { env, stdio: "ignore" }),
+      );
+    }
     const port = await freePort();
     const server = spawn(
       node,
@@ -100,6 +105,11 @@ export class Workbench {
   async openView(): Promise<void> {
     await this.activityBar().click();
     await this.page.getByText("Berth: Instances").first().waitFor();
+  }
+
+  /** HOME of the workbench and all that it runs. */
+  get home(): string {
+    return this.#home;
   }
 
   /** A button of the view that has no instances yet. */
