@@ -42,6 +42,7 @@ const bundles = [
     banner: { js: "#!/usr/bin/env node" },
     plugins: [rareApart],
   },
+  { ...shared, entryPoints: { mcp: "src/mcp/main.ts" }, outdir: "dist" },
   { ...shared, entryPoints: RARE, outdir: "dist/lib" },
 ];
 

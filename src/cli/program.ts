@@ -19,6 +19,7 @@ import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addIsoCommands } from "./iso.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
+import { addMcpCommand } from "./mcp.ts";
 import { addMountCommands } from "./mounts.ts";
 import { multipassMessage, multipassUsage } from "./multipass/messages.ts";
 import { asMultipass, unknownCommand } from "./multipass/program.ts";
@@ -59,7 +60,8 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addPowerCommands(program, session);
   addLifecycleCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
-  addSandboxCommands(program.commandsGroup("Sandboxes:"), session);
+  addSandboxCommands(program.commandsGroup("Agents:"), session);
+  addMcpCommand(program, session);
   addDiskCommands(program.commandsGroup("Instances:"), session);
   addIsoCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);

@@ -11,7 +11,7 @@ export async function bundleCli(): Promise<{ cli: string; dispose: () => Promise
   const outdir = await mkdtemp(path.join(tmpdir(), "berth-bundle-"));
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { cli: "src/cli/main.ts", engine: "test/engine/cli-engine.ts" },
+    entryPoints: { cli: "src/cli/main.ts", mcp: "src/mcp/main.ts", engine: "test/engine/cli-engine.ts" },
     outdir,
     bundle: true,
     platform: "node",
