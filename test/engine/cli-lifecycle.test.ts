@@ -1,5 +1,7 @@
 /** suspend, clone, rename, sizes and delayed stops on the command line, over a real engine and fake guests. */
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { exists } from "../../src/base/durable.ts";
 import { Berth } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
 
@@ -91,4 +93,28 @@ test("clone and rename", async () => {
   expect((await berth.run(["rename", "shop", "web"])).code).toBe(2);
   expect((await berth.run(["rename", "shop", "-bad"])).code).toBe(1);
   expect((await berth.run(["rename", "shop", "9bad"])).code).toBe(1);
+});
+
+test("an alias and its script are gone with their instance, and not before", async () => {
+  await berth.ok(["launch", "--name", "short"]);
+  await berth.ok(["alias", "short:echo", "speak"]);
+  const script = path.join(berth.home, "data", "bin", "speak");
+  await berth.ok(["delete", "short"]);
+  expect(await exists(script)).toBe(true);
+  await berth.ok(["purge"]);
+  expect(await exists(script)).toBe(false);
+  expect(await berth.ok(["aliases"])).toBe("No aliases defined.\n");
+});
+
+test("a start that takes too long is left alone, and goes on", async () => {
+  await berth.ok(["launch", "--name", "slow"]);
+  await berth.ok(["stop", "slow"]);
+  await berth.ok(["rename", "slow", "never-ready"]);
+  expect(await berth.run(["start", "never-ready", "--timeout", "1"])).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining("start failed: Timed out waiting for instance to start.\n"),
+  });
+  expect(await stateOf("never-ready")).toBe("Starting");
+  await berth.ok(["stop", "--force", "never-ready"]);
+  await berth.ok(["delete", "--purge", "never-ready"]);
 });
