@@ -44,6 +44,12 @@ const bundles = [
   },
   { ...shared, entryPoints: { mcp: "src/mcp/main.ts" }, outdir: "dist" },
   { ...shared, entryPoints: RARE, outdir: "dist/lib" },
+  {
+    ...shared,
+    ...{ platform: "browser", target: "es2022", format: "iife" },
+    entryPoints: { panel: "src/views/webview/panel/main.ts" },
+    outdir: "dist/webview",
+  },
 ];
 
 rmSync("dist", { recursive: true, force: true });

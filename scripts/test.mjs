@@ -44,7 +44,10 @@ async function main() {
   const image = lanes.some((lane) => lane !== "fast") ? start(() => prepareImage(node, env)) : undefined;
   const host = lanes.includes("workbench") ? start(() => installWorkbench(root)) : undefined;
 
-  await step("type check", () => bin(node, env, "typescript/bin/tsc", ["-p", "."]));
+  await step("type check", async () => {
+    for (const project of [".", "src/views/webview"])
+      await bin(node, env, "typescript/bin/tsc", ["-p", project]);
+  });
   if (whole)
     await step("lint", () =>
       bin(node, env, "@biomejs/biome/bin/biome", [

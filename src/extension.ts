@@ -1,6 +1,7 @@
 /** Composes the extension: the engine's mirror, the views on it, the commands. Nothing here starts the engine. */
 import path from "node:path";
 import * as vscode from "vscode";
+import { once } from "./base/async.ts";
 import { type Disposable, DisposableStore } from "./base/disposable.ts";
 import { exists } from "./base/durable.ts";
 import { messageOf } from "./base/errors.ts";
@@ -54,11 +55,16 @@ export function activate(context: vscode.ExtensionContext): void {
   store.add(followConnection(mirror, model, log));
   const services: Services = {
     ...{ mirror, model, log, logs, sshDiff, memory, cli, platform, arrangement },
+    panels: once(async () => {
+      const { Panels } = await import("./views/panel/panels.ts");
+      return store.add(new Panels(services, dist));
+    }),
     selection: () => view.selection,
     refreshImages: () => images.refresh(),
     clearOperations: () => operations.clear(),
   };
   store.add(registerCommands(vscode.commands, services));
+  store.add(vscode.window.registerWebviewPanelSerializer("berth.instance", reopened(services)));
   store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile({ mirror, model })));
 
   const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
@@ -76,6 +82,16 @@ const GROUP_BY = "berth.instances.groupBy";
 function groupBySetting(): GroupBy {
   const value = vscode.workspace.getConfiguration().get(GROUP_BY);
   return isGroupBy(value) ? value : "none";
+}
+
+/** Panels that were open when the window was reloaded. */
+function reopened({ panels }: Services): vscode.WebviewPanelSerializer<{ id?: unknown }> {
+  return {
+    deserializeWebviewPanel: async (panel, state) => {
+      if (typeof state?.id === "string") (await panels()).adopt(panel, state.id);
+      else panel.dispose();
+    },
+  };
 }
 
 /** Logs how the connection fares, and keeps what the engine says of its host. */

@@ -16,6 +16,15 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return delay(ms, undefined, signal ? { signal } : {});
 }
 
+/** A function that does its work at the first call and gives the same result at every other. */
+export function once<T>(work: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: work() };
+    return made.value;
+  };
+}
+
 /** Rejects with the signal's reason as soon as it aborts; the work itself is not stopped. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();

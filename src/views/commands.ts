@@ -43,6 +43,8 @@ export const COMMANDS = {
   "berth.forceStop": async (services, ...args) => (await power()).forceStop(services, args),
   "berth.cancel": async (services, ...args) => (await actions()).cancel(services, args),
   "berth.enableZone": async (services, ...args) => (await power()).enableZone(services, args),
+  "berth.showDetails": async (services, ...args) =>
+    (await import("./panel/command.ts")).showDetails(services, args),
   "berth.showLog": async (services, ...args) => (await actions()).showLog(services, args),
   "berth.cloudInitLog": async (services, ...args) => (await actions()).showCloudInitLog(services, args),
   "berth.copySshCommand": async (services, ...args) => (await actions()).copySshCommand(services, args),

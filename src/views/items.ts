@@ -24,6 +24,7 @@ export type Action =
   | "exec"
   | "open"
   | "copyTo"
+  | "details"
   | "log"
   | "cloudInitLog"
   | "ssh"
@@ -76,7 +77,7 @@ export function isBusy(instance: Instance, operation?: Operation): boolean {
 
 /** What can be done now. In the order in which menus show it. */
 export function actionsOf(instance: Instance, operation?: Operation): Action[] {
-  const all = possible(instance, operation);
+  const all: Action[] = [...possible(instance, operation), "details"];
   return instance.guest === "linux" ? all : all.filter((action) => !OVER_SSH.has(action));
 }
 

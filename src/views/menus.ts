@@ -81,6 +81,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.enableZone": on("Enable Its Zone", "globe", { flag: "enableZone", group: "2_power@0", inline: 5 }),
 
   // Look at it.
+  "berth.showDetails": on("Show Details", "info", { flag: "details", group: "3_look@0" }),
   "berth.showLog": on("Show Log", "output", { flag: "log", group: "3_look@1", one: true }),
   "berth.cloudInitLog": on("Show cloud-init Log", "checklist", {
     ...{ flag: "cloudInitLog", group: "3_look@2", one: true },

@@ -36,6 +36,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   removeDisk: vscode.l10n.t("Remove a disk of which instance?"),
   autostart: vscode.l10n.t("Which instance should start automatically?"),
   labels: vscode.l10n.t("Edit the labels of which instance?"),
+  details: vscode.l10n.t("Show the details of which instance?"),
   log: vscode.l10n.t("Show the log of which instance?"),
   ssh: vscode.l10n.t("Copy the SSH command of which instance?"),
   address: vscode.l10n.t("Copy the address of which instance?"),

@@ -4,6 +4,7 @@ import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
+import type { Panels } from "./panel/panels.ts";
 import type { SshConfigDocuments } from "./ssh-config-documents.ts";
 
 export type Services = {
@@ -14,6 +15,8 @@ export type Services = {
   readonly sshDiff: SshConfigDocuments;
   /** What is remembered for this workspace, and for this user. */
   readonly memory: { readonly workspace: Memento; readonly global: Memento };
+  /** The instances' panels; made when the first one is opened. */
+  readonly panels: () => Promise<Panels>;
   /** What is selected in the tree, for key bindings, which pass no row. */
   readonly selection: () => readonly TreeNode[];
   /** How the tree is arranged in this window. */

@@ -17,6 +17,17 @@ export function instancesIn(
   model: Pick<Model, "get" | "byName" | "operationOf">,
   selection: readonly TreeNode[],
 ): Instance[] | undefined {
+  return anyInstancesIn(args, model, selection)?.filter((one) =>
+    actionsOf(one, model.operationOf(one)).includes(action),
+  );
+}
+
+/** The same, in whatever state they are. */
+export function anyInstancesIn(
+  args: readonly unknown[],
+  model: Pick<Model, "get" | "byName">,
+  selection: readonly TreeNode[],
+): Instance[] | undefined {
   const [first, all] = args;
   const nodes = first === SELECTION ? selection : nodesIn(first, all);
   const named = typeof first === "string" && first !== SELECTION ? model.byName(first) : undefined;
@@ -24,8 +35,7 @@ export function instancesIn(
     ...(named ? [named] : []),
     ...nodes.flatMap((node) => (node.type === "instance" ? (model.get(node.id) ?? []) : [])),
   ];
-  if (instances.length === 0) return first === SELECTION ? [] : undefined;
-  return instances.filter((one) => actionsOf(one, model.operationOf(one)).includes(action));
+  return instances.length === 0 && first !== SELECTION ? undefined : instances;
 }
 
 /** The selection counts only where the row that was clicked belongs to it, as vscode passes it. */

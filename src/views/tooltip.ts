@@ -49,7 +49,7 @@ function factRows({ instance, details, now }: TooltipInputs): Row[] {
     ...(instance.ssh
       ? ([["SSH", `\`${instance.ssh.user}@${instance.ssh.host}:${instance.ssh.port}\``]] as Row[])
       : []),
-    ["Driver", driverLine(instance)],
+    ["Driver", driverText(instance)],
     ...(instance.startedAt ? ([["Up", since(instance.startedAt, now)]] as Row[]) : []),
     ...(instance.deletedAt ? ([["Deleted", `${since(instance.deletedAt, now)} ago`]] as Row[]) : []),
   ];
@@ -72,8 +72,8 @@ function sizeLine({ cpus, memoryBytes, diskBytes }: Instance): string {
   return `${words}, ${sizeText(memoryBytes)} memory, ${sizeText(diskBytes)} disk`;
 }
 
-/** `QEMU with KVM, x86_64`; emulation is called by its name, because it explains slowness. */
-function driverLine({ driver, accelerator, arch }: Instance): string {
+/** `QEMU with KVM, x86_64`; emulation is called by its name, because it explains slowness. Nothing in it needs escaping. */
+export function driverText({ driver, accelerator, arch }: Instance): string {
   const names: Record<string, string> = { qemu: "QEMU", oci: "OCI", incus: "Incus" };
   const how =
     accelerator === undefined
@@ -81,7 +81,7 @@ function driverLine({ driver, accelerator, arch }: Instance): string {
       : accelerator === "tcg"
         ? ", emulated"
         : ` with ${accelerator.toUpperCase()}`;
-  return `${names[driver] ?? escapeMarkdown(driver)}${how}, ${arch}`;
+  return `${names[driver] ?? driver}${how}, ${arch}`;
 }
 
 function since(time: string, now: Date): string {

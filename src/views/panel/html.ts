@@ -1,0 +1,34 @@
+/** The page of a panel: nothing in it but a script and a style sheet of ours. Pure. */
+
+export type PageParts = {
+  /** The webview's own origin for resources. */
+  source: string;
+  script: string;
+  style: string;
+  nonce: string;
+  title: string;
+};
+
+/** What the page may load: our script by its nonce, our style sheet, and nothing from anywhere else. */
+export function pageHtml({ source, script, style, nonce, title }: PageParts): string {
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source}; font-src ${source};`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${escapeHtml(style)}">
+<title>${escapeHtml(title)}</title>
+</head>
+<body>
+<main id="root"></main>
+<script nonce="${nonce}" src="${escapeHtml(script)}"></script>
+</body>
+</html>
+`;
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

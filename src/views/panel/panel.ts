@@ -1,0 +1,227 @@
+/**
+ * The panel of one instance: keeps its page up to date while it can be seen, and does what the page asks for. Charts cost
+ * nothing while it is hidden: the engine is asked for figures only as long as the page is visible and the guest runs.
+ */
+import { randomBytes } from "node:crypto";
+import * as vscode from "vscode";
+import type { Instance, InstanceDetails } from "../../api/instance.ts";
+import type { Snapshot } from "../../api/snapshot.ts";
+import { type Disposable, DisposableStore } from "../../base/disposable.ts";
+import { EngineError, messageOf } from "../../base/errors.ts";
+import type { EngineClient } from "../../client/engine-client.ts";
+import { showError } from "../errors.ts";
+import { withoutControls } from "../plain-text.ts";
+import type { Services, TreeNode } from "../services.ts";
+import { pageHtml } from "./html.ts";
+import { type FromPanel, type LogName, readMessage, type ToPanel } from "./protocol.ts";
+import { sizeChangeOf } from "./sizes.ts";
+import { PANEL_COMMANDS, panelState, SNAPSHOT_COMMANDS } from "./state.ts";
+
+/** Many events of one moment make one picture. */
+const SETTLE_MS = 30;
+
+export class InstancePanel implements Disposable {
+  readonly #services: Services;
+  readonly #panel: vscode.WebviewPanel;
+  readonly #id: string;
+  readonly #store = new DisposableStore();
+  #name: string;
+  #details: InstanceDetails | undefined;
+  #snapshots: readonly Snapshot[] = [];
+  /** What the details and the snapshots were last asked for. */
+  #asked: { run?: string; snapshots?: string } = {};
+  #settling: NodeJS.Timeout | undefined;
+  #watching: AbortController | undefined;
+  #pageReady = false;
+
+  constructor(services: Services, panel: vscode.WebviewPanel, id: string, media: vscode.Uri) {
+    this.#services = services;
+    this.#panel = panel;
+    this.#id = id;
+    const instance = services.model.get(id);
+    this.#name = instance?.name ?? "";
+    const { webview } = panel;
+    webview.options = { enableScripts: true, localResourceRoots: [media] };
+    webview.html = pageHtml({
+      source: webview.cspSource,
+      script: webview.asWebviewUri(vscode.Uri.joinPath(media, "panel.js")).toString(),
+      style: webview.asWebviewUri(vscode.Uri.joinPath(media, "panel.css")).toString(),
+      nonce: randomBytes(16).toString("base64url"),
+      title: this.#name,
+    });
+    this.#store.add(webview.onDidReceiveMessage((message) => void this.#onMessage(message)));
+    this.#store.add(panel.onDidChangeViewState(() => this.#changed()));
+    this.#store.add(
+      services.model.onDidChange((ids) => (ids.includes(id) || ids.length === 0) && this.#changed()),
+    );
+    this.#store.add(services.mirror.onDidChangeOperations(() => this.#changed()));
+    this.#store.add(services.mirror.onDidChangeConnection(() => this.#changed()));
+    void services.mirror.client().catch(() => {}); // The page is told how the connection fares.
+    this.#store.defer(() => {
+      clearTimeout(this.#settling);
+      this.#watching?.abort();
+    });
+  }
+
+  dispose(): void {
+    this.#store.dispose();
+  }
+
+  get #instance(): Instance | undefined {
+    return this.#services.model.get(this.#id);
+  }
+
+  #post(message: ToPanel): void {
+    if (this.#pageReady) void this.#panel.webview.postMessage(message);
+  }
+
+  #changed(): void {
+    this.#settling ??= setTimeout(() => {
+      this.#settling = undefined;
+      this.#update();
+    }, SETTLE_MS);
+  }
+
+  /** Tells the page all there is, and begins or ends what is only needed while it is seen. */
+  #update(): void {
+    const instance = this.#instance;
+    const { connection } = this.#services.mirror;
+    const lost = connection.state === "unavailable" ? connection.error.message : undefined;
+    const seen = this.#panel.visible;
+    if (instance) {
+      this.#name = instance.name;
+      this.#panel.title = instance.name;
+      if (seen) this.#showInstance(instance, lost);
+    } else if (lost !== undefined) this.#post({ type: "away", reason: lost });
+    else if (connection.state === "connected") this.#post({ type: "gone", name: this.#name });
+    const runs = instance?.state === "running" && seen && lost === undefined;
+    this.#watch(runs ? instance : undefined);
+    if (instance && seen && lost === undefined) void this.#askMore(instance);
+  }
+
+  #showInstance(instance: Instance, lost: string | undefined): void {
+    const { mirror, model } = this.#services;
+    const operation = model.operationOf(instance);
+    const operations = [...mirror.operations.values()];
+    const details = instance.state === "running" ? this.#details : undefined;
+    const snapshots = this.#snapshots;
+    const state = panelState({ instance, operation, details, operations, lost, snapshots, now: new Date() });
+    this.#post({ type: "state", state });
+  }
+
+  /** The guest's own facts once for each run, the snapshots whenever they may be others. */
+  async #askMore(instance: Instance): Promise<void> {
+    const run = `${instance.startedAt} ${instance.ready}`;
+    const snapshots = `${instance.snapshotCount} ${instance.updatedAt}`;
+    const before = this.#asked;
+    if (before.run === run && before.snapshots === snapshots) return;
+    this.#asked = { run, snapshots };
+    try {
+      const { api } = await this.#services.mirror.client();
+      const { name } = instance;
+      if (before.snapshots !== snapshots)
+        this.#snapshots = (await api.snapshots.list({ instance: name })).items;
+      if (before.run !== run) {
+        this.#details = await api.instances.details({ name });
+        this.#tellSetup();
+      }
+      this.#changed();
+    } catch (error) {
+      this.#services.log.debug(`${instance.name}: ${messageOf(error)}`); // The next change asks again.
+      this.#asked = {};
+    }
+  }
+
+  #tellSetup(): void {
+    const { status = "", errors = [] } = this.#details?.cloudInit ?? {};
+    this.#post({ type: "setup", status, errors: errors.map((one) => withoutControls(one)) });
+  }
+
+  /** Follows the figures of this run of the instance; undefined: of none. */
+  #watch(instance: Instance | undefined): void {
+    if (!instance) {
+      this.#watching?.abort();
+      this.#watching = undefined;
+    } else if (!this.#watching) {
+      const watching = new AbortController();
+      this.#watching = watching;
+      void this.#follow(instance.name, watching.signal).finally(() => {
+        if (this.#watching === watching) this.#watching = undefined;
+      });
+    }
+  }
+
+  async #follow(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      const { api } = await this.#services.mirror.client();
+      for await (const metrics of await api.instances.metrics({ name }, { signal }))
+        this.#post({ type: "metrics", metrics });
+    } catch (error) {
+      if (!signal.aborted) this.#services.log.debug(`${name}: no figures: ${messageOf(error)}`);
+    }
+  }
+
+  async #onMessage(value: unknown): Promise<void> {
+    const message = readMessage(value);
+    if (!message) {
+      this.#services.log.warn("the panel said what it cannot say");
+      return;
+    }
+    try {
+      await this.#obey(message);
+    } catch (error) {
+      void showError(error, { log: this.#services.log, instance: this.#name });
+    }
+  }
+
+  async #obey(message: FromPanel): Promise<void> {
+    const run = vscode.commands.executeCommand;
+    switch (message.type) {
+      case "ready":
+        this.#pageReady = true;
+        this.#asked = {};
+        this.#update();
+        return;
+      case "command":
+        if (PANEL_COMMANDS.has(message.command)) await run(message.command, this.#name);
+        return;
+      case "snapshot":
+        if (SNAPSHOT_COMMANDS.has(message.command))
+          await run(message.command, this.#snapshotNode(message.id));
+        return;
+      case "resize":
+        return this.#resize(message.form);
+      case "log":
+        return this.#sendLog(message.source);
+      case "setup":
+        this.#tellSetup();
+        return;
+      case "open":
+        await vscode.env.openExternal(vscode.Uri.parse(message.url, true));
+    }
+  }
+
+  #snapshotNode(id: string): TreeNode {
+    return { type: "snapshot", instance: this.#id, id };
+  }
+
+  async #resize(form: Parameters<typeof sizeChangeOf>[1]): Promise<void> {
+    const instance = this.#instance;
+    if (!instance) throw new EngineError("not-found", `cannot change ${this.#name}: it is no more`);
+    const change = sizeChangeOf(instance, form);
+    const client = await this.#services.mirror.client();
+    if (Object.keys(change).length > 0) await this.#apply(client, instance.name, change);
+    this.#update();
+  }
+
+  async #apply(client: EngineClient, name: string, change: ReturnType<typeof sizeChangeOf>): Promise<void> {
+    const ended = await client.watchOperation(await client.api.instances.update({ name, ...change }));
+    for (const warning of ended.warnings) void vscode.window.showWarningMessage(`${name}: ${warning}`);
+  }
+
+  async #sendLog(source: LogName): Promise<void> {
+    const { api } = await this.#services.mirror.client();
+    const { text } = await api.instances.log({ name: this.#name, source });
+    this.#post({ type: "log", source, text: withoutControls(text) });
+  }
+}

@@ -1,0 +1,212 @@
+/** What an instance's panel shows, from what the engine knows. Pure: the page only lays it out. */
+import type { Instance, InstanceDetails } from "../../api/instance.ts";
+import type { Operation } from "../../api/operation.ts";
+import type { Snapshot } from "../../api/snapshot.ts";
+import { formatBytes, formatDuration } from "../../base/units.ts";
+import { type Action, actionsOf, isBusy } from "../items.ts";
+import {
+  capitalised,
+  cpusText,
+  imageText,
+  kindText,
+  longProgressText,
+  operationText,
+  percentOf,
+  STATE_WORDS,
+  sizeText,
+} from "../phrases.ts";
+import { withoutControls } from "../plain-text.ts";
+import { driverText } from "../tooltip.ts";
+import type { EventRow, PanelAction, PanelState, SnapshotRow, Tone } from "./protocol.ts";
+
+export type PanelInputs = {
+  instance: Instance;
+  operation?: Operation | undefined;
+  details?: InstanceDetails | undefined;
+  snapshots: readonly Snapshot[];
+  /** All that are known, of any instance. */
+  operations: readonly Operation[];
+  lost?: string | undefined;
+  now: Date;
+};
+
+/** In the header, in this order, where the instance allows them. */
+const ACTIONS: readonly (PanelAction & { action: Action })[] = [
+  { action: "shell", command: "berth.openShell", label: "Open Shell", primary: true },
+  { action: "start", command: "berth.start", label: "Start", primary: true },
+  { action: "stop", command: "berth.stop", label: "Stop" },
+  { action: "restart", command: "berth.restart", label: "Restart" },
+  { action: "cancel", command: "berth.cancel", label: "Cancel" },
+  { action: "recover", command: "berth.recover", label: "Recover", primary: true },
+  { action: "purge", command: "berth.purge", label: "Remove for Good" },
+  { action: "delete", command: "berth.delete", label: "Delete" },
+];
+
+/** Commands that the page may ask for; each asks the user itself where that is needed. */
+export const PANEL_COMMANDS: ReadonlySet<string> = new Set([
+  ...ACTIONS.map(({ command }) => command),
+  ...["berth.takeSnapshot", "berth.forwardPort", "berth.removePort", "berth.mountFolder", "berth.unmount"],
+  ...["berth.addDisk", "berth.removeDisk", "berth.reconnect"],
+]);
+export const SNAPSHOT_COMMANDS: ReadonlySet<string> = new Set([
+  ...["berth.restoreSnapshot", "berth.renameSnapshot", "berth.commentSnapshot", "berth.deleteSnapshot"],
+]);
+
+export function panelState(inputs: PanelInputs): PanelState {
+  const { instance, operation, lost } = inputs;
+  const { name, image, cpus, memoryBytes, diskBytes } = instance;
+  return {
+    ...{ id: instance.id, name, lost, word: wordOf(instance), tone: toneOf(instance, operation) },
+    summary: [
+      imageText(image),
+      cpusText(cpus),
+      `${sizeText(memoryBytes)} memory`,
+      `${sizeText(diskBytes)} disk`,
+    ].join(" · "),
+    progress: progressOf(operation),
+    problems: instance.problems.map(({ severity, message, hint }) => ({
+      severity,
+      message: capitalised(plain(message)),
+      hint: hint && plain(hint),
+    })),
+    actions: lost ? [] : headerActions(instance, operation),
+    facts: factsOf(inputs),
+    running: instance.state === "running",
+    sizes: sizesOf(instance),
+    snapshots: snapshotRows(inputs.snapshots),
+    canSnapshot: !lost && instance.state === "stopped" && !isBusy(instance, operation),
+    ports: instance.ports.map((port) => {
+      const host = `${port.hostAddress}:${port.hostPort}`;
+      const url =
+        port.protocol === "tcp" && port.hostAddress.startsWith("127.") ? `http://${host}/` : undefined;
+      return { id: `${port.protocol}/${host}`, text: `${host} → ${port.guestPort}/${port.protocol}`, url };
+    }),
+    mounts: instance.mounts.map(({ target, source, type }) => ({ target, source, type })),
+    disks: instance.disks
+      .filter(({ removedAt }) => !removedAt)
+      .map((disk) => ({ name: disk.name, size: sizeText(disk.sizeBytes) })),
+    events: inputs.operations
+      .filter((one) => concerns(one, name))
+      .map(eventRow)
+      .reverse(),
+  };
+}
+
+/** A line as it is, and nothing that moves a cursor or turns the reading direction. */
+function plain(text: string): string {
+  return withoutControls(text).slice(0, 2000);
+}
+
+function wordOf(instance: Instance): string {
+  const waiting = instance.state === "running" && !instance.ready ? ", not ready" : "";
+  return capitalised(STATE_WORDS[instance.state]) + waiting;
+}
+
+export function toneOf(instance: Instance, operation?: Operation): Tone {
+  if (instance.state === "failed" || instance.state === "unknown") return "bad";
+  if (isBusy(instance, operation)) return "busy";
+  return instance.state === "running" ? "on" : "off";
+}
+
+function progressOf(operation: Operation | undefined): PanelState["progress"] {
+  if (!operation) return undefined;
+  const { progress } = operation;
+  if (!progress) return { text: capitalised(operationText(operation)) };
+  return { text: plain(longProgressText(progress)), percent: percentOf(progress) };
+}
+
+function headerActions(instance: Instance, operation: Operation | undefined): PanelAction[] {
+  const possible = new Set<Action>(actionsOf(instance, operation));
+  // A shell starts a stopped instance; the button for that is Start.
+  const wanted = ACTIONS.filter(
+    ({ action }) => possible.has(action) && !(action === "shell" && instance.state !== "running"),
+  );
+  return wanted.map(({ action: _, ...shown }) => shown);
+}
+
+function factsOf({ instance, details, now }: PanelInputs): [string, string][] {
+  const { image, ssh, startedAt, zone } = instance;
+  const facts: [string, string | undefined][] = [
+    ["Image", plain(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : "")],
+    [
+      "Address",
+      [instance.address, ...(details?.addresses ?? []).filter((one) => one !== instance.address)].join(", "),
+    ],
+    ["SSH", ssh && `${ssh.user}@${ssh.host}:${ssh.port}`],
+    ["Driver", driverText(instance)],
+    ["Zone", zone.available ? zone.name : `${zone.name} (disabled)`],
+    ["Kernel", details?.kernel && plain(details.kernel)],
+    ["Up", startedAt && instance.state === "running" ? sinceText(startedAt, now) : undefined],
+    [
+      "Disk on this host",
+      details?.diskAllocatedBytes === undefined ? undefined : sizeText(details.diskAllocatedBytes),
+    ],
+    ["Created", dateText(instance.createdAt)],
+  ];
+  return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
+}
+
+function sinceText(time: string, now: Date): string {
+  return formatDuration(Math.max(0, now.getTime() - new Date(time).getTime()));
+}
+
+export function dateText(time: string): string {
+  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+function sizesOf(instance: Instance): PanelState["sizes"] {
+  const { cpus, memoryBytes, diskBytes, autostart, state } = instance;
+  const locked =
+    state === "stopped" ? undefined : "CPUs, memory and disk can be changed while it is stopped.";
+  return { cpus, memory: formatBytes(memoryBytes), disk: formatBytes(diskBytes), autostart, locked };
+}
+
+/** Parents before their children, siblings by age. One whose parent is not there stands at the root. */
+export function snapshotRows(snapshots: readonly Snapshot[]): SnapshotRow[] {
+  const known = new Set(snapshots.map(({ name }) => name));
+  const sorted = [...snapshots].sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  const under = (parent: string | undefined, depth: number): SnapshotRow[] =>
+    sorted
+      .filter(
+        (one) => (one.parent !== undefined && known.has(one.parent) ? one.parent : undefined) === parent,
+      )
+      .flatMap((one) => [snapshotRow(one, depth), ...under(one.name, depth + 1)]);
+  return under(undefined, 0);
+}
+
+function snapshotRow(snapshot: Snapshot, depth: number): SnapshotRow {
+  const { id, name, comment, current, createdAt } = snapshot;
+  const mounts = snapshot.mounts.map(({ source, target }) => `${source} → ${target}`).join(", ");
+  return {
+    ...{ id, name, comment: plain(comment), depth, current, created: dateText(createdAt) },
+    facts: [
+      ["Created", dateText(createdAt)],
+      ["Parent", snapshot.parent ?? "none"],
+      ["CPUs", String(snapshot.cpus)],
+      ["Memory", sizeText(snapshot.memoryBytes)],
+      ["Disk", sizeText(snapshot.diskBytes)],
+      ["Grown since its parent", sizeText(snapshot.sizeBytes)],
+      ["Mounts", mounts || "none"],
+    ],
+  };
+}
+
+/** An operation's target is the instance, or `instance.snapshot`. */
+function concerns({ target }: Operation, name: string): boolean {
+  return target === name || target.startsWith(`${name}.`);
+}
+
+function eventRow(operation: Operation): EventRow {
+  const { id, status, error, target, createdAt } = operation;
+  const snapshot = target.includes(".") ? ` ${target.slice(target.indexOf(".") + 1)}` : "";
+  const running = status === "running" ? longProgressOf(operation) : undefined;
+  const failed = error && [error.message, error.hint].filter(Boolean).join(" ");
+  return {
+    ...{ id, status, at: dateText(createdAt), what: capitalised(kindText(operation.kind)) + snapshot },
+    detail: failed ? plain(failed) : running,
+  };
+}
+
+function longProgressOf({ progress }: Operation): string | undefined {
+  return progress && plain(longProgressText(progress));
+}
