@@ -36,7 +36,7 @@ const tabs = new Tabs(
     },
     { id: "resources", label: "Resources", element: h("div", {}, parts.sizes.element) },
     { id: "snapshots", label: "Snapshots", element: h("div", {}, parts.snapshots.element) },
-    { id: "shared", label: "Ports, Mounts, Disks", element: h("div", {}, parts.shared.element) },
+    { id: "shared", label: "Sharing", element: h("div", {}, parts.shared.element) },
     {
       ...{
         id: "setup",
