@@ -13,8 +13,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   agent: ["base", "api", "client"],
   cli: ["base", "api", "client", "agent"],
   mcp: ["base", "api", "client", "agent"],
-  views: ["base", "api", "client", "agent"],
-  "extension.ts": ["base", "api", "client", "views"],
+  views: ["base", "api", "client", "agent", "views/panel"],
+  "views/panel": ["base", "api", "client", "views"],
+  // Runs in a browser.
+  "views/webview": ["api", "views/panel"],
+  "extension.ts": ["base", "api", "client", "views", "views/panel"],
   // The engine's own floors, from the ground up. `engine` itself holds the seams that every floor may see.
   engine: ["base", "api", "engine/guest", "engine/drivers"],
   "engine/guest": ["base", "api", "engine"],
@@ -79,7 +82,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Modules that only the named files may import. */
 const ONLY_IN: Record<string, RegExp> = {
   "node:child_process": /^base\/run\.ts$/,
-  vscode: /^(views\/.*|extension\.ts)$/,
+  vscode: /^(views\/(?!webview\/).*|extension\.ts)$/,
   "node:sqlite": /^engine\/(store\/|lock\.ts$)/,
 };
 
