@@ -4,6 +4,7 @@ import { InstanceName } from "./instance-name.ts";
 import { LABEL_KEY, LABEL_VALUE, MOST_LABELS } from "./labels.ts";
 import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
+import { HostNic, MOST_NICS, NewHostNic } from "./network.ts";
 import { PortForward } from "./port.ts";
 import { InstanceZone } from "./zone.ts";
 
@@ -86,6 +87,7 @@ export const LaunchSpec = z.strictObject({
     .describe("cloud-init user-data, given to the guest as it is"),
   mounts: z.array(NewMount).max(100).optional(),
   disks: z.array(NewDisk).max(100).optional().describe("Beside its first one"),
+  networks: z.array(NewHostNic).max(MOST_NICS).optional().describe("NICs on networks of the host"),
   autostart: AutostartPolicy.optional(),
   network: NetworkMode.optional().describe("isolated: the guest reaches nothing beyond itself"),
   labels: Labels.optional(),
@@ -141,6 +143,7 @@ export const Instance = z.object({
   mac: z.string(),
   network: NetworkMode,
   zone: InstanceZone,
+  networks: z.array(HostNic).describe("NICs on networks of the host, beside its own"),
   ssh: SshAddress.optional().describe("Present while running"),
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),

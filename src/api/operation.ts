@@ -29,6 +29,8 @@ export const OperationKind = z.enum([
   "purge",
   "add-port",
   "remove-port",
+  "add-network",
+  "remove-network",
   "mount",
   "unmount",
   "add-disk",

@@ -42,6 +42,10 @@ export const ProjectInstance = z.strictObject({
     )
     .optional()
     .describe("Disks beside its first one, by name: data: 10G. Added and enlarged, never removed or shrunk"),
+  networks: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("NICs on networks of this host: NAME, bridged, or name=NAME,mode=auto|manual,mac=ADDRESS"),
   "cloud-init": z.string().min(1).optional().describe("A file, relative to this one, or an http(s) URL"),
   "user-data": z.string().min(1).optional().describe("cloud-init user-data, written here"),
   ports: z

@@ -69,11 +69,11 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, network, labels, guest, firmware, tpm, medium, screen, ...more } = rest;
+  const { zone, network, networks, labels, guest, firmware, tpm, medium, screen, ...more } = rest;
   const { cpus, memoryBytes, diskBytes, disks, accelerator, operation } = more;
   const machine = { guest, firmware, tpm, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
-  const where = { zone, network, labels };
+  const where = { zone, network, networks, labels };
   return { id, kind, driver, arch, ready, ...where, ...machine, ...sizes, accelerator, operation, problems };
 }
 
@@ -142,6 +142,8 @@ export function infoText({ instance, details }: InfoItem): string {
   ];
   const machine = machineText(instance);
   if (machine !== undefined) rows.push(["Machine", machine]);
+  for (const { network, mode, mac } of instance.networks)
+    rows.push(["Network", `${network} as ${mac}${mode === "manual" ? " (manual)" : ""}`]);
   if (instance.accelerator) rows.push(["Accelerator", instance.accelerator]);
   if (details.diskAllocatedBytes !== undefined)
     rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);

@@ -1,20 +1,21 @@
-/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, and those which only Berth has: `.autostart`, `.labels`. */
+/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, `.bridged`, and those which only Berth has: `.autostart`, `.labels`. */
 import type { AutostartPolicy, Instance } from "../api/instance.ts";
 import { labelsFrom, labelsText } from "../api/labels.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import { EngineError } from "../base/errors.ts";
+import { flagFrom } from "../base/flags.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
 import type { Dialect } from "./formats.ts";
 import type { Session } from "./session.ts";
 
 const SIZES = ["cpus", "disk", "memory"] as const;
-const PROPERTIES = [...SIZES, "autostart", "labels"] as const;
+const PROPERTIES = [...SIZES, "bridged", "autostart", "labels"] as const;
 type Property = (typeof PROPERTIES)[number];
 const POLICIES: readonly AutostartPolicy[] = ["off", "on", "restore"];
 
 /** Those that the command has under this name of its. */
 const propertiesOf = (dialect: Dialect): readonly Property[] =>
-  dialect === "multipass" ? SIZES : PROPERTIES;
+  dialect === "multipass" ? [...SIZES, "bridged"] : PROPERTIES;
 
 /** `local.<name>.<property>`, taken apart. */
 export type InstanceKey = { key: string; name: string; property: Property };
@@ -46,6 +47,7 @@ export async function getInstance(
 ): Promise<string> {
   const { api } = await session.client();
   const instance = await api.instances.get({ name });
+  if (property === "bridged") return String(await isBridged(session, instance));
   return sizeText(instance, property, options.raw ?? false);
 }
 
@@ -58,7 +60,7 @@ export function sizeText(
     autostart,
     labels,
   }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes" | "autostart" | "labels">,
-  property: Property,
+  property: Exclude<Property, "bridged">,
   raw: boolean,
 ): string {
   if (property === "cpus") return String(cpus);
@@ -70,8 +72,41 @@ export function sizeText(
   return formatBytes(bytes).replace(/^(\d+)([KMGT]iB)$/, "$1.0$2");
 }
 
+/** Whether it has a NIC on the network that is set for that. */
+async function isBridged(session: Session, { networks }: Pick<Instance, "networks">): Promise<boolean> {
+  const { api } = await session.client();
+  const network = (await api.settings.get())["local.bridged-network"];
+  return networks.some((one) => one.network === network);
+}
+
+/** It can only be given one: Multipass has no way back, and Berth has `network detach`. */
+async function bridge(session: Session, name: string, text: string): Promise<void> {
+  const { api } = await session.client();
+  const wanted = yesOrNo(name, text);
+  const is = await isBridged(session, await api.instances.get({ name }));
+  if (wanted === is) return;
+  if (wanted) await session.operate(() => api.networks.attach({ name, network: "bridged" }));
+  else {
+    throw new EngineError(
+      "invalid-argument",
+      `cannot set bridged of ${name}: Bridged interface cannot be removed`,
+      {
+        hint: `berth network detach ${name} takes a NIC away.`,
+      },
+    );
+  }
+}
+
+function yesOrNo(name: string, text: string): boolean {
+  const flag = flagFrom(text);
+  if (flag !== undefined) return flag;
+  const reason = `cannot set bridged of ${name}: ${text || "nothing"} is neither true nor false`;
+  throw new EngineError("invalid-argument", reason);
+}
+
 /** Changes the sizes of a stopped instance and waits until that is done. */
 export async function setInstance(session: Session, name: string, sizes: InstanceSizes): Promise<void> {
+  if (sizes.bridged !== undefined) return bridge(session, name, sizes.bridged);
   const change = await sizeChange(name, sizes);
   await session.operate((api) => api.instances.update({ name, ...change }));
 }

@@ -5,7 +5,7 @@ import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
-import { addOwnLaunchOptions, type OwnLaunchOptions, ownLaunchSpec } from "./launch-options.ts";
+import { addOwnLaunchOptions, networkSpec, type OwnLaunchOptions, ownLaunchSpec } from "./launch-options.ts";
 import { formatOption, repeated, timeoutOption } from "./options.ts";
 import { launchMounts, launchNamed } from "./primary.ts";
 import type { Session } from "./session.ts";
@@ -20,6 +20,8 @@ type LaunchOptions = {
   timeout?: number;
   mount?: string[];
   zone?: string;
+  network?: string[];
+  bridged?: boolean;
 } & OwnLaunchOptions;
 
 export function addInstanceCommands(program: Command, session: Session): void {
@@ -38,6 +40,12 @@ export function addInstanceCommands(program: Command, session: Session): void {
     .option("-d, --disk <size>", "disk, such as 20G (default: 5G)")
     .option("--cloud-init <file>", "cloud-init user-data: a file, a URL, or - for standard input")
     .option("--mount <source:target>", "a directory of this host to show in it; may be repeated", repeated)
+    .option(
+      "--network <spec>",
+      "isolated to reach nothing; or a NIC on a network of this host: NAME, bridged, or name=NAME,mode=auto|manual,mac=ADDRESS; may be repeated",
+      repeated,
+    )
+    .option("--bridged", "one `--network bridged`")
     .option("--zone <zone>", "availability zone to launch it in; the zones take turns when left out")
     .action(async (image: string, options: LaunchOptions) => launch(session, image, options));
   timeoutOption(launching);
@@ -98,10 +106,12 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
     ...(installs ? {} : { image }),
     ...sizes,
     ...(mounts.length > 0 ? { mounts } : {}),
+    ...networkSpec(options, session.dialect),
     ...(name === undefined ? {} : { name }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
     ...(userData === undefined ? {} : { userData }),
+    ...(options.zone === undefined ? {} : { zone: options.zone }),
     ...ownLaunchSpec(options),
   };
   // The engine gives up, too: a guest that nobody waits for any more is shown as not ready.

@@ -1,8 +1,10 @@
 /** What `berth launch` takes and Multipass does not. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
 import { labelsFrom } from "../api/labels.ts";
+import { parseNetwork } from "../client/network-text.ts";
 import { parseDisk } from "./disk-text.ts";
+import type { Dialect } from "./formats.ts";
 import { policyFrom } from "./instance-settings.ts";
 import { addMachineOptions, type MachineOptions, machineSpec } from "./machine-options.ts";
 import { repeated } from "./options.ts";
@@ -10,7 +12,6 @@ import { repeated } from "./options.ts";
 export type OwnLaunchOptions = {
   autostart?: string | true;
   extraDisk?: string[];
-  network?: NetworkMode;
   label?: string[];
 } & MachineOptions;
 
@@ -24,26 +25,40 @@ export function addOwnLaunchOptions(command: Command): void {
     "a disk more: 10G, or name=data,size=10G, or name=data,from=FILE; may be repeated",
     repeated,
   );
-  command.addOption(
-    new Option(
-      "--network <mode>",
-      "what it reaches: whatever this host does (default), or nothing (isolated)",
-    ).choices(["default", "isolated"]),
-  );
   addMachineOptions(command);
   command.option("--label <label>", "a word or key=value to find it by; may be repeated", repeated);
 }
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
-  const { autostart, extraDisk = [], network, label = [] } = options;
+  const { autostart, extraDisk = [], label = [] } = options;
   return {
     ...machineSpec(options),
     ...(autostart === undefined
       ? {}
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),
     ...(extraDisk.length > 0 ? { disks: extraDisk.map((text) => parseDisk(text, process.cwd())) } : {}),
-    ...(network === undefined ? {} : { network }),
     ...(label.length > 0 ? { labels: labelsFrom(label.join(",")) } : {}),
+  };
+}
+
+const MODES: readonly NetworkMode[] = ["default", "isolated"];
+
+/**
+ * What `--network` and `--bridged` say: the words `default` and `isolated` are what the guest reaches, anything else is a
+ * NIC on a network of the host. Multipass has no such words. Throws `invalid-argument`. Pure.
+ */
+export function networkSpec(
+  { network: texts = [], bridged = false }: { network?: string[]; bridged?: boolean },
+  dialect: Dialect,
+): Pick<LaunchSpec, "network" | "networks"> {
+  const modes = dialect === "berth" ? MODES.filter((mode) => texts.includes(mode)) : [];
+  const nics = [...texts, ...(bridged ? ["bridged"] : [])].filter(
+    (text) => !modes.some((mode) => mode === text),
+  );
+  const mode = modes.at(-1);
+  return {
+    ...(mode === undefined ? {} : { network: mode }),
+    ...(nics.length > 0 ? { networks: nics.map(parseNetwork) } : {}),
   };
 }

@@ -8,16 +8,19 @@ import type { Project, ProjectInstance } from "../api/project.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { parseMount } from "../base/mount-text.ts";
 import { withoutControls } from "../base/plain-text.ts";
+import { parseNetwork } from "../client/network-text.ts";
 import {
   difference,
   disksOf,
   isElsewhere,
+  missingNics,
   type Step,
   selected,
   sizesOf,
   stepsOf,
   type Todo,
   todoOf,
+  type Written,
   type WrittenMount,
 } from "../client/project/plan.ts";
 import { json, stateWord, table } from "./format.ts";
@@ -137,17 +140,23 @@ async function upOne(
     });
   }
   const snapshots = wanted.snapshot && now ? (await api.snapshots.list({ instance: name })).items : [];
-  const mounts = mountsOf(wanted, directory);
-  for (const todo of todoOf(
-    name,
-    wanted,
-    now,
-    snapshots.map((one) => one.name),
-    mounts,
-  ))
+  const taken = snapshots.map((one) => one.name);
+  for (const todo of todoOf(name, wanted, now, taken, await writtenOf(session, wanted, directory)))
     await carryOut(session, name, wanted, todo, directory);
   await provision(session, name, stepsOf(wanted));
   session.print(`Up: ${name}`);
+}
+
+async function writtenOf(session: Session, wanted: ProjectInstance, directory: string): Promise<Written> {
+  const { api } = await session.client();
+  const bridged = (await api.settings.get())["local.bridged-network"];
+  const networks = (wanted.networks ?? []).map(parseNetwork);
+  return {
+    mounts: mountsOf(wanted, directory),
+    networks: networks.map((nic) =>
+      nic.network === "bridged" && bridged ? { ...nic, network: bridged } : nic,
+    ),
+  };
 }
 
 async function carryOut(
@@ -165,7 +174,9 @@ async function carryOut(
       const place = wanted.zone === undefined ? {} : { zone: wanted.zone };
       const mounts = mountsOf(wanted, directory);
       const disks = disksOf(wanted);
-      await session.operate((api) => api.instances.launch({ ...spec, ...image, ...place, mounts, disks }));
+      const networks = (wanted.networks ?? []).map(parseNetwork);
+      const devices = { mounts, disks, networks };
+      await session.operate((api) => api.instances.launch({ ...spec, ...image, ...place, ...devices }));
       return;
     }
     case "change-sizes":
@@ -179,6 +190,9 @@ async function carryOut(
       return;
     case "restore":
       await session.operate((api) => api.snapshots.restore({ name, snapshot: todo.snapshot }));
+      return;
+    case "add-network":
+      await session.operate((api) => api.networks.attach({ name, ...todo.nic }));
       return;
     case "start":
       await session.operate((api) => api.instances.start({ name }));
@@ -277,14 +291,12 @@ async function status(
 ): Promise<void> {
   const { api } = await session.client();
   const present = new Map((await api.instances.list()).items.map((one) => [one.name, one]));
-  const rows = names.map((name) => {
-    const now = present.get(name);
-    return {
-      name,
-      state: now ? stateWord(now) : "Missing",
-      differs: differencesOf(project.instances[name] ?? {}, now, directory),
-    };
-  });
+  const rowOf = async (name: string) => {
+    const [now, wanted] = [present.get(name), project.instances[name] ?? {}];
+    const written = await writtenOf(session, wanted, directory);
+    return { name, state: now ? stateWord(now) : "Missing", differs: differencesOf(wanted, now, written) };
+  };
+  const rows = await Promise.all(names.map(rowOf));
   if (format === "json") session.print(json({ instances: rows }));
   else {
     const cells = rows.map((one) => [one.name, one.state, one.differs.join(", ") || "--"]);
@@ -293,16 +305,15 @@ async function status(
 }
 
 /** Words for what `up` would change. */
-function differencesOf(wanted: ProjectInstance, now: Instance | undefined, directory: string): string[] {
+function differencesOf(wanted: ProjectInstance, now: Instance | undefined, written: Written): string[] {
   if (!now) return [];
   const sizes = Object.keys(difference(sizesOf(wanted), now) ?? {}).map((key) => key.replace("Bytes", ""));
-  const todo = todoOf(now.name, wanted, now, [], mountsOf(wanted, directory));
+  const todo = todoOf(now.name, wanted, now, [], written);
   const ports = todo.some((one) => one.do === "add-port");
   const mounts = todo.some((one) => one.do === "add-mount");
   const zone = isElsewhere(wanted, now);
   const disks = todo.some((one) => one.do === "add-disk" || one.do === "resize-disk");
-  const rest = Object.entries({ zone, ports, mounts, disks }).flatMap(([key, differs]) =>
-    differs ? [key] : [],
-  );
-  return [...sizes, ...rest];
+  const networks = missingNics(written.networks ?? [], now).length > 0;
+  const others = { zone, networks, ports, mounts, disks };
+  return [...sizes, ...Object.entries(others).flatMap(([word, differs]) => (differs ? [word] : []))];
 }

@@ -12,7 +12,7 @@ import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../ap
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
-import type { HostNetwork } from "../api/network.ts";
+import type { HostNetwork, NewHostNic } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
@@ -37,8 +37,7 @@ export interface EngineCore {
   readonly mounts: MountsApi;
   readonly disks: DisksApi;
   readonly media: MediaApi;
-  /** Of this host. */
-  readonly networks: { list(): Promise<HostNetwork[]> };
+  readonly networks: NetworksApi;
   readonly zones: ZonesApi;
   readonly snapshots: SnapshotsApi;
   readonly operations: OperationsApi;
@@ -113,6 +112,13 @@ export interface MountsApi {
   remove(instance: string, target: string | undefined): Promise<Operation>;
   /** Where a directory of this host is in the guest; undefined where it is not mounted. */
   directoryIn(instance: string, directory: string): Promise<string | undefined>;
+}
+
+export interface NetworksApi {
+  /** Of this host. */
+  list(): Promise<HostNetwork[]>;
+  attach(instance: string, wanted: NewHostNic): Promise<Operation>;
+  detach(instance: string, mac: string): Promise<Operation>;
 }
 
 export interface ZonesApi {

@@ -27,6 +27,7 @@ import type { HostFacts } from "./instances/check.ts";
 import { guestOf } from "./instances/details.ts";
 import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
+import { type HostNetworks, HostNics } from "./instances/host-nics.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { Lan } from "./instances/lan.ts";
 import { InstanceManager } from "./instances/manager.ts";
@@ -74,6 +75,8 @@ export type EngineOptions = {
   env?: Readonly<Record<string, string | undefined>>;
   now?: () => Date;
   hostFacts?: () => Promise<HostFacts>;
+  /** Interfaces of this host that guests could be bridged to. */
+  hostNetworks?: HostNetworks["list"];
   /** Tells one boot of this host from the next. */
   hostBoot?: () => Promise<string>;
   store?: Store;
@@ -118,7 +121,11 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   users = (image) => keeper.usersOf(image);
   const hostFacts = options.hostFacts ?? (() => factsOf(paths, locations));
   const arch = hostArch();
-  const plan = { driver: drivers[0], arch, log, hostFacts, checkUserData };
+  const networks = {
+    list: options.hostNetworks ?? (() => hostNetworks()),
+    bridged: () => settings.get()["local.bridged-network"],
+  };
+  const plan = { driver: drivers[0], arch, log, hostFacts, networks, checkUserData };
   const manager = new InstanceManager(keeper, operations, plan);
   const fallback = {
     arch,
@@ -134,7 +141,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const core = new Engine(
     {
       ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers },
-      ...{ hostFacts, subnet },
+      ...{ hostFacts, subnet, networks },
     },
     imageWork,
     { storage, locations },
@@ -168,6 +175,7 @@ type Parts = {
   drivers: readonly Driver[];
   hostFacts: () => Promise<HostFacts>;
   subnet: Subnet;
+  networks: HostNetworks;
 };
 
 class Engine implements EngineCore {
@@ -180,7 +188,7 @@ class Engine implements EngineCore {
   readonly mounts: Mounts;
   readonly disks: Disks;
   readonly media: Media;
-  readonly networks = { list: () => hostNetworks() };
+  readonly networks: HostNics;
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
   readonly aliases: Aliases;
@@ -217,6 +225,7 @@ class Engine implements EngineCore {
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
     this.#lan = new Lan(keeper, parts.subnet);
+    this.networks = new HostNics(keeper, parts.manager, parts.networks, parts.options.log);
     this.zones = new Zones(keeper, parts.manager, parts.operations);
     this.media = new Media(keeper, parts.manager);
     this.disks = new Disks(keeper, parts.manager, parts.hostFacts);

@@ -24,6 +24,8 @@ const NAMES: Readonly<Record<OperationKind, string>> = {
   purge: "Purge",
   "add-port": "Forward port of",
   "remove-port": "Close port of",
+  "add-network": "Connect",
+  "remove-network": "Disconnect",
   mount: "Mount in",
   unmount: "Unmount from",
   "add-disk": "Add disk to",

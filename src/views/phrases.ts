@@ -37,6 +37,8 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "build-image": "building the image",
   "add-port": "forwarding a port",
   "remove-port": "closing a port",
+  "add-network": "connecting to a network",
+  "remove-network": "disconnecting from a network",
   mount: "mounting a folder",
   unmount: "unmounting a folder",
   "add-disk": "adding a disk",

@@ -179,7 +179,7 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       const copy = { ...(await harness.instance("copy")), ...own };
       for (let i = 0; i < 2; i += 1) await driver.clone?.(ctx(), instance, copy);
       expect(await driver.diskUsage(copy)).toBeGreaterThan(0);
-      await driver.renamed?.(ctx(), { ...copy, name: "renamed" });
+      await driver.reseed?.(ctx(), { ...copy, name: "renamed" });
     });
 
     test("memory that is discarded does not come back", async () => {

@@ -45,7 +45,7 @@ test("zones prints names, availability and subnets", async () => {
     available: true,
     subnet: expect.stringMatching(/^10\.\d+\.2\.0\/24$/),
   });
-  expect(await multipass.ok(["zones"])).toMatch(/^Name {3}State {6}Subnet\nzone1 {2}Available {2}10\./);
+  expect(await multipass.ok(["zones"])).toMatch(/^Name {4}State {8}Subnet\nzone1 {3}Available {4}10\./);
 });
 
 test("disable-zones wants a confirmation, stops what runs, and enable-zones brings it back", async () => {

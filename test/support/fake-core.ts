@@ -86,7 +86,11 @@ export class FakeCore implements EngineCore {
     set: async () => {},
     verify: async () => {},
   };
-  readonly networks: EngineCore["networks"] = { list: async () => [] };
+  readonly networks: EngineCore["networks"] = {
+    list: async () => [],
+    attach: async (instance) => this.#begin("add-network", instance),
+    detach: async (instance) => this.#begin("remove-network", instance),
+  };
   readonly zones: EngineCore["zones"] = {
     list: () => [{ name: "zone1", available: true, subnet: "10.77.1.0/24" }],
     disable: async (zone) => this.#begin("disable-zone", zone),
@@ -336,6 +340,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
       address: "10.77.0.2",
       mac: "52:54:00:00:00:01",
       zone: { name: "zone1", available: true },
+      networks: [],
     },
     ports: [],
     mounts: [],

@@ -80,6 +80,10 @@ export class FakeHost {
   readonly knobs: Partial<Record<Step, Knob>> = {};
   /** Knobs of single instances, by name; they come before the general ones. */
   readonly knobsOf = new Map<string, Partial<Record<Step, Knob>>>();
+  /** Networks of this host that guests can be connected to, and those where something keeps them from it. */
+  networks = new Map<string, Problem | "good">();
+  /** What each guest has been told of its NICs on them, by name. */
+  readonly seeds = new Map<string, DriverInstance["networks"]>();
   /** Reported by every run. */
   problems: Problem[] = [];
   /** Resolved each time a step begins: `await host.reached("ready", "web")`. */
@@ -159,6 +163,12 @@ export class FakeHost {
 export class FakeDriver implements Driver {
   readonly name = "fake";
   readonly kind = "vm" as const;
+  readonly hostNetworks: NonNullable<Driver["hostNetworks"]> = {
+    problemWith: async (_ctx, { name }) => {
+      const state = this.host.networks.get(name);
+      return state === "good" ? undefined : state;
+    },
+  };
   readonly host: FakeHost;
   readonly disks: DiskSupport;
 
@@ -196,6 +206,7 @@ export class FakeDriver implements Driver {
     ctx.progress({ phase: "create" });
     await this.host.step("create", instance.name, ctx.signal);
     await writeFile(diskOf(instance), instance.image?.path ?? "blank");
+    this.host.seeds.set(instance.name, instance.networks);
   }
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
@@ -206,6 +217,11 @@ export class FakeDriver implements Driver {
     });
     if (this.host.guests.has(instance.id)) {
       throw new EngineError("wrong-state", `cannot start ${instance.name}: it runs already`);
+    }
+    const gone = instance.networks.find(({ network }) => !this.host.networks.has(network));
+    if (gone) {
+      const reason = `cannot start ${instance.name}: this host has no network ${gone.network} any more`;
+      throw new EngineError("not-found", reason);
     }
     const bootId = await readFile(memoryOf(instance), "utf8").catch(() => undefined);
     await rm(memoryOf(instance), { force: true });
@@ -259,8 +275,9 @@ export class FakeDriver implements Driver {
     for (const disk of target.disks) await copyFile(extraDiskOf(source, disk), extraDiskOf(target, disk));
   }
 
-  async renamed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
-    this.host.calls.push(`renamed ${instance.name}`);
+  async reseed(_ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.host.calls.push(`reseed ${instance.name}`);
+    this.host.seeds.set(instance.name, instance.networks);
     await writeFile(path.join(instance.directory, "seed.fake"), instance.name);
   }
 

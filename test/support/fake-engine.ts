@@ -54,6 +54,8 @@ export class FakeWorld {
         return this.images;
       },
       makeLogin: (user) => ({ user, client: pair("client"), host: pair("host") }),
+      hostNetworks: async () =>
+        [...this.host.networks.keys()].map((name) => ({ name, type: "bridge", description: "" })),
       hostFacts: async () => ({ cpus: 64, memoryBytes: 2 ** 40, freeDiskBytes: 2 ** 44 }),
       ...options,
     });

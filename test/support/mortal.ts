@@ -19,15 +19,7 @@ const STORE_STEPS = [
   "endOperation",
   "writeSettings",
 ] as const;
-const DRIVER_STEPS = [
-  "create",
-  "start",
-  "delete",
-  "resizeDisk",
-  "renamed",
-  "clone",
-  "discardMemory",
-] as const;
+const DRIVER_STEPS = ["create", "start", "delete", "resizeDisk", "reseed", "clone", "discardMemory"] as const;
 const FILE_STEPS = ["prepare", "writeDescriptor", "writeSecrets", "moveToTrash", "emptyTrash"] as const;
 
 /** An engine that dies at the n-th point, and what ends it for good. */

@@ -132,6 +132,11 @@ function launchText(primary: string): HelpText {
         "--cloud-init <file> | <url>",
         "Path or URL to a user-data cloud-init configuration, or '-' for stdin",
       ],
+      [
+        "--network <spec>",
+        'Add a network interface to the instance, where <spec> is in the "key=value,key=value" format, with the following keys available:\n name: the network to connect to (required), use the networks command for a list of possible values, or use \'bridged\' to use the interface configured via `multipass set local.bridged-network`.\n mode: auto|manual (default: auto)\n mac: hardware address (default: random).\nYou can also use a shortcut of "<name>" to mean "name=<name>".',
+      ],
+      ["--bridged", "Adds one `--network bridged` network."],
       ["--zone <zone>", "The zone in which to launch the instance."],
       [
         "--mount <local-path>:<instance-path>",

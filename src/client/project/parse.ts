@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { Project } from "../../api/project.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import { type Place, placeOf } from "../../base/yaml-place.ts";
+import { parseNetwork } from "../network-text.ts";
 
 /** `file` is for messages. Throws `invalid-argument`. */
 export function parseProject(text: string, file: string): Project {
@@ -43,6 +44,11 @@ export function parseProject(text: string, file: string): Project {
         at("user-data"),
         `instances.${name}: cloud-init and user-data are both given; one of them is enough`,
       );
+    for (const [index, text] of (one.networks ?? []).entries()) {
+      const reason = reasonAgainst(text);
+      const place = placeOf(document, lines, ["instances", name, "networks", index]);
+      if (reason) throw bad(place, `instances.${name}.networks: ${reason}`);
+    }
     const unknown = one["depends-on"]?.find((other) => !Object.hasOwn(parsed.data.instances, other));
     if (unknown !== undefined)
       throw bad(
@@ -57,6 +63,15 @@ export function parseProject(text: string, file: string): Project {
       `they wait for each other: ${circle.join(" → ")}`,
     );
   return parsed.data;
+}
+
+function reasonAgainst(network: string): string | undefined {
+  try {
+    parseNetwork(network);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Names that wait for each other, the first one again at the end; undefined where none do. */

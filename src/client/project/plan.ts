@@ -5,6 +5,7 @@ import type { NewPortForward } from "../../api/port.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
 import { targetOf } from "../../base/mount-text.ts";
 import { parseSize } from "../../base/units.ts";
+import type { WrittenNic } from "../network-text.ts";
 
 export type Sizes = { cpus?: number; memoryBytes?: number; diskBytes?: number };
 
@@ -20,6 +21,7 @@ export type Todo =
   | { do: "start" }
   | { do: "add-port"; port: Partial<NewPortForward> & { guestPort: number } }
   | { do: "add-mount"; mount: WrittenMount }
+  | { do: "add-network"; nic: WrittenNic }
   | { do: "tell"; text: string };
 
 /** Of a file's entry, as the API wants them. Throws `invalid-argument`. */
@@ -48,16 +50,19 @@ function diskTodo(name: string, wanted: ProjectInstance, { disks }: Pick<Instanc
   });
 }
 
+/** Of the file's entry, what the API takes in another form. `bridged` is the network that it means already. */
+export type Written = { mounts?: readonly WrittenMount[]; networks?: readonly WrittenNic[] };
+
 /**
  * In the order to do it in; provisioning follows when the instance is ready. `snapshots` are the names of those that it
- * has, `mounts` what the file wants mounted. What is as it should be is left alone, so that doing it twice changes nothing.
+ * has. What is as it should be is left alone, so that doing it twice changes nothing.
  */
 export function todoOf(
   name: string,
   wanted: ProjectInstance,
   now: Instance | undefined,
   snapshots: readonly string[],
-  mounts: readonly WrittenMount[] = [],
+  { mounts = [], networks = [] }: Written = {},
 ): Todo[] {
   const ports = (wanted.ports ?? []).map(portOf);
   if (!now) return [{ do: "launch" }, ...ports.map((port) => ({ do: "add-port" as const, port }))];
@@ -71,10 +76,12 @@ export function todoOf(
   const differing = difference(sizesOf(wanted), now);
   const place = `${name} is in ${now.zone.name}, and stays there; its file says ${wanted.zone}`;
   const told: Todo[] = isElsewhere(wanted, now) ? [{ do: "tell", text: place }] : [];
+  const unconnected = missingNics(networks, now);
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
-    const text = `${name} has other sizes than its file says; they change when it has been stopped: berth down ${name}, then up`;
-    const sizes = differing ? [{ do: "tell" as const, text }] : [];
-    return [...told, ...sizes, { do: "start" }, ...diskTodo(name, wanted, now), ...opened];
+    const what = [...(differing ? ["sizes"] : []), ...(unconnected.length > 0 ? ["networks"] : [])];
+    const text = `${name} has other ${what.join(" and ")} than its file says; they change when it has been stopped: berth down ${name}, then up`;
+    const later = what.length > 0 ? [{ do: "tell" as const, text }] : [];
+    return [...told, ...later, { do: "start" }, ...diskTodo(name, wanted, now), ...opened];
   }
   const { snapshot } = wanted;
   const restores = snapshot !== undefined && snapshots.includes(snapshot) && now.state === "stopped";
@@ -83,10 +90,21 @@ export function todoOf(
     ...(restores ? [{ do: "restore" as const, snapshot }] : []),
     ...(differing && now.state === "stopped" ? [{ do: "change-sizes" as const, sizes: differing }] : []),
     ...(now.state === "suspended" ? [] : diskTodo(name, wanted, now)),
+    ...(now.state === "stopped" ? unconnected.map((nic) => ({ do: "add-network" as const, nic })) : []),
     { do: "start" },
     ...(now.state === "suspended" ? diskTodo(name, wanted, now) : []),
     ...opened,
   ];
+}
+
+/** Those that it has no NIC for; others that it has are left alone. */
+export function missingNics(wanted: readonly WrittenNic[], now: Pick<Instance, "networks">): WrittenNic[] {
+  const left = now.networks.map(({ network }) => network);
+  return wanted.filter(({ network }) => {
+    const at = left.indexOf(network);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
 }
 
 /** An instance keeps the zone that it was launched in. */

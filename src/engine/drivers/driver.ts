@@ -6,6 +6,7 @@
 import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
+import type { HostNetwork, HostNic } from "../../api/network.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
@@ -32,6 +33,8 @@ export type DriverInstance = {
   mac: string;
   /** The guest reaches nothing beyond itself; this host still reaches its ports. */
   isolated?: boolean | undefined;
+  /** NICs beside its own, on networks of this host. */
+  networks: readonly HostNic[];
   /**
    * The instance's own directory (0700, exists): disk, seed, keys, the driver's run record, and the logs that clients
    * may read: `serial.log` (the guest's console) and `driver.log` (the hypervisor's own words).
@@ -182,8 +185,8 @@ export interface Driver {
   delete(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /** Makes the disk of an instance that does not run at least this large. Idempotent. */
   resizeDisk?(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void>;
-  /** The instance has another name: what its guest reads at its next boot must say so. Idempotent. */
-  renamed?(ctx: Ctx, instance: DriverInstance): Promise<void>;
+  /** Writes anew what the guest reads at its next boot: its name, its NICs. Idempotent. */
+  reseed?(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /**
    * Makes the target's disk and seed from a source that does not run. When the target boots, its guest is another
    * one: machine-id, host keys and login keys are its own. Idempotent.
@@ -191,6 +194,11 @@ export interface Driver {
   clone?(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void>;
   /** The image lies at `instance.image.path` now: the disk of an instance that does not run must say so. Idempotent. */
   rehome?(ctx: Ctx, instance: DriverInstance): Promise<void>;
+  /** Absent where guests cannot be connected to networks of this host. */
+  readonly hostNetworks?: {
+    /** What keeps guests from this one; undefined where nothing does. */
+    problemWith(ctx: Ctx, network: HostNetwork): Promise<Problem | undefined>;
+  };
   /** Bytes the instance's disks take on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
   /** Absent where instances have but one disk. */

@@ -12,6 +12,10 @@ export type GuestNic = {
   mac: string;
   /** Address and length of its prefix. Left out: asked for by DHCP. */
   address?: string;
+  /** Left alone but for its name: neither asked for nor given. */
+  unconfigured?: boolean;
+  /** Of the routes that DHCP brings; the lower one wins. */
+  routeMetric?: number;
   /** The guest's boot does not wait for it. */
   optional?: boolean;
   /** Whom to ask for the names of which domains. */
@@ -23,12 +27,19 @@ export function networkConfig(nics: readonly GuestNic[]): string {
   return stringify({ version: 2, ethernets }, { lineWidth: 0 });
 }
 
-function ethernetOf({ name, mac, address, optional, nameservers }: GuestNic): Record<string, unknown> {
+function ethernetOf(nic: GuestNic): Record<string, unknown> {
+  const { name, mac, address, optional, nameservers, routeMetric } = nic;
   return {
     match: { macaddress: mac },
     "set-name": name,
-    ...(address === undefined ? { dhcp4: true } : { dhcp4: false, addresses: [address] }),
+    dhcp4: asksForAddress(nic),
+    ...(address === undefined ? {} : { addresses: [address] }),
+    ...(routeMetric === undefined ? {} : { "dhcp4-overrides": { "route-metric": routeMetric } }),
     ...(optional ? { optional } : {}),
     ...(nameservers ? { nameservers } : {}),
   };
+}
+
+function asksForAddress({ address, unconfigured }: GuestNic): boolean {
+  return address === undefined && !unconfigured;
 }

@@ -56,6 +56,8 @@ function vendorData(
   // Giving the host key saves the guest making its own (5 s under emulation) and lets us pin it.
   const ours = `#cloud-config\n${stringify({
     ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
+    // Or NICs that the instance is given later would stay without a configuration.
+    updates: { network: { when: ["boot-new-instance", "boot"] } },
   })}`;
   const parts: [type: string, body: string][] = [["text/cloud-config", ours]];
   if (formerKeys) parts.unshift(["text/cloud-boothook", cloneScript(formerKeys)]);

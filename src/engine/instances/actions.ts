@@ -6,6 +6,7 @@ import * as z from "zod";
 import type { InstanceState } from "../../api/instance.ts";
 import { SizeChange } from "../../api/lifecycle.ts";
 import { Mount } from "../../api/mount.ts";
+import { HostNic } from "../../api/network.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
@@ -13,6 +14,7 @@ import type { WorkCtx } from "../operations.ts";
 import { MediumRecord } from "../store/record.ts";
 import { addDisk, PlannedDisk, purgeDisk, recoverDisk, removeDisk, resizeDisk } from "./disk-work.ts";
 import type { Entry } from "./entry.ts";
+import { addNetwork, removeNetwork } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import { changeMedium } from "./media.ts";
 import { addMounts, removeMounts } from "./mounts.ts";
@@ -47,6 +49,7 @@ export const ActionInput = z.object({
   medium: MediumRecord.optional(),
   /** A disk is taken away from a guest that uses it. */
   force: z.boolean().optional(),
+  nic: HostNic.optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
   words: z.object({ name: z.string().optional(), comment: z.string().optional() }).optional(),
@@ -110,6 +113,18 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     verb: "remove a port of",
     cancellable: false,
     work: (keeper, entry, ctx, { port }) => removePort(keeper, entry, ctx, required(port)),
+  },
+  "add-network": {
+    kind: "add-network",
+    verb: "connect",
+    cancellable: false,
+    work: (keeper, entry, ctx, { nic }) => addNetwork(keeper, entry, ctx, required(nic)),
+  },
+  "remove-network": {
+    kind: "remove-network",
+    verb: "take a NIC from",
+    cancellable: false,
+    work: (keeper, entry, ctx, { nic }) => removeNetwork(keeper, entry, ctx, required(nic)),
   },
   mount: {
     kind: "mount",

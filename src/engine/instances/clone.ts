@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { InstanceName } from "../../api/instance-name.ts";
 import { NAME_RULE } from "../../api/names.ts";
+import type { HostNic } from "../../api/network.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
@@ -10,6 +11,7 @@ import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
 import { disksNow } from "./disk-work.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
+import { macsIn, planNics } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import { takeBack } from "./launch.ts";
 import { nameFindings } from "./plan.ts";
@@ -45,9 +47,10 @@ export function planClone(keeper: Keeper, source: Entry, as: string | undefined)
   const others = keeper.entries().map(({ record }) => record.descriptor);
   const subnet = keeper.zones.subnetIn(source.record.descriptor.zone);
   const address = drawAddress(subnet, id, new Set(others.map((other) => other.address)));
-  const mac = drawMac(id, new Set(others.map((other) => other.mac)));
+  const networks = drawnAnew(keeper, id, source.record.descriptor.networks);
+  const mac = drawMac(id, new Set([...macsIn(keeper), ...networks.map((one) => one.mac)]));
   const createdAt = keeper.now().toISOString();
-  const identity = { id, name, address, mac, createdAt };
+  const identity = { id, name, address, mac, networks, createdAt };
   return { id, source: source.record.descriptor.id, clone: descriptorOf(source, identity) };
 }
 
@@ -61,7 +64,13 @@ function defaultName(keeper: Keeper, source: string): string {
   }
 }
 
-type Identity = Pick<Descriptor, "id" | "name" | "address" | "mac" | "createdAt">;
+type Identity = Pick<Descriptor, "id" | "name" | "address" | "mac" | "networks" | "createdAt">;
+
+/** On the same networks, as another. */
+function drawnAnew(keeper: Keeper, id: string, networks: readonly HostNic[]): HostNic[] {
+  const wanted = networks.map(({ network, mode }) => ({ network, mode }));
+  return planNics(keeper, id, wanted, { bridged: () => "" });
+}
 
 /** All that the source is, but what is its alone: who it is, and its history. */
 function descriptorOf(entry: Entry, identity: Identity): Descriptor {

@@ -158,7 +158,8 @@ export class Keeper {
 
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
-    const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, base } = entry.record.descriptor;
+    const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks, base } =
+      entry.record.descriptor;
     const { guest, firmware, tpm } = entry.record.descriptor;
     const disks = entry.record.descriptor.disks.filter(({ removedAt }) => removedAt === undefined);
     const shares = entry.record.descriptor.mounts.filter(({ type }) => type === "native");
@@ -171,7 +172,7 @@ export class Keeper {
     }
     const { path, format, sizeBytes, virtualBytes, user } = base ?? NO_IMAGE;
     return {
-      ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac },
+      ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks },
       subnet: this.#parts.subnet,
       isolated: entry.record.descriptor.network === "isolated",
       directory: this.files.directory(id),

@@ -7,6 +7,7 @@ import { Arch, AutostartPolicy, Labels, NetworkMode } from "../../api/instance.t
 import { InstanceName } from "../../api/instance-name.ts";
 import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
+import { HostNic } from "../../api/network.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
@@ -39,6 +40,7 @@ export const LaunchInput = z.object({
   address: z.string(),
   mac: z.string(),
   zone: z.string().default("zone1"),
+  networks: z.array(HostNic).default([]),
   createdAt: z.string(),
   timeoutMs: z.int(),
   userData: z.string().optional(),

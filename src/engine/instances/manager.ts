@@ -34,7 +34,7 @@ import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { checkMedium } from "./media.ts";
 import { checkMounts, refuseMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
-import { findings, nameFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
+import { findings, lateFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
 import { checkRename } from "./rename.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
@@ -106,8 +106,7 @@ export class InstanceManager implements InstancesApi {
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
-    const late = [...nameFindings(this.#keeper, name), ...this.#keeper.zones.findings(wanted.zone)];
-    const refused = refusal(label, found) ?? refusal(label, late);
+    const refused = refusal(label, found) ?? refusal(label, lateFindings(this.#keeper, name, wanted));
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
     const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, disks, medium, warnings };

@@ -16,6 +16,14 @@ import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./
 import type { PlannedDisk } from "./disk-work.ts";
 import { placed, planDisks, type Wanted } from "./disks.ts";
 import type { Entry } from "./entry.ts";
+import {
+  type HostNetworks,
+  isolationFindings,
+  macFindings,
+  macsIn,
+  nicFindings,
+  planNics,
+} from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
 import { machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
@@ -29,6 +37,7 @@ export type PlanParts = {
   arch: Descriptor["arch"];
   log: Log;
   hostFacts: () => Promise<HostFacts>;
+  networks: HostNetworks;
   /** What is wrong with a user-data text; empty when nothing is. */
   checkUserData: (text: string) => Promise<Problem[]>;
 };
@@ -60,6 +69,8 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ...nameFindings(keeper, wanted.name),
     ...keeper.zones.findings(wanted.zone),
     ...userData.map(asFinding),
+    ...isolationFindings(wanted.network, wanted.networks ?? []),
+    ...(await nicFindings(ctx, wanted.networks ?? [], defaultDriver(parts), parts.networks)),
     ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
     ...ofDisks,
     ...machineFindings(wanted, machine),
@@ -70,6 +81,15 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
       others.map(({ record }) => record.descriptor),
     ),
     ...(await driverFindings(parts, info, machine)),
+  ];
+}
+
+/** What is anybody's until it is taken: looked at last, with no wait before it is. */
+export function lateFindings(keeper: Keeper, name: string, wanted: ParsedSpec): Finding[] {
+  return [
+    ...nameFindings(keeper, name),
+    ...keeper.zones.findings(wanted.zone),
+    ...macFindings(keeper, wanted.networks ?? []),
   ];
 }
 
@@ -98,6 +118,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
   const machine = machineOf(wanted, parts.arch);
   const driver = defaultDriver(parts);
   const others = keeper.entries().map(({ record }) => record.descriptor);
+  const networks = planNics(keeper, id, wanted.networks ?? [], parts.networks);
   const zone = wanted.zone ?? keeper.zones.takeTurn();
   return {
     id,
@@ -110,7 +131,8 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     ...sizesOf(wanted, machine),
     zone,
     address: drawAddress(keeper.zones.subnetIn(zone), id, new Set(others.map((other) => other.address))),
-    mac: drawMac(id, new Set(others.map((other) => other.mac))),
+    mac: drawMac(id, new Set([...macsIn(keeper), ...networks.map((one) => one.mac)])),
+    networks,
     createdAt: keeper.now().toISOString(),
     timeoutMs: wanted.timeoutMs ?? DEFAULTS.launchTimeoutMs,
     userData: wanted.userData,

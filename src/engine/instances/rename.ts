@@ -51,7 +51,7 @@ export async function rename(
     checkRename(keeper, entry, to);
     const instance = base && (await keeper.driverInstance(entry));
     await keeper.rename(entry, to);
-    if (instance) await keeper.driverOf(entry).renamed?.(ctx, { ...instance, name: to });
+    if (instance) await keeper.driverOf(entry).reseed?.(ctx, { ...instance, name: to });
   } finally {
     keeper.letGoOf(to, entry);
   }

@@ -18,6 +18,8 @@ export const ACTIONS = [
   "update-snapshot",
   "add-port",
   "remove-port",
+  "add-network",
+  "remove-network",
   "mount",
   "unmount",
   "add-disk",
@@ -66,6 +68,8 @@ const SAME_END: Record<Action, readonly Action[]> = {
   "update-snapshot": [],
   "add-port": [],
   "remove-port": [],
+  "add-network": [],
+  "remove-network": [],
   mount: [],
   unmount: [],
   "add-disk": [],
@@ -134,6 +138,8 @@ const PENDING_WORDS: Record<Action, string> = {
   "update-snapshot": "a change of a snapshot",
   "add-port": "a change of its ports",
   "remove-port": "a change of its ports",
+  "add-network": "a change of its networks",
+  "remove-network": "a change of its networks",
   mount: "a mount",
   unmount: "an unmount",
   "add-disk": "a change of its disks",
@@ -152,6 +158,8 @@ const PENDING_WORDS: Record<Action, string> = {
 type Upkeep =
   | "add-port"
   | "remove-port"
+  | "add-network"
+  | "remove-network"
   | "mount"
   | "unmount"
   | "add-disk"
@@ -232,6 +240,8 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "update-snapshot": "any",
   "add-port": "any",
   "remove-port": "any",
+  "add-network": "stopped",
+  "remove-network": "stopped",
   mount: "any",
   unmount: "any",
   "add-disk": "not suspended",

@@ -25,6 +25,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     mac: descriptor.mac,
     network: descriptor.network,
     zone,
+    networks: descriptor.networks,
     ...(running?.ssh ? { ssh: running.ssh } : {}),
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,

@@ -14,6 +14,7 @@ import {
 import { InstanceName } from "../../api/instance-name.ts";
 import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
+import { HostNic } from "../../api/network.ts";
 import { PortForward } from "../../api/port.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 
@@ -77,6 +78,7 @@ export const Descriptor = z.object({
   address: z.ipv4(),
   mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
   zone: z.string().min(1).default("zone1"),
+  networks: z.array(HostNic).default([]),
   booted: z.boolean().describe("Its guest has been started once: what its disk holds is the user's"),
   clonedFrom: z
     .object({ id: z.uuid(), keys: z.array(z.string()).describe("Public keys that the copied disk lets in") })

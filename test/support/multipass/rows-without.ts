@@ -232,6 +232,20 @@ const LAUNCHES: Row[] = [
     code: 2,
     err: /launch failed: Unable to find an image matching "nosuchimage"\n$/,
   },
+  {
+    args: ["launch", "--network", "no-such-0"],
+    code: 2,
+    err: /^launch failed: this host has no network no-such-0\n$/,
+  },
+  { args: ["launch", "--bridged"], code: 2, err: /^launch failed: no network is set that bridged means\n$/ },
+  usage(
+    ["launch", "--network", "mode=auto"],
+    /^launch failed: Bad network definition, need at least a 'name' field\n$/,
+  ),
+  usage(
+    ["launch", "--network", "name=a,mode=b"],
+    /^launch failed: Bad network mode 'b', need 'auto' or 'manual'\n$/,
+  ),
   { args: ["launch", "--zone", "nosuch"], code: 2, err: /^launch failed: .*nosuch/ },
   usage(["launch", "--cloud-init", "/no/such/file"], /^launch failed: .*\/no\/such\/file/),
   {

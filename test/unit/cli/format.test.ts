@@ -30,6 +30,7 @@ const web: Instance = {
   address: "10.77.0.5",
   mac: "52:54:00:00:00:01",
   zone: { name: "zone1", available: true },
+  networks: [],
   accelerator: "kvm",
   ports: [],
   mounts: [],

@@ -5,7 +5,7 @@ test.each([
   ["local.web.cpus", { key: "local.web.cpus", name: "web", property: "cpus" }],
   ["local.web-1.disk", { key: "local.web-1.disk", name: "web-1", property: "disk" }],
   ["local.web.autostart", { key: "local.web.autostart", name: "web", property: "autostart" }],
-  ["local.web.bridged", undefined],
+  ["local.web.bridged", { key: "local.web.bridged", name: "web", property: "bridged" }],
   ["local.driver", undefined],
   ["local.web.snapshot1.name", undefined],
   ["web.cpus", undefined],
@@ -32,6 +32,7 @@ test.each([
 
 test("multipass knows the sizes, and nothing that only Berth has", () => {
   expect(instanceKey("local.web.disk", "multipass")).toBeDefined();
+  expect(instanceKey("local.web.bridged", "multipass")).toBeDefined();
   expect(instanceKey("local.web.autostart", "multipass")).toBeUndefined();
 });
 

@@ -28,6 +28,7 @@ const foo: Instance = {
     address: "10.168.32.2",
     mac: "52:54:00:00:00:01",
     zone: { name: "zone1", available: true },
+    networks: [],
     ports: [],
     mounts: [],
     disks: [],

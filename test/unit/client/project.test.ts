@@ -54,6 +54,10 @@ test.each([
   ],
   ["instances:\n  a: {cloud-init: x, user-data: y}\n", /line 2, column 22: .*both given/],
   ["instances:\n  a: {ports: [99]}\n", /line 2/],
+  [
+    "instances:\n  a:\n    networks: [br0, 'mode=auto']\n",
+    /line 3, column 21: .*need at least a 'name' field/,
+  ],
 ])("%j is refused, with the place", (text, words) => expect(() => read(text)).toThrow(words));
 
 test("no text makes it throw anything but a clear error", () => {
@@ -72,6 +76,7 @@ test("no text makes it throw anything but a clear error", () => {
 const running = {
   ...{ name: "web", state: "running", cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
   zone: { name: "zone1", available: true },
+  networks: [] as Instance["networks"],
   ports: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
   disks: [],
 } as unknown as Instance;
@@ -129,6 +134,20 @@ test("an instance stays in its zone", () => {
   }
 });
 
+test("NICs that are missing are added to a stopped instance", () => {
+  const nic = (network: string) => ({ network, mode: "auto" as const, mac: "52:54:00:00:00:01" });
+  const networks = [{ network: "br0" }, { network: "br0", mode: "manual" as const }, { network: "br1" }];
+  const has = { ...stopped, networks: [nic("br0"), nic("br2")] };
+  expect(todoOf("web", {}, has, [], { networks })).toEqual([
+    { do: "add-network", nic: { network: "br0", mode: "manual" } },
+    { do: "add-network", nic: { network: "br1" } },
+    { do: "start" },
+  ]);
+  const todo = todoOf("web", { cpus: 2 }, { ...has, state: "running" }, [], { networks });
+  expect(todo[0]).toMatchObject({ text: expect.stringContaining("web has other sizes and networks than") });
+  expect(todo.map((one) => one.do)).toEqual(["tell", "start"]);
+});
+
 test("a disk is never shrunk", () => {
   expect(difference({ diskBytes: 2 ** 30 }, running)).toBeUndefined();
   expect(difference({ diskBytes: 6 * 2 ** 30 }, running)).toEqual({ diskBytes: 6 * 2 ** 30 });
@@ -157,9 +176,9 @@ test("mounts that are missing are added; those with the same target are left alo
   const mounted = { source: "/p/site", target: "srv/site", type: "classic" as const, uids: [], gids: [] };
   const wanted = [{ source: "/p/site", target: "~/srv/site/" }, { source: "/p/data" }];
   const add = (mount: object) => ({ do: "add-mount", mount });
-  expect(todoOf("web", {}, { ...running, mounts: [mounted] }, [], wanted)).toEqual([
+  expect(todoOf("web", {}, { ...running, mounts: [mounted] }, [], { mounts: wanted })).toEqual([
     { do: "start" },
     add({ source: "/p/data" }),
   ]);
-  expect(todoOf("web", {}, undefined, [], wanted)).toEqual([{ do: "launch" }]);
+  expect(todoOf("web", {}, undefined, [], { mounts: wanted })).toEqual([{ do: "launch" }]);
 });

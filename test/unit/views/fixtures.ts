@@ -22,6 +22,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     address: "10.77.0.5",
     mac: "52:54:00:00:00:05",
     zone: { name: "zone1", available: true },
+    networks: [],
     ssh: {
       host: "127.0.0.1",
       port: 40022,

@@ -47,8 +47,8 @@ function extra(arch: Arch, { name, slot }: Pick<DriverDisk, "name" | "slot">): s
   return arch === "x86_64" ? `ide-hd,${own},bus=ide.${FIRST_SATA_PORT + slot}` : `nvme,${own}`;
 }
 
-export function otherNic(arch: Arch, mac: string): string {
-  return `${arch === "x86_64" ? "e1000e" : "virtio-net-pci"},netdev=net,mac=${mac},romfile=`;
+export function otherNic(arch: Arch, network: string, mac: string): string {
+  return `${arch === "x86_64" ? "e1000e" : "virtio-net-pci"},netdev=${network},mac=${mac},romfile=`;
 }
 
 /** A display that a VNC viewer of this host's user can attach to, and a pointer that needs no capture. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Arch } from "../../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../../api/machine.ts";
+import type { HostNic } from "../../../api/network.ts";
 import type { Subnet } from "../driver.ts";
 import { type DiskFile, diskPorts, extraDisks, isExtraDisk } from "./argv-disks.ts";
 import { clock, enlightened, otherDisks, otherNic, screen, secureBoot, tpm, usb } from "./argv-other.ts";
@@ -27,6 +28,8 @@ export type ArgvInput = {
   lan?: string | undefined;
   /** The versioned machine that its memory was made with; left out: this QEMU's newest. */
   machine?: string | undefined;
+  /** NICs on networks of this host. */
+  networks: readonly Pick<HostNic, "network" | "mac">[];
   /** It shall wait for the memory of a suspended guest, and go on with that. */
   incoming?: boolean;
   shares: readonly Share[];
@@ -89,6 +92,7 @@ function linuxDevices(input: ArgvInput): string[] {
     ...["-netdev", userNetwork(input)],
     ...["-device", nic("net", outwardMac(input.mac))],
     ...lan(input),
+    ...hostNics(input, nic),
     ...["-object", "rng-builtin,id=rng"],
     ...["-device", "virtio-rng-pci,rng=rng"],
     ...input.shares.flatMap(share),
@@ -103,7 +107,8 @@ function otherDevices(input: ArgvInput): string[] {
     ...usb(),
     ...otherDisks(arch, files.medium, input.disks),
     ...["-netdev", userNetwork(input)],
-    ...["-device", otherNic(arch, outwardMac(input.mac))],
+    ...["-device", otherNic(arch, "net", outwardMac(input.mac))],
+    ...hostNics(input, (network, mac) => otherNic(arch, network, mac)),
     ...screen(arch, files.vnc),
     ...clock(input.guest),
   ];
@@ -222,6 +227,25 @@ function lan({ lan: socket, mac }: ArgvInput): string[] {
   if (socket === undefined) return [];
   const listening = `stream,id=lan,server=on,addr.type=unix,addr.path=${escaped(socket)}`;
   return ["-netdev", listening, "-device", nic("lan", mac)];
+}
+
+/** The descriptor under which QEMU has the tap of its first NIC on a network of this host; the others follow. */
+export const FIRST_TAP = 64;
+
+function hostNics(
+  { platform, networks }: Pick<ArgvInput, "platform" | "networks">,
+  device: (network: string, mac: string) => string,
+): string[] {
+  return networks.flatMap(({ network, mac }, number) => {
+    const id = `host${number}`;
+    return ["-netdev", hostNetwork(platform, id, network, number), "-device", device(id, mac)];
+  });
+}
+
+function hostNetwork(platform: NodeJS.Platform, id: string, network: string, number: number): string {
+  if (platform === "darwin") return `vmnet-bridged,id=${id},ifname=${escaped(network)}`;
+  if (platform === "win32") return `tap,id=${id},ifname=${escaped(network)}`;
+  return `tap,id=${id},fd=${FIRST_TAP + number}`;
 }
 
 /** The guest's address in the network that leads out: its own one only where no other NIC has that. */

@@ -18,6 +18,7 @@ import { QemuDisks } from "./extra-disks.ts";
 import { diskFiles, extraDiskFile, filesOf, seedOf, smallFiles, writeIdentity } from "./files.ts";
 import { findUefi } from "./firmware.ts";
 import { type Firmware, type Host, thisHost } from "./host.ts";
+import { HostNetworking } from "./host-networks.ts";
 import { endLeftover } from "./leftover.ts";
 import { checkMachine, firmwareMissing } from "./machine-check.ts";
 import { lanSocketOf, memorySocketOf, monitorOf, screenSocketOf } from "./monitor.ts";
@@ -59,11 +60,13 @@ class QemuDriver implements Driver {
   readonly #host: Host;
   readonly snapshots: QemuSnapshots;
   readonly disks: QemuDisks;
+  readonly hostNetworks: HostNetworking;
   readonly #probes = new Map<string, Promise<ProbeResult>>();
 
   constructor(options: QemuOptions) {
     this.#settings = options.settings;
     this.#host = options.host ?? thisHost();
+    this.hostNetworks = new HostNetworking(this.#host);
     const qemuImg = async (ctx: Ctx, instance: DriverInstance) => (await this.#tools(ctx, instance)).qemuImg;
     this.snapshots = new QemuSnapshots(qemuImg, (instance) => ({
       disks: diskFiles(instance),
@@ -86,7 +89,11 @@ class QemuDriver implements Driver {
     const { version, accelerator, problems, arch } = found;
     return {
       ...base,
-      features: [...features, ...(found.lan ? ["lan"] : [])],
+      features: [
+        ...features,
+        ...(found.lan ? ["lan"] : []),
+        ...((await this.hostNetworks.isPossible(ctx.signal)) ? ["host-networks"] : []),
+      ],
       available: true,
       version,
       accelerator,
@@ -116,6 +123,7 @@ class QemuDriver implements Driver {
     await endLeftover(instance);
     const tools = await this.#tools(ctx, instance);
     const suspended = await readSuspendRecord(instance.directory, instance);
+    await this.hostNetworks.check(ctx, instance);
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
     // Without cloud-init nothing would give that NIC its address.
@@ -162,7 +170,8 @@ class QemuDriver implements Driver {
     const argv = this.#argv(instance, tools, how, suspended && machineName(suspended));
     ctx.signal.throwIfAborted();
     ctx.log.info("starting QEMU", { argv });
-    const child = await startDetached(argv, {
+    const command = await this.hostNetworks.command(argv, instance.networks, ctx.signal);
+    const child = await startDetached(command, {
       logFile: path.join(instance.directory, DRIVER_LOG),
       cwd: instance.directory,
     });
@@ -258,7 +267,7 @@ class QemuDriver implements Driver {
   }
 
   /** cloud-init reads the seed at every boot; a new hostname in it counts although the instance is the same. */
-  async renamed(ctx: Ctx, instance: DriverInstance): Promise<void> {
+  async reseed(ctx: Ctx, instance: DriverInstance): Promise<void> {
     if (instance.guest !== "linux") return;
     const { lan } = await this.#tools(ctx, instance);
     await writeSeed(filesOf(instance).seed, seedOf(instance, lan));

@@ -1,5 +1,6 @@
 /** What the driver keeps in an instance's directory, and the identity that the guest is given there. */
 import path from "node:path";
+import type { HostNic } from "../../../api/network.ts";
 import { exists } from "../../../base/durable.ts";
 import { writeLoginFiles } from "../../guest/keys.ts";
 import type { GuestNic } from "../../guest/network-config.ts";
@@ -21,11 +22,19 @@ export function seedOf(instance: DriverInstance, lan: boolean): SeedInput {
   return { instanceId: id, hostname: name, login, userData, formerKeys, nics: nicsOf(instance, lan) };
 }
 
-function nicsOf({ mac, address, subnet, isolated }: DriverInstance, lan: boolean): GuestNic[] {
+function nicsOf(instance: DriverInstance, lan: boolean): GuestNic[] {
+  const { mac, address, subnet, isolated, networks } = instance;
   const outward = { name: "net", mac: outwardMac(mac) };
-  if (!lan || isolated) return [outward];
+  if (isolated) return [outward];
   const bits = subnet.cidr.split("/")[1];
-  return [outward, { name: "lan", mac, address: `${address}/${bits}`, optional: true }];
+  const own = { name: "lan", mac, address: `${address}/${bits}`, optional: true };
+  return [outward, ...(lan ? [own] : []), ...networks.map(hostNic)];
+}
+
+/** The way out stays the guest's first choice. */
+function hostNic({ mac, mode }: HostNic, number: number): GuestNic {
+  const nic = { name: `host${number}`, mac, optional: true };
+  return mode === "auto" ? { ...nic, routeMetric: 200 } : { ...nic, unconfigured: true };
 }
 
 export function filesOf({ directory }: DriverInstance) {

@@ -1,6 +1,8 @@
-/** What differs between the hosts that QEMU runs on. Pure, but for `findProgram`, `findFirmware` and `thisHost`. */
+/** What differs between the hosts that QEMU runs on. Pure, but for what looks at this host itself. */
+import { networkInterfaces } from "node:os";
 import path from "node:path";
 import type { Arch } from "../../../api/instance.ts";
+import type { HostNetwork } from "../../../api/network.ts";
 import { exists } from "../../../base/durable.ts";
 import { hostArch } from "../../../base/paths.ts";
 import { which } from "../../../base/run.ts";
@@ -72,6 +74,33 @@ export async function findFirmware(platform: NodeJS.Platform, guest: Arch): Prom
     if ((await exists(firmware.code)) && (await exists(firmware.variables))) return firmware;
   }
   return undefined;
+}
+
+/** Where distributions put the program that makes taps on bridges, what it may do, and what runs its launcher. */
+export const BRIDGE_HELPERS = [
+  "/usr/lib/qemu/qemu-bridge-helper",
+  "/usr/libexec/qemu-bridge-helper",
+  "/usr/lib/qemu-bridge-helper",
+  "/usr/local/libexec/qemu-bridge-helper",
+];
+export const BRIDGE_CONFIG = "/etc/qemu/bridge.conf";
+export const PYTHONS = ["/usr/bin/python3", "/usr/local/bin/python3"];
+
+/** What an interface of this host is now; undefined where it is gone. Windows' adapters are not looked at. */
+export async function interfaceType(
+  platform: NodeJS.Platform,
+  name: string,
+): Promise<HostNetwork["type"] | undefined> {
+  if (platform === "win32") return "other";
+  if (platform === "darwin") return Object.hasOwn(networkInterfaces(), name) ? "other" : undefined;
+  const folder = path.posix.join("/sys/class/net", name);
+  if (!(await exists(folder))) return undefined;
+  if (await exists(path.posix.join(folder, "bridge"))) return "bridge";
+  return (await exists(path.posix.join(folder, "wireless"))) ? "wifi" : "ethernet";
+}
+
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
 }
 
 /** How a user gets QEMU here. */

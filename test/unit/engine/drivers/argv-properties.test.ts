@@ -58,6 +58,7 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
       }),
       { maxLength: 8, selector: ({ slot }) => slot },
     ),
+    networks: fc.array(fc.record({ network: file, mac: fc.constant("52:54:00:00:00:77") }), { maxLength: 3 }),
     files: fc.record({ disk: file, seed: file, serialLog: file, monitor: file, vnc: file }),
     firmware: fc.option(fc.record({ code: file, variables: file }), { nil: undefined }),
   })
@@ -106,6 +107,7 @@ test("there is always the same row of options; texts only fill their places", ()
         ...["-chardev", "-mon"],
         ...["-chardev", "-serial", ...firmware, "-blockdev", "-device", "-blockdev", "-device"],
         ...["-netdev", "-device", ...(input.lan === undefined ? [] : ["-netdev", "-device"])],
+        ...input.networks.flatMap(() => ["-netdev", "-device"]),
         ...["-object", "-device", ...shares],
         ...Array.from({ length: 8 }, () => "-device"),
         ...input.disks.flatMap(() => ["-blockdev", "-device"]),
@@ -177,7 +179,10 @@ test("CPUs, memory, network card and addresses are the instance's", () => {
       const nics = options.map(([, value]) => value).filter((value) => value.startsWith("virtio-net-pci"));
       const own = `virtio-net-pci,netdev=lan,mac=${input.mac},romfile=`;
       const outward = `virtio-net-pci,netdev=net,mac=${outwardMac(input.mac)},romfile=`;
-      expect(nics).toEqual(input.lan === undefined ? [outward] : [outward, own]);
+      const others = input.networks.map(
+        ({ mac }, number) => `virtio-net-pci,netdev=host${number},mac=${mac},romfile=`,
+      );
+      expect(nics).toEqual([outward, ...(input.lan === undefined ? [] : [own]), ...others]);
       const { address } = input.lan === undefined ? input : input.subnet.nat;
       const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
       expect(valuesOf(only("-netdev"))).toEqual([

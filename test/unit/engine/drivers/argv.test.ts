@@ -62,6 +62,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
     shares: [],
     disks: [],
     ...{ guest: "linux", firmware: "bios" },
+    networks: [],
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
   };
@@ -134,6 +135,32 @@ test("a guest that was suspended gets the machine of then, and is otherwise made
     expect(pinned[at]?.split(",").slice(1)).toEqual(plain[at]?.split(",").slice(1));
     expect(pinned.toSpliced(at, 1)).toEqual(plain.toSpliced(at, 1));
   }
+});
+
+test.each<[NodeJS.Platform, string, string]>([
+  ["linux", "tap,id=host0,fd=64", "tap,id=host1,fd=65"],
+  ["darwin", "vmnet-bridged,id=host0,ifname=en0,, x", "vmnet-bridged,id=host1,ifname=br1"],
+  ["win32", "tap,id=host0,ifname=en0,, x", "tap,id=host1,ifname=br1"],
+])("on %s, NICs on networks of the host are beside the guest's own", (platform, first, second) => {
+  const networks = [
+    { network: "en0, x", mac: "52:54:00:00:00:01" },
+    { network: "br1", mac: "52:54:00:00:00:02" },
+  ];
+  const plain = qemuArgv(inputOf(platform, "x86_64", "tcg"));
+  const argv = qemuArgv({ ...inputOf(platform, "x86_64", "tcg"), networks });
+  const added = argv.filter((word) => !plain.includes(word));
+  expect(added).toEqual([
+    first,
+    "virtio-net-pci,netdev=host0,mac=52:54:00:00:00:01,romfile=",
+    second,
+    "virtio-net-pci,netdev=host1,mac=52:54:00:00:00:02,romfile=",
+  ]);
+  expect(argv.length).toBe(plain.length + 8);
+  const other = qemuArgv({ ...inputOf(platform, "x86_64", "tcg"), guest: "windows", networks });
+  expect(other).toEqual(
+    expect.arrayContaining([first, "e1000e,netdev=host0,mac=52:54:00:00:00:01,romfile="]),
+  );
+  if (platform === "linux") expect(argv.find((word) => word.includes("spawn="))).toContain("spawn=deny");
 });
 
 test("whatever the texts, each stays in its own place and nothing becomes an option", () => {

@@ -27,6 +27,7 @@ test("the guest gets its name, our key, and the host key that we know", () => {
   expect(files["vendor-data"]).toMatch(/^#cloud-config\n/);
   expect(parse(files["vendor-data"] ?? "")).toEqual({
     ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
+    updates: { network: { when: ["boot-new-instance", "boot"] } },
   });
   expect(files["user-data"]).toMatch(/^#cloud-config\n/);
 });

@@ -26,6 +26,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     address: "10.1.0.20",
     mac: "52:54:00:00:00:01",
     zone: "zone1",
+    networks: [],
     ports: [],
     mounts: [],
     disks: [],

@@ -17,6 +17,7 @@ const descriptor: Descriptor = {
   address: "10.44.1.2",
   mac: "52:54:00:00:00:01",
   zone: "zone1",
+  networks: [],
   ports: [],
   mounts: [],
   disks: [],
