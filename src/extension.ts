@@ -17,10 +17,12 @@ import { InstancesView } from "./views/instances-view.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
 import { OperationsView } from "./views/operations-view.ts";
+import { SandboxDocuments } from "./views/sandbox-documents.ts";
 import type { Services } from "./views/services.ts";
 import { SshConfigDocuments } from "./views/ssh-config-documents.ts";
 import { createStatus } from "./views/status.ts";
 import { terminalProfile } from "./views/terminals.ts";
+import { registerAgentTools } from "./views/tools-lm.ts";
 
 export function activate(context: vscode.ExtensionContext): void {
   const store = new DisposableStore();
@@ -49,12 +51,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
   const sshDiff = store.add(new SshConfigDocuments());
+  const sandboxDocuments = store.add(new SandboxDocuments());
   const memory = { workspace: context.workspaceState, global: context.globalState };
   const platform = hostPlatform();
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
   const services: Services = {
-    ...{ mirror, model, log, logs, sshDiff, memory, cli, platform, arrangement },
+    ...{ mirror, model, log, logs, sshDiff, sandboxDocuments, memory, cli, platform, arrangement },
     panels: once(async () => {
       const { Panels } = await import("./views/panel/panels.ts");
       return store.add(new Panels(services, dist));
@@ -66,6 +69,7 @@ export function activate(context: vscode.ExtensionContext): void {
   store.add(registerCommands(vscode.commands, services));
   store.add(vscode.window.registerWebviewPanelSerializer("berth.instance", reopened(services)));
   store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile({ mirror, model })));
+  store.add(registerAgentTools(context.extension, { mirror, platform, dist }));
 
   const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
   const wanted = () => mirror.client().catch(failed("reach the engine"));

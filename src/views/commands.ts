@@ -19,6 +19,7 @@ const operations = () => import("./operation-actions.ts");
 const power = () => import("./power.ts");
 const sharing = () => import("./sharing.ts");
 const snapshots = () => import("./snapshots.ts");
+const sandbox = () => import("./sandbox.ts");
 const tools = () => import("./tools.ts");
 
 export const COMMANDS = {
@@ -81,6 +82,10 @@ export const COMMANDS = {
   "berth.showOperation": async (services, ...args) => (await operations()).showOperation(services, args),
   "berth.copyOperationError": async (services, ...args) => (await operations()).copyError(services, args),
   "berth.clearOperations": async (services) => (await operations()).clearEnded(services),
+  "berth.newSandbox": async (services) => (await sandbox()).newSandbox(services),
+  "berth.reviewSandbox": async (services) => (await sandbox()).reviewChanges(services),
+  "berth.acceptSandbox": async (services, ...args) => (await sandbox()).acceptChanges(services, args),
+  "berth.discardSandbox": async (services, ...args) => (await sandbox()).discardSandbox(services, args),
   "berth.reconnect": async (services) => (await tools()).reconnect(services),
   "berth.installQemu": async (services) => (await tools()).installQemu(services),
   "berth.showEngineLog": async (services) => (await tools()).showEngineLog(services),

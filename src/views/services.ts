@@ -5,6 +5,7 @@ import type { Arrangement } from "./arrangement.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
 import type { Panels } from "./panel/panels.ts";
+import type { SandboxDocuments } from "./sandbox-documents.ts";
 import type { SshConfigDocuments } from "./ssh-config-documents.ts";
 
 export type Services = {
@@ -13,6 +14,7 @@ export type Services = {
   readonly log: LogOutputChannel;
   readonly logs: LogDocuments;
   readonly sshDiff: SshConfigDocuments;
+  readonly sandboxDocuments: SandboxDocuments;
   /** What is remembered for this workspace, and for this user. */
   readonly memory: { readonly workspace: Memento; readonly global: Memento };
   /** The instances' panels; made when the first one is opened. */
