@@ -9,6 +9,16 @@ const Size = z.string().regex(/^\d+(\.\d+)?\s*[KMGTkmgt](i?[Bb])?$/, {
   error: "not a valid size: write a number and a unit, such as 2G",
 });
 
+/** Of `ADDRESS:HOST:GUEST/udp`, whose form is checked already. */
+function arePorts(text: string): boolean {
+  const [numbers = ""] = text.split("/");
+  return numbers
+    .split(":")
+    .slice(-2)
+    .filter((part) => !part.includes("."))
+    .every((part) => Number(part) >= 1 && Number(part) <= 65_535);
+}
+
 const Step = z
   .union([
     z.string().min(1).describe("A line for the guest's shell"),
@@ -50,9 +60,12 @@ export const ProjectInstance = z.strictObject({
   "user-data": z.string().min(1).optional().describe("cloud-init user-data, written here"),
   ports: z
     .array(
-      z.string().regex(/^((\d+\.\d+\.\d+\.\d+:)?\d{1,5}:)?\d{1,5}(\/(tcp|udp))?$/, {
-        error: "not a valid port: write HOST:GUEST, such as 8080:80 or 53:53/udp",
-      }),
+      z
+        .string()
+        .regex(/^((\d+\.\d+\.\d+\.\d+:)?\d{1,5}:)?\d{1,5}(\/(tcp|udp))?$/, {
+          error: "not a valid port: write HOST:GUEST, such as 8080:80 or 53:53/udp",
+        })
+        .refine(arePorts, { error: "not a valid port: they go from 1 to 65535" }),
     )
     .optional()
     .describe("Ports of this host that lead into the guest: 8080:80, 53:53/udp"),

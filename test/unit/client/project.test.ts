@@ -58,6 +58,10 @@ test.each([
     "instances:\n  a:\n    networks: [br0, 'mode=auto']\n",
     /line 3, column 21: .*need at least a 'name' field/,
   ],
+  ["instances:\n  a:\n    ports: ['80', '8080:65536']\n", /line 3, column \d+: .*ports\.1.*from 1 to 65535/],
+  ["instances:\n  a: {ports: ['0:80']}\n", /line 2, column 15: .*from 1 to 65535/],
+  ["instances:\n  a: {provision: [{run: []}]}\n", /line 2, column/],
+  ["instances:\n  a: {snapshot: ../x}\n", /line 2, column 7: instances\.a\.snapshot/],
 ])("%j is refused, with the place", (text, words) => expect(() => read(text)).toThrow(words));
 
 test("no text makes it throw anything but a clear error", () => {
