@@ -63,6 +63,7 @@ export async function reach(services: Services, args: Args): Promise<Reached | u
   if (!instance) return undefined;
   const remote = await remoteExtension(services, instance);
   if (!remote || !(await ensureSshSetup(services))) return undefined;
+  void suggestTimeout(services);
   await makeRunning(services, instance.name);
   return { services, instance, remote };
 }
@@ -99,6 +100,32 @@ async function tellPlatform({ log }: Services, alias: string): Promise<void> {
     await settings.update("remotePlatform", wanted, vscode.ConfigurationTarget.Global);
   } catch (error) {
     log.warn(`cannot set remote.SSH.remotePlatform: ${messageOf(error)}`);
+  }
+}
+
+/** Set when the user has answered. */
+const TIMEOUT_ASKED = "berth.connectTimeoutAsked";
+/** Less is too little for an instance that a connection has to start first. */
+const ENOUGH_S = 60;
+const SUGGESTED_S = 120;
+
+/** Berth's commands start an instance before they open it, but a window that is opened again later does not. */
+async function suggestTimeout({ memory, log }: Services): Promise<void> {
+  const settings = vscode.workspace.getConfiguration("remote.SSH");
+  const waits = settings.get<number>("connectTimeout");
+  if (typeof waits !== "number" || waits >= ENOUGH_S || memory.global.get(TIMEOUT_ASKED)) return;
+  const yes = vscode.l10n.t("Wait {0} Seconds", SUGGESTED_S);
+  const text = vscode.l10n.t(
+    "Remote-SSH waits {0} seconds for a host. An instance that has to start first may take longer.",
+    waits,
+  );
+  try {
+    const answer = await vscode.window.showInformationMessage(text, yes, vscode.l10n.t("Leave It"));
+    if (answer === yes)
+      await settings.update("connectTimeout", SUGGESTED_S, vscode.ConfigurationTarget.Global);
+    if (answer !== undefined) await memory.global.update(TIMEOUT_ASKED, true);
+  } catch (error) {
+    log.warn(`cannot set remote.SSH.connectTimeout: ${messageOf(error)}`);
   }
 }
 

@@ -143,10 +143,27 @@ test("or copied, once it is not mounted any more", async () => {
   expect(words).toBe("from the host\nchanged\n");
 });
 
+test("a window without a folder", async () => {
+  const window = workbench.page.context().waitForEvent("page", { timeout: BOOT_MS });
+  await workbench.command("Berth: Open Window in Instance");
+  const page = await window;
+  await page.waitForURL(/ew=true/); // A browser's workbench has only one authority; remote.test.ts of the views tells which.
+  await page.close();
+});
+
 test("taking it out gives the file back as it was", async () => {
   await workbench.command("Berth: Remove SSH Configuration…");
   await workbench.answer("Remove");
   await workbench.notification("no longer in ~/.ssh/config").waitFor();
   expect(await readFile(config, "utf8")).toBe(OWN);
   expect((await stat(config)).mode & 0o777).toBe(0o640);
+});
+
+test("it can be put in by itself", async () => {
+  await workbench.command("Berth: Add SSH Configuration…");
+  await workbench.answer("Add");
+  await workbench.notification("~/.ssh/config includes Berth's hosts").waitFor();
+  expect(await readFile(config, "utf8")).toMatch(
+    /^# >>> berth >>>\nInclude ".*\/ssh\/config"\n# <<< berth <<<\n/,
+  );
 });

@@ -23,6 +23,7 @@ const editor = vi.hoisted(() => ({
     | undefined,
   setup: true,
   terminals: [] as string[],
+  memory: {} as Record<string, unknown>,
 }));
 
 vi.mock("vscode", () => {
@@ -107,13 +108,20 @@ function services(one: Instance = web): { services: Services; calls: string[] } 
   };
   const mirror = { client: async () => client };
   const log = { warn: () => {} };
-  return { services: { mirror, model, log, selection: () => [] } as unknown as Services, calls };
+  const global = {
+    get: (key: string) => editor.memory[key],
+    update: async (key: string, value: unknown) => {
+      editor.memory[key] = value;
+    },
+  };
+  const given = { mirror, model, log, memory: { global }, selection: () => [] };
+  return { services: given as unknown as Services, calls };
 }
 
 beforeEach(() => {
   Object.assign(editor, { extensions: [], folders: [], settings: {}, executed: [], updated: [], said: [] });
   Object.assign(editor, { buttons: [], answer: undefined, scheme: "vscode", setup: true, terminals: [] });
-  Object.assign(editor, { commands: ["berth.openShell"] });
+  Object.assign(editor, { commands: ["berth.openShell"], memory: {} });
   editor.chosen = { path: "/home/ubuntu/my project", newWindow: false };
 });
 
@@ -179,6 +187,26 @@ test("a stopped instance is started first; nothing starts where the configuratio
   editor.executed = [];
   await openFolder(refused.services, ["Web"]);
   expect([refused.calls, editor.executed]).toEqual([[], []]);
+});
+
+test("a longer wait for hosts is suggested until it is answered, and never set unasked", async () => {
+  editor.extensions = ["jeanp413.open-remote-ssh"];
+  await openFolder(services().services, ["Web"]);
+  expect(editor.said).toEqual([]); // An editor without that setting.
+  editor.settings = { "remote.SSH.connectTimeout": 15 };
+  await openFolder(services().services, ["Web"]);
+  expect(editor.said).toEqual([expect.stringContaining("waits 15 seconds")]);
+  expect(editor.updated).toEqual([]);
+  editor.answer = "Wait 120 Seconds";
+  await openFolder(services().services, ["Web"]);
+  await vi.waitFor(() => expect(editor.updated).toEqual([["remote.SSH", "connectTimeout", 120, 1]]));
+  await vi.waitFor(() => expect(Object.values(editor.memory)).toEqual([true]));
+  await openFolder(services().services, ["Web"]);
+  expect(editor.said).toHaveLength(2);
+  editor.settings = { "remote.SSH.connectTimeout": 60 };
+  editor.memory = {};
+  await openFolder(services().services, ["Web"]);
+  expect(editor.said).toHaveLength(2);
 });
 
 test("without a remote extension, one is offered, or a shell, or the files where they can be browsed", async () => {
