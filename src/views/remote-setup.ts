@@ -53,13 +53,15 @@ export async function removeSshConfig(services: Services): Promise<void> {
 }
 
 function optionsOf({ cli, platform }: Services): SetupOptions {
-  const configured = vscode.workspace.getConfiguration("remote.SSH").get<string>("configFile");
+  const settings = vscode.workspace.getConfiguration("remote.SSH");
+  const configured = settings.get<string>("configFile");
   return {
     files: currentPaths().ssh,
     userConfig: userConfigFile(homedir(), platform, configured),
     shim: { execPath: process.execPath, cli, env: process.env },
     platform,
     signal: AbortSignal.timeout(SETUP_MS),
+    ssh: settings.get<string>("path") || undefined,
   };
 }
 

@@ -1,7 +1,8 @@
 /** `berth ssh-proxy` and the files that OpenSSH reads, over a real engine process whose guests are fakes. */
-import { readFile, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { run } from "../../src/base/run.ts";
 import { Berth } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
@@ -102,5 +103,15 @@ test("the engine keeps OpenSSH's files as the instances are", async () => {
   await eventually(async () => {
     expect((await readFile(ssh("hosts"), "utf8")).match(/^Host .*/gm)).toEqual(["Host shop.berth"]);
     expect(await readFile(ssh("known_hosts"), "utf8")).toMatch(/^shop\.berth [^\n]*\n$/);
+  });
+});
+
+test("moved to another disk, the instances' keys are found there", async () => {
+  const disk = await mkdtemp(path.join(tmpdir(), "berth-disk-"));
+  onTestFinished(() => rm(disk, { recursive: true, force: true }));
+  await berth.ok(["stop", "--all"]);
+  await berth.ok(["storage", "move", path.join(disk, "berth"), "--instances"]);
+  await eventually(async () => {
+    expect(await readFile(ssh("hosts"), "utf8")).toContain(`IdentityFile "${disk}/`);
   });
 });
