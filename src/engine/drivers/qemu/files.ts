@@ -24,14 +24,15 @@ export function seedOf(instance: DriverInstance, lan: boolean): SeedInput {
 
 function nicsOf(instance: DriverInstance, lan: boolean): GuestNic[] {
   const { mac, address, subnet, isolated, networks } = instance;
-  const outward = { name: "net", mac: outwardMac(mac) };
+  const metric = networks.length > 0 ? { routeMetric: 100 } : {};
+  const outward = { name: "net", mac: outwardMac(mac), ...metric };
   if (isolated) return [outward];
   const bits = subnet.cidr.split("/")[1];
   const own = { name: "lan", mac, address: `${address}/${bits}`, optional: true };
   return [outward, ...(lan ? [own] : []), ...networks.map(hostNic)];
 }
 
-/** The way out stays the guest's first choice. */
+/** The way out stays the guest's first choice, whatever a renderer takes for a NIC without a metric. */
 function hostNic({ mac, mode }: HostNic, number: number): GuestNic {
   const nic = { name: `host${number}`, mac, optional: true };
   return mode === "auto" ? { ...nic, routeMetric: 200 } : { ...nic, unconfigured: true };
