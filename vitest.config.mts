@@ -15,9 +15,8 @@ export default defineConfig({
         test: {
           name: "vm",
           include: ["test/vm/**/*.test.ts"],
-          testTimeout: 600_000,
+          testTimeout: 900_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
         },
       },
       {

@@ -1,5 +1,6 @@
 // `npm test`: installs what the tests need and runs them all. Parts: --fast, --vm, --workbench; other arguments go to vitest.
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { modernNode, nodeEnvironment } from "./lib/node24.mjs";
 import { installPackages, installWorkbench } from "./lib/packages.mjs";
@@ -8,6 +9,8 @@ import { installSystem } from "./lib/system.mjs";
 import { packageVsix } from "./lib/vsix.mjs";
 
 const LANES = ["fast", "vm", "workbench"];
+/** Booting an emulated guest keeps about one core busy; more at a time only make each other late. */
+const GUEST_FILES_AT_ONCE = Math.max(1, Math.min(4, availableParallelism()));
 const MAX_VSIX_BYTES = 4 * 2 ** 20;
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "..");
@@ -101,6 +104,7 @@ async function vitest(node, env, lane) {
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
+    ...(lane === "vm" ? [`--maxWorkers=${GUEST_FILES_AT_ONCE}`] : []),
     ...rest,
   ];
   await sh([node, path.join(root, "node_modules/vitest/vitest.mjs"), ...args], {
