@@ -1,6 +1,6 @@
 /** sandbox: a throw-away instance with a copy of a folder in it, and what becomes of the changes made there. */
 import type { Command } from "commander";
-import { countText, isObeyed } from "../agent/sandbox/changes.ts";
+import { countText, filesText, isObeyed } from "../agent/sandbox/changes.ts";
 import type { Review } from "../agent/sandbox/review.ts";
 import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
 import { EngineError } from "../base/errors.ts";
@@ -91,7 +91,9 @@ async function begin(session: Session, folder: string, options: BeginOptions): P
     });
     row.end();
     session.print(`Sandbox: ${instance.name}`);
-    session.note(`${record.entries.length} files of ${record.folder} are in ~/${record.directory} there.`);
+    session.note(
+      `The project is in ~/${record.directory} there: ${filesText(record.entries.length)} of ${record.folder}.`,
+    );
     session.note(`Then: berth sandbox diff ${instance.name}, and accept or discard.`);
   } finally {
     row.end();

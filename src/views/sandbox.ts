@@ -25,9 +25,8 @@ export async function newSandbox(services: Services): Promise<void> {
   );
   const shell = vscode.l10n.t("Open Shell");
   const text = vscode.l10n.t(
-    "{0} is a sandbox: {1} files are in ~/{2} there. It reaches nothing beyond itself.",
+    "{0} is a sandbox: the project is in ~/{1} there. It reaches nothing beyond itself.",
     instance.name,
-    record.entries.length,
     record.directory,
   );
   void vscode.window.showInformationMessage(text, shell).then((chosen) => {

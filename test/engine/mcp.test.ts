@@ -240,7 +240,7 @@ test("a sandbox is made, changed and looked at", async () => {
   const steps: string[] = [];
   const onprogress = ({ message }: { message?: string }) => void steps.push(message ?? "");
   const made = await mcp.call("create_sandbox", { folder, instance: "box", confirm: true }, { onprogress });
-  expect(made.text).toContain("Sandbox: box. 1 files");
+  expect(made.text).toContain("Sandbox: box. The project is in ~/project there: 1 file of");
   expect(steps.join("\n")).toContain("box: create");
   await mcp.ok("write_file", { instance: "box", path: "project/a", content: "new\n" });
   const diff = await mcp.ok("sandbox_diff", { instance: "box" });

@@ -34,6 +34,11 @@ export class Workbench {
     this.berth = berth;
   }
 
+  /** The folder that is open in it. */
+  get folder(): string {
+    return path.join(this.#home, "project");
+  }
+
   /** `extensions` are VSIX files that are installed beside Berth. */
   static async start(
     options: { env?: Record<string, string>; theme?: Theme; extensions?: readonly string[] } = {},
@@ -104,7 +109,7 @@ export class Workbench {
   /** Shows the view, which starts the engine. */
   async openView(): Promise<void> {
     await this.activityBar().click();
-    await this.page.getByText("Berth: Instances").first().waitFor();
+    await this.page.locator(".part.sidebar .pane-header", { hasText: "Instances" }).waitFor();
   }
 
   /** HOME of the workbench and all that it runs. */

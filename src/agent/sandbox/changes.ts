@@ -44,6 +44,11 @@ export function isObeyed(path: string): boolean {
   return OBEYED.test(path);
 }
 
+/** `1 file`, `2 files`. */
+export function filesText(count: number): string {
+  return `${count} ${count === 1 ? "file" : "files"}`;
+}
+
 /** `1 file added, 2 changed, 1 deleted`. */
 export function countText(changes: readonly Pick<Change, "kind">[]): string {
   const count = (kind: Change["kind"]) => changes.filter((one) => one.kind === kind).length;
@@ -54,6 +59,6 @@ export function countText(changes: readonly Pick<Change, "kind">[]): string {
   ].filter(([n]) => n !== 0);
   if (parts.length === 0) return "nothing changed";
   return parts
-    .map(([n, word], at) => (at === 0 ? `${n} ${n === 1 ? "file" : "files"} ${word}` : `${n} ${word}`))
+    .map(([n, word], at) => (at === 0 ? `${filesText(Number(n))} ${word}` : `${n} ${word}`))
     .join(", ");
 }

@@ -96,7 +96,7 @@ const launch = tool({
   inGuest: false,
   timeoutMs: POWER_MS,
   question: ({ instance, image, cpus = 1, memory_mib = 1024, network }) =>
-    `Launch ${instance ?? "an instance"} of ${image} with ${cpus} CPU${cpus === 1 ? "" : "s"} and ${memory_mib} MiB of memory? ${
+    `Launch ${instance ?? "an instance"} from the image ${image} with ${cpus} CPU${cpus === 1 ? "" : "s"} and ${memory_mib} MiB of memory? ${
       network === "default"
         ? "It will reach the Internet and whatever this computer reaches."
         : "It will reach nothing beyond itself."

@@ -5,7 +5,7 @@ import { EngineError } from "../../base/errors.ts";
 import { CappedBytes, cappedText } from "../capped.ts";
 import { plainText } from "../plain.ts";
 import { beginSandbox } from "../sandbox/begin.ts";
-import { countText } from "../sandbox/changes.ts";
+import { countText, filesText } from "../sandbox/changes.ts";
 import { diffText } from "../sandbox/diff-text.ts";
 import { findSandbox } from "../sandbox/record.ts";
 import { reviewSandbox } from "../sandbox/review.ts";
@@ -138,7 +138,7 @@ const create = tool({
     });
     const { name } = made.instance;
     const { entries, directory } = made.record;
-    const text = `Sandbox: ${name}. ${entries.length} files of ${folder} are in ~/${directory} there.`;
+    const text = `Sandbox: ${name}. The project is in ~/${directory} there: ${filesText(entries.length)} of ${folder}.`;
     return [text, ...warnings.map((one) => `Warning: ${plainText(one)}`)].join("\n");
   },
 });

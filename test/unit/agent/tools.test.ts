@@ -55,7 +55,7 @@ test.each([
   [
     "launch_instance",
     { image: "24.04", network: "default" },
-    "Launch an instance of 24.04 with 1 CPU and 1024 MiB of memory? It will reach the Internet and whatever this computer reaches.",
+    "Launch an instance from the image 24.04 with 1 CPU and 1024 MiB of memory? It will reach the Internet and whatever this computer reaches.",
   ],
 ])("%s %j asks: %s", (name, raw, question) => {
   const tool = toolNamed(name);
