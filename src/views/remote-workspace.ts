@@ -37,22 +37,17 @@ export async function openWorkspace(services: Services, args: readonly unknown[]
 
 /** Its path on this host. */
 async function workspaceFolder(): Promise<string | undefined> {
-  const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === "file");
-  const [only] = folders;
-  if (!only) {
-    throw new EngineError(
-      "wrong-state",
-      "cannot open the workspace in an instance: no folder of this host is open",
-      {
-        hint: "Open a folder first, or use Open Folder in Instance.",
-      },
-    );
-  }
+  const folders = vscode.workspace.workspaceFolders ?? [];
   const picked =
-    folders.length === 1
-      ? only
-      : await vscode.window.showWorkspaceFolderPick({ placeHolder: vscode.l10n.t("Which folder?") });
-  return picked?.uri.fsPath;
+    folders.length > 1
+      ? await vscode.window.showWorkspaceFolderPick({ placeHolder: vscode.l10n.t("Which folder?") })
+      : folders[0];
+  if (!picked && folders.length > 1) return undefined;
+  if (picked?.uri.scheme === "file") return picked.uri.fsPath;
+  const reason = picked ? `${picked.name} is not on this host` : "no folder is open";
+  throw new EngineError("wrong-state", `cannot open the workspace in an instance: ${reason}`, {
+    hint: "Open a folder of this host first, or use Open Folder in Instance.",
+  });
 }
 
 async function ask(instance: string, folder: string): Promise<How | undefined> {
