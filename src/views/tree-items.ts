@@ -44,7 +44,10 @@ export function groupRow(group: Group): vscode.TreeItem {
   item.id = `group:${group.key}`;
   item.description = String(group.ids.length);
   item.contextValue = "group";
-  const label = vscode.l10n.t("{0}, {1} instances", group.label, group.ids.length);
+  const label =
+    group.ids.length === 1
+      ? vscode.l10n.t("{0}, 1 instance", group.label)
+      : vscode.l10n.t("{0}, {1} instances", group.label, group.ids.length);
   item.accessibilityInformation = { label };
   return item;
 }

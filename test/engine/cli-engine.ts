@@ -82,6 +82,7 @@ const world = FakeWorld.at(process.env["BERTH_HOME"] ?? "");
 world.host.knobsOf.set("never-ready", { ready: "never" });
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
+world.images.entries = JSON.parse(process.env["BERTH_FAKE_IMAGES"] ?? "[]");
 void runEngineProcess({
   paths,
   version: "0.0.0-fake",

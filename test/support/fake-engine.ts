@@ -48,9 +48,9 @@ export class FakeWorld {
       env: {},
       drivers: () => [new FakeDriver(this.host)],
       images: ({ imageUsers, locations }) => {
-        const { download, virtualBytes } = this.images;
+        const { download, virtualBytes, entries } = this.images;
         this.images = new FakeImages(locations, imageUsers);
-        Object.assign(this.images, { download, virtualBytes });
+        Object.assign(this.images, { download, virtualBytes, entries });
         return this.images;
       },
       makeLogin: (user) => ({ user, client: pair("client"), host: pair("host") }),

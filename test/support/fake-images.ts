@@ -16,6 +16,8 @@ export class FakeImages implements Images {
   /** Milliseconds, an error or `never`, for the download. */
   download: number | Error | "never" = 0;
   virtualBytes = 2 ** 30;
+  /** What the catalogs offer. */
+  entries: ImageEntry[] = [];
   readonly downloading = deferred<void>();
 
   constructor(place: ImagePlace, users: ImageUsers = () => []) {
@@ -28,7 +30,7 @@ export class FakeImages implements Images {
   }
 
   async find(): Promise<{ items: ImageEntry[]; problems: Problem[] }> {
-    return { items: [], problems: [] };
+    return { items: this.entries, problems: [] };
   }
 
   async acquire(ctx: Ctx, reference: string, _arch: Arch): Promise<ReadyImage> {

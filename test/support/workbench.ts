@@ -39,9 +39,17 @@ export class Workbench {
     return path.join(this.#home, "project");
   }
 
-  /** `extensions` are VSIX files that are installed beside Berth. */
+  /**
+   * `extensions` are VSIX files that are installed beside Berth; `cli` is the bundle that `berth` runs, with the engine
+   * beside it, where it is not the shipped one.
+   */
   static async start(
-    options: { env?: Record<string, string>; theme?: Theme; extensions?: readonly string[] } = {},
+    options: {
+      env?: Record<string, string>;
+      theme?: Theme;
+      extensions?: readonly string[];
+      cli?: string;
+    } = {},
   ): Promise<Workbench> {
     const node = process.env["BERTH_WORKBENCH_NODE"];
     const entry = process.env["BERTH_WORKBENCH_ENTRY"];
@@ -51,7 +59,7 @@ export class Workbench {
     const folder = path.join(home, "project");
     await mkdir(folder);
     await settings(home, options.theme ?? "Default Dark Modern");
-    const berth = await Berth.make(options.env);
+    const berth = await Berth.make(options.env, options.cli);
     const flags = [
       "--config",
       path.join(home, "config.yaml"),
@@ -131,7 +139,12 @@ export class Workbench {
   async command(title: string): Promise<void> {
     await this.page.keyboard.press("F1");
     await this.fill(`>${title}`);
-    await this.pick(title);
+    const exact = new RegExp(`^${title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    const rows = this.page.locator(".quick-input-list .monaco-list-row");
+    await rows
+      .filter({ has: this.page.locator(".label-name", { hasText: exact }) })
+      .first()
+      .click();
   }
 
   async fill(text: string): Promise<void> {
@@ -156,6 +169,41 @@ export class Workbench {
 
   notification(text: string | RegExp): Locator {
     return this.page.locator(".notifications-toasts .notification-toast", { hasText: text });
+  }
+
+  /** Unfolds a view of the sidebar, or folds it. */
+  async toggleView(title: string): Promise<void> {
+    await this.page.locator(".part.sidebar .pane-header", { hasText: title }).first().click();
+  }
+
+  /** Types into the quick input that says this, which may come after another one, and accepts it. */
+  async enter(says: string, text: string): Promise<void> {
+    await this.page.locator(".quick-input-widget:visible", { hasText: says }).waitFor();
+    await this.fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** The colours of the window that is open. */
+  async setTheme(theme: Theme): Promise<void> {
+    await settings(this.#home, theme);
+    const kind = theme.includes("Light") ? "vs" : "vs-dark";
+    await this.page.locator(`.monaco-workbench.${kind}`).first().waitFor();
+  }
+
+  /** Drops a file onto a row, as from the desktop. */
+  async dropFile(row: Locator, file: { name: string; text: string }): Promise<void> {
+    // The page's own classes are not known here: the script is a text.
+    const script = `(element) => {
+      const { name, text } = ${JSON.stringify(file)};
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], name, { type: "text/plain" }));
+      const { left, top, height } = element.getBoundingClientRect();
+      const at = { clientX: left + 40, clientY: top + height / 2 };
+      const how = { bubbles: true, cancelable: true, composed: true, dataTransfer, ...at };
+      for (const type of ["dragenter", "dragover", "drop"]) element.dispatchEvent(new DragEvent(type, how));
+    }`;
+    const handle = await row.elementHandle();
+    await this.page.evaluate(`(${script})`, handle);
   }
 
   /** Answers a modal question. */

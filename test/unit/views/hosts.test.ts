@@ -18,7 +18,7 @@ test.each([
   ["win32", "x86_64", ["winget", "choco"], false, "winget install --id SoftwareFreedomConservancy.QEMU"],
   ["linux", "x86_64", [], false, undefined],
   ["freebsd", "x86_64", ["pkg"], false, undefined],
-] as const)("%s %s with %j installs QEMU", (platform, arch, managers, root, command) => {
+] as const)("berth.installQemu on %s %s with %j", (platform, arch, managers, root, command) => {
   expect(installQemuCommand({ platform, arch, managers: new Set(managers), root })).toBe(command);
   for (const manager of managers) if (command) expect(packageManagers(platform)).toContain(manager);
 });
