@@ -11,6 +11,7 @@ import { contextValueOf } from "../../../src/views/items.ts";
 import { operationItem } from "../../../src/views/operation-items.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
 import { groupImages } from "../../../src/views/wizard-choices.ts";
+import { DRIVEN } from "../../support/driven-commands.ts";
 import { cachedImage, imageEntry, instance, operation } from "./fixtures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
@@ -91,6 +92,17 @@ test("each row of the context menu appears on at least one row of its view", () 
     expect(shown, `${command} when ${when}`).not.toEqual([]);
   }
   expect(checked).toBeGreaterThan(30);
+});
+
+test("every command is driven by a test, which the table names", () => {
+  expect(Object.keys(DRIVEN).sort()).toEqual(Object.keys(COMMANDS).sort());
+  for (const [command, file] of Object.entries(DRIVEN)) {
+    const source = readFileSync(path.join(ROOT, "test", file), "utf8");
+    const declared = contributes.commands.find((one: Entry) => one.command === command);
+    const title: string = strings[declared.title.replaceAll("%", "")] ?? declared.title;
+    const named = [`"${title}"`, `"Berth: ${title}"`, `${command} `].some((text) => source.includes(text));
+    expect(named, `${file} drives ${command} (${title})`).toBe(true);
+  }
 });
 
 test("icons that the manifest names are there", () => {
