@@ -154,8 +154,10 @@ async function acceptChanges(session: Session, name: string, yes: boolean): Prom
     const { accept, planAccept } = await import("../agent/sandbox/accept.ts");
     const { folder } = review.sandbox.record;
     const plan = await planAccept(review, hostPlatform());
-    if (plan.steps.length === 0 && plan.obstacles.length === 0)
+    if (plan.steps.length === 0 && plan.obstacles.length === 0) {
+      await accept(review, plan, session.signal);
       return session.print(`${folder} has all of it already: nothing is to be done.`);
+    }
     for (const { change } of plan.steps) {
       const obeyed = isObeyed(change.path) ? "   (programs of this computer obey it: look at it)" : "";
       session.note(`  ${change.kind} ${change.path}${obeyed}`);

@@ -65,8 +65,10 @@ export async function acceptChanges(services: Services, args: readonly unknown[]
   const said = await reviewed(services, sandbox, async (review, signal) => {
     const plan = await planAccept(review, services.platform);
     const changes = plan.steps.map(({ change }) => change);
-    if (changes.length === 0 && plan.obstacles.length === 0)
+    if (changes.length === 0 && plan.obstacles.length === 0) {
+      await accept(review, plan, signal);
       return vscode.l10n.t("{0} has all of it already.", folder);
+    }
     // With obstacles there is nothing to agree to: accepting tells them.
     if (plan.obstacles.length === 0 && !(await agreesTo(name, folder, changes))) return undefined;
     await accept(review, plan, signal);

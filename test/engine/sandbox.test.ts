@@ -108,6 +108,7 @@ test("git applies the diff as it is printed", async () => {
     code: 0,
     stdout: expect.stringContaining("has all of it already"),
   });
+  expect((await sandbox("diff", name)).stderr).toBe(`${name}: nothing changed\n`);
 });
 
 test("what git ignores neither goes in nor comes out", async () => {
@@ -197,6 +198,27 @@ test("a sandbox that cannot begin leaves nothing", async () => {
   expect(
     (await readdir(path.join(berth.home, "data/sandboxes"))).filter((one) => one.startsWith(".")),
   ).toEqual([]);
+});
+
+test("a guest that never works is taken back with all that was begun", async () => {
+  const { code, stderr } = await sandbox(project, "--name", "hostile");
+  expect(code).toBe(2);
+  expect(stderr).toContain("cleared");
+  expect(stderr).not.toContain("\u001b");
+  expect(await berth.ok(["list"])).not.toContain("hostile");
+  const left = await readdir(path.join(berth.home, "data/sandboxes"));
+  expect(left.filter((one) => one.startsWith("."))).toEqual([]);
+});
+
+test("an instance whose name a sandbox was to have is left alone", async () => {
+  await berth.ok(["launch", "--name", name]);
+  const instances = await berth.json(["info", name]);
+  expect(await sandbox(project, "--name", name)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("already exists"),
+  });
+  expect(await berth.json(["info", name])).toEqual(instances);
+  expect(await berth.ok(["sandbox", "list"])).not.toContain(name);
 });
 
 test("an instance that is no sandbox is told so", async () => {

@@ -45,7 +45,7 @@ export async function planAccept(review: Review, platform: NodeJS.Platform): Pro
   return plan;
 }
 
-/** Makes them all. Throws `wrong-state`, with nothing changed, where the plan has obstacles. */
+/** Makes them all, and takes what the folder then has as the new beginning. Throws `wrong-state`, with nothing changed, where the plan has obstacles. */
 export async function accept(review: Review, plan: AcceptPlan, signal: AbortSignal): Promise<void> {
   const { record, instance, place } = review.sandbox;
   if (plan.obstacles.length > 0) throw obstructed(instance.name, plan.obstacles);
@@ -87,7 +87,7 @@ async function putFile(review: Review, change: Change, target: string): Promise<
   await mkdir(path.dirname(target), { recursive: true });
   if (change.after.kind === "link") return linkDurable(await readlink(from), target);
   // Of the mode only what a project means by it: whether it can be run. The rest is as this host has it.
-  const kept = change.before?.kind === "file" ? (await lstat(target)).mode & 0o666 : 0o644;
+  const kept = change.before?.kind === "file" ? (await lstat(target)).mode & 0o666 : 0o666 & ~process.umask();
   const runs = change.after.executable ? (kept & 0o444) >> 2 : 0;
   await copyFileDurable(from, target, kept | runs);
 }
