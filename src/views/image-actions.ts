@@ -2,13 +2,14 @@
 import * as vscode from "vscode";
 import { type Args, say } from "./actions.ts";
 import { showError } from "./errors.ts";
+import { groupImages } from "./image-groups.ts";
 import { cachedItem, sortCached } from "./image-items.ts";
 import type { ImageNode } from "./images-view.ts";
 import { launchWithWizard } from "./launch.ts";
 import { listText, sizeText } from "./phrases.ts";
 import { withCancellableProgress } from "./progress.ts";
 import type { Services } from "./services.ts";
-import { groupImages, typedReference } from "./wizard-choices.ts";
+import { typedReference } from "./wizard-choices.ts";
 
 export async function pullImage(services: Services, args: Args): Promise<void> {
   const rows = nodesIn(args).flatMap((node) =>

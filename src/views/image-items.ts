@@ -1,10 +1,10 @@
 /** What the view *Images* shows of images: on this host, and in catalogs. Pure. */
 import type { CachedImage } from "../api/image.ts";
 import type { Operation } from "../api/operation.ts";
+import type { ImageChoice } from "./image-groups.ts";
 import type { Icon } from "./items.ts";
 import { ageText, capitalised, listText, operationText, sizeText } from "./phrases.ts";
 import { escapeMarkdown } from "./tooltip.ts";
-import type { ImageChoice } from "./wizard-choices.ts";
 
 export type ImageItem = {
   id: string;

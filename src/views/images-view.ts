@@ -5,6 +5,7 @@ import type { Operation } from "../api/operation.ts";
 import { type Disposable, DisposableStore } from "../base/disposable.ts";
 import { messageOf } from "../base/errors.ts";
 import type { EngineMirror } from "../client/mirror.ts";
+import { groupImages, type ImageChoice, type ImageGroup } from "./image-groups.ts";
 import {
   availableItem,
   cachedItem,
@@ -17,7 +18,6 @@ import type { Model } from "./model.ts";
 import { capitalised } from "./phrases.ts";
 import { problemText } from "./problems.ts";
 import { themeIcon } from "./tree-items.ts";
-import { groupImages, type ImageChoice, type ImageGroup } from "./wizard-choices.ts";
 
 export const IMAGES_VIEW_ID = "berth.images";
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;

@@ -106,14 +106,17 @@ export async function stopLater(services: Services, args: Args): Promise<void> {
   const delayMs = await askDelay();
   if (delayMs === undefined) return;
   const client = await services.mirror.client();
+  let asked = 0;
   for (const { name } of instances) {
     try {
       await client.api.instances.stop({ name, delayMs });
+      asked += 1;
     } catch (error) {
       void showError(error, { log: services.log, instance: name });
     }
   }
-  say(vscode.l10n.t("Stops at {0}.", timeText(new Date(Date.now() + delayMs).toISOString())));
+  const at = timeText(new Date(Date.now() + delayMs).toISOString());
+  if (asked > 0) say(vscode.l10n.t("Stops at {0}.", at));
 }
 
 async function askDelay(): Promise<number | undefined> {

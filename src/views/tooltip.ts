@@ -1,8 +1,17 @@
 /** The text of an instance's tooltip, in Markdown. Pure; every value from outside is escaped. */
 import type { Instance, InstanceDetails, Problem } from "../api/instance.ts";
+import { labelsText } from "../api/labels.ts";
 import type { Operation } from "../api/operation.ts";
 import { formatDuration } from "../base/units.ts";
-import { capitalised, imageText, longProgressText, operationText, STATE_WORDS, sizeText } from "./phrases.ts";
+import {
+  capitalised,
+  imageText,
+  longProgressText,
+  operationText,
+  STATE_WORDS,
+  sizeText,
+  timeText,
+} from "./phrases.ts";
 import { iconOfProblem } from "./problems.ts";
 
 export type TooltipInputs = {
@@ -51,8 +60,23 @@ function factRows({ instance, details, now }: TooltipInputs): Row[] {
       : []),
     ["Driver", driverText(instance)],
     ...(instance.startedAt ? ([["Up", since(instance.startedAt, now)]] as Row[]) : []),
+    ...keptRows(instance),
     ...(instance.deletedAt ? ([["Deleted", `${since(instance.deletedAt, now)} ago`]] as Row[]) : []),
   ];
+}
+
+/** What it has beside the usual; what it has not is left out. */
+function keptRows({ stopAt, zone, labels, autostart, mounts, ports, snapshotCount }: Instance): Row[] {
+  const all: [string, string][] = [
+    ["Stops at", stopAt === undefined ? "" : timeText(stopAt)],
+    ["Zone", zone.available ? zone.name : `${zone.name}, disabled`],
+    ["Labels", labelsText(labels)],
+    ["Starts", { off: "", on: "after a boot of this host", restore: "where it ran before" }[autostart]],
+    ["Mounts", mounts.map(({ source, target }) => `${target} (${source})`).join(", ")],
+    ["Ports", ports.map(({ hostPort, guestPort }) => `${hostPort} → ${guestPort}`).join(", ")],
+    ["Snapshots", snapshotCount > 0 ? String(snapshotCount) : ""],
+  ];
+  return all.filter(([, value]) => value !== "").map(([name, value]) => [name, escapeMarkdown(value)]);
 }
 
 function guestRows(details: InstanceDetails): Row[] {

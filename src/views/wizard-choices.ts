@@ -1,83 +1,11 @@
-/** What the launch wizard offers and accepts: images in groups, sizes against the host, typed values. Pure. */
+/** What the launch wizard offers and accepts: names, sizes against the host, typed values. Pure. */
 import type { EngineInfo } from "../api/engine-info.ts";
-import type { ImageEntry } from "../api/image.ts";
 import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/instance.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { messageOf } from "../base/errors.ts";
 import { parseSize } from "../base/units.ts";
 import { sizeText } from "./phrases.ts";
 import { PRESETS, type PresetId, type Size } from "./wizard.ts";
-
-export type ImageChoice = {
-  reference: string;
-  label: string;
-  description: string;
-  detail: string;
-  os: string;
-  cached: boolean;
-};
-
-export type ImageGroup = { title: string; choices: ImageChoice[] };
-
-/** Aliases by which a distribution names what most people want. */
-const POPULAR = new Set([
-  "lts",
-  "default",
-  "debian",
-  "fedora",
-  "alpine",
-  "rocky",
-  "alma",
-  "arch",
-  "opensuse",
-]);
-
-/** Popular images first, then one group per distribution and remote, newest release first. */
-export function groupImages(entries: readonly ImageEntry[]): ImageGroup[] {
-  const popular = entries.filter(isPopular);
-  const groups = new Map<string, ImageEntry[]>();
-  for (const entry of entries) {
-    if (popular.includes(entry)) continue;
-    const title = groupTitle(entry);
-    groups.set(title, [...(groups.get(title) ?? []), entry]);
-  }
-  return [
-    ...(popular.length > 0 ? [{ title: "Popular", choices: popular.map(toChoice) }] : []),
-    ...[...groups].map(([title, all]) => ({ title, choices: all.sort(newestFirst).map(toChoice) })),
-  ];
-}
-
-function isPopular({ remote, aliases, reference }: ImageEntry): boolean {
-  if (remote === "daily" || remote === "minimal") return false;
-  return POPULAR.has(reference) || aliases.some((alias) => POPULAR.has(alias));
-}
-
-function groupTitle({ os, remote }: ImageEntry): string {
-  return remote === "" || remote === "release" ? os : `${os} · ${remote}`;
-}
-
-function newestFirst(a: ImageEntry, b: ImageEntry): number {
-  return b.release.localeCompare(a.release, "en", { numeric: true });
-}
-
-function toChoice(entry: ImageEntry): ImageChoice {
-  const { reference, os, release, codename, version, sizeBytes, cached, aliases, supported } = entry;
-  const facts = [
-    version === "latest" ? "latest version" : `version ${version}`,
-    ...(sizeBytes === undefined ? [] : [sizeText(sizeBytes)]),
-    ...(cached ? ["on this host"] : []),
-    ...(supported ? [] : ["no longer supported"]),
-  ];
-  const names = [reference, ...aliases].filter((name, index, all) => all.indexOf(name) === index);
-  return {
-    reference,
-    label: [os, release, codename && `“${codename}”`].filter(Boolean).join(" "),
-    description: names.slice(0, 4).join(", "),
-    detail: facts.join(" · "),
-    os,
-    cached,
-  };
-}
 
 /** A typed text that is taken as it is: an address of an image, or a reference that no catalog listed. */
 export function typedReference(text: string, known: ReadonlySet<string>): string | undefined {

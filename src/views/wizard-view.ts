@@ -5,6 +5,7 @@ import type { ImageEntry } from "../api/image.ts";
 import type { Problem } from "../api/instance.ts";
 import { messageOf } from "../base/errors.ts";
 import type { EngineClient } from "../client/engine-client.ts";
+import { groupImages } from "./image-groups.ts";
 import type { Model } from "./model.ts";
 import { problemText } from "./problems.ts";
 import { BACK, type Frame, inputStep, pickStep, type Reply } from "./quick-steps.ts";
@@ -120,7 +121,7 @@ function imageDraft(image: string, os: string, draft: Draft, { taken }: Context)
 }
 
 function imagePicks(items: readonly ImageEntry[]): ImagePick[] {
-  return choices.groupImages(items).flatMap(({ title, choices: all }) => [
+  return groupImages(items).flatMap(({ title, choices: all }) => [
     { label: title, kind: vscode.QuickPickItemKind.Separator },
     ...all.map(({ reference, label, description, detail, os }) => ({
       label,

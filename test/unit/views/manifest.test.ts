@@ -6,11 +6,11 @@ import { expect, test } from "vitest";
 import { withMenus, withTitles } from "../../../scripts/manifest-menus.ts";
 import { InstanceState } from "../../../src/api/instance.ts";
 import { COMMANDS } from "../../../src/views/commands.ts";
+import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
 import { contextValueOf } from "../../../src/views/items.ts";
 import { operationItem } from "../../../src/views/operation-items.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
-import { groupImages } from "../../../src/views/wizard-choices.ts";
 import { DRIVEN } from "../../support/driven-commands.ts";
 import { cachedImage, imageEntry, instance, operation } from "./fixtures.ts";
 

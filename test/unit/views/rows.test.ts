@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { labelsFrom, labelsText } from "../../../src/api/labels.ts";
 import { parseDuration } from "../../../src/base/units.ts";
 import { failuresText } from "../../../src/views/error-text.ts";
+import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem, cachedSummary, sortCached } from "../../../src/views/image-items.ts";
 import { arrangeOperations, detailsText, operationItem } from "../../../src/views/operation-items.ts";
 import { ageText } from "../../../src/views/phrases.ts";
@@ -14,7 +15,7 @@ import {
   snapshotItem,
   snapshotTooltip,
 } from "../../../src/views/snapshot-tree.ts";
-import { groupImages, grownDisk, suggestClone } from "../../../src/views/wizard-choices.ts";
+import { grownDisk, suggestClone } from "../../../src/views/wizard-choices.ts";
 import { cachedImage, imageEntry, instance, operation, snapshot } from "./fixtures.ts";
 
 const NOW = new Date("2026-11-23T12:00:00.000Z");

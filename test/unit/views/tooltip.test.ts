@@ -15,6 +15,22 @@ test("a running instance tells its facts", () => {
   expect(text).toContain("| Up\u2003 | 1h 2m |");
 });
 
+test("what an instance has beside the usual is told, as text", () => {
+  const port = { protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 } as const;
+  const text = tooltipMarkdown({
+    instance: instance({
+      ...{ ports: [port], labels: { env: "a|b", web: "" }, autostart: "on", snapshotCount: 2 },
+      zone: { name: "zone2", available: false },
+    }),
+    now,
+  });
+  expect(text).toContain("| Zone\u2003 | zone2, disabled |");
+  expect(text).toContain("| Labels\u2003 | env=a\\|b,web |");
+  expect(text).toContain("| Ports\u2003 | 8080 → 80 |");
+  expect(text).toContain("| Starts\u2003 | after a boot of this host |");
+  expect(text).toContain("| Snapshots\u2003 | 2 |");
+});
+
 test("emulation, problems and progress are told by name", () => {
   const problems = [
     {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ImageEntry } from "../../../src/api/image.ts";
+import { groupImages } from "../../../src/views/image-groups.ts";
 import {
-  groupImages,
   nameProblem,
   overHost,
   sizeChoices,
