@@ -63,7 +63,7 @@ test("a tree goes in and out, links as links; twice is the same", async () => {
   await writeFile(`${here}/t/.hidden`, "");
   await symlink("sub dir/ü", `${here}/t/link`);
   expect(await transfer(`${here}/t`, `web:${there}`)).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining("--recursive"),
   });
   for (let turn = 0; turn < 2; turn += 1)
@@ -78,13 +78,13 @@ test("several sources need a directory, which -p makes", async () => {
   for (const name of ["a", "b"]) await writeFile(`${here}/${name}`, name);
   const sources = [`${here}/a`, `${here}/b`];
   expect(await transfer(...sources, `web:${there}/new/deep`)).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining("--parents"),
   });
   expect(await transfer("-p", ...sources, `web:${there}/new/deep`)).toMatchObject(done);
   expect(await readdir(`${there}/new/deep`)).toEqual(["a", "b"]);
   expect(await transfer(...sources, `web:${there}/new/deep/a`)).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining("not a directory"),
   });
 });
@@ -138,7 +138,7 @@ test("what cannot be is told, and nothing is left of it", async () => {
     stderr: expect.stringContaining("neither end is in an instance"),
   });
   expect(await transfer(`${here}/a`, `web:${there}/no/b`)).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining("--parents"),
   });
   await berth.ok(["stop", "db"]);

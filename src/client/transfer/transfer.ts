@@ -161,8 +161,9 @@ async function hostKind(file: string): Promise<Kind> {
   return parent?.isDirectory() ? "absent" : "no-parent";
 }
 
+/** What is there does not allow it; the words alone did not tell. */
 function refused(reason: string, hint: string): EngineError {
-  return new EngineError("invalid-argument", `cannot transfer: ${reason}`, { hint });
+  return new EngineError("wrong-state", `cannot transfer: ${reason}`, { hint });
 }
 
 async function upload(

@@ -122,7 +122,7 @@ const CLONES: Row[] = [
 ];
 
 const POWER: Row[] = [
-  refused(["start", "--timeout", "1"], /^start failed: Timed out waiting for instance to start\.\n$/, 5),
+  refused(["start", "--timeout", "1"], /^start failed: Timed out waiting for instance to start\.\n$/m, 5),
   // What was begun goes on.
   { args: ["start", "--all", "--timeout", "900"] },
   { args: ["exec", "web", "--", "cat", "/srv/native/hello"], out: "hello\n" },
@@ -132,6 +132,9 @@ const POWER: Row[] = [
   ),
   refused(["delete", "web.second", "-p"], /^delete failed: /),
   { args: ["umount", "web:/srv/native"] },
+  refused(["suspend"], /^suspend failed: a native mount keeps its memory from being saved\n$/),
+  { args: ["restart", "--all", "--timeout", "900"] },
+  { args: ["exec", "web", "--", "hostname"], out: "web\n" },
   { args: ["suspend"] },
   { args: ["list", "--format", "csv"], out: /^web,Suspended,/m },
   refused(["exec", "web", "--", "true"], /^exec failed: instance "web" is not running\n$/),
@@ -140,8 +143,6 @@ const POWER: Row[] = [
   { args: ["start"] },
   { args: ["suspend", "web"] },
   { args: ["start", "web"] },
-  { args: ["restart", "--all", "--timeout", "900"] },
-  { args: ["exec", "web", "--", "hostname"], out: "web\n" },
   { args: ["stop", "--force"] },
   { args: ["stop", "--all"] },
 ];
