@@ -203,6 +203,7 @@ class Engine implements EngineCore {
   readonly #lan: Lan;
   readonly #startedAt: string;
   readonly #ending = new AbortController();
+  #sshHosts: Promise<void> | undefined;
 
   constructor(parts: Parts, images: ImageWork, places: { storage: Storage; locations: Locations }) {
     this.#parts = parts;
@@ -254,7 +255,7 @@ class Engine implements EngineCore {
     const { keeper, events, options } = this.#parts;
     const { log, paths } = options;
     const hosts = new SshHosts({ keeper, files: paths.ssh, log });
-    void hosts.follow(events, this.#ending.signal);
+    this.#sshHosts = hosts.follow(events, this.#ending.signal);
   }
 
   /** Beside all else: nobody waits for it. */
@@ -318,6 +319,7 @@ class Engine implements EngineCore {
   async close(): Promise<void> {
     this.#ending.abort();
     await this.operations.close();
+    await this.#sshHosts;
     this.#lan.dispose();
     this.#parts.keeper.close();
     this.events.close();

@@ -94,8 +94,8 @@ describe("procedures", () => {
     await client.api.images.find({ query: "no", unsupported: false });
     await client.api.images.find({ query: "yes", unsupported: true, arch: "aarch64" });
     expect(core.calls).toEqual([
-      '{"text":"no","unsupported":false}',
-      '{"text":"yes","unsupported":true,"arch":"aarch64"}',
+      '{"text":"no","unsupported":false,"refresh":false}',
+      '{"text":"yes","unsupported":true,"arch":"aarch64","refresh":false}',
     ]);
   });
 

@@ -81,7 +81,7 @@ export class FakeWorld {
 
   async dispose(): Promise<void> {
     for (const engine of this.#open) await engine.close();
-    await rm(this.root, { recursive: true, force: true });
+    await rm(this.root, { recursive: true, force: true, maxRetries: 10 }); // One that died in a test may still write.
   }
 }
 
