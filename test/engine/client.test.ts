@@ -91,6 +91,8 @@ describe("connecting", () => {
     const first = await start();
     const second = await connect({ env });
     expect(second.info.id).toBe(first.info.id);
+    // It is published after it listens, so a client may be there first.
+    await expect.poll(() => readFile(paths.engineFile, "utf8").catch(() => "")).not.toBe("");
     const published = JSON.parse(await readFile(paths.engineFile, "utf8"));
     expect(published).toEqual({ id: first.info.id, pid: first.info.pid, version: "0.0.0-fake", protocol: 1 });
     for (const directory of [paths.data, paths.run]) expect((await stat(directory)).mode & 0o777).toBe(0o700);
