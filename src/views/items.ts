@@ -161,7 +161,7 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
   if (operation?.status === "running") return operationText(operation);
   const facts = [imageText(instance.image), cpusText(instance.cpus), sizeText(instance.memoryBytes)];
   if (!instance.zone.available && !BEYOND_ZONES.has(instance.state))
-    return [`zone ${instance.zone.name} is disabled`, ...facts].join(" · ");
+    return [`${instance.zone.name} is disabled`, ...facts].join(" · ");
   switch (instance.state) {
     case "running":
       return [
@@ -229,7 +229,7 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
     cpusText(instance.cpus),
     `${sizeText(instance.memoryBytes)} memory`,
     ...(instance.state === "running" ? [`address ${instance.address}`] : []),
-    ...(instance.zone.available ? [] : [`zone ${instance.zone.name} is disabled`]),
+    ...(instance.zone.available ? [] : [`${instance.zone.name} is disabled`]),
     ...(instance.stopAt === undefined ? [] : [`stops at ${timeText(instance.stopAt)}`]),
     ...(count > 0 ? [count === 1 ? "1 problem" : `${count} problems`] : []),
   ].join(", ");

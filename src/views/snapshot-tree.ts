@@ -33,7 +33,8 @@ export function snapshotItem(snapshot: Snapshot, instance: Instance | undefined,
     ...(comment === "" ? [] : [oneLine(comment)]),
   ];
   return {
-    id: `snapshot:${id}`,
+    // vscode remembers by its id that a row had nothing beneath it, and would keep what comes there folded.
+    id: `snapshot:${id}${children.length > 0 ? ":parent" : ""}`,
     label: name,
     description: facts.join(" · "),
     icon: current ? { id: "circle-filled", color: "charts.green" } : { id: "circle-outline" },

@@ -171,9 +171,15 @@ export class Workbench {
     return this.page.locator(".notifications-toasts .notification-toast", { hasText: text });
   }
 
-  /** Unfolds a view of the sidebar, or folds it. */
-  async toggleView(title: string): Promise<void> {
-    await this.page.locator(".part.sidebar .pane-header", { hasText: title }).first().click();
+  /** Unfolds a view of the sidebar, or folds it, where it is not so already. */
+  async unfold(title: string, open = true): Promise<void> {
+    const header = this.page.locator(".part.sidebar .pane-header", { hasText: title }).first();
+    await header.waitFor();
+    if ((await header.getAttribute("aria-expanded")) === String(!open)) await header.click();
+    await this.page
+      .locator(`.part.sidebar .pane-header[aria-expanded="${open}"]`, { hasText: title })
+      .first()
+      .waitFor();
   }
 
   /** Types into the quick input that says this, which may come after another one, and accepts it. */
@@ -186,24 +192,25 @@ export class Workbench {
   /** The colours of the window that is open. */
   async setTheme(theme: Theme): Promise<void> {
     await settings(this.#home, theme);
+    await this.page.reload();
     const kind = theme.includes("Light") ? "vs" : "vs-dark";
     await this.page.locator(`.monaco-workbench.${kind}`).first().waitFor();
   }
 
   /** Drops a file onto a row, as from the desktop. */
   async dropFile(row: Locator, file: { name: string; text: string }): Promise<void> {
+    const box = await row.boundingBox();
+    const at = { clientX: (box?.x ?? 0) + 40, clientY: (box?.y ?? 0) + (box?.height ?? 0) / 2 };
     // The page's own classes are not known here: the script is a text.
-    const script = `(element) => {
+    await this.page.evaluate(`(() => {
+      const at = ${JSON.stringify(at)};
       const { name, text } = ${JSON.stringify(file)};
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File([text], name, { type: "text/plain" }));
-      const { left, top, height } = element.getBoundingClientRect();
-      const at = { clientX: left + 40, clientY: top + height / 2 };
       const how = { bubbles: true, cancelable: true, composed: true, dataTransfer, ...at };
+      const element = document.elementFromPoint(at.clientX, at.clientY);
       for (const type of ["dragenter", "dragover", "drop"]) element.dispatchEvent(new DragEvent(type, how));
-    }`;
-    const handle = await row.elementHandle();
-    await this.page.evaluate(`(${script})`, handle);
+    })()`);
   }
 
   /** Answers a modal question. */

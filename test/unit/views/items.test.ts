@@ -143,8 +143,8 @@ test("an instance in a disabled zone can be ended, and its zone enabled", () => 
     "enableZone stop forceStop log delete",
   );
   const item = instanceItem(instance({ state: "stopped", zone }));
-  expect(item.description).toBe("zone zone2 is disabled · Ubuntu 24.04 · 2 cpus · 1 GiB");
-  expect(item.ariaLabel).toContain("zone zone2 is disabled");
+  expect(item.description).toBe("zone2 is disabled · Ubuntu 24.04 · 2 cpus · 1 GiB");
+  expect(item.ariaLabel).toContain("zone2 is disabled");
 });
 
 test("nothing that changes an instance is offered while it is busy, whatever its state", () => {
