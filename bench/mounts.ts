@@ -71,7 +71,7 @@ async function native(shared: string, kind: string): Promise<Figures> {
 async function measure(folder: string): Promise<Figures> {
   const target = `${folder}/bench`;
   const steps: Record<(typeof STEPS)[number], string> = {
-    unpack: `tar -xf tree.tar -C ${target} && sync`,
+    unpack: `tar --no-same-owner -xf tree.tar -C ${target} && sync`,
     find: `find ${target} -type f -size +0 | wc -l`,
     remove: `rm -r ${target}/tree`,
     write: `dd if=/dev/zero of=${target}/large bs=1M count=${MIB} conv=fsync 2>/dev/null`,
