@@ -38,9 +38,11 @@ test("every command that stands on its own is in the palette", async () => {
     .filter(({ command }) => !hidden.has(command))
     .map(({ title }) => `Berth: ${texts[title.replaceAll("%", "")] ?? title}`);
   await workbench.page.keyboard.press("F1");
-  await workbench.fill(">Berth: ");
-  for (const title of shown)
+  // One at a time: a list has elements only for the rows that can be seen.
+  for (const title of shown) {
+    await workbench.fill(`>${title}`);
     await workbench.page.locator(".quick-input-list .label-name", { hasText: title }).first().waitFor();
+  }
   await workbench.page.keyboard.press("Escape");
   expect(shown.length).toBeGreaterThan(3);
 });
