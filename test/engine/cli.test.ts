@@ -226,9 +226,12 @@ test("Ctrl-C during a launch takes it back", async () => {
   const [node = "", ...args] = berth.argv;
   const child = spawn(node, [...args, "launch", "--name", "never-ready"], { env: berth.env });
   let told = "";
+  let interrupted = false;
   child.stderr.on("data", (chunk: Buffer) => {
     told += chunk.toString();
-    if (told.includes("cloud-init") && !told.includes("Cancelling")) child.kill("SIGINT");
+    if (interrupted || !told.includes("cloud-init")) return;
+    interrupted = true; // A second one would not wait for the end.
+    child.kill("SIGINT");
   });
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   expect({ code, told }).toEqual({ code: 2, told: expect.stringContaining("was cancelled") });
