@@ -7,7 +7,7 @@ import { exists, writeFileDurable } from "../base/durable.ts";
 import { EngineError } from "../base/errors.ts";
 import { currentPaths } from "../base/paths.ts";
 import { aliasScripts, SHIM_MARK } from "../client/shim.ts";
-import { isOnTerminal, runIn, terminal } from "./exec.ts";
+import { isOnTerminal, runIn, terminal } from "./attach.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";

@@ -1,9 +1,4 @@
 /** The process `berth`: a Node that can run it, Ctrl-C, pipes whose reader has left, the exit code. */
-import module from "node:module";
-
-// Compiled code is kept between runs: most of a short command's time is reading code.
-module.enableCompileCache?.();
-
 import { ERROR_CODES, messageOf, toEngineError } from "../base/errors.ts";
 import { hostPlatform } from "../base/paths.ts";
 import { findNode, isTooOld, MINIMUM_NODE } from "./node.ts";
@@ -41,7 +36,7 @@ async function run(): Promise<number> {
 
 /** The table of all commands takes longer to make than a short command in a guest to run, so that has a way past it. */
 async function answer(argv: readonly string[], session: Session): Promise<number> {
-  const { plainExecOf, runIn } = await import("./exec.ts");
+  const { plainExecOf, runIn } = await import("./attach.ts");
   const plain = plainExecOf(argv);
   if (!plain) return (await import("./program.ts")).main(argv, session);
   session.verb = "exec";

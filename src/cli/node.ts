@@ -1,6 +1,5 @@
 /** Which Node runs the command. Pure but for looking whether a file is there. */
 import path from "node:path";
-import { exists } from "../base/durable.ts";
 
 /** What the client and the engine need: `node:sqlite` without a flag, zstd. */
 export const MINIMUM_NODE = "22.15";
@@ -33,6 +32,7 @@ export function nodeCandidates({ platform, arch, env, bundleDirectory }: Host): 
 
 /** The first of them that is there. */
 export async function findNode(host: Host): Promise<string | undefined> {
+  const { exists } = await import("../base/durable.ts");
   for (const candidate of nodeCandidates(host)) if (await exists(candidate)) return candidate;
   return undefined;
 }

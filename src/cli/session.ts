@@ -5,7 +5,6 @@ import type { ExecOpen } from "../api/streams.ts";
 import { EngineError, messageOf, toEngineError } from "../base/errors.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import type { EngineApi, EngineClient, RemoteProcess } from "../client/engine-client.ts";
-import { readUserSettings } from "../client/user-settings.ts";
 import { type Dialect, type Formats, formatsOf } from "./formats.ts";
 import { ProgressBoard } from "./progress.ts";
 
@@ -110,7 +109,9 @@ export class Session {
 
   /** The instance that is meant where none is named; empty where the user has switched that off. */
   primaryName(): Promise<string> {
-    this.#primary ??= readUserSettings().then((settings) => settings["client.primary-name"]);
+    this.#primary ??= import("../client/user-settings.ts")
+      .then(({ readUserSettings }) => readUserSettings())
+      .then((settings) => settings["client.primary-name"]);
     return this.#primary;
   }
 

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Snapshot } from "../api/snapshot.ts";
 import { EngineError } from "../base/errors.ts";
-import { isOnTerminal } from "./exec.ts";
+import { isOnTerminal } from "./attach.ts";
 import { confirm } from "./question.ts";
 import type { Session } from "./session.ts";
 

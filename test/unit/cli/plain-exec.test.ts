@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { plainExecOf } from "../../../src/cli/exec.ts";
+import { plainExecOf } from "../../../src/cli/attach.ts";
 
 test.each([
   [["exec", "web", "--", "ls"], { name: "web", argv: ["ls"] }],

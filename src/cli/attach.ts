@@ -1,0 +1,122 @@
+/**
+ * A process in a guest on this terminal, or between pipes. It is loaded for nearly every `exec` without the rest of the
+ * command, so it must not import what declares commands.
+ */
+import type { ExecOpen, TerminalSize } from "../api/streams.ts";
+import type { RemoteProcess } from "../client/engine-client.ts";
+import type { Session, Streams } from "./session.ts";
+
+/** What a shell reports for a command that a signal ended: this and the signal's number. */
+const SIGNAL_EXIT = 128;
+const SIGNAL_NUMBERS: Record<string, number> = {
+  ...{ HUP: 1, INT: 2, QUIT: 3, ILL: 4, TRAP: 5, ABRT: 6, BUS: 7, FPE: 8 },
+  ...{ KILL: 9, USR1: 10, SEGV: 11, USR2: 12, PIPE: 13, ALRM: 14, TERM: 15 },
+};
+
+export function isOnTerminal({ stdin, stdout }: Streams): boolean {
+  return Boolean(stdin.isTTY && stdout.isTTY);
+}
+
+/**
+ * `exec NAME -- COMMAND`, as it is typed nearly always: without options. Undefined for every other command line. Pure.
+ */
+export function plainExecOf(argv: readonly string[]): { name: string; argv: string[] } | undefined {
+  const [verb, name = "-", separator, ...command] = argv;
+  if (verb !== "exec" || name.startsWith("-") || separator !== "--" || command.length === 0) return undefined;
+  return { name, argv: command };
+}
+
+/** A terminal like this process's own. */
+export function terminal(io: Streams): Pick<ExecOpen, "tty" | "term"> {
+  return { tty: sizeOf(io.stdout), term: process.env["TERM"] || "xterm-256color" };
+}
+
+function sizeOf(out: NodeJS.WriteStream): TerminalSize {
+  return { cols: out.columns || 80, rows: out.rows || 24 };
+}
+
+/** Runs a command, or a login shell, in a running instance, on this process's streams; the exit code is the session's. */
+export async function runIn(session: Session, name: string, open: ExecOpen): Promise<void> {
+  const child = await session.exec(name, open);
+  const attached = attach(session, child, open.tty !== undefined);
+  try {
+    const { code, signal } = await child.exited;
+    session.exitCode = code ?? SIGNAL_EXIT + (SIGNAL_NUMBERS[signal ?? ""] ?? 0);
+    await attached.flushed;
+  } catch (error) {
+    const left = attached.left();
+    if (left === undefined) throw error;
+    session.exitCode = SIGNAL_EXIT + (SIGNAL_NUMBERS[left] ?? 0);
+  } finally {
+    attached.dispose();
+  }
+}
+
+type Attached = {
+  /** Resolves when all output has been handed to this process's streams. */
+  readonly flushed: Promise<unknown>;
+  /** The signal at which this process has let go of the command; undefined while it has not. */
+  left(): "INT" | "TERM" | undefined;
+  /** Gives the terminal back as it was, whatever happened. */
+  dispose(): void;
+};
+
+/** Joins the process to this terminal. */
+function attach(session: Session, child: RemoteProcess, tty: boolean): Attached {
+  const { stdin, stdout, stderr } = session.io;
+  const raw = tty && stdin.isTTY;
+  const signals = forwardSignals(session, child, raw);
+  const resize = () => child.resize(sizeOf(stdout));
+  if (raw) stdin.setRawMode(true);
+  if (tty) stdout.on("resize", resize);
+  // A command that ends at once may have closed its outputs by now.
+  const ends = [child.stdout, child.stderr].map(
+    (stream) => stream.closed || new Promise<void>((resolve) => stream.once("close", resolve)),
+  );
+  child.stdout.pipe(stdout, { end: false });
+  child.stderr.pipe(stderr, { end: false });
+  child.stdin.on("error", () => {}); // The command may end without reading its input; its exit tells.
+  stdin.pipe(child.stdin);
+  return {
+    flushed: Promise.all(ends),
+    left: signals.left,
+    dispose: () => {
+      stdin.unpipe(child.stdin);
+      stdin.pause();
+      if (raw) stdin.setRawMode(false);
+      stdout.off("resize", resize);
+      signals.dispose();
+      child.close();
+    },
+  };
+}
+
+/**
+ * The first signal goes to the command, the second one leaves it, which ends it. A raw terminal sends Ctrl-C as a
+ * byte, so a signal there is meant for this process: it leaves at the first.
+ */
+function forwardSignals(
+  session: Session,
+  child: RemoteProcess,
+  raw: boolean,
+): { left(): "INT" | "TERM" | undefined; dispose(): void } {
+  let forwarded = false;
+  let left: "INT" | "TERM" | undefined;
+  const on = (name: "INT" | "TERM") => () => {
+    if (raw || forwarded) {
+      left = name;
+      session.cancel();
+    } else child.signal(name);
+    forwarded = true;
+  };
+  const release = session.takeInterrupts(on("INT"));
+  const terminate = on("TERM");
+  process.on("SIGTERM", terminate);
+  return {
+    left: () => left,
+    dispose: () => {
+      release();
+      process.off("SIGTERM", terminate);
+    },
+  };
+}
