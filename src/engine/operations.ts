@@ -3,33 +3,17 @@
  * are, cancels them, keeps the last ones after their end, and says when none is left.
  */
 import { randomUUID } from "node:crypto";
-import type { Operation, OperationKind, Progress } from "../api/operation.ts";
-import { abortable, type Deferred, deferred } from "../base/async.ts";
-import { EngineError, toEngineError } from "../base/errors.ts";
+import type { Operation, OperationKind } from "../api/operation.ts";
+import { abortable } from "../base/async.ts";
+import { EngineError } from "../base/errors.ts";
 import { Emitter } from "../base/event.ts";
-import type { Ctx } from "./ctx.ts";
 import type { OperationsApi } from "./engine-core.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Log } from "./log.ts";
+import { endOf, facts, OperationRun, type Work, type WorkCtx } from "./operation-run.ts";
 import type { JournalRow, Store } from "./store/store.ts";
 
-/** What accompanies an operation's work. */
-export type WorkCtx = Ctx & {
-  readonly operationId: string;
-  /** Tells the user something although the work goes on. */
-  warn(text: string): void;
-  /** From here on it can no longer be cancelled; throws when it has been already. */
-  commit(): void;
-  /** Parked work waits for a time to come; an engine that is to leave does not wait for it, the next one resumes it. */
-  park(parked: boolean): void;
-  /** Journals that what was made is being undone because of this error; the work must then end by throwing it. */
-  undoing(error: EngineError): void;
-  /** True when the engine is going away: leave everything as it is for the next engine, which resumes. */
-  readonly abandoned: boolean;
-};
-
-/** Runs to the operation's end. Must be idempotent: a restarted engine runs it again under the same id. */
-export type Work = (ctx: WorkCtx) => Promise<void>;
+export type { Work, WorkCtx } from "./operation-run.ts";
 
 export type NewOperation = {
   kind: OperationKind;
@@ -39,25 +23,14 @@ export type NewOperation = {
   cancellable?: boolean;
 };
 
-type Live = {
-  operation: Operation;
-  controller: AbortController;
-  ended: Deferred<Operation>;
-  cancelled: boolean;
-  parked: boolean;
-  publishedAt: number;
-  timer: NodeJS.Timeout | undefined;
-};
-
 const KEEP_ENDED = 200;
-const PROGRESS_INTERVAL_MS = 100;
 
 export class Operations implements OperationsApi {
   readonly #store: Store;
   readonly #events: EventLog;
   readonly #log: Log;
   readonly #now: () => Date;
-  readonly #live = new Map<string, Live>();
+  readonly #live = new Map<string, OperationRun>();
   readonly #ended = new Map<string, Operation>();
   readonly #idleChanged = new Emitter<boolean>();
   readonly #drained = new Emitter<void>();
@@ -125,10 +98,7 @@ export class Operations implements OperationsApi {
   interrupt(id: string, reason: Error): void {
     const live = this.#live.get(id);
     if (!live || live.cancelled) return;
-    live.cancelled = true;
-    live.operation = { ...live.operation, cancellable: false, updatedAt: this.#stamp() };
-    this.#publish(live);
-    live.controller.abort(reason);
+    live.interrupt(reason);
   }
 
   /**
@@ -244,21 +214,19 @@ export class Operations implements OperationsApi {
   }
 
   #run(operation: Operation, work: Work, cancelled = false): void {
-    const live: Live = {
-      operation,
-      controller: new AbortController(),
-      ended: deferred<Operation>(),
-      cancelled,
-      parked: false,
-      publishedAt: 0,
-      timer: undefined,
-    };
-    live.ended.promise.catch(() => {});
+    const live = new OperationRun(operation, cancelled, {
+      log: this.#log,
+      now: this.#now,
+      publish: (one) => this.#events.publish({ type: "operation", operation: one }),
+      journalUndo: (id, error) => this.#store.undoOperation(id, error),
+      onParked: () => this.#fireWhenDrained(),
+      isClosing: () => this.#closing,
+    });
     this.#live.set(operation.id, live);
     if (this.#live.size === 1) this.#idleChanged.fire(false);
-    this.#publish(live);
+    live.publish();
     this.#log.info("operation begins", facts(operation));
-    const ctx = this.#ctx(live);
+    const ctx = live.ctx();
     void Promise.resolve()
       .then(() => work(ctx))
       .then(
@@ -267,51 +235,8 @@ export class Operations implements OperationsApi {
       );
   }
 
-  #ctx(live: Live): WorkCtx {
-    const change = (patch: Partial<Operation>) => {
-      live.operation = { ...live.operation, ...patch, updatedAt: this.#stamp() };
-    };
-    const isClosing = () => this.#closing;
-    return {
-      operationId: live.operation.id,
-      signal: live.controller.signal,
-      log: this.#log.with({ operation: live.operation.id, target: live.operation.target }),
-      progress: (progress: Progress) => {
-        if (live.operation.status !== "running") return;
-        change({ progress });
-        this.#publishSoon(live);
-      },
-      warn: (text) => {
-        change({ warnings: [...live.operation.warnings, text] });
-        this.#publish(live);
-      },
-      commit: () => {
-        live.controller.signal.throwIfAborted();
-        change({ cancellable: false });
-        this.#publish(live);
-      },
-      park: (parked) => {
-        live.parked = parked;
-        this.#fireWhenDrained();
-      },
-      undoing: (error) => {
-        change({ cancellable: false });
-        this.#publish(live);
-        try {
-          this.#store.undoOperation(live.operation.id, error.toBody());
-        } catch (cause) {
-          // Taking back is right all the same; only a crash in its middle would now go forward again.
-          this.#log.error("an undo could not be journaled", { ...facts(live.operation), cause });
-        }
-      },
-      get abandoned() {
-        return isClosing();
-      },
-    };
-  }
-
-  #end(live: Live, error: unknown): void {
-    clearTimeout(live.timer);
+  #end(live: OperationRun, error: unknown): void {
+    live.stop();
     const { id, kind, target } = live.operation;
     if (this.#closing) {
       this.#live.delete(id);
@@ -323,7 +248,7 @@ export class Operations implements OperationsApi {
       return;
     }
     const ended = endOf(live.operation, live.cancelled, error);
-    live.operation = { ...ended, cancellable: false, updatedAt: this.#stamp() };
+    live.change({ ...ended, cancellable: false });
     try {
       this.#store.endOperation(live.operation);
     } catch (cause) {
@@ -334,7 +259,7 @@ export class Operations implements OperationsApi {
     this.#log[report]("operation ends", { ...facts(live.operation), ...(error ? { error } : {}) });
     this.#live.delete(id);
     this.#keep(live.operation);
-    this.#publish(live);
+    live.publish();
     live.ended.resolve(live.operation);
     if (this.#live.size === 0) this.#idleChanged.fire(true);
     this.#fireWhenDrained();
@@ -348,35 +273,7 @@ export class Operations implements OperationsApi {
     }
   }
 
-  /** At most one event per interval while work reports progress; the last report is always published. */
-  #publishSoon(live: Live): void {
-    if (live.timer) return;
-    const waitMs = live.publishedAt + PROGRESS_INTERVAL_MS - performance.now();
-    if (waitMs <= 0) this.#publish(live);
-    else live.timer = setTimeout(() => this.#publish(live), waitMs);
-  }
-
-  #publish(live: Live): void {
-    clearTimeout(live.timer);
-    live.timer = undefined;
-    live.publishedAt = performance.now();
-    this.#events.publish({ type: "operation", operation: live.operation });
-  }
-
   #stamp(): string {
     return this.#now().toISOString();
   }
-}
-
-/** What an operation has become when its work ended with this error, or without one. Pure. */
-export function endOf(operation: Operation, cancelled: boolean, error: unknown): Operation {
-  if (error === undefined) return { ...operation, status: "succeeded" };
-  const failure = toEngineError(error, `${operation.kind} ${operation.target}`);
-  if (cancelled && failure.code === "cancelled") return { ...operation, status: "cancelled" };
-  return { ...operation, status: "failed", error: failure.toBody() };
-}
-
-function facts(operation: Operation): Record<string, unknown> {
-  const { id, kind, target, status } = operation;
-  return { operation: id, kind, target, status };
 }
