@@ -11,11 +11,11 @@ import type { Login } from "../guest/keys.ts";
 import type { Images } from "../images/images.ts";
 import type { Log } from "../log.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
-import type { BaseImage, Descriptor, InstanceRecord } from "../store/record.ts";
+import type { Descriptor, InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
+import { driverInstanceOf } from "./driver-instance.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
 import { GuestNames } from "./guest-names.ts";
-import { isBlank } from "./machine.ts";
 import { mediumFile } from "./media.ts";
 import { toInstance } from "./view.ts";
 import type { ZoneBook } from "./zone-book.ts";
@@ -42,18 +42,6 @@ type DescriptorPatch = { [K in keyof Descriptor]?: Descriptor[K] | undefined };
 
 /** States that the index keeps; the others last only as long as an operation, which is journaled itself. */
 const LASTING: readonly InstanceState[] = ["running", "stopped", "deleted", "suspended", "unknown"];
-
-const NO_KEYS = { privateKey: "", publicKey: "" };
-
-/** Of an instance whose descriptor cannot be read. */
-const NO_IMAGE: BaseImage = {
-  id: "unknown",
-  path: "",
-  format: "qcow2",
-  sizeBytes: 0,
-  virtualBytes: 0,
-  user: "root",
-};
 
 export class Keeper {
   readonly store: Store;
@@ -157,34 +145,11 @@ export class Keeper {
   }
 
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
-  async driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
-    const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks, base } =
-      entry.record.descriptor;
-    const { guest, firmware, tpm } = entry.record.descriptor;
-    const disks = entry.record.descriptor.disks.filter(({ removedAt }) => removedAt === undefined);
-    const shares = entry.record.descriptor.mounts.filter(({ type }) => type === "native");
-    const formerKeys = entry.record.descriptor.clonedFrom?.keys;
-    const secrets = options.withoutKeys ? undefined : await this.files.readSecrets(id);
-    if (!options.withoutKeys && !(base && secrets)) {
-      throw new EngineError("internal", `cannot use ${name}: its keys are missing from its directory`, {
-        hint: `Put back ${this.files.directory(id)} from a backup.`,
-      });
-    }
-    const { path, format, sizeBytes, virtualBytes, user } = base ?? NO_IMAGE;
-    return {
-      ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks },
-      subnet: this.#parts.subnet,
-      isolated: entry.record.descriptor.network === "isolated",
-      directory: this.files.directory(id),
-      runDirectory: this.#parts.runDirectory,
-      image: isBlank(base) ? undefined : { path, format, sizeBytes, virtualBytes },
-      ...{ guest, firmware, tpm, medium: mediumFile(this, entry) },
-      userData: secrets?.userData,
-      shares,
-      disks,
-      formerKeys,
-      login: secrets?.login ?? { user, client: NO_KEYS, host: NO_KEYS },
-    };
+  driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
+    const { subnet, runDirectory } = this.#parts;
+    const { files } = this;
+    const medium = mediumFile(this, entry);
+    return driverInstanceOf(entry, { files, subnet, runDirectory, medium }, options.withoutKeys ?? false);
   }
 
   // --- Writing ------------------------------------------------------------------------------------------------
