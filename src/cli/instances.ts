@@ -9,7 +9,6 @@ import { addOwnLaunchOptions, networkSpec, type OwnLaunchOptions, ownLaunchSpec 
 import { formatOption, repeated, timeoutOption } from "./options.ts";
 import { launchMounts, launchNamed } from "./primary.ts";
 import type { Session } from "./session.ts";
-import { readUserData } from "./user-data.ts";
 
 type LaunchOptions = {
   name?: string;
@@ -99,7 +98,7 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
   }
   const { name, cpus, timeout } = options;
   const userData =
-    typeof options.cloudInit === "string" ? await readUserData(session, options.cloudInit) : undefined;
+    typeof options.cloudInit === "string" ? await session.userData(options.cloudInit) : undefined;
   const mounts = await launchMounts(session, name, options.mount);
   const installs = options.iso !== undefined && image === "default";
   const spec: LaunchSpec = {

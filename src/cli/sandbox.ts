@@ -10,7 +10,6 @@ import { type Format, json, table } from "./format.ts";
 import { formatOption, wholeNumber } from "./options.ts";
 import { confirm } from "./question.ts";
 import type { Session } from "./session.ts";
-import { readUserData } from "./user-data.ts";
 
 type BeginOptions = {
   name?: string;
@@ -79,7 +78,7 @@ async function begin(session: Session, folder: string, options: BeginOptions): P
     ...(network === undefined ? {} : { network }),
     ...(memory === undefined ? {} : { memoryBytes: parseSize(memory) }),
     ...(disk === undefined ? {} : { diskBytes: parseSize(disk, "disk") }),
-    ...(cloudInit === undefined ? {} : { userData: await readUserData(session, cloudInit) }),
+    ...(cloudInit === undefined ? {} : { userData: await session.userData(cloudInit) }),
   };
   const row = session.track(name ?? folder);
   try {

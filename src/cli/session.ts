@@ -107,6 +107,12 @@ export class Session {
     this.#board.say(withoutControls(text));
   }
 
+  /** cloud-init user-data from a file, an http(s) URL, or standard input for `-`. */
+  async userData(from: string): Promise<string> {
+    const { readUserData } = await import("../client/user-data.ts");
+    return readUserData(from, { signal: this.signal, stdin: this.io.stdin });
+  }
+
   /** The instance that is meant where none is named; empty where the user has switched that off. */
   primaryName(): Promise<string> {
     this.#primary ??= import("../client/user-settings.ts")

@@ -190,7 +190,7 @@ test("a berth.yaml is brought up once, however often it is asked, and down", asy
   expect(await berth.ok(["status", "--file", file])).toMatch(/^app +Running +--\nbase +Running +--\n/m);
   expect(await berth.ok(["down", "--file", file])).toBe("Down: app\nDown: base\n");
   await writeFile(file, JSON.stringify({ instances: { base: { cpus: 3 } } }));
-  expect(await berth.ok(["status", "--file", file])).toMatch(/^base +Stopped +cpus$/m);
+  expect(await berth.ok(["status", "--file", file])).toMatch(/^base +Stopped +cpus 2, file says 3$/m);
   await berth.ok(["up", "--file", file]);
   expect(await berth.json(["info", "base"])).toMatchObject({ info: { base: { berth: { cpus: 3 } } } });
   await writeFile(file, "instances:\n  base: {cpu: 1}\n");

@@ -3,16 +3,17 @@ import { createHash } from "node:crypto";
 import type { Instance } from "../../api/instance.ts";
 import type { NewPortForward } from "../../api/port.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
-import { targetOf } from "../../base/mount-text.ts";
+import { parseMount, targetOf } from "../../base/mount-text.ts";
 import { parseSize } from "../../base/units.ts";
-import type { WrittenNic } from "../network-text.ts";
+import { parseNetwork, type WrittenNic } from "../network-text.ts";
 
 export type Sizes = { cpus?: number; memoryBytes?: number; diskBytes?: number };
 
 /** As the file has it; its source is absolute already. */
 export type WrittenMount = { source: string; target?: string };
 
-export type Todo =
+/** One thing to do. */
+export type Change =
   | { do: "launch" }
   | { do: "change-sizes"; sizes: Sizes }
   | { do: "add-disk"; name: string; sizeBytes: number }
@@ -39,9 +40,9 @@ export function disksOf({ disks = {} }: ProjectInstance): { name: string; sizeBy
 }
 
 /** Disks that are missing or smaller. One that was removed by hand holds something, so that no empty one takes its place. */
-function diskTodo(name: string, wanted: ProjectInstance, { disks }: Pick<Instance, "disks">): Todo[] {
+function diskChanges(name: string, wanted: ProjectInstance, { disks }: Pick<Instance, "disks">): Change[] {
   const now = disks.filter(({ removedAt }) => removedAt === undefined);
-  return disksOf(wanted).flatMap((disk): Todo[] => {
+  return disksOf(wanted).flatMap((disk): Change[] => {
     const known = now.find((one) => one.name === disk.name);
     if (known) return known.sizeBytes < disk.sizeBytes ? [{ do: "resize-disk", ...disk }] : [];
     if (!disks.some((one) => one.name === disk.name)) return [{ do: "add-disk", ...disk }];
@@ -53,21 +54,36 @@ function diskTodo(name: string, wanted: ProjectInstance, { disks }: Pick<Instanc
 /** Of the file's entry, what the API takes in another form. `bridged` is the network that it means already. */
 export type Written = { mounts?: readonly WrittenMount[]; networks?: readonly WrittenNic[] };
 
+/** `bridged` is the network that the engine's settings say it is, where they do. */
+export function writtenOf(wanted: ProjectInstance, directory: string, bridged = ""): Written {
+  const networks = (wanted.networks ?? []).map(parseNetwork);
+  return {
+    mounts: mountsOf(wanted, directory),
+    networks: networks.map((nic) =>
+      nic.network === "bridged" && bridged !== "" ? { ...nic, network: bridged } : nic,
+    ),
+  };
+}
+
+export function mountsOf({ mounts = [] }: ProjectInstance, directory: string): WrittenMount[] {
+  return mounts.map((text) => parseMount(text, directory));
+}
+
 /**
  * In the order to do it in; provisioning follows when the instance is ready. `snapshots` are the names of those that it
  * has. What is as it should be is left alone, so that doing it twice changes nothing.
  */
-export function todoOf(
+export function changesOf(
   name: string,
   wanted: ProjectInstance,
   now: Instance | undefined,
   snapshots: readonly string[],
   { mounts = [], networks = [] }: Written = {},
-): Todo[] {
+): Change[] {
   const ports = (wanted.ports ?? []).map(portOf);
   if (!now) return [{ do: "launch" }, ...ports.map((port) => ({ do: "add-port" as const, port }))];
   const missing = ports.filter((port) => !now.ports.some((one) => isPort(one, port)));
-  const opened: Todo[] = [
+  const opened: Change[] = [
     ...missing.map((port) => ({ do: "add-port" as const, port })),
     ...mounts
       .filter((mount) => !now.mounts.some((one) => one.target === targetOf(mount)))
@@ -75,13 +91,13 @@ export function todoOf(
   ];
   const differing = difference(sizesOf(wanted), now);
   const place = `${name} is in ${now.zone.name}, and stays there; its file says ${wanted.zone}`;
-  const told: Todo[] = isElsewhere(wanted, now) ? [{ do: "tell", text: place }] : [];
+  const told: Change[] = isElsewhere(wanted, now) ? [{ do: "tell", text: place }] : [];
   const unconnected = missingNics(networks, now);
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
     const what = [...(differing ? ["sizes"] : []), ...(unconnected.length > 0 ? ["networks"] : [])];
     const text = `${name} has other ${what.join(" and ")} than its file says; they change when it has been stopped: berth down ${name}, then up`;
     const later = what.length > 0 ? [{ do: "tell" as const, text }] : [];
-    return [...told, ...later, { do: "start" }, ...diskTodo(name, wanted, now), ...opened];
+    return [...told, ...later, { do: "start" }, ...diskChanges(name, wanted, now), ...opened];
   }
   const { snapshot } = wanted;
   const restores = snapshot !== undefined && snapshots.includes(snapshot) && now.state === "stopped";
@@ -89,10 +105,10 @@ export function todoOf(
     ...told,
     ...(restores ? [{ do: "restore" as const, snapshot }] : []),
     ...(differing && now.state === "stopped" ? [{ do: "change-sizes" as const, sizes: differing }] : []),
-    ...(now.state === "suspended" ? [] : diskTodo(name, wanted, now)),
+    ...(now.state === "suspended" ? [] : diskChanges(name, wanted, now)),
     ...(now.state === "stopped" ? unconnected.map((nic) => ({ do: "add-network" as const, nic })) : []),
     { do: "start" },
-    ...(now.state === "suspended" ? diskTodo(name, wanted, now) : []),
+    ...(now.state === "suspended" ? diskChanges(name, wanted, now) : []),
     ...opened,
   ];
 }

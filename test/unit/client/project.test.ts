@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Instance } from "../../../src/api/instance.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import { parseProject } from "../../../src/client/project/parse.ts";
-import { difference, portOf, selected, stepsOf, todoOf } from "../../../src/client/project/plan.ts";
+import { changesOf, difference, portOf, selected, stepsOf } from "../../../src/client/project/plan.ts";
 
 const read = (text: string) => parseProject(text, "berth.yaml");
 
@@ -87,7 +87,7 @@ const running = {
 const stopped = { ...running, state: "stopped" } as Instance;
 
 test("what is not there is launched, its ports are opened", () => {
-  expect(todoOf("web", { ports: ["8080:80"] }, undefined, [])).toEqual([
+  expect(changesOf("web", { ports: ["8080:80"] }, undefined, [])).toEqual([
     { do: "launch" },
     { do: "add-port", port: { hostPort: 8080, guestPort: 80 } },
   ]);
@@ -95,8 +95,8 @@ test("what is not there is launched, its ports are opened", () => {
 
 test("what is as it should be is only started, which changes nothing where it runs", () => {
   const wanted = { cpus: 1, memory: "1G", disk: "5G", ports: ["8080:80"] };
-  expect(todoOf("web", wanted, running, [])).toEqual([{ do: "start" }]);
-  expect(todoOf("web", { disk: "1G", ports: ["80"] }, stopped, [])).toEqual([{ do: "start" }]);
+  expect(changesOf("web", wanted, running, [])).toEqual([{ do: "start" }]);
+  expect(changesOf("web", { disk: "1G", ports: ["80"] }, stopped, [])).toEqual([{ do: "start" }]);
 });
 
 test("disks that are missing are added, small ones enlarged; one that was removed is told of", () => {
@@ -113,28 +113,34 @@ test("disks that are missing are added, small ones enlarged; one that was remove
     { do: "tell", text: expect.stringContaining("berth disk recover web gone") },
     { do: "add-disk", name: "more", sizeBytes: 2 ** 30 },
   ];
-  expect(todoOf("web", wanted, { ...running, disks } as Instance, [])).toEqual([{ do: "start" }, ...asked]);
-  expect(todoOf("web", wanted, { ...stopped, disks } as Instance, [])).toEqual([...asked, { do: "start" }]);
+  expect(changesOf("web", wanted, { ...running, disks } as Instance, [])).toEqual([
+    { do: "start" },
+    ...asked,
+  ]);
+  expect(changesOf("web", wanted, { ...stopped, disks } as Instance, [])).toEqual([
+    ...asked,
+    { do: "start" },
+  ]);
   expect(() => read("instances: {a: {disks: {Data: 1G}}}")).toThrow(/instances.a.disks.Data/);
   expect(() => read("instances: {a: {disks: {data: 1X}}}")).toThrow(/not a valid size/);
 });
 
 test("a stopped one is changed and restored first, a running one is told of", () => {
   const wanted = { cpus: 2, memory: "2G", snapshot: "clean" };
-  expect(todoOf("web", wanted, stopped, ["clean"])).toEqual([
+  expect(changesOf("web", wanted, stopped, ["clean"])).toEqual([
     { do: "restore", snapshot: "clean" },
     { do: "change-sizes", sizes: { cpus: 2, memoryBytes: 2 ** 31 } },
     { do: "start" },
   ]);
-  expect(todoOf("web", wanted, stopped, [])[0]).toMatchObject({ do: "change-sizes" });
-  expect(todoOf("web", wanted, running, ["clean"]).map((one) => one.do)).toEqual(["tell", "start"]);
+  expect(changesOf("web", wanted, stopped, [])[0]).toMatchObject({ do: "change-sizes" });
+  expect(changesOf("web", wanted, running, ["clean"]).map((one) => one.do)).toEqual(["tell", "start"]);
 });
 
 test("an instance stays in its zone", () => {
-  expect(todoOf("web", { zone: "zone1" }, stopped, [])).toEqual([{ do: "start" }]);
+  expect(changesOf("web", { zone: "zone1" }, stopped, [])).toEqual([{ do: "start" }]);
   const text = "web is in zone1, and stays there; its file says zone2";
   for (const now of [stopped, running]) {
-    expect(todoOf("web", { zone: "zone2" }, now, [])).toEqual([{ do: "tell", text }, { do: "start" }]);
+    expect(changesOf("web", { zone: "zone2" }, now, [])).toEqual([{ do: "tell", text }, { do: "start" }]);
   }
 });
 
@@ -142,14 +148,16 @@ test("NICs that are missing are added to a stopped instance", () => {
   const nic = (network: string) => ({ network, mode: "auto" as const, mac: "52:54:00:00:00:01" });
   const networks = [{ network: "br0" }, { network: "br0", mode: "manual" as const }, { network: "br1" }];
   const has = { ...stopped, networks: [nic("br0"), nic("br2")] };
-  expect(todoOf("web", {}, has, [], { networks })).toEqual([
+  expect(changesOf("web", {}, has, [], { networks })).toEqual([
     { do: "add-network", nic: { network: "br0", mode: "manual" } },
     { do: "add-network", nic: { network: "br1" } },
     { do: "start" },
   ]);
-  const todo = todoOf("web", { cpus: 2 }, { ...has, state: "running" }, [], { networks });
-  expect(todo[0]).toMatchObject({ text: expect.stringContaining("web has other sizes and networks than") });
-  expect(todo.map((one) => one.do)).toEqual(["tell", "start"]);
+  const changes = changesOf("web", { cpus: 2 }, { ...has, state: "running" }, [], { networks });
+  expect(changes[0]).toMatchObject({
+    text: expect.stringContaining("web has other sizes and networks than"),
+  });
+  expect(changes.map((one) => one.do)).toEqual(["tell", "start"]);
 });
 
 test("a disk is never shrunk", () => {
@@ -180,9 +188,9 @@ test("mounts that are missing are added; those with the same target are left alo
   const mounted = { source: "/p/site", target: "srv/site", type: "classic" as const, uids: [], gids: [] };
   const wanted = [{ source: "/p/site", target: "~/srv/site/" }, { source: "/p/data" }];
   const add = (mount: object) => ({ do: "add-mount", mount });
-  expect(todoOf("web", {}, { ...running, mounts: [mounted] }, [], { mounts: wanted })).toEqual([
+  expect(changesOf("web", {}, { ...running, mounts: [mounted] }, [], { mounts: wanted })).toEqual([
     { do: "start" },
     add({ source: "/p/data" }),
   ]);
-  expect(todoOf("web", {}, undefined, [], { mounts: wanted })).toEqual([{ do: "launch" }]);
+  expect(changesOf("web", {}, undefined, [], { mounts: wanted })).toEqual([{ do: "launch" }]);
 });

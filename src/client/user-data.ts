@@ -2,17 +2,22 @@
 import { open } from "node:fs/promises";
 import { abortable, withDeadline } from "../base/async.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
-import type { Session } from "./session.ts";
+
+export type UserDataSource = {
+  signal: AbortSignal;
+  /** What `-` means; without it, `-` is a file's name. */
+  stdin?: AsyncIterable<Uint8Array | string>;
+};
 
 export const MAX_USER_DATA_BYTES = 2 ** 20;
 const FETCH_MS = 60_000;
 
 /** A file (a pipe included), an http(s) URL, or standard input for `-`; at most 1 MiB of UTF-8. */
-export async function readUserData(session: Session, from: string): Promise<string> {
+export async function readUserData(from: string, source: UserDataSource): Promise<string> {
   try {
-    return await abortable(textOf(await streamOf(session, from)), session.signal);
+    return await abortable(textOf(await streamOf(from, source)), source.signal);
   } catch (error) {
-    if (session.signal.aborted) throw error;
+    if (source.signal.aborted) throw error;
     throw new EngineError(
       "invalid-argument",
       `cannot read cloud-init user-data from ${from}: ${messageOf(error)}`,
@@ -21,9 +26,12 @@ export async function readUserData(session: Session, from: string): Promise<stri
   }
 }
 
-async function streamOf(session: Session, from: string): Promise<AsyncIterable<Uint8Array | string>> {
-  if (from === "-") return session.io.stdin;
-  if (/^https?:\/\//i.test(from)) return fetched(from, session.signal);
+async function streamOf(
+  from: string,
+  { signal, stdin }: UserDataSource,
+): Promise<AsyncIterable<Uint8Array | string>> {
+  if (from === "-" && stdin) return stdin;
+  if (/^https?:\/\//i.test(from)) return fetched(from, signal);
   const file = await open(from, "r");
   return file.createReadStream();
 }
