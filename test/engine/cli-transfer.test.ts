@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import {
   chmod,
+  link,
   mkdir,
   readdir,
   readFile,
@@ -99,6 +100,33 @@ test("patterns unfold on both sides", async () => {
     code: 2,
     stderr: expect.stringContaining("no such file"),
   });
+});
+
+test("a name with newlines, quotes or a dash in front is a name, in both directions", async () => {
+  const names = ["a\nb", "ends\n", "-rf", "'\"$(touch owned)`"];
+  await mkdir(`${here}/t`);
+  for (const name of names) await writeFile(`${here}/t/${name}`, name);
+  expect(await transfer("-r", `${here}/t`, `web:${there}`)).toMatchObject(done);
+  expect((await readdir(`${there}/t`)).sort()).toEqual([...names].sort());
+  for (const name of names) {
+    expect(await transfer(`${here}/t/${name}`, `web:${there}/`)).toMatchObject(done);
+    expect(await readFile(`${there}/${name}`, "utf8")).toBe(name);
+    expect(await transfer(`web:${there}/${name}`, `${here}/`)).toMatchObject(done);
+    expect(await readFile(`${here}/${name}`, "utf8")).toBe(name);
+  }
+  await berth.ok(["transfer", "-", `web:${there}/in\n`], { input: "text" });
+  expect(await readFile(`${there}/in\n`, "utf8")).toBe("text");
+});
+
+test("files that share their bytes go as two", async () => {
+  await mkdir(`${there}/t`);
+  await writeFile(`${there}/t/a`, "text");
+  await link(`${there}/t/a`, `${there}/t/b`);
+  expect(await transfer("-r", `web:${there}/t`, here)).toMatchObject(done);
+  expect([await readFile(`${here}/t/a`, "utf8"), await readFile(`${here}/t/b`, "utf8")]).toEqual([
+    "text",
+    "text",
+  ]);
 });
 
 test("a pattern is never a command", async () => {

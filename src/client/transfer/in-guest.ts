@@ -1,6 +1,7 @@
 /**
  * The guest's half of a transfer: small POSIX shell scripts around its own `tar` and `cat`, which every guest has.
- * Paths are arguments, never part of a script. Relative ones begin at the user's home, where scripts run.
+ * Paths are arguments, never part of a script, and never go through `$(…)`, which would take a newline off their end.
+ * Relative ones begin at the user's home, where scripts run.
  */
 import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -13,8 +14,9 @@ export type GuestEnd = { client: EngineClient; instance: string; signal: AbortSi
 export type Kind = "directory" | "file" | "absent" | "no-parent";
 
 const KIND = `p=$1
+case $p in */*) parent=\${p%/*}/;; *) parent=.;; esac
 if [ -d "$p" ]; then echo directory; elif [ -e "$p" ]; then echo file
-elif [ -d "$(dirname -- "$p")" ]; then echo absent; else echo no-parent; fi`;
+elif [ -d "$parent" ]; then echo absent; else echo no-parent; fi`;
 
 /** With IFS empty a pattern is only expanded, not split; a NUL ends each name. What matches nothing prints nothing. */
 const EXPAND = `IFS=
@@ -33,12 +35,13 @@ tar -xpf - -C "$work"
 for p in "$work"/* "$work"/.[!.]* "$work"/..?*; do
   [ -e "$p" ] || [ -L "$p" ] || continue
   to=$target/$name
-  [ "$mode" = rename ] || to=$target/$(basename -- "$p")
+  [ "$mode" = rename ] || to=$target/\${p##*/}
   if [ -d "$p" ] && [ ! -L "$p" ] && [ -d "$to" ]; then cp -a "$p/." "$to/"; else mv -f "$p" "$to"; fi
 done`;
 
 const WRITE = `set -e
-work=$(mktemp "$(dirname -- "$1")/.berth-XXXXXX")
+case $1 in */*) parent=\${1%/*}/;; *) parent=./;; esac
+work=$(mktemp "\${parent}.berth-XXXXXX")
 trap 'rm -f "$work"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 cat > "$work"

@@ -125,8 +125,8 @@ async function copyWithin(
   made: Set<string>,
 ): Promise<void> {
   const original = path.join(root, ...partsOf(header.linkname ?? "", options.platform));
-  const facts = await lstat(original);
-  if (!facts.isFile() || !made.has(path.dirname(original))) return options.onSkipped(header.name);
+  const facts = await lstat(original).catch(() => undefined);
+  if (!facts?.isFile() || !made.has(path.dirname(original))) return options.onSkipped(header.name);
   await cp(original, file, { preserveTimestamps: true });
 }
 

@@ -1,5 +1,5 @@
 /** Archives that a hostile or a half-dead guest may send. */
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { PassThrough, type Readable } from "node:stream";
@@ -74,9 +74,48 @@ test.each(["../outside", "/outside", "a/../../outside"])(
   },
 );
 
-test("a hard link to what is outside is left out", async () => {
-  const stream = archive([{ name: "h", type: "link", linkname: "../outside" }]);
+test.each(["../outside", "/outside", "d/../../outside"])("a hard link to %s is refused", async (linkname) => {
+  const stream = archive([{ name: "h", type: "link", linkname }]);
   await expect(unpackInto(target, stream, options())).rejects.toThrow(/leads out/);
+  expect(await readdir(target)).toEqual([]);
+});
+
+test("a hard link is a copy of a file of the same archive, never of what a link leads to", async () => {
+  const stream = archive(
+    [{ name: "file" }, "text"],
+    [{ name: "again", type: "link", linkname: "./file" }],
+    [{ name: "secret", type: "symlink", linkname: path.join(root, "outside") }],
+    [{ name: "by-link", type: "link", linkname: "secret" }],
+    [{ name: "up", type: "symlink", linkname: root }],
+    [{ name: "through-link", type: "link", linkname: "up/outside" }],
+    [{ name: "of-itself", type: "link", linkname: "of-itself" }],
+    [{ name: "of-what-comes-later", type: "link", linkname: "later" }],
+    [{ name: "later" }, "text"],
+  );
+  await unpackInto(target, stream, options());
+  expect((await readdir(target)).sort()).toEqual(["again", "file", "later", "secret", "up"]);
+  await writeFile(path.join(target, "file"), "changed");
+  expect(await readFile(path.join(target, "again"), "utf8")).toBe("text");
+  expect(skipped).toEqual(
+    expect.arrayContaining(["by-link", "through-link", "of-itself", "of-what-comes-later"]),
+  );
+});
+
+test("a hard link takes the place of a link, and does not write through it", async () => {
+  const stream = archive(
+    [{ name: "a" }, "a"],
+    [{ name: "l", type: "symlink", linkname: path.join(root, "outside") }],
+    [{ name: "l", type: "link", linkname: "a" }],
+  );
+  await unpackInto(target, stream, options());
+  expect((await lstat(path.join(target, "l"))).isFile()).toBe(true);
+  expect(await readFile(path.join(target, "l"), "utf8")).toBe("a");
+});
+
+test("names are bytes of the guest's choice: newlines, escapes, a dash in front", async () => {
+  const names = ["a\nb", "ends\n", "-rf", "\u001b[31mred", "a\tb", "'\"$(x)`"];
+  await unpackInto(target, archive(...names.map((name): [Headers, string] => [{ name }, name])), options());
+  expect((await readdir(target)).sort()).toEqual([...names].sort());
 });
 
 test("devices and pipes are left out, and told", async () => {
