@@ -1,14 +1,16 @@
 /**
  * The byte streams, beside the RPC procedures on the same server: one WebSocket per process of exec and shell on
- * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`. The
- * first message is a text frame with an ExecOpen, or a TunnelOpen; then
+ * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`, one per
+ * viewer of its screen on `GET /v1/instances/{name}/display`. The first message is a text frame with an ExecOpen, a
+ * TunnelOpen or a DisplayOpen; then
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
  * - the engine ends with `exit` or `error`, then closes the socket. A client that closes early ends the process.
  *
  * A tunnel is such a stream without stderr: what is sent as stdin goes to the port, what the port sends is stdout, and
- * it ends when the guest ends its side.
+ * it ends when the guest ends its side. A display is one too: the bytes are those of RFB, the protocol of VNC, and it ends
+ * when the guest's run does.
  */
 import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
@@ -38,6 +40,9 @@ export const TunnelOpen = z.strictObject({
     .describe("TCP, on the guest's loopback; for 22 it waits until sshd speaks"),
 });
 export type TunnelOpen = z.infer<typeof TunnelOpen>;
+
+export const DisplayOpen = z.strictObject({}).describe("Nothing is to be said");
+export type DisplayOpen = z.infer<typeof DisplayOpen>;
 
 export const SignalName = z.enum(["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2"]);
 export type SignalName = z.infer<typeof SignalName>;

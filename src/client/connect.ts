@@ -8,7 +8,7 @@ import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
-import { openProcess, openTunnel } from "./exec.ts";
+import { openDisplay, openProcess, openTunnel } from "./exec.ts";
 import { type Address, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
@@ -165,6 +165,9 @@ class Connection implements EngineClient {
 
   tunnel: EngineClient["tunnel"] = (name, open, { signal } = {}) =>
     openTunnel(this.#search.address, name, open, this.#until(signal));
+
+  display: EngineClient["display"] = (name, { signal } = {}) =>
+    openDisplay(this.#search.address, name, this.#until(signal));
 
   watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
     watchOperation(operation, {

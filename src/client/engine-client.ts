@@ -19,6 +19,8 @@ export interface EngineClient {
   exec(name: string, open: ExecOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
   /** Opens a connection to a port of a running instance. Aborting closes it. */
   tunnel(name: string, open: TunnelOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** Opens a connection to the screen of a running instance, in RFB. Aborting closes it. */
+  display(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * Follows an operation to its end and resolves with it, succeeded. Rejects with its error when it failed
    * (`cancelled` when it was cancelled). Aborting the signal cancels the operation on the engine, then rejects.

@@ -1,10 +1,17 @@
-/** A process in a guest, or a connection to one of its ports, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
+/** A process in a guest, or a connection to one of its ports or its screen, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
 import { decodeFrame, encodeFrame, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
-import type { ExecOpen, SignalName, StreamControl, TerminalSize, TunnelOpen } from "../api/streams.ts";
+import type {
+  DisplayOpen,
+  ExecOpen,
+  SignalName,
+  StreamControl,
+  TerminalSize,
+  TunnelOpen,
+} from "../api/streams.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
 import type { RemoteConnection, RemoteProcess } from "./engine-client.ts";
@@ -36,10 +43,15 @@ export function openTunnel(
   return openStream(address, streamPath(name, "tunnel"), open, signal);
 }
 
+/** Resolves when the screen has taken the connection. */
+export function openDisplay(address: Address, name: string, signal: AbortSignal): Promise<RemoteConnection> {
+  return openStream(address, streamPath(name, "display"), {}, signal);
+}
+
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen,
+  open: ExecOpen | TunnelOpen | DisplayOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

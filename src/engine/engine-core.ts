@@ -2,6 +2,7 @@
  * The engine as its server sees it: what the procedures and byte streams call. Implemented by `engine.ts`; the
  * server translates and authorises, and decides nothing.
  */
+import type { Duplex } from "node:stream";
 import type { Alias, AliasBook } from "../api/alias.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
@@ -94,6 +95,11 @@ export interface InstancesApi {
   clone(name: string, as: string | undefined): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
+  /**
+   * A connection to the screen of a running instance, in RFB; the caller owns it. `wrong-state` where it does not run,
+   * `not-supported` where it has none.
+   */
+  openDisplay(name: string, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface MetricsApi {

@@ -18,6 +18,7 @@ import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { EventLog } from "../../src/engine/event-log.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
 import { MetricsFeeds } from "../../src/engine/instances/metrics.ts";
+import { fakeDisplay } from "./fake-display.ts";
 
 export type FakeOptions = { idleSeconds?: number; journal?: string; eventCapacity?: number };
 
@@ -31,6 +32,7 @@ export class FakeCore implements EngineCore {
   readonly #operations = new Map<string, Operation>();
   readonly #idle = new Emitter<boolean>();
   readonly #drained = new Emitter<void>();
+  readonly #over = new AbortController();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #journal: string | undefined;
   #settings: Settings;
@@ -192,6 +194,10 @@ export class FakeCore implements EngineCore {
       this.instances.get(name);
       return this.guest;
     },
+    openDisplay: async (name) => {
+      this.instances.get(name);
+      return fakeDisplay(name, {}, this.#over.signal);
+    },
   };
 
   operations: EngineCore["operations"] = {
@@ -243,6 +249,7 @@ export class FakeCore implements EngineCore {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.#over.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     this.events.close();
   }

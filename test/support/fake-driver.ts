@@ -3,6 +3,7 @@
  * engine adopts what the first one started. Knobs make each step slow, failing or endless.
  */
 import { randomUUID } from "node:crypto";
+import { appendFileSync } from "node:fs";
 import { access, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type Duplex, PassThrough, Writable } from "node:stream";
@@ -26,8 +27,8 @@ import type {
 } from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
-
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
+import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
 
 /** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
 export type Knob = number | Error | "never";
@@ -61,6 +62,8 @@ export type FakeGuest = {
   port: number;
   startedAt: Date;
   ended: Deferred<Exit>;
+  /** Aborts when it has ended. */
+  over: AbortSignal;
   /** Ids of the extra disks that it has, and names of those that it uses. */
   plugged: Set<string>;
   /** The file in its drive. */
@@ -118,13 +121,17 @@ export class FakeHost {
     const running = this.guests.get(instance.id);
     if (running) this.violations.push(`second guest on the disk of ${instance.name}`);
     this.#boots += 1;
+    const ended = deferred<Exit>();
+    const over = new AbortController();
+    void ended.promise.then(() => over.abort());
     const guest: FakeGuest = {
       id: instance.id,
       name: instance.name,
       bootId,
       port: 40_000 + this.#boots,
       startedAt: new Date(),
-      ended: deferred<Exit>(),
+      ended,
+      over: over.signal,
       plugged: new Set(instance.disks.map(({ id }) => id)),
       keeps: new Set(),
       medium: instance.medium,
@@ -336,6 +343,7 @@ class FakeRunning implements Running {
   readonly lan: string | undefined;
   readonly disks: HotDisks | undefined;
   readonly screen: string | undefined;
+  readonly openDisplay: Running["openDisplay"];
   readonly changeMedium: Running["changeMedium"];
   readonly #host: FakeHost;
   readonly #guest: FakeGuest;
@@ -353,6 +361,13 @@ class FakeRunning implements Running {
         ? undefined
         : async (_ctx, file) => {
             guest.medium = file;
+          };
+    this.openDisplay =
+      this.screen === undefined
+        ? undefined
+        : async ({ signal }) => {
+            signal.throwIfAborted();
+            return fakeDisplay(instance.name, displayLog(instance), guest.over);
           };
     this.startedAt = guest.startedAt;
     this.problems = host.problems;
@@ -396,6 +411,16 @@ class FakeRunning implements Running {
     this.#released = true;
     this.guest.dispose();
   }
+}
+
+/** What a viewer did, as a guest could say it on its serial port. */
+function displayLog({ directory }: DriverInstance): Partial<FakeDisplayEvents> {
+  const say = (text: string) => appendFileSync(path.join(directory, "serial.log"), `${text}\n`);
+  return {
+    key: (keysym, down) => say(`key 0x${keysym.toString(16)} ${down ? "down" : "up"}`),
+    pointer: (x, y, buttons) => say(`pointer ${x},${y} ${buttons}`),
+    resized: (width, height) => say(`size ${width}x${height}`),
+  };
 }
 
 class FakeAccess implements GuestAccess {

@@ -3,6 +3,7 @@
  * DriverInstance and an own directory, and reports what happens through what it returns. Every driver passes
  * `test/contract/driver.ts`.
  */
+import type { Duplex } from "node:stream";
 import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
@@ -118,6 +119,8 @@ export interface Running {
   readonly lan?: string | undefined;
   /** The Unix socket on which its screen speaks VNC; absent where it has none. */
   readonly screen?: string | undefined;
+  /** A connection to its screen, which speaks RFB (VNC) on it. The caller owns it. Absent where nobody could connect. */
+  readonly openDisplay?: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
   /** Puts the ISO at this path into its drive, or empties that. Absent where it has none. */
   readonly changeMedium?: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   /** Absent where the guest's hardware is fixed while it runs. */

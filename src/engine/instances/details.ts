@@ -1,6 +1,7 @@
 /** What is looked up on demand: the guest's own facts, and the ends of logs. */
 import { open } from "node:fs/promises";
 import path from "node:path";
+import type { Duplex } from "node:stream";
 import type { InstanceDetails } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { GuestAccess } from "../guest/guest.ts";
@@ -42,6 +43,28 @@ export function guestOf(entry: Entry): GuestAccess {
   throw new EngineError("wrong-state", `cannot reach ${name}: instance "${name}" is not running`, {
     hint: `Start it: berth start ${name}`,
   });
+}
+
+/** A connection to the screen of a running instance; the caller owns it. */
+export async function openDisplay(entry: Entry, signal: AbortSignal): Promise<Duplex> {
+  const name = nameOf(entry);
+  const refuse = (code: "wrong-state" | "not-supported", reason: string, hint: string) =>
+    new EngineError(code, `cannot open the display of ${name}: ${reason}`, { hint });
+  const { running } = entry;
+  if (!running)
+    throw refuse("wrong-state", `instance "${name}" is not running`, `Start it: berth start ${name}`);
+  if (running.openDisplay) return running.openDisplay({ signal });
+  throw running.screen === undefined
+    ? refuse(
+        "not-supported",
+        "it has no graphical console: it was launched without one",
+        `What it says on its serial port is in its log: berth log ${name}`,
+      )
+    : refuse(
+        "not-supported",
+        "the engine cannot reach it on this host",
+        `Connect a VNC viewer to the Unix socket ${running.screen}`,
+      );
 }
 
 /** The end of a log. One that was never written is empty. */

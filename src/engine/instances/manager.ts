@@ -15,6 +15,7 @@
  *        (nothing) ◄── purge ───── deleted
  */
 import { randomInt } from "node:crypto";
+import type { Duplex } from "node:stream";
 import type { Instance, InstanceDetails, InstanceState, LaunchSpec, Problem } from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
@@ -27,7 +28,7 @@ import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { refusal, toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
-import { details, guestOf, type LogSource, readLog } from "./details.ts";
+import { details, guestOf, type LogSource, openDisplay, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
@@ -84,11 +85,11 @@ export class InstanceManager implements InstancesApi {
   }
 
   guest(name: string): GuestAccess {
-    const entry = this.#keeper.find(name, "reach");
-    const zone = this.#disabledZone(entry);
-    if (zone === undefined) return guestOf(entry);
-    const reason = `cannot reach ${name}: ${zoneReason(zone)}`;
-    throw new EngineError("wrong-state", reason, { hint: zoneHint(zone) });
+    return guestOf(this.#reachable(name, "reach"));
+  }
+
+  async openDisplay(name: string, signal: AbortSignal): Promise<Duplex> {
+    return openDisplay(this.#reachable(name, "open the display of"), signal);
   }
 
   async check(spec: LaunchSpec): Promise<Problem[]> {
@@ -252,6 +253,15 @@ export class InstanceManager implements InstancesApi {
     if (decision.do !== "denied") return decision;
     const { code, reason, hint } = decision;
     throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });
+  }
+
+  /** Throws where its zone is disabled. */
+  #reachable(name: string, verb: string): Entry {
+    const entry = this.#keeper.find(name, verb);
+    const zone = this.#disabledZone(entry);
+    if (zone === undefined) return entry;
+    const reason = `cannot ${verb} ${name}: ${zoneReason(zone)}`;
+    throw new EngineError("wrong-state", reason, { hint: zoneHint(zone) });
   }
 
   #disabledZone({ record }: Entry): string | undefined {

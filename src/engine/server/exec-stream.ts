@@ -2,7 +2,7 @@
 import { type Duplex, Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { type Channel, decodeFrame, encodeFrame, MAX_FRAME_BYTES } from "../../api/frames.ts";
-import { ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
+import { DisplayOpen, ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -12,15 +12,18 @@ import { toPublicError } from "./errors.ts";
 type GuestAccess = ReturnType<EngineCore["instances"]["guest"]>;
 type GuestProcess = Awaited<ReturnType<GuestAccess["exec"]>>;
 
-export type StreamOptions = {
-  /** Looked up when the stream opens; its error is the stream's. */
-  guest: () => GuestAccess;
+type StreamOptions = {
   log: Log;
   /** How long a client may take to say what it wants. */
   openTimeoutMs?: number;
 };
 
-export type ExecStreamOptions = StreamOptions & {
+export type GuestStreamOptions = StreamOptions & {
+  /** Looked up when the stream opens; its error is the stream's. */
+  guest: () => GuestAccess;
+};
+
+export type ExecStreamOptions = GuestStreamOptions & {
   /** Where a directory of this host is mounted in the guest; undefined where it is not. */
   mountedAt: (directory: string) => Promise<string | undefined>;
 };
@@ -53,11 +56,25 @@ export function serveExec(socket: WebSocket, options: ExecStreamOptions): Promis
 }
 
 /** The same for a connection to a port of the guest. */
-export function serveTunnel(socket: WebSocket, options: StreamOptions): Promise<void> {
+export function serveTunnel(socket: WebSocket, options: GuestStreamOptions): Promise<void> {
   return serve(socket, options, {
     open: TunnelOpen,
     doing: "open the tunnel",
     start: async ({ port }, signal) => asProcess(await options.guest().connect({ signal }, port)),
+  });
+}
+
+export type DisplayStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  display: (signal: AbortSignal) => Promise<Duplex>;
+};
+
+/** The same for a connection to its screen. */
+export function serveDisplay(socket: WebSocket, options: DisplayStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: DisplayOpen,
+    doing: "open the display",
+    start: async (_open, signal) => asProcess(await options.display(signal)),
   });
 }
 

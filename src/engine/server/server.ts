@@ -23,7 +23,7 @@ import {
 } from "./access.ts";
 import { readJsonBody } from "./body.ts";
 import { respondWithError, toErrorBody, toPublicError, toWireError } from "./errors.ts";
-import { serveExec, serveTunnel } from "./exec-stream.ts";
+import { serveDisplay, serveExec, serveTunnel } from "./exec-stream.ts";
 import { createRouter } from "./router.ts";
 
 export type ServerOptions = {
@@ -156,7 +156,8 @@ class ApiServer implements EngineServer {
       const { log } = this.#options;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         if (kind === "exec") void serveExec(webSocket, { guest, mountedAt, log });
-        else void serveTunnel(webSocket, { guest, log });
+        else if (kind === "tunnel") void serveTunnel(webSocket, { guest, log });
+        else void serveDisplay(webSocket, { display: (signal) => instances.openDisplay(name, signal), log });
       });
     } catch (error) {
       const response = new ServerResponse(request);
@@ -210,12 +211,16 @@ async function createWebSockets(): Promise<WebSocketServer> {
   return new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
 }
 
-const WHAT: Record<StreamKind, string> = { exec: "a process in", tunnel: "a tunnel to" };
+const WHAT: Record<StreamKind, string> = {
+  exec: "a process in",
+  tunnel: "a tunnel to",
+  display: "the display of",
+};
 
 /** The stream that is asked for, and of which instance. Throws `not-found` for every other path. */
 function streamOf(request: IncomingMessage): { name: string; kind: StreamKind } {
   const path = (request.url ?? "").split("?")[0] ?? "";
-  const [, name, kind] = /^\/v1\/instances\/([^/]+)\/(exec|tunnel)$/.exec(path) ?? [];
+  const [, name, kind] = /^\/v1\/instances\/([^/]+)\/(exec|tunnel|display)$/.exec(path) ?? [];
   if (request.method !== "GET" || name === undefined) throw unknownPath(request);
   try {
     return { name: decodeURIComponent(name), kind: kind as StreamKind };

@@ -21,7 +21,7 @@ import { type Firmware, type Host, thisHost } from "./host.ts";
 import { HostNetworking } from "./host-networks.ts";
 import { endLeftover } from "./leftover.ts";
 import { checkMachine, firmwareMissing } from "./machine-check.ts";
-import { lanSocketOf, memorySocketOf, monitorOf, screenSocketOf } from "./monitor.ts";
+import { lanSocketOf, memorySocketOf, monitorOf, reachableScreen, screenSocketOf } from "./monitor.ts";
 import { type Boot, noteRun, removeSockets } from "./note-run.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
@@ -289,7 +289,8 @@ class QemuDriver implements Driver {
     monitor: QmpClient | undefined,
   ): QemuRunning {
     const memorySocket = memorySocketOf(this.#host.platform, instance);
-    return new QemuRunning(instance, record, monitor, { log: ctx.log, memorySocket });
+    const display = reachableScreen(this.#host.platform, record.vnc);
+    return new QemuRunning(instance, record, monitor, { log: ctx.log, memorySocket, display });
   }
 
   async #tools(ctx: Ctx, instance: DriverInstance): Promise<Toolchain> {

@@ -40,6 +40,11 @@ export function screenSocketOf({ id, runDirectory }: DriverInstance): string {
   return path.join(runDirectory, `${id.slice(0, 8)}.vnc`);
 }
 
+/** The same for this engine: Node knows no Unix sockets on Windows. */
+export function reachableScreen(platform: NodeJS.Platform, screen: string | undefined): string | undefined {
+  return platform === "win32" ? undefined : screen;
+}
+
 /** Where its swtpm listens. */
 export function tpmSocketOf({ id, runDirectory }: DriverInstance): string {
   return path.join(runDirectory, `${id.slice(0, 8)}.tpm`);

@@ -1,6 +1,7 @@
 /** A QEMU that runs: watched through its monitor and its process, stopped, or let go for the next engine. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import type { Duplex } from "node:stream";
 import type { Problem, SshAddress } from "../../../api/instance.ts";
 import { abortable, deferred, sleep, withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
@@ -22,6 +23,7 @@ import {
 } from "../driver.ts";
 import { hardwareWith } from "./argv-disks.ts";
 import { CDROM } from "./argv-other.ts";
+import { connectDisplay } from "./display.ts";
 import { QemuHotDisks } from "./hot-disks.ts";
 import { QemuPorts } from "./ports.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
@@ -45,6 +47,7 @@ export class QemuRunning implements Running {
   readonly guest: GuestAccess;
   readonly ssh: SshAddress | undefined;
   readonly screen: string | undefined;
+  readonly openDisplay: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
   readonly changeMedium: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   readonly accelerator: string;
   readonly startedAt: Date;
@@ -73,7 +76,11 @@ export class QemuRunning implements Running {
     instance: DriverInstance,
     record: RunRecord,
     monitor: QmpClient | undefined,
-    { log, memorySocket }: { log: Log; memorySocket: string | undefined },
+    {
+      log,
+      memorySocket,
+      display,
+    }: { log: Log; memorySocket: string | undefined; display: string | undefined },
   ) {
     this.#memorySocket = memorySocket;
     this.suspend = memorySocket === undefined ? undefined : (ctx) => this.#suspend(ctx, memorySocket);
@@ -89,6 +96,8 @@ export class QemuRunning implements Running {
     this.startedAt = new Date(record.startedAt);
     this.problems = monitor ? record.problems : [...record.problems, unresponsive(instance.name)];
     this.screen = record.vnc;
+    this.openDisplay =
+      display === undefined ? undefined : ({ signal }) => connectDisplay(instance.name, display, signal);
     const linux = instance.guest === "linux";
     this.changeMedium = linux ? undefined : (ctx, file) => this.#changeMedium(ctx, file);
     if (linux) {
