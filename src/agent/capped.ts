@@ -1,7 +1,7 @@
 /** The beginning and the end of an output of any length, in memory that does not grow with it. */
 import type { Readable } from "node:stream";
+import { plainText } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
-import { plainText } from "./plain.ts";
 
 export type Capped = { head: Buffer; tail: Buffer; totalBytes: number };
 

@@ -2,8 +2,8 @@
 import { pipeline } from "node:stream/promises";
 import type { ExecOpen } from "../api/streams.ts";
 import { EngineError } from "../base/errors.ts";
+import { plainText } from "../base/plain-text.ts";
 import { type Capped, readCapped } from "./capped.ts";
-import { plainText } from "./plain.ts";
 import type { ToolContext } from "./tool.ts";
 
 export type GuestRun = {

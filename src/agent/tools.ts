@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
-import { plainText } from "./plain.ts";
+import { plainText } from "../base/plain-text.ts";
 import type { Tool, ToolContext } from "./tool.ts";
 import { EXEC_TOOLS } from "./tools/exec.ts";
 import { FILE_TOOLS } from "./tools/files.ts";

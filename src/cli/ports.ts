@@ -1,6 +1,6 @@
 /** port: what of a guest can be reached on this host. */
-import type { Command } from "commander";
-import type { NewPortForward } from "../api/port.ts";
+import { type Command, Option } from "commander";
+import type { NewPortForward, PortForward, PortListener, Via } from "../api/port.ts";
 import { EngineError } from "../base/errors.ts";
 import { json, table } from "./format.ts";
 import { formatOption } from "./options.ts";
@@ -31,8 +31,14 @@ export function addPortCommands(program: Command, session: Session): void {
     .description("Forward a port, now and whenever the instance runs")
     .argument("<name>", "the instance")
     .argument("<port>", "HOST:GUEST, or GUEST alone: 8080:80, 53:53/udp, 0.0.0.0:8080:80, own:8080:80")
-    .action(async (name: string, text: string) => {
-      const wanted = parsePort(text);
+    .addOption(
+      new Option("--via <way>", "ssh reaches what listens on the guest's loopback alone").choices([
+        "network",
+        "ssh",
+      ] satisfies Via[]),
+    )
+    .action(async (name: string, text: string, { via }: { via?: Via }) => {
+      const wanted = { ...parsePort(text), ...(via === undefined ? {} : { via }) };
       const { api } = await session.client();
       const before = (await api.instances.get({ name })).ports;
       await session.operate(() => api.ports.add({ name, ...wanted }));
@@ -64,9 +70,23 @@ export function addPortCommands(program: Command, session: Session): void {
         `${one.hostAddress}:${one.hostPort}`,
         String(one.guestPort),
         one.protocol,
+        one.via ?? "network",
       ]);
-      session.print(table(["Instance", "Here", "Guest", "Protocol"], cells));
+      session.print(table(["Instance", "Here", "Guest", "Protocol", "Via"], cells));
     }
+  });
+  formatOption(
+    port
+      .command("detect")
+      .description("List what listens in a guest that runs, and can be forwarded")
+      .argument("<name>", "the instance"),
+  ).action(async (name: string, { format }: { format: "table" | "json" }) => {
+    const { api } = await session.client();
+    const { items } = await api.ports.listeners({ name });
+    const { ports } = await api.instances.get({ name });
+    if (format === "json") session.print(json({ listeners: items }));
+    else if (items.length === 0) session.print(`Nothing listens in ${name} that could be forwarded.`);
+    else session.print(listenersTable(items, ports));
   });
   port
     .command("remove")
@@ -78,4 +98,19 @@ export function addPortCommands(program: Command, session: Session): void {
       const { guestPort: hostPort, protocol = "tcp" } = parsePort(text);
       await session.operate((api) => api.ports.remove({ name, protocol, hostPort }));
     });
+}
+
+/** What listens in the guest, with the addresses of this host that lead there. Pure. */
+export function listenersTable(items: readonly PortListener[], forwards: readonly PortForward[]): string {
+  const cells = items.map(({ protocol, port, process = "--", address, via }) => [
+    String(port),
+    protocol,
+    process,
+    via === "ssh" ? `${address} (--via ssh)` : address,
+    forwards
+      .filter((one) => one.protocol === protocol && one.guestPort === port)
+      .map(({ hostAddress, hostPort }) => `${hostAddress}:${hostPort}`)
+      .join(", ") || "--",
+  ]);
+  return table(["Guest", "Protocol", "Program", "Listens at", "Here"], cells);
 }

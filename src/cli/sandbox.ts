@@ -140,7 +140,7 @@ async function reviewed<T>(session: Session, name: string, use: (review: Review)
 async function showDiff(session: Session, name: string): Promise<void> {
   await reviewed(session, name, async (review) => {
     const { diffText } = await import("../agent/sandbox/diff-text.ts");
-    const { plainText } = await import("../agent/plain.ts");
+    const { plainText } = await import("../base/plain-text.ts");
     const text = await diffText(review);
     // A terminal must not do what a guest's file says; what reads a pipe gets the bytes as they are.
     if (text !== "") session.print(session.io.stdout.isTTY ? plainText(text) : text);

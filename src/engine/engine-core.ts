@@ -15,7 +15,7 @@ import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
 import type { HostNetwork, NewHostNic } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
-import type { NewPortForward, PortForward } from "../api/port.ts";
+import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { Zone } from "../api/zone.ts";
@@ -35,6 +35,7 @@ export interface EngineCore {
   readonly instances: InstancesApi;
   readonly metrics: MetricsApi;
   readonly ports: PortsApi;
+  readonly listeners: ListenersApi;
   readonly mounts: MountsApi;
   readonly disks: DisksApi;
   readonly media: MediaApi;
@@ -109,7 +110,17 @@ export interface MetricsApi {
 
 export interface PortsApi {
   add(instance: string, wanted: NewPortForward): Promise<Operation>;
-  remove(instance: string, protocol: PortForward["protocol"], hostPort: number): Promise<Operation>;
+  update(instance: string, forward: ForwardName, change: PortForwardChange): Promise<Operation>;
+  remove(instance: string, forward: ForwardName): Promise<Operation>;
+}
+
+/** How a forward of an instance is known. */
+export type ForwardName = Pick<PortForward, "protocol" | "hostPort">;
+
+export interface ListenersApi {
+  /** Now and after every change, until the guest's run ends or the signal aborts. `wrong-state` where it does not run. */
+  watch(name: string, signal: AbortSignal): AsyncIterable<PortListener[]>;
+  now(name: string, signal: AbortSignal): Promise<PortListener[]>;
 }
 
 export interface MountsApi {

@@ -30,9 +30,10 @@ import type { Entry } from "./instances/entry.ts";
 import { type HostNetworks, HostNics } from "./instances/host-nics.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { Lan } from "./instances/lan.ts";
+import { Listeners } from "./instances/listeners.ts";
 import { InstanceManager } from "./instances/manager.ts";
 import { Media } from "./instances/media.ts";
-import { MetricsFeeds } from "./instances/metrics.ts";
+import { metricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
@@ -183,8 +184,9 @@ class Engine implements EngineCore {
   readonly settings: EngineSettings;
   readonly events: EventLog;
   readonly instances: InstanceManager;
-  readonly metrics: MetricsFeeds;
+  readonly metrics: EngineCore["metrics"];
   readonly ports: Ports;
+  readonly listeners: Listeners;
   readonly mounts: Mounts;
   readonly disks: Disks;
   readonly media: Media;
@@ -222,7 +224,9 @@ class Engine implements EngineCore {
       },
       parts.options.log,
     );
-    this.metrics = new MetricsFeeds((name) => guestOf(keeper.find(name, "watch")), parts.now);
+    const watched = (name: string) => guestOf(keeper.find(name, "watch"));
+    this.metrics = metricsFeeds(watched, parts.now);
+    this.listeners = new Listeners(watched);
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
     this.#lan = new Lan(keeper, parts.subnet);

@@ -1,6 +1,8 @@
 /** Forwarded ports over the engine's API and a fake driver: kept, opened at each start, never promised in vain. */
+import { once } from "node:events";
 import net from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
 
@@ -33,7 +35,7 @@ test("a port is open at once, after a restart, and until it is removed", async (
   await world.close(engine);
   engine = await world.open();
   expect(ports()).toHaveLength(1);
-  await succeeded(engine, engine.ports.remove("web", "tcp", 8080));
+  await succeeded(engine, engine.ports.remove("web", { protocol: "tcp", hostPort: 8080 }));
   expect(ports()).toEqual([]);
   expect(world.host.openPorts.size).toBe(0);
 });
@@ -58,7 +60,9 @@ test("what cannot be is refused, and nothing is kept of it", async () => {
     code: "already-exists",
     message: expect.stringContaining("5432/tcp is forwarded to db already"),
   });
-  await expect(engine.ports.remove("web", "tcp", 5432)).rejects.toMatchObject({ code: "not-found" });
+  await expect(engine.ports.remove("web", { protocol: "tcp", hostPort: 5432 })).rejects.toMatchObject({
+    code: "not-found",
+  });
   world.host.takenPorts.add(9000);
   expect(
     await ended(engine, engine.ports.add("web", { ...tcp, hostPort: 9000, guestPort: 1 })),
@@ -76,7 +80,7 @@ test("a port that another program has meanwhile is a problem of the instance, no
   await succeeded(engine, engine.instances.start("web"));
   expect(engine.instances.get("web")).toMatchObject({
     state: "running",
-    problems: [{ code: "port-unusable", message: expect.stringContaining("8080") }],
+    problems: [{ code: "port-unusable:8080/tcp", message: expect.stringContaining("8080") }],
   });
 });
 
@@ -100,4 +104,91 @@ test("at their own loopback addresses, two instances have the same port", async 
   const wide = { ...clash, hostAddress: "0.0.0.0", protocol: "tcp" } as const;
   await succeeded(engine, engine.instances.launch({ name: "third" }));
   await expect(engine.ports.add("third", wide)).rejects.toMatchObject({ code: "already-exists" });
+});
+
+test("a forward moves to another address of this host, and stays where it is if it cannot", async () => {
+  const name = { protocol: "tcp", hostPort: 8080 } as const;
+  await succeeded(engine, engine.ports.add("web", { ...tcp, hostPort: 8080, guestPort: 80 }));
+  const { warnings } = await succeeded(engine, engine.ports.update("web", name, { hostAddress: "0.0.0.0" }));
+  expect(warnings).toEqual(["0.0.0.0:8080/tcp can be reached from other computers"]);
+  expect(ports()).toEqual([{ protocol: "tcp", hostAddress: "0.0.0.0", hostPort: 8080, guestPort: 80 }]);
+  world.host.takenPorts.add(8080);
+  expect(await ended(engine, engine.ports.update("web", name, { hostAddress: "127.0.0.1" }))).toMatchObject({
+    status: "failed",
+    error: { code: "already-exists" },
+  });
+  expect(ports()).toMatchObject([{ hostAddress: "0.0.0.0" }]);
+  expect(engine.instances.get("web").problems).toMatchObject([{ code: "port-unusable:8080/tcp" }]);
+  world.host.takenPorts.clear();
+  await succeeded(engine, engine.ports.update("web", name, { hostAddress: "127.0.0.1" }));
+  expect(engine.instances.get("web").problems).toEqual([]);
+  await expect(
+    engine.ports.update("web", { ...name, hostPort: 1 }, { hostAddress: "127.0.0.1" }),
+  ).rejects.toMatchObject({ code: "not-found" });
+  await succeeded(engine, engine.instances.launch({ name: "db" }));
+  const own = engine.instances.get("db").address.replace(/^10\./, "127.");
+  await succeeded(engine, engine.ports.add("db", { ...tcp, hostAddress: own, hostPort: 8080, guestPort: 1 }));
+  await expect(engine.ports.update("web", name, { hostAddress: "0.0.0.0" })).rejects.toMatchObject({
+    code: "already-exists",
+  });
+});
+
+/** A server that answers each line by itself, as `echo` does, and the guest port that leads to it. */
+async function guestServer(guestPort: number): Promise<void> {
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  world.host.guestPorts.set(guestPort, (server.address() as net.AddressInfo).port);
+}
+
+async function echo(port: number, words: string): Promise<string> {
+  const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.end(words);
+  return text(socket);
+}
+
+test("through SSH a forward reaches the guest's loopback: with the guest, with the next engine, until it is removed", async () => {
+  await guestServer(3000);
+  await succeeded(engine, engine.ports.add("web", { ...tcp, guestPort: 3000, via: "ssh" }));
+  const [{ hostPort = 0 } = {}] = ports();
+  expect(engine.idle).toBe(false);
+  expect(await echo(hostPort, "x".repeat(1_000_000))).toHaveLength(1_000_000);
+  expect(world.host.openPorts.size).toBe(0);
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  await expect(echo(hostPort, "hello")).rejects.toThrow("ECONNREFUSED");
+  expect(engine.idle).toBe(true);
+  await succeeded(engine, engine.instances.start("web"));
+  expect(await echo(hostPort, "hello")).toBe("hello");
+  await world.close(engine);
+  await expect(echo(hostPort, "hello")).rejects.toThrow("ECONNREFUSED");
+  engine = await world.open();
+  expect(await echo(hostPort, "again")).toBe("again");
+  world.host.guestPorts.clear();
+  await expect(echo(hostPort, "nobody")).rejects.toThrow("ECONNRESET");
+  await succeeded(engine, engine.ports.remove("web", { protocol: "tcp", hostPort }));
+  await expect(echo(hostPort, "hello")).rejects.toThrow("ECONNREFUSED");
+  expect(engine.idle).toBe(true);
+});
+
+test("through SSH, a port that another program has is refused, then a problem of the instance that a restart solves", async () => {
+  const other = net.createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as net.AddressInfo;
+  const wanted = { ...tcp, hostPort: port, guestPort: 3000, via: "ssh" } as const;
+  expect(await ended(engine, engine.ports.add("web", wanted))).toMatchObject({
+    status: "failed",
+    error: { code: "already-exists", message: expect.stringContaining("another program may have it") },
+  });
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  await succeeded(engine, engine.ports.add("web", wanted));
+  await succeeded(engine, engine.instances.start("web"));
+  expect(engine.instances.get("web").problems).toMatchObject([{ code: `port-unusable:${port}/tcp` }]);
+  other.close();
+  await once(other, "close");
+  await succeeded(engine, engine.instances.restart("web"));
+  expect(engine.instances.get("web").problems).toEqual([]);
+  await expect(engine.ports.add("web", { ...wanted, protocol: "udp" })).rejects.toMatchObject({
+    code: "invalid-argument",
+  });
 });

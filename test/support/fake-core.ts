@@ -17,7 +17,8 @@ import { startChild } from "../../src/base/run.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { EventLog } from "../../src/engine/event-log.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
-import { MetricsFeeds } from "../../src/engine/instances/metrics.ts";
+import { Listeners } from "../../src/engine/instances/listeners.ts";
+import { metricsFeeds } from "../../src/engine/instances/metrics.ts";
 import { fakeDisplay } from "./fake-display.ts";
 
 export type FakeOptions = { idleSeconds?: number; journal?: string; eventCapacity?: number };
@@ -71,14 +72,16 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("remove-snapshot", instance),
   };
 
-  readonly metrics = new MetricsFeeds(
+  readonly metrics = metricsFeeds(
     (name) => this.instances.guest(name),
     () => new Date(),
   );
   readonly ports: EngineCore["ports"] = {
     add: async (instance) => this.#begin("add-port", instance),
+    update: async (instance) => this.#begin("add-port", instance),
     remove: async (instance) => this.#begin("remove-port", instance),
   };
+  readonly listeners = new Listeners((name) => this.instances.guest(name));
   readonly storage: EngineCore["storage"] = {
     show: async () => [],
     move: async ({ directory }) => this.#begin("move-storage", directory ?? "first"),

@@ -3,8 +3,10 @@
  * engine adopts what the first one started. Knobs make each step slow, failing or endless.
  */
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { access, copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
 import path from "node:path";
 import { type Duplex, PassThrough, Writable } from "node:stream";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
@@ -94,6 +96,8 @@ export class FakeHost {
   readonly takenPorts = new Set<number>();
   /** Host port → the guest that it leads to. */
   readonly openPorts = new Map<number, string>();
+  /** Port of a guest → the port of this host where what listens there really is. */
+  readonly guestPorts = new Map<number, number>();
   available = true;
   /** Guests have a LAN NIC, whose socket a test may listen on; see `fake-nic.ts`. */
   withLan = false;
@@ -450,6 +454,8 @@ class FakeAccess implements GuestAccess {
   async connect({ signal }: Pick<Ctx, "signal">, port: number): Promise<Duplex> {
     signal.throwIfAborted();
     this.#mustRun();
+    const real = this.#host.guestPorts.get(port);
+    if (real !== undefined) return connectHere(real);
     if (port !== 22)
       throw new EngineError("guest-unreachable", `cannot connect to port ${port}: nothing listens`);
     const server = new PassThrough();
@@ -473,6 +479,12 @@ class FakeAccess implements GuestAccess {
     if (this.#host.guests.get(this.#guest.id) === this.#guest) return;
     throw new EngineError("guest-unreachable", `cannot reach ${this.#guest.name}: it does not run`);
   }
+}
+
+export async function connectHere(port: number): Promise<Duplex> {
+  const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  await once(socket, "connect");
+  return socket;
 }
 
 /** `echo a b`, `cat`, `exit n`; anything else waits for a signal, an abort or the end of its input. */

@@ -139,6 +139,32 @@ test("a forwarded port leads into the guest, until it is removed", async () => {
   await expect(once(net.connect(Number(port), "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
 });
 
+test("what listens in a guest is detected, and reached through SSH where it is on its loopback alone", async () => {
+  const serve =
+    "import socket,sys\ns=socket.create_server((sys.argv[1],8001),family=socket.AF_INET6)\nwhile 1:\n c,_=s.accept(); c.sendall(b'from its loopback'); c.close()";
+  await berth.ok(["exec", "web", "--", "sudo", "systemd-run", "-q", "python3", "-c", serve, "::1"]);
+  const listening = async () => {
+    const { listeners } = (await berth.json(["port", "detect", "web"])) as { listeners: { port: number }[] };
+    return listeners.find(({ port }) => port === 8001);
+  };
+  await expect.poll(listening, { timeout: 120_000, interval: 500 }).toMatchObject({
+    protocol: "tcp",
+    address: "::1",
+    via: "ssh",
+    process: expect.stringMatching(/^python3/),
+  });
+  expect(await berth.ok(["port", "detect", "web"])).not.toContain("sshd");
+  const [, port] =
+    /^127\.0\.0\.1:(\d+)\/tcp → web:8001$/m.exec(
+      await berth.ok(["port", "add", "web", "8001", "--via", "ssh"]),
+    ) ?? [];
+  expect(await text(net.connect(Number(port), "127.0.0.1"))).toBe("from its loopback");
+  const { listeners } = (await berth.json(["port", "detect", "web"])) as { listeners: { port: number }[] };
+  expect(listeners.map((one) => one.port)).not.toContain(22);
+  await berth.ok(["port", "remove", "web", String(port)]);
+  await expect(once(net.connect(Number(port), "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
+});
+
 test("bad input is refused with words and exit codes, and changes nothing", async () => {
   const cases: [string[], number, RegExp][] = [
     [["launch", "nosuchimage"], 2, /launch failed: .*nosuchimage/],

@@ -6,7 +6,7 @@ import { copyFile, lstat, mkdir, readdir, readlink, rm, rmdir } from "node:fs/pr
 import path from "node:path";
 import { copyFileDurable, linkDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
-import { plainText } from "../plain.ts";
+import { plainText } from "../../base/plain-text.ts";
 import { type Change, isSame } from "./changes.ts";
 import { entryOf, refusalOf } from "./entry.ts";
 import { baseFile, type SandboxRecord, writeRecord } from "./record.ts";

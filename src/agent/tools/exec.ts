@@ -1,9 +1,9 @@
 /** Tools that run commands in a guest. */
 import * as z from "zod";
 import type { ExecOpen } from "../../api/streams.ts";
+import { plainText } from "../../base/plain-text.ts";
 import { cappedText } from "../capped.ts";
 import { type GuestRun, runCapped } from "../in-guest.ts";
-import { plainText } from "../plain.ts";
 import { DESTROYS, GuestPath, Instance, jsonText, type Tool, tool } from "../tool.ts";
 
 const OUTPUT_BYTES = 64 * 2 ** 10;

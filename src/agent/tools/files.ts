@@ -1,11 +1,12 @@
 /** Tools for the files of a guest. Their names and inputs are those of Lima's, so that agents can swap one for the other. */
 import * as z from "zod";
 import { EngineError } from "../../base/errors.ts";
+import { plainText } from "../../base/plain-text.ts";
 import { formatBytes } from "../../base/units.ts";
 import { cappedText } from "../capped.ts";
 import { globMatcher } from "../glob.ts";
 import { script } from "../in-guest.ts";
-import { isText, plainText } from "../plain.ts";
+import { isText } from "../plain.ts";
 import { DESTROYS, GuestPath, Instance, jsonText, READS, type Tool, tool } from "../tool.ts";
 
 const READ_BYTES = 256 * 2 ** 10;

@@ -2,8 +2,8 @@
 import * as z from "zod";
 import { SnapshotComment, SnapshotName } from "../../api/snapshot.ts";
 import { EngineError } from "../../base/errors.ts";
+import { plainText } from "../../base/plain-text.ts";
 import { CappedBytes, cappedText } from "../capped.ts";
-import { plainText } from "../plain.ts";
 import { beginSandbox } from "../sandbox/begin.ts";
 import { countText, filesText } from "../sandbox/changes.ts";
 import { diffText } from "../sandbox/diff-text.ts";

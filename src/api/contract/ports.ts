@@ -1,8 +1,14 @@
-/** Forwarded ports. They are listed with their instance, and are there whenever it runs. */
+/** Ports: the forwarded ones, listed with their instance and there whenever it runs; and what listens in a guest. */
+import { eventIterator } from "@orpc/contract";
 import * as z from "zod";
 import { Operation } from "../operation.ts";
-import { NewPortForward, PortForward } from "../port.ts";
-import { ByName, procedure } from "./procedure.ts";
+import { NewPortForward, PortForward, PortForwardChange, PortListener } from "../port.ts";
+import { ByName, List, procedure } from "./procedure.ts";
+
+const OneForward = ByName.extend({
+  protocol: PortForward.shape.protocol,
+  hostPort: z.coerce.number().int().min(1).max(65_535),
+});
 
 export const ports = {
   add: procedure(
@@ -13,17 +19,36 @@ export const ports = {
   )
     .input(ByName.extend(NewPortForward.shape))
     .output(Operation),
+  update: procedure(
+    "PATCH",
+    "/v1/instances/{name}/ports/{protocol}/{hostPort}",
+    "instance.config",
+    "Let a forward listen at another address of this host; where that fails it stays where it is",
+  )
+    .input(OneForward.extend(PortForwardChange.shape))
+    .output(Operation),
   remove: procedure(
     "DELETE",
     "/v1/instances/{name}/ports/{protocol}/{hostPort}",
     "instance.config",
     "Stop forwarding a port",
   )
-    .input(
-      ByName.extend({
-        protocol: PortForward.shape.protocol,
-        hostPort: z.coerce.number().int().min(1).max(65_535),
-      }),
-    )
+    .input(OneForward)
     .output(Operation),
+  listeners: procedure(
+    "GET",
+    "/v1/instances/{name}/listeners",
+    "instance.view",
+    "What listens in a running guest now, and can be forwarded",
+  )
+    .input(ByName)
+    .output(List(PortListener)),
+  watchListeners: procedure(
+    "GET",
+    "/v1/instances/{name}/listeners/watch",
+    "instance.view",
+    "What listens in a running guest, now and after every change, until it stops",
+  )
+    .input(ByName)
+    .output(eventIterator(List(PortListener))),
 };

@@ -43,7 +43,7 @@ export interface GuestAccess {
   waitReady(ctx: Ctx): Promise<ReadyReport>;
   exec(ctx: Pick<Ctx, "signal">, request: ExecRequest): Promise<GuestProcess>;
   /**
-   * A connection to a TCP port on the guest's loopback; the caller owns it. Rejects with `guest-unreachable` where
+   * A connection to a TCP port on the guest's loopback, IPv4 or IPv6; the caller owns it. Rejects with `guest-unreachable` where
    * nothing listens. For 22 it waits until the SSH server speaks, and for no login of ours.
    */
   connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex>;

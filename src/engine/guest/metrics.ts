@@ -4,8 +4,7 @@
  */
 import type { Metrics } from "../../api/metrics.ts";
 import { memoryOf, rootDiskOf } from "./details.ts";
-
-const END = "== end";
+import { type Section, SectionReader, sectionsOf } from "./sections.ts";
 
 /** Prints a sample at once and then in this interval, until it is ended. Whole disks only: partitions would count twice. */
 export function metricsScript(intervalMs: number): string {
@@ -17,7 +16,7 @@ while :; do
   echo "== disk"; df -Pk /
   echo "== io"; cat /sys/block/*/stat 2>/dev/null
   echo "== network"; cat /proc/net/dev
-  echo "${END}"
+  echo "== end"
   sleep ${intervalMs / 1000}
 done`;
 }
@@ -33,28 +32,22 @@ export type Sample = {
   network: { received: number; sent: number } | undefined;
 };
 
-/** Splits what the script prints into samples. Output without an end is dropped, so memory stays small. */
+/** Splits what the script prints into samples. */
 export class SampleReader {
-  #text = "";
+  readonly #sections = new SectionReader();
 
   push(chunk: string): Sample[] {
-    const parts = (this.#text + chunk).split(`${END}\n`);
-    this.#text = (parts.pop() ?? "").slice(-MAX_SAMPLE_CHARS);
-    return parts.map(parseSample);
+    return this.#sections.push(chunk).map(sampleOf);
   }
 }
 
-const MAX_SAMPLE_CHARS = 256 * 1024;
 const SECTOR_BYTES = 512;
 
 export function parseSample(text: string): Sample {
-  const sections = new Map(
-    text
-      .split(/^== /m)
-      .slice(1)
-      .map((part) => [part.split("\n", 1)[0] ?? "", part.slice(part.indexOf("\n") + 1)]),
-  );
-  const section = (name: string) => sections.get(name) ?? "";
+  return sampleOf(sectionsOf(text));
+}
+
+function sampleOf(section: Section): Sample {
   return {
     uptime: Number(section("uptime").split(" ", 1)[0]),
     cpu: cpuOf(section("cpu")),

@@ -19,6 +19,8 @@ const RETRY_MS = 200;
 const DETAILS_MS = 10_000;
 const LOG_MS = 20_000;
 const SSH_PORT = 22;
+/** Programs that listen at "localhost" are at either of them alone, or at both. */
+const LOOPBACKS = ["127.0.0.1", "::1"] as const;
 /** For the SSH server of a guest that boots under emulation on a busy host. */
 const SPEAK_MS = 300_000;
 /** Most that is kept of what a script of ours prints. */
@@ -73,20 +75,27 @@ class SshGuest implements GuestAccess {
 
   async connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex> {
     if (port === SSH_PORT) return this.#sshServer(ctx.signal);
-    const from = "127.0.0.1";
-    try {
-      return await this.#connection.channel(ctx.signal, (client) => {
-        const opened = deferred<ClientChannel>();
-        client.forwardOut(from, 0, from, port, (error, channel) =>
-          error ? opened.reject(error) : opened.resolve(channel),
-        );
-        return opened.promise;
-      });
-    } catch (error) {
-      if (!/channel open failure/i.test(messageOf(error))) throw error;
-      const reason = `cannot connect to port ${port} of ${this.#target.name}: nothing listens there`;
-      throw new EngineError("guest-unreachable", reason, { cause: error });
+    let refusal: unknown;
+    for (const address of LOOPBACKS) {
+      try {
+        return await this.#channelTo(ctx.signal, address, port);
+      } catch (error) {
+        if (!/channel open failure/i.test(messageOf(error))) throw error;
+        refusal = error;
+      }
     }
+    const reason = `cannot connect to port ${port} of ${this.#target.name}: nothing listens there`;
+    throw new EngineError("guest-unreachable", reason, { cause: refusal });
+  }
+
+  #channelTo(signal: AbortSignal, address: string, port: number): Promise<ClientChannel> {
+    return this.#connection.channel(signal, (client) => {
+      const opened = deferred<ClientChannel>();
+      client.forwardOut(address, 0, address, port, (error, channel) =>
+        error ? opened.reject(error) : opened.resolve(channel),
+      );
+      return opened.promise;
+    });
   }
 
   async details(ctx: Pick<Ctx, "signal">): Promise<InstanceDetails> {

@@ -18,7 +18,7 @@ import { addNetwork, removeNetwork } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import { changeMedium } from "./media.ts";
 import { addMounts, removeMounts } from "./mounts.ts";
-import { addPort, removePort } from "./ports.ts";
+import { addPort, removePort } from "./port-work.ts";
 import { restart, start, stop } from "./power.ts";
 import { rename } from "./rename.ts";
 import { changeSizes } from "./sizes.ts";

@@ -16,6 +16,12 @@ export type ServedMount = {
   end(ctx: Ctx): Promise<void>;
 };
 
+/** A forward through the guest's SSH server, which this engine serves now. */
+export type ServedForward = {
+  /** Resolves when nothing listens for it any more. */
+  close(): Promise<void>;
+};
+
 export type Entry = {
   record: InstanceRecord;
   /** SSH answers and cloud-init has ended well. */
@@ -34,6 +40,8 @@ export type Entry = {
   background: AbortController | undefined;
   /** What the engine serves to its guest now, by target. */
   served: Map<string, ServedMount>;
+  /** Forwards through its guest's SSH server, by port of this host and protocol. */
+  forwards: Map<string, ServedForward>;
   /** Found at the engine's start and true until the instance is written anew. */
   damage: Problem | undefined;
 };
@@ -50,6 +58,7 @@ export function newEntry(record: InstanceRecord): Entry {
     userData: undefined,
     background: undefined,
     served: new Map(),
+    forwards: new Map(),
     damage: undefined,
   };
 }

@@ -1,24 +1,19 @@
-/** Forwarded ports: kept in the descriptor, opened whenever the guest runs, by the driver that runs it. */
+/** Forwarded ports: kept in the descriptor, opened whenever the guest runs. */
 import { createSocket } from "node:dgram";
 import net from "node:net";
-import type { Problem } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
-import type { NewPortForward, PortForward } from "../../api/port.ts";
-import { EngineError, messageOf } from "../../base/errors.ts";
+import type { NewPortForward, PortForward, PortForwardChange } from "../../api/port.ts";
+import { EngineError } from "../../base/errors.ts";
 import { loopbackOf } from "../../base/loopback.ts";
-import type { Ctx } from "../ctx.ts";
-import type { PortsApi } from "../engine-core.ts";
-import type { WorkCtx } from "../operations.ts";
-import { type Entry, nameOf, without } from "./entry.ts";
+import type { ForwardName, PortsApi } from "../engine-core.ts";
+import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { textOf } from "./port-work.ts";
 
 /** How the actions are begun; the manager. */
 type Actions = {
   act(name: string, action: "add-port" | "remove-port", more: { port: PortForward }): Operation;
 };
-
-const PORT_UNUSABLE = "port-unusable";
-const LOOPBACK = /^127\./;
 
 export class Ports implements PortsApi {
   readonly #keeper: Keeper;
@@ -31,32 +26,26 @@ export class Ports implements PortsApi {
 
   async add(instance: string, asked: NewPortForward): Promise<Operation> {
     const entry = this.#keeper.find(instance, "forward a port of");
+    refuseSsh(entry, asked);
     const wanted = { ...asked, hostAddress: await hostAddressOf(entry, asked) };
     const hostPort = wanted.hostPort ?? (await this.#freePort(entry, wanted));
     const port = { ...wanted, hostPort };
-    const holder = holderOf(this.#keeper, entry, port);
-    if (holder) {
-      const reason = `${textOf(port)} is forwarded to ${nameOf(holder)} already`;
-      throw new EngineError("already-exists", `cannot forward a port of ${nameOf(entry)}: ${reason}`, {
-        hint: "Choose another port of this host, or remove that forward first.",
-      });
-    }
+    refuseHeld(this.#keeper, entry, port);
     return this.#actions.act(instance, "add-port", { port });
   }
 
-  async remove(instance: string, protocol: PortForward["protocol"], hostPort: number): Promise<Operation> {
+  async update(instance: string, name: ForwardName, change: PortForwardChange): Promise<Operation> {
+    const entry = this.#keeper.find(instance, "change a port of");
+    const before = forwardOf(entry, name, "change");
+    const hostAddress = await hostAddressOf(entry, { ...before, ...change });
+    const port = { ...before, hostAddress };
+    refuseHeld(this.#keeper, entry, port, before);
+    return this.#actions.act(instance, "add-port", { port });
+  }
+
+  async remove(instance: string, name: ForwardName): Promise<Operation> {
     const entry = this.#keeper.find(instance, "remove a port of");
-    const port = entry.record.descriptor.ports.find(
-      (one) => one.protocol === protocol && one.hostPort === hostPort,
-    );
-    if (port) return this.#actions.act(instance, "remove-port", { port });
-    throw new EngineError(
-      "not-found",
-      `cannot remove a port of ${instance}: ${hostPort}/${protocol} is not forwarded`,
-      {
-        hint: `berth port list ${instance} shows what is.`,
-      },
-    );
+    return this.#actions.act(instance, "remove-port", { port: forwardOf(entry, name, "remove") });
   }
 
   /** The guest's own number where a user may take it and nobody has, else whatever the host gives. */
@@ -69,6 +58,37 @@ export class Ports implements PortsApi {
     if (free !== undefined) return free;
     throw new EngineError("no-resources", `cannot forward a port: ${hostAddress} has none that is free`);
   }
+}
+
+/** An SSH server of ours is in Linux guests alone, and carries nothing but TCP. */
+function refuseSsh(entry: Entry, { via, protocol }: NewPortForward): void {
+  if (via !== "ssh") return;
+  const cannot = `cannot forward a port of ${nameOf(entry)} through SSH`;
+  if (entry.record.descriptor.guest !== "linux")
+    throw new EngineError("not-supported", `${cannot}: Berth has no login in it`);
+  if (protocol !== "tcp") throw new EngineError("invalid-argument", `${cannot}: SSH carries TCP only`);
+}
+
+/** `before`: the forward that it takes the place of. */
+function refuseHeld(keeper: Keeper, entry: Entry, port: PortForward, before?: PortForward): void {
+  const holder = holderOf(keeper, entry, port, before);
+  if (!holder) return;
+  const reason = `${textOf(port)} is forwarded to ${nameOf(holder)} already`;
+  throw new EngineError("already-exists", `cannot forward a port of ${nameOf(entry)}: ${reason}`, {
+    hint: "Choose another port of this host, or remove that forward first.",
+  });
+}
+
+function forwardOf(entry: Entry, { protocol, hostPort }: ForwardName, verb: string): PortForward {
+  const port = entry.record.descriptor.ports.find(
+    (one) => one.protocol === protocol && one.hostPort === hostPort,
+  );
+  if (port) return port;
+  const name = nameOf(entry);
+  const reason = `${hostPort}/${protocol} is not forwarded`;
+  throw new EngineError("not-found", `cannot ${verb} a port of ${name}: ${reason}`, {
+    hint: `berth port list ${name} shows what is.`,
+  });
 }
 
 /** The instance's own loopback address where that is asked for. Not every system has all of 127.0.0.0/8. */
@@ -86,8 +106,9 @@ async function hostAddressOf(
 }
 
 /** Within an instance a port is known by its number alone; of others only what listens at the same address is in the way. */
-function holderOf(keeper: Keeper, own: Entry, wanted: PortForward): Entry | undefined {
-  const isSame = (one: PortForward) => one.protocol === wanted.protocol && one.hostPort === wanted.hostPort;
+function holderOf(keeper: Keeper, own: Entry, wanted: PortForward, before?: PortForward): Entry | undefined {
+  const isSame = (one: PortForward) =>
+    one !== before && one.protocol === wanted.protocol && one.hostPort === wanted.hostPort;
   const everywhere = "0.0.0.0";
   const meets = ({ hostAddress }: PortForward) =>
     [hostAddress, wanted.hostAddress].includes(everywhere) || hostAddress === wanted.hostAddress;
@@ -118,60 +139,4 @@ function bindable({ protocol, hostAddress, hostPort }: PortForward): Promise<num
       server.close(() => resolve(port));
     });
   });
-}
-
-export function textOf({ hostAddress, hostPort, protocol }: PortForward): string {
-  return `${LOOPBACK.test(hostAddress) ? "" : `${hostAddress}:`}${hostPort}/${protocol}`;
-}
-
-/** Opens it where the guest runs, then keeps it: a port that cannot be had is not promised. */
-export async function addPort(keeper: Keeper, entry: Entry, ctx: WorkCtx, port: PortForward): Promise<void> {
-  ctx.commit();
-  const { ports } = entry.record.descriptor;
-  if (!ports.some((one) => samePort(one, port))) {
-    await open(entry, ctx, port);
-    await keeper.describe(entry, { ports: [...ports, port] });
-  }
-  if (!LOOPBACK.test(port.hostAddress)) ctx.warn(`${textOf(port)} can be reached from other computers`);
-}
-
-export async function removePort(
-  keeper: Keeper,
-  entry: Entry,
-  ctx: WorkCtx,
-  port: PortForward,
-): Promise<void> {
-  ctx.commit();
-  await entry.running?.ports?.close(ctx, port);
-  const ports = entry.record.descriptor.ports.filter((one) => !samePort(one, port));
-  const problems = without(entry.record.problems, PORT_UNUSABLE);
-  await keeper.describe(entry, { ports });
-  keeper.update(entry, { problems });
-}
-
-/** After a boot: all that are kept. One that cannot be opened is a problem of the instance, not the end of its start. */
-export async function openPorts(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
-  const problems: Problem[] = [];
-  for (const port of entry.record.descriptor.ports) {
-    try {
-      await open(entry, ctx, port);
-    } catch (error) {
-      ctx.signal.throwIfAborted();
-      const hint = "Free that port of this host and restart the instance, or forward another one.";
-      problems.push({ code: PORT_UNUSABLE, severity: "warning", message: messageOf(error), hint });
-    }
-  }
-  if (problems.length > 0) keeper.update(entry, { problems: [...entry.record.problems, ...problems] });
-}
-
-async function open(entry: Entry, ctx: Ctx, port: PortForward): Promise<void> {
-  const { running } = entry;
-  if (!running) return;
-  if (running.ports) return running.ports.open(ctx, port);
-  const reason = "ports of its guest cannot be forwarded";
-  throw new EngineError("not-supported", `cannot forward ${textOf(port)} to ${nameOf(entry)}: ${reason}`);
-}
-
-function samePort(a: PortForward, b: PortForward): boolean {
-  return a.protocol === b.protocol && a.hostPort === b.hostPort;
 }

@@ -9,7 +9,7 @@ import type { Keeper } from "./keeper.ts";
 import { isBlank } from "./machine.ts";
 import { refuseMissingMedium } from "./media.ts";
 import { openMounts } from "./mount-serving.ts";
-import { openPorts } from "./ports.ts";
+import { openPorts } from "./port-work.ts";
 import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
 import { discardMemory, lookForMemory, setClock } from "./suspend.ts";
 

@@ -6,6 +6,7 @@ import type { Problem } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import { abortable, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
 import type { Running } from "../drivers/driver.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
@@ -17,6 +18,7 @@ import { DIRECTORY_MISSING, entriesFrom, type Fallback } from "./found.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, LaunchInput, takeBack } from "./launch.ts";
 import type { InstanceManager } from "./manager.ts";
+import { reopenPorts } from "./port-work.ts";
 import { readyInBackground } from "./ready.ts";
 import { lookForMemory } from "./suspend.ts";
 import { finishPurge } from "./trash.ts";
@@ -74,7 +76,10 @@ async function adopt(keeper: Keeper, entry: Entry, resumed: boolean): Promise<vo
   const problems = without(entry.record.problems, "attach-failed");
   try {
     const running = await attach(keeper, entry);
-    if (running) return keeper.attached(entry, running, { state: "running", problems });
+    if (running) {
+      keeper.attached(entry, running, { state: "running", problems });
+      return await reopenPorts(keeper, entry, quietCtx(keeper, new AbortController().signal));
+    }
     await lookForMemory(keeper, entry);
   } catch (error) {
     return keeper.update(entry, { state: "unknown", problems: [...problems, attachFailed(error)] });
@@ -92,11 +97,15 @@ async function attach(keeper: Keeper, entry: Entry): Promise<Running | undefined
   const deadline = withDeadline(ATTACH_MS);
   try {
     const instance = await keeper.driverInstance(entry);
-    const ctx = { signal: deadline.signal, progress: () => {}, log: keeper.log };
+    const ctx = quietCtx(keeper, deadline.signal);
     return await abortable(keeper.driverOf(entry).attach(ctx, instance), deadline.signal);
   } finally {
     deadline.done();
   }
+}
+
+function quietCtx({ log }: Keeper, signal: AbortSignal): Ctx {
+  return { signal, progress: () => {}, log };
 }
 
 function attachFailed(error: unknown): Problem {

@@ -3,8 +3,9 @@ import { Readable } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CappedBytes, cappedText, readCapped } from "../../../src/agent/capped.ts";
-import { isText, plainText } from "../../../src/agent/plain.ts";
+import { isText } from "../../../src/agent/plain.ts";
 import { patchOf } from "../../../src/agent/sandbox/diff-text.ts";
+import { plainText } from "../../../src/base/plain-text.ts";
 
 test.each([
   ["\u001b[31mred\u001b[0m", "red"],

@@ -1,6 +1,6 @@
 /** Ports as people write them, and as QEMU reads and lists them. */
 import { expect, test } from "vitest";
-import { parsePort } from "../../../src/cli/ports.ts";
+import { listenersTable, parsePort } from "../../../src/cli/ports.ts";
 import { isForwarded, ruleOf } from "../../../src/engine/drivers/qemu/ports.ts";
 
 test.each([
@@ -30,4 +30,19 @@ test("QEMU's rule, and its list", () => {
   expect(isForwarded(list, web)).toBe(true);
   expect(isForwarded(list, { ...web, protocol: "udp" })).toBe(false);
   expect(isForwarded(list, { ...web, hostPort: 80 })).toBe(false);
+});
+
+test("what listens in a guest, and where it can be reached from here", () => {
+  const listeners = [
+    { protocol: "tcp", port: 80, address: "0.0.0.0", via: "network", process: "nginx" },
+    { protocol: "tcp", port: 3000, address: "::1", via: "ssh" },
+  ] as const;
+  expect(listenersTable(listeners, [web, { ...web, hostPort: 9090 }, { ...web, protocol: "udp" }])).toBe(
+    [
+      "Guest  Protocol  Program  Listens at       Here",
+      "80     tcp       nginx    0.0.0.0          127.0.0.1:8080, 127.0.0.1:9090",
+      "3000   tcp       --       ::1 (--via ssh)  --",
+      "",
+    ].join("\n"),
+  );
 });
