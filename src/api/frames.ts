@@ -19,8 +19,8 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
   return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
 }
 
-/** What a stream is: a process in a guest, or a connection to one of its ports, or to its screen. */
-export type StreamKind = "exec" | "tunnel" | "display";
+/** What a stream is: a process in a guest, or a connection to one of its ports, its screen or its serial console. */
+export type StreamKind = "exec" | "tunnel" | "display" | "console";
 
 export function streamPath(name: string, kind: StreamKind): string {
   return `/v1/instances/${encodeURIComponent(name)}/${kind}`;

@@ -1,8 +1,9 @@
 /**
  * The byte streams, beside the RPC procedures on the same server: one WebSocket per process of exec and shell on
  * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`, one per
- * viewer of its screen on `GET /v1/instances/{name}/display`. The first message is a text frame with an ExecOpen, a
- * TunnelOpen or a DisplayOpen; then
+ * viewer of its screen on `GET /v1/instances/{name}/display`, one per watcher of its serial console on
+ * `GET /v1/instances/{name}/console`. The first message is a text frame with an ExecOpen, a TunnelOpen, a DisplayOpen or a
+ * ConsoleOpen; then
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
@@ -11,6 +12,10 @@
  * A tunnel is such a stream without stderr: what is sent as stdin goes to the port, what the port sends is stdout, and
  * it ends when the guest ends its side. A display is one too: the bytes are those of RFB, the protocol of VNC, and it ends
  * when the guest's run does.
+ *
+ * So is a console. It waits for an instance that is about to start, begins with what the guest printed last, and ends
+ * when the guest's run does. Any number may watch; what each of them types is sent. A client that does not keep up misses
+ * the middle: it is told so in the stream, and goes on with the last part.
  */
 import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
@@ -43,6 +48,19 @@ export type TunnelOpen = z.infer<typeof TunnelOpen>;
 
 export const DisplayOpen = z.strictObject({}).describe("Nothing is to be said");
 export type DisplayOpen = z.infer<typeof DisplayOpen>;
+
+/** What a watcher of a console is given of the time before it came, at most. */
+export const CONSOLE_HISTORY_BYTES = 64 * 1024;
+
+export const ConsoleOpen = z.strictObject({
+  historyBytes: z
+    .int()
+    .min(0)
+    .max(CONSOLE_HISTORY_BYTES)
+    .optional()
+    .describe("How much of what it printed before comes first; all that is kept where left out"),
+});
+export type ConsoleOpen = z.infer<typeof ConsoleOpen>;
 
 export const SignalName = z.enum(["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2"]);
 export type SignalName = z.infer<typeof SignalName>;

@@ -6,7 +6,7 @@ import type { Contract } from "../api/contract.ts";
 import type { EngineHello } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
-import type { ExecOpen, SignalName, TerminalSize, TunnelOpen } from "../api/streams.ts";
+import type { ConsoleOpen, ExecOpen, SignalName, TerminalSize, TunnelOpen } from "../api/streams.ts";
 
 /** Every procedure of the contract, typed. Failures reject with EngineError. */
 export type EngineApi = ContractRouterClient<Contract>;
@@ -21,6 +21,11 @@ export interface EngineClient {
   tunnel(name: string, open: TunnelOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Opens a connection to the screen of a running instance, in RFB. Aborting closes it. */
   display(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /**
+   * The serial console of an instance that runs or is about to: what it prints is `stdout`, what is written to `stdin` is
+   * typed. It ends with the guest's run.
+   */
+  console(name: string, open: ConsoleOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * Follows an operation to its end and resolves with it, succeeded. Rejects with its error when it failed
    * (`cancelled` when it was cancelled). Aborting the signal cancels the operation on the engine, then rejects.

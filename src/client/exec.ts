@@ -1,10 +1,11 @@
-/** A process in a guest, or a connection to one of its ports or its screen, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
+/** A process in a guest, or a connection to one of its ports, its screen or its console, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
 import { decodeFrame, encodeFrame, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import type {
+  ConsoleOpen,
   DisplayOpen,
   ExecOpen,
   SignalName,
@@ -48,10 +49,20 @@ export function openDisplay(address: Address, name: string, signal: AbortSignal)
   return openStream(address, streamPath(name, "display"), {}, signal);
 }
 
+/** Resolves when the guest's serial console is there; what it printed last comes first. */
+export function openConsole(
+  address: Address,
+  name: string,
+  open: ConsoleOpen,
+  signal: AbortSignal,
+): Promise<RemoteConnection> {
+  return openStream(address, streamPath(name, "console"), open, signal);
+}
+
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen | DisplayOpen,
+  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

@@ -18,6 +18,7 @@ import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { StorageMove, StoragePlace } from "../api/storage.ts";
+import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
 import type { GuestAccess } from "./guest/guest.ts";
@@ -34,6 +35,7 @@ export interface EngineCore {
   readonly events: EventStream;
   readonly instances: InstancesApi;
   readonly metrics: MetricsApi;
+  readonly consoles: ConsolesApi;
   readonly ports: PortsApi;
   readonly listeners: ListenersApi;
   readonly mounts: MountsApi;
@@ -106,6 +108,14 @@ export interface InstancesApi {
 export interface MetricsApi {
   /** Until the guest's run ends or the signal aborts. `wrong-state` where it does not run. */
   watch(name: string, signal: AbortSignal): AsyncIterable<Metrics>;
+}
+
+export interface ConsolesApi {
+  /**
+   * A guest's serial console: reading it gives what the guest prints, writing types. Waits for an instance that is about
+   * to start; `wrong-state` where it is not. Ends when the guest's run does. Destroy it to leave.
+   */
+  open(name: string, how: ConsoleOpen, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface PortsApi {

@@ -24,6 +24,7 @@ import { ImageWork } from "./image-work.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
+import { Consoles } from "./instances/consoles.ts";
 import { guestOf } from "./instances/details.ts";
 import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
@@ -185,6 +186,7 @@ class Engine implements EngineCore {
   readonly events: EventLog;
   readonly instances: InstanceManager;
   readonly metrics: EngineCore["metrics"];
+  readonly consoles: Consoles;
   readonly ports: Ports;
   readonly listeners: Listeners;
   readonly mounts: Mounts;
@@ -227,6 +229,7 @@ class Engine implements EngineCore {
     const watched = (name: string) => guestOf(keeper.find(name, "watch"));
     this.metrics = metricsFeeds(watched, parts.now);
     this.listeners = new Listeners(watched);
+    this.consoles = new Consoles(keeper);
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
     this.#lan = new Lan(keeper, parts.subnet);
@@ -325,6 +328,7 @@ class Engine implements EngineCore {
     await this.operations.close();
     await this.#sshHosts;
     this.#lan.dispose();
+    this.consoles.dispose();
     this.#parts.keeper.close();
     this.events.close();
     this.#parts.store.close();

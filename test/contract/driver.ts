@@ -1,6 +1,8 @@
 /** What every driver promises, held against each one by its own test file. */
 import { randomUUID } from "node:crypto";
+import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { abortable, deferred } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { Driver, DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
@@ -32,6 +34,24 @@ async function text(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Resolves when the port has printed this. */
+async function says(port: Duplex, words: string): Promise<void> {
+  let printed = "";
+  const found = deferred<void>();
+  const look = (chunk: Buffer) => {
+    printed += chunk.toString("latin1");
+    if (printed.includes(words)) found.resolve();
+  };
+  port.on("data", look);
+  try {
+    await abortable(found.promise, AbortSignal.timeout(120_000)).catch((cause: unknown) => {
+      throw new Error(`it has printed only ${JSON.stringify(printed)}`, { cause });
+    });
+  } finally {
+    port.off("data", look);
+  }
 }
 
 export function describeDriver(name: string, makeHarness: () => Promise<Harness>): void {
@@ -131,6 +151,21 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       running = adopted;
       expect((await running.guest.details(ctx())).bootId).toBe(bootId);
       expect(running.startedAt.getTime()).toBeLessThanOrEqual(Date.now());
+    });
+
+    test("its console asks who is there, and says what is typed; whoever leaves may come back", async () => {
+      const { console } = running;
+      if (!console) throw new Error("this driver gives guests no console");
+      for (let i = 0; i < 2; i += 1) {
+        const port = await console(ctx());
+        // Asked before its getty runs, nobody answers; but then that asks by itself.
+        port.write("\r");
+        await says(port, "login:");
+        port.write(`who${i}`);
+        await says(port, `who${i}`);
+        port.write("\r");
+        port.destroy();
+      }
     });
 
     test("gives a running guest a disk more, and takes it away, however often it is asked", async () => {

@@ -42,7 +42,7 @@ test("a viewer sees what is painted, and its keys arrive", async () => {
   viewer.key(0x61, false);
   expect(pixelAt(await viewer.picture(), 0, 0)).toBe(FRAMES[1]);
   const log = path.join(world.paths.instances, core.instances.get("win").id, "serial.log");
-  await expect.poll(() => readFile(log, "utf8")).toBe("key 0x61 down\nkey 0x61 up\n");
+  await expect.poll(() => readFile(log, "utf8")).toContain("key 0x61 down\nkey 0x61 up\n");
   display.close();
   await expect(display.exited).rejects.toMatchObject({ code: "cancelled" });
   await expect.poll(() => server.busy).toBe(false);

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { PassThrough } from "node:stream";
 import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
 import type { Instance, LaunchSpec } from "../../src/api/instance.ts";
 import type { Operation, OperationKind } from "../../src/api/operation.ts";
@@ -76,6 +77,12 @@ export class FakeCore implements EngineCore {
     (name) => this.instances.guest(name),
     () => new Date(),
   );
+  readonly consoles: EngineCore["consoles"] = {
+    open: async (name) => {
+      this.instances.get(name);
+      return new PassThrough();
+    },
+  };
   readonly ports: EngineCore["ports"] = {
     add: async (instance) => this.#begin("add-port", instance),
     update: async (instance) => this.#begin("add-port", instance),

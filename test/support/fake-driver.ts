@@ -31,6 +31,7 @@ import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
+import { FakeSerial } from "./fake-serial.ts";
 
 /** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
 export type Knob = number | Error | "never";
@@ -71,6 +72,7 @@ export type FakeGuest = {
   /** The file in its drive. */
   medium: string | undefined;
   keeps: Set<string>;
+  serial: FakeSerial;
 };
 
 /** The world outside the engine: what runs, what went wrong with it, what each step does next. */
@@ -101,6 +103,8 @@ export class FakeHost {
   available = true;
   /** Guests have a LAN NIC, whose socket a test may listen on; see `fake-nic.ts`. */
   withLan = false;
+  /** Guests have a serial console; those of earlier engines have none. */
+  withConsole = true;
   /** What keeps it from running a kind of machine. */
   missing: (machine: MachineNeeds) => Problem[] = () => [];
   #boots = 0;
@@ -121,7 +125,7 @@ export class FakeHost {
     signal.throwIfAborted();
   }
 
-  boot(instance: DriverInstance, bootId: string = randomUUID()): FakeGuest {
+  boot(instance: DriverInstance, resumed?: string): FakeGuest {
     const running = this.guests.get(instance.id);
     if (running) this.violations.push(`second guest on the disk of ${instance.name}`);
     this.#boots += 1;
@@ -131,7 +135,7 @@ export class FakeHost {
     const guest: FakeGuest = {
       id: instance.id,
       name: instance.name,
-      bootId,
+      bootId: resumed ?? randomUUID(),
       port: 40_000 + this.#boots,
       startedAt: new Date(),
       ended,
@@ -139,6 +143,11 @@ export class FakeHost {
       plugged: new Set(instance.disks.map(({ id }) => id)),
       keeps: new Set(),
       medium: instance.medium,
+      serial: new FakeSerial(
+        instance.name,
+        path.join(instance.directory, "serial.log"),
+        resumed !== undefined,
+      ),
     };
     this.guests.set(instance.id, guest);
     return guest;
@@ -148,6 +157,7 @@ export class FakeHost {
   end(id: string, exit: Exit): void {
     const guest = this.guests.get(id);
     this.guests.delete(id);
+    guest?.serial.hangUp();
     guest?.ended.resolve(exit);
   }
 
@@ -346,6 +356,7 @@ class FakeRunning implements Running {
   };
   readonly lan: string | undefined;
   readonly disks: HotDisks | undefined;
+  readonly console: Running["console"];
   readonly screen: string | undefined;
   readonly openDisplay: Running["openDisplay"];
   readonly changeMedium: Running["changeMedium"];
@@ -373,6 +384,7 @@ class FakeRunning implements Running {
             signal.throwIfAborted();
             return fakeDisplay(instance.name, displayLog(instance), guest.over);
           };
+    this.console = host.withConsole ? async () => guest.serial.connect() : undefined;
     this.startedAt = guest.startedAt;
     this.problems = host.problems;
     this.lan = host.withLan ? lanSocketOf(instance) : undefined;

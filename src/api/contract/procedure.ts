@@ -13,6 +13,7 @@ export type Privilege =
   | "instance.mount"
   | "instance.delete"
   | "instance.exec"
+  | "instance.console"
   | "snapshot.create"
   | "snapshot.restore"
   | "image.use"

@@ -117,6 +117,12 @@ export interface Running {
    * four bytes. Absent where the guest has no such NIC.
    */
   readonly lan?: string | undefined;
+  /**
+   * Connects to the guest's serial port: what it prints from now on is read, what is written is typed there. One at a
+   * time, which must read whatever comes: a guest waits for a port that does not take its output. Absent where this run
+   * has no such port; what it has printed is in `serial.log` all the same.
+   */
+  readonly console?: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
   /** The Unix socket on which its screen speaks VNC; absent where it has none. */
   readonly screen?: string | undefined;
   /** A connection to its screen, which speaks RFB (VNC) on it. The caller owns it. Absent where nobody could connect. */

@@ -76,22 +76,23 @@ export async function readLog(
 ): Promise<{ text: string; file?: string }> {
   if (source === "cloud-init") return { text: await guestOf(entry).cloudInitLog({ signal }) };
   const file = path.join(keeper.files.directory(entry.record.descriptor.id), `${source}.log`);
-  return { text: await tail(file), file };
+  return { text: (await logTail(file, TAIL_BYTES)).toString("utf8"), file };
 }
 
-async function tail(file: string): Promise<string> {
+/** Up to so many bytes of its end; none of a log that was never written. */
+export async function logTail(file: string, bytes: number): Promise<Buffer> {
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     handle = await open(file, "r");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
     throw error;
   }
   try {
     const { size } = await handle.stat();
-    const length = Math.min(size, TAIL_BYTES);
+    const length = Math.min(size, bytes);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString("utf8", 0, bytesRead);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }

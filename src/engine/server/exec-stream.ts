@@ -2,7 +2,7 @@
 import { type Duplex, Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { type Channel, decodeFrame, encodeFrame, MAX_FRAME_BYTES } from "../../api/frames.ts";
-import { DisplayOpen, ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
+import { ConsoleOpen, DisplayOpen, ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -75,6 +75,20 @@ export function serveDisplay(socket: WebSocket, options: DisplayStreamOptions): 
     open: DisplayOpen,
     doing: "open the display",
     start: async (_open, signal) => asProcess(await options.display(signal)),
+  });
+}
+
+export type ConsoleStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  console: (open: ConsoleOpen, signal: AbortSignal) => Promise<Duplex>;
+};
+
+/** The same for its serial console. */
+export function serveConsole(socket: WebSocket, options: ConsoleStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ConsoleOpen,
+    doing: "open the console",
+    start: async (open, signal) => asProcess(await options.console(open, signal)),
   });
 }
 

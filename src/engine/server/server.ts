@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { Duplex } from "node:stream";
 import { OpenAPIHandler } from "@orpc/openapi/node";
 import type { WebSocketServer } from "ws";
-import { MAX_FRAME_BYTES, type StreamKind } from "../../api/frames.ts";
+import { MAX_FRAME_BYTES } from "../../api/frames.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter, type Event } from "../../base/event.ts";
@@ -23,8 +23,8 @@ import {
 } from "./access.ts";
 import { readJsonBody } from "./body.ts";
 import { respondWithError, toErrorBody, toPublicError, toWireError } from "./errors.ts";
-import { serveDisplay, serveExec, serveTunnel } from "./exec-stream.ts";
 import { createRouter } from "./router.ts";
+import { STREAMS, streamOf } from "./streams.ts";
 
 export type ServerOptions = {
   core: EngineCore;
@@ -143,21 +143,17 @@ class ApiServer implements EngineServer {
     try {
       this.#admit(request);
       declineStream(request, this.#options.core.draining);
-      const { name, kind } = streamOf(request);
+      const { name, kind } = streamIn(request);
+      const { what, privilege, serve } = STREAMS[kind];
       const context = this.#context(socket);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
       await recorded(context, { procedure: `instances.${kind}`, target: name }, async () =>
-        requirePrivilege(this.#identity, "instance.exec", `open ${WHAT[kind]} ${name}`),
+        requirePrivilege(this.#identity, privilege, `open ${what} ${name}`),
       );
-      const { instances, mounts } = this.#options.core;
-      const guest = () => instances.guest(name);
-      const mountedAt = (directory: string) => mounts.directoryIn(name, directory);
-      const { log } = this.#options;
+      const { core, log } = this.#options;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        if (kind === "exec") void serveExec(webSocket, { guest, mountedAt, log });
-        else if (kind === "tunnel") void serveTunnel(webSocket, { guest, log });
-        else void serveDisplay(webSocket, { display: (signal) => instances.openDisplay(name, signal), log });
+        void serve(webSocket, { core, name, log });
       });
     } catch (error) {
       const response = new ServerResponse(request);
@@ -211,22 +207,11 @@ async function createWebSockets(): Promise<WebSocketServer> {
   return new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
 }
 
-const WHAT: Record<StreamKind, string> = {
-  exec: "a process in",
-  tunnel: "a tunnel to",
-  display: "the display of",
-};
-
-/** The stream that is asked for, and of which instance. Throws `not-found` for every other path. */
-function streamOf(request: IncomingMessage): { name: string; kind: StreamKind } {
-  const path = (request.url ?? "").split("?")[0] ?? "";
-  const [, name, kind] = /^\/v1\/instances\/([^/]+)\/(exec|tunnel|display)$/.exec(path) ?? [];
-  if (request.method !== "GET" || name === undefined) throw unknownPath(request);
-  try {
-    return { name: decodeURIComponent(name), kind: kind as StreamKind };
-  } catch {
-    throw unknownPath(request);
-  }
+/** Throws `not-found` for every other path. */
+function streamIn(request: IncomingMessage): NonNullable<ReturnType<typeof streamOf>> {
+  const stream = request.method === "GET" ? streamOf((request.url ?? "").split("?")[0] ?? "") : undefined;
+  if (!stream) throw unknownPath(request);
+  return stream;
 }
 
 function unknownPath(request: IncomingMessage): EngineError {

@@ -4,6 +4,7 @@ import type { Arch } from "../../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../../api/machine.ts";
 import type { HostNic } from "../../../api/network.ts";
 import type { Subnet } from "../driver.ts";
+import { serialPort } from "./argv-console.ts";
 import { type DiskFile, diskPorts, extraDisks, isExtraDisk } from "./argv-disks.ts";
 import { clock, enlightened, otherDisks, otherNic, screen, secureBoot, tpm, usb } from "./argv-other.ts";
 import { escaped } from "./argv-text.ts";
@@ -46,6 +47,8 @@ export type ArgvInput = {
     /** The Unix socket of its TPM, where it has one. */
     tpm?: string | undefined;
     serialLog: string;
+    /** The Unix socket of its serial port. */
+    console: string;
     /** Path of a Unix socket; on Windows the name of a pipe, without `\\.\pipe\`. */
     monitor: string;
     /** UEFI, where the architecture needs it. */
@@ -73,7 +76,7 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-display", "none"],
     ...["-chardev", monitor(input.platform, files.monitor)],
     ...["-mon", "chardev=monitor,mode=control"],
-    ...["-chardev", serialLog(files.serialLog, input.incoming ?? false)],
+    ...["-chardev", serialPort(input.platform, files, input.incoming ?? false)],
     ...["-serial", "chardev:serial"],
     ...secureBoot(input.firmware),
     ...firmware(files.firmware),
@@ -154,11 +157,6 @@ export function hardwareOf(argv: readonly string[]): string {
     if (!HOST_ONLY.has(option)) kept.push(word);
   }
   return createHash("sha256").update(kept.join("\0")).digest("hex");
-}
-
-/** A guest that goes on adds to its log. */
-function serialLog(file: string, append: boolean): string {
-  return `file,id=serial,path=${escaped(file)}${append ? ",append=on" : ""}`;
 }
 
 /** QEMU's seccomp filter exists on Linux only. */

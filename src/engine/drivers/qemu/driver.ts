@@ -21,7 +21,14 @@ import { type Firmware, type Host, thisHost } from "./host.ts";
 import { HostNetworking } from "./host-networks.ts";
 import { endLeftover } from "./leftover.ts";
 import { checkMachine, firmwareMissing } from "./machine-check.ts";
-import { lanSocketOf, memorySocketOf, monitorOf, reachableScreen, screenSocketOf } from "./monitor.ts";
+import {
+  consoleSocketOf,
+  lanSocketOf,
+  memorySocketOf,
+  monitorOf,
+  reachableScreen,
+  screenSocketOf,
+} from "./monitor.ts";
 import { type Boot, noteRun, removeSockets } from "./note-run.ts";
 import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
@@ -79,7 +86,7 @@ class QemuDriver implements Driver {
     if (options.fresh) this.#probes.clear();
     const found = await this.#probe(ctx, this.#host.arch);
     const suspend = this.#host.platform === "win32" ? [] : ["suspend"];
-    const features = ["snapshot-disk", "user-network", "resize-disk", "clone", ...suspend];
+    const features = ["snapshot-disk", "user-network", "resize-disk", "clone", "console", ...suspend];
     const base = { name: this.name, kind: this.kind, features } as const;
     if ("missing" in found) {
       return { ...base, features: [], available: false, arches: [], problems: [found.missing] };
@@ -206,7 +213,12 @@ class QemuDriver implements Driver {
       disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one) })),
       files: {
         ...{ disk, seed, serialLog, monitor: how.monitor.argument },
-        ...{ vnc: screenSocketOf(instance), medium: instance.medium, tpm: tpm?.socket },
+        ...{
+          console: consoleSocketOf(instance),
+          vnc: screenSocketOf(instance),
+          medium: instance.medium,
+          tpm: tpm?.socket,
+        },
         firmware: firmware && { code: firmware.code, variables },
       },
     });

@@ -27,6 +27,11 @@ export function monitorOf(
   return { path: socket, argument: socket };
 }
 
+/** Where its serial console listens, but on Windows. */
+export function consoleSocketOf({ id, runDirectory }: DriverInstance): string {
+  return path.join(runDirectory, `${id.slice(0, 8)}.tty`);
+}
+
 /** Where a suspended guest's memory passes; undefined where QEMU knows no sockets that we could make. */
 export function memorySocketOf(
   platform: NodeJS.Platform,

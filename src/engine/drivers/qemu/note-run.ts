@@ -6,8 +6,9 @@ import type { DetachedChild } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import { forwardedPort, outwardAddress } from "./argv.ts";
+import { type ConsoleAt, consolePort } from "./argv-console.ts";
 import type { Firmware } from "./host.ts";
-import { connectMonitor, monitorOf, screenSocketOf, tpmSocketOf } from "./monitor.ts";
+import { connectMonitor, consoleSocketOf, monitorOf, screenSocketOf, tpmSocketOf } from "./monitor.ts";
 import type { Toolchain } from "./probe.ts";
 import type { QmpClient } from "./qmp.ts";
 import { type RunRecord, writeRunRecord } from "./run-record.ts";
@@ -44,9 +45,10 @@ export async function noteRun(
   const monitor = await connectMonitor(ctx, instance, child, at.path);
   try {
     const vnc = instance.guest === "linux" ? undefined : screenSocketOf(instance);
-    const sockets = [at.path, ...(vnc === undefined ? [] : [vnc])];
+    const sockets = [at.path, consoleSocketOf(instance), ...(vnc === undefined ? [] : [vnc])];
     for (const socket of platform === "win32" ? [] : sockets) await chmod(socket, 0o600);
     const sshPort = await portOf(ctx, monitor);
+    const console = await consoleOf(ctx, platform, instance, monitor);
     if (!process || sshPort === undefined) {
       const reason = `cannot start ${instance.name}: QEMU has not forwarded the guest's SSH port`;
       throw new EngineError("driver-failed", reason, { hint: "Look at its driver log." });
@@ -56,6 +58,7 @@ export async function noteRun(
     const record: RunRecord = {
       ...{ schema: 1, instance: instance.id, process, monitor: at.path, sshPort, accelerator },
       ...{ startedAt: new Date().toISOString(), problems, hardware, shares },
+      ...(console === undefined ? {} : { console }),
       ...(lan === undefined ? {} : { lan }),
       ...(vnc === undefined ? {} : { vnc }),
       ...(tpm === undefined ? {} : { tpm }),
@@ -75,10 +78,22 @@ async function portOf({ signal }: Ctx, monitor: QmpClient): Promise<number | und
   return forwardedPort(String(await monitor.execute("human-monitor-command", words, { signal })));
 }
 
+async function consoleOf(
+  { signal }: Ctx,
+  platform: NodeJS.Platform,
+  instance: DriverInstance,
+  monitor: QmpClient,
+): Promise<ConsoleAt | undefined> {
+  if (platform !== "win32") return { path: consoleSocketOf(instance) };
+  const port = consolePort(await monitor.execute("query-chardev", {}, { signal }));
+  return port === undefined ? undefined : { port };
+}
+
 /** What a QEMU that was killed has left. Pipes of Windows go by themselves. */
 export async function removeSockets(platform: NodeJS.Platform, instance: DriverInstance): Promise<void> {
   const monitor = platform === "win32" ? [] : [monitorOf(platform, instance).path];
-  for (const socket of [...monitor, screenSocketOf(instance), tpmSocketOf(instance)]) {
+  const others = [screenSocketOf(instance), tpmSocketOf(instance), consoleSocketOf(instance)];
+  for (const socket of [...monitor, ...others]) {
     await rm(socket, { force: true });
   }
 }

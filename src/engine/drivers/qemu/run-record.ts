@@ -17,6 +17,8 @@ const RunRecord = z.object({
   guestAddress: z.ipv4().optional(),
   /** The socket of its LAN NIC; absent where it has none. */
   lan: z.string().optional(),
+  /** Where its serial console listens; absent where an earlier engine has started it without one. */
+  console: z.union([z.object({ path: z.string() }), z.object({ port: z.int() })]).optional(),
   accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),
   startedAt: z.iso.datetime(),
   /** The Unix socket of its screen; absent where it has none. */

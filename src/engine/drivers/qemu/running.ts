@@ -23,6 +23,7 @@ import {
 } from "../driver.ts";
 import { hardwareWith } from "./argv-disks.ts";
 import { CDROM } from "./argv-other.ts";
+import { connectConsole } from "./console.ts";
 import { connectDisplay } from "./display.ts";
 import { QemuHotDisks } from "./hot-disks.ts";
 import { QemuPorts } from "./ports.ts";
@@ -46,6 +47,7 @@ const RECONNECT_MS = 15_000;
 export class QemuRunning implements Running {
   readonly guest: GuestAccess;
   readonly ssh: SshAddress | undefined;
+  readonly console: Running["console"];
   readonly screen: string | undefined;
   readonly openDisplay: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
   readonly changeMedium: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
@@ -98,6 +100,8 @@ export class QemuRunning implements Running {
     this.screen = record.vnc;
     this.openDisplay =
       display === undefined ? undefined : ({ signal }) => connectDisplay(instance.name, display, signal);
+    const { console } = record;
+    this.console = console && (({ signal }) => connectConsole(instance.name, console, signal));
     const linux = instance.guest === "linux";
     this.changeMedium = linux ? undefined : (ctx, file) => this.#changeMedium(ctx, file);
     if (linux) {

@@ -59,7 +59,9 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
       { maxLength: 8, selector: ({ slot }) => slot },
     ),
     networks: fc.array(fc.record({ network: file, mac: fc.constant("52:54:00:00:00:77") }), { maxLength: 3 }),
-    files: fc.record({ disk: file, seed: file, serialLog: file, monitor: file, vnc: file }),
+    files: fc.record({
+      ...{ disk: file, seed: file, serialLog: file, console: file, monitor: file, vnc: file },
+    }),
     firmware: fc.option(fc.record({ code: file, variables: file }), { nil: undefined }),
   })
   .map(({ octets: [a, b, c], files, firmware, ...rest }) => ({
@@ -130,8 +132,10 @@ test("every file is one value of its own option, commas and all", () => {
           : ["socket", "id=monitor", `path=${files.monitor}`, "server=on", "wait=off"],
       );
       expect(serial).toEqual([
-        ...["file", "id=serial", `path=${files.serialLog}`],
-        ...(input.incoming ? ["append=on"] : []),
+        ...["socket", "id=serial"],
+        ...(input.platform === "win32" ? ["host=127.0.0.1", "port=0"] : [`path=${files.console}`]),
+        ...["server=on", "wait=off", `logfile=${files.serialLog}`],
+        `logappend=${input.incoming ? "on" : "off"}`,
       ]);
       const [disk, seed] = all("-blockdev").map((value) => JSON.parse(value) as unknown);
       expect(disk).toMatchObject({ driver: "qcow2", file: { driver: "file", filename: files.disk } });
@@ -220,7 +224,7 @@ test("the digest of the hardware follows what the guest sees, not where it lies 
       const digest = hardwareOf(qemuArgv(input));
       const { firmware } = input.files;
       const files = {
-        ...{ disk: other, seed: other, serialLog: other, monitor: other, vnc: other },
+        ...{ disk: other, seed: other, serialLog: other, console: other, monitor: other, vnc: other },
         firmware: firmware && { code: other, variables: other },
       };
       const elsewhere = { ...input, incoming, program: other, files, address: "10.0.0.9" };

@@ -26,6 +26,7 @@ const POSIX = {
   disk: "/data/instances/a, b/disk.qcow2",
   seed: "/data/instances/a, b/seed.iso",
   serialLog: "/data/instances/a, b/serial.log",
+  console: "/run/a, b/3f0f6c9e.tty",
   monitor: "/run/a, b/3f0f6c9e.qmp",
   vnc: "/run/a, b/3f0f6c9e.vnc",
 };
@@ -33,6 +34,7 @@ const WINDOWS = {
   disk: "C:\\Users\\Ann Lee\\berth\\disk.qcow2",
   seed: "C:\\Users\\Ann Lee\\berth\\seed.iso",
   serialLog: "C:\\Users\\Ann Lee\\berth\\serial.log",
+  console: "C:\\Users\\Ann Lee\\run\\3f0f6c9e.tty",
   monitor: "berth-3f0f6c9e-0a0b0c0d",
   vnc: "C:\\Users\\Ann Lee\\run\\3f0f6c9e.vnc",
 };
@@ -175,8 +177,8 @@ test("whatever the texts, each stays in its own place and nothing becomes an opt
       expect(after("-smp")).toBe(String(cpus));
       expect(valuesOf(after("-name"))).toEqual([`guest=${name}`, "debug-threads=on"]);
       expect(JSON.parse(after("-blockdev"))).toMatchObject({ driver: "qcow2", file: { filename: disk } });
-      const serial = argv.find((word) => word.startsWith("file,id=serial")) ?? "";
-      expect(valuesOf(serial).at(-1)).toBe(`path=${serialLog}`);
+      const serial = argv.find((word) => word.startsWith("socket,id=serial")) ?? "";
+      expect(valuesOf(serial)).toContain(`logfile=${serialLog}`);
     }),
   );
 });

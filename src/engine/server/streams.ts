@@ -1,0 +1,62 @@
+/** Which byte streams there are: what a caller needs for each, and who serves it. */
+import type { WebSocket } from "ws";
+import type { Privilege } from "../../api/contract.ts";
+import type { StreamKind } from "../../api/frames.ts";
+import type { EngineCore } from "../engine-core.ts";
+import type { Log } from "../log.ts";
+import { serveConsole, serveDisplay, serveExec, serveTunnel } from "./exec-stream.ts";
+
+type Asked = { core: EngineCore; name: string; log: Log };
+
+type Row = {
+  /** Before the instance's name, in messages. */
+  what: string;
+  privilege: Privilege;
+  serve: (socket: WebSocket, asked: Asked) => Promise<void>;
+};
+
+export const STREAMS: Readonly<Record<StreamKind, Row>> = {
+  exec: {
+    what: "a process in",
+    privilege: "instance.exec",
+    serve: (socket, { core, name, log }) =>
+      serveExec(socket, {
+        log,
+        guest: () => core.instances.guest(name),
+        mountedAt: (directory) => core.mounts.directoryIn(name, directory),
+      }),
+  },
+  tunnel: {
+    what: "a tunnel to",
+    privilege: "instance.exec",
+    serve: (socket, { core, name, log }) =>
+      serveTunnel(socket, { log, guest: () => core.instances.guest(name) }),
+  },
+  display: {
+    what: "the display of",
+    privilege: "instance.console",
+    serve: (socket, { core, name, log }) =>
+      serveDisplay(socket, { log, display: (signal) => core.instances.openDisplay(name, signal) }),
+  },
+  console: {
+    what: "the console of",
+    privilege: "instance.console",
+    serve: (socket, { core, name, log }) =>
+      serveConsole(socket, { log, console: (open, signal) => core.consoles.open(name, open, signal) }),
+  },
+};
+
+/** The stream that a path names, and of which instance; undefined for every other path. Pure. */
+export function streamOf(path: string): { name: string; kind: StreamKind } | undefined {
+  const [, name, kind = ""] = /^\/v1\/instances\/([^/]+)\/([a-z]+)$/.exec(path) ?? [];
+  if (name === undefined || !isStreamKind(kind)) return undefined;
+  try {
+    return { name: decodeURIComponent(name), kind };
+  } catch {
+    return undefined;
+  }
+}
+
+function isStreamKind(word: string): word is StreamKind {
+  return Object.hasOwn(STREAMS, word);
+}

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { streamPath } from "../../../../src/api/frames.ts";
+import { STREAMS, streamOf } from "../../../../src/engine/server/streams.ts";
+
+test.each(Object.keys(STREAMS) as (keyof typeof STREAMS)[])("the path of %s leads to it", (kind) => {
+  expect(streamOf(streamPath("web", kind))).toEqual({ name: "web", kind });
+  expect(streamOf(streamPath("a/ü %", kind))).toEqual({ name: "a/ü %", kind });
+});
+
+test.each([
+  "/v1/instances/web",
+  "/v1/instances/web/nothing",
+  "/v1/instances/web/toString",
+  "/v1/instances/web/exec/more",
+  "/v1/instances//exec",
+  "/v1/instances/%/exec",
+  "/v2/instances/web/exec",
+  "",
+])("%j leads to none", (path) => {
+  expect(streamOf(path)).toBeUndefined();
+});
+
+test("to use a console, of either kind, is a right of its own", () => {
+  expect([STREAMS.console.privilege, STREAMS.display.privilege]).toEqual([
+    "instance.console",
+    "instance.console",
+  ]);
+  expect([STREAMS.exec.privilege, STREAMS.tunnel.privilege]).toEqual(["instance.exec", "instance.exec"]);
+});
