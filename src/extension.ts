@@ -21,6 +21,8 @@ import { SandboxDocuments } from "./views/sandbox-documents.ts";
 import type { Services } from "./views/services.ts";
 import { SshConfigDocuments } from "./views/ssh-config-documents.ts";
 import { createStatus } from "./views/status.ts";
+import { TASK_TYPE } from "./views/task-definition.ts";
+import { taskProvider } from "./views/tasks.ts";
 import { terminalProfile } from "./views/terminals.ts";
 import { registerAgentTools } from "./views/tools-lm.ts";
 
@@ -75,8 +77,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const wanted = () => mirror.client().catch(failed("reach the engine"));
   for (const tree of [view, images])
     store.add(tree.onDidChangeVisibility(({ visible }) => visible && void wanted()));
-  if (view.visible || images.visible) void wanted();
-  else attachIfRunning(mirror).catch(failed("attach to the engine"));
+  const joined =
+    view.visible || images.visible ? wanted() : attachIfRunning(mirror).catch(failed("attach to the engine"));
+  store.add(vscode.tasks.registerTaskProvider(TASK_TYPE, taskProvider({ mirror, model, joined })));
   putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
   keepSshSetup(cli).catch(failed("renew the command that ssh runs"));
 }

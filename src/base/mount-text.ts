@@ -25,3 +25,17 @@ export function cleanTarget(target: string): string {
 export function targetOf({ source, target }: { source: string; target?: string | undefined }): string {
   return cleanTarget(target ?? path.basename(source));
 }
+
+/** The innermost mount that holds a directory counts. Names are compared one by one, never as parts of a text. Pure. */
+export function directoryIn(
+  mounts: readonly { source: string; target: string }[],
+  directory: string,
+  { relative, isAbsolute, sep }: Pick<typeof path, "relative" | "isAbsolute" | "sep"> = path,
+): string | undefined {
+  const [best] = mounts
+    .map(({ source, target }) => ({ target, inside: relative(source, directory) }))
+    .filter(({ inside }) => inside.split(sep)[0] !== ".." && !isAbsolute(inside))
+    .sort((a, b) => a.inside.length - b.inside.length);
+  if (!best) return undefined;
+  return [best.target, ...best.inside.split(sep).filter((one) => one !== "")].join("/");
+}

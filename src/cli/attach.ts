@@ -3,15 +3,9 @@
  * command, so it must not import what declares commands.
  */
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
+import { exitCodeOf } from "../base/exit-code.ts";
 import type { RemoteProcess } from "../client/engine-client.ts";
 import type { Session, Streams } from "./session.ts";
-
-/** What a shell reports for a command that a signal ended: this and the signal's number. */
-const SIGNAL_EXIT = 128;
-const SIGNAL_NUMBERS: Record<string, number> = {
-  ...{ HUP: 1, INT: 2, QUIT: 3, ILL: 4, TRAP: 5, ABRT: 6, BUS: 7, FPE: 8 },
-  ...{ KILL: 9, USR1: 10, SEGV: 11, USR2: 12, PIPE: 13, ALRM: 14, TERM: 15 },
-};
 
 export function isOnTerminal({ stdin, stdout }: Streams): boolean {
   return Boolean(stdin.isTTY && stdout.isTTY);
@@ -40,13 +34,12 @@ export async function runIn(session: Session, name: string, open: ExecOpen): Pro
   const child = await session.exec(name, open);
   const attached = attach(session, child, open.tty !== undefined);
   try {
-    const { code, signal } = await child.exited;
-    session.exitCode = code ?? SIGNAL_EXIT + (SIGNAL_NUMBERS[signal ?? ""] ?? 0);
+    session.exitCode = exitCodeOf(await child.exited);
     await attached.flushed;
   } catch (error) {
     const left = attached.left();
     if (left === undefined) throw error;
-    session.exitCode = SIGNAL_EXIT + (SIGNAL_NUMBERS[left] ?? 0);
+    session.exitCode = exitCodeOf({ signal: left });
   } finally {
     attached.dispose();
   }

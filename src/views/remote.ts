@@ -14,11 +14,11 @@ import {
   wantsNewWindow,
 } from "../client/remote/authority.ts";
 import { pickGuestFolder } from "./guest-folder-pick.ts";
+import { workFor } from "./guest-screen.ts";
 import { withCancellableProgress } from "./progress.ts";
 import { pickInstance } from "./prompts.ts";
 import { ensureSshSetup } from "./remote-setup.ts";
 import type { Services } from "./services.ts";
-import { workFor } from "./shell.ts";
 import { instancesIn } from "./targets.ts";
 import { openTerminal } from "./terminals.ts";
 

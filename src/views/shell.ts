@@ -3,14 +3,14 @@
  * and when the connection is lost says so and offers to come back. Uses vscode's types only, so that tests run it.
  */
 import type { Pseudoterminal, TerminalDimensions } from "vscode";
-import type { Instance } from "../api/instance.ts";
-import type { Progress } from "../api/operation.ts";
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
-import { EngineError, toEngineError } from "../base/errors.ts";
+import { type EngineError, toEngineError } from "../base/errors.ts";
 import { Emitter } from "../base/event.ts";
+import { exitCodeOf } from "../base/exit-code.ts";
 import type { EngineClient, RemoteProcess } from "../client/engine-client.ts";
 import { sentences } from "./error-text.ts";
-import { capitalised, longProgressText } from "./phrases.ts";
+import { bringUp, CLEAR_LINE, CTRL_C, CTRL_D, DIM, RED, relayOutput, YELLOW } from "./guest-screen.ts";
+import { capitalised } from "./phrases.ts";
 
 export type GuestTerminalOptions = {
   /** Name of the instance. */
@@ -20,13 +20,6 @@ export type GuestTerminalOptions = {
   /** What to run; absent: the user's login shell. */
   command?: string | undefined;
 };
-
-const CLEAR_LINE = "\r\x1b[K";
-const DIM = (text: string) => `\x1b[2m${text}\x1b[0m`;
-const RED = (text: string) => `\x1b[31m${text}\x1b[0m`;
-const YELLOW = (text: string) => `\x1b[33m${text}\x1b[0m`;
-const CTRL_C = "\x03";
-const CTRL_D = "\x04";
 
 /** What a key means now: to the guest, or to the question at the end. */
 type Phase = "opening" | "open" | "lost" | "ended";
@@ -91,12 +84,15 @@ export class GuestTerminal implements Pseudoterminal {
     try {
       const client = await this.#options.client();
       session.signal.throwIfAborted();
-      await this.#ensureRunning(client, session.signal);
+      await bringUp(client, this.#options.instance, {
+        signal: session.signal,
+        say: (text) => this.#write.fire(text),
+      });
       const process = await client.exec(this.#options.instance, this.#request(), { signal: session.signal });
       this.#process = process;
       this.#phase = "open";
       process.resize(this.#size);
-      this.#pipe(process);
+      relayOutput(process, (text) => this.#write.fire(text));
       const exit = await process.exited;
       this.#ended(exit);
     } catch (error) {
@@ -115,42 +111,14 @@ export class GuestTerminal implements Pseudoterminal {
     };
   }
 
-  /** As `berth shell` does: a stopped instance is started first. */
-  async #ensureRunning(client: EngineClient, signal: AbortSignal): Promise<void> {
-    const name = this.#options.instance;
-    const instance = await client.api.instances.get({ name }, { signal });
-    const doing = workFor(instance);
-    if (doing === "none") return;
-    const operation =
-      doing === "start"
-        ? await client.api.instances.start({ name }, { signal })
-        : await client.api.operations.get({ id: doing.follow }, { signal });
-    this.#write.fire(DIM(`Starting ${name}…`));
-    const onProgress = (progress: Progress) =>
-      this.#write.fire(CLEAR_LINE + DIM(`Starting ${name}: ${longProgressText(progress)}`));
-    await client.watchOperation(operation, doing === "start" ? { onProgress, signal } : { onProgress });
-    this.#write.fire(CLEAR_LINE);
-  }
-
-  #pipe(process: RemoteProcess): void {
-    for (const stream of [process.stdout, process.stderr]) {
-      const decoder = new TextDecoder();
-      stream.on("data", (chunk: Uint8Array) => {
-        const text = decoder.decode(chunk, { stream: true });
-        if (text !== "") this.#write.fire(text);
-      });
-      stream.on("error", () => {}); // `exited` tells.
-    }
-    process.stdin.on("error", () => {});
-  }
-
-  #ended({ code, signal }: { code?: number; signal?: string }): void {
-    this.#exitCode = code ?? (signal === undefined ? 0 : 128);
+  #ended(exit: { code?: number; signal?: string }): void {
+    this.#exitCode = exitCodeOf(exit);
     if (this.#options.command === undefined) {
       this.#phase = "ended";
       this.#close.fire(undefined);
       return;
     }
+    const { signal } = exit;
     const how = signal === undefined ? `exit code ${this.#exitCode}` : `ended by signal ${signal}`;
     const colour = this.#exitCode === 0 ? DIM : RED;
     this.#write.fire(`\r\n${colour(`[${how}]`)} ${DIM("Press any key to close the terminal.")}\r\n`);
@@ -170,23 +138,4 @@ export class GuestTerminal implements Pseudoterminal {
       `${wasOpen ? "\r\n" : CLEAR_LINE}${what}${reason}\r\n${DIM("Press Enter to try again, Ctrl+D to close.")}\r\n`,
     );
   }
-}
-
-/** What has to happen before a shell can be opened. Throws where nothing can help. Pure. */
-export function workFor(
-  instance: Pick<Instance, "name" | "state" | "operation">,
-): "none" | "start" | { follow: string } {
-  const { name, state, operation } = instance;
-  if (state === "running" && operation === undefined) return "none";
-  if (state === "running" || state === "creating" || state === "starting" || state === "restarting") {
-    return operation === undefined ? "none" : { follow: operation };
-  }
-  if (state === "stopped" || state === "suspended") return "start";
-  const hint =
-    state === "deleted"
-      ? `Recover ${name} first.`
-      : state === "stopping"
-        ? "Wait until it has stopped."
-        : undefined;
-  throw new EngineError("wrong-state", `cannot open a shell in ${name}: it is ${state}`, { hint });
 }

@@ -4,7 +4,7 @@ import path from "node:path";
 import { type IdMapping, type Mount, NewMount } from "../../api/mount.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
-import { cleanTarget, targetOf } from "../../base/mount-text.ts";
+import { cleanTarget, directoryIn, targetOf } from "../../base/mount-text.ts";
 import type { MountsApi } from "../engine-core.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Finding } from "./check.ts";
@@ -67,20 +67,6 @@ export class Mounts implements MountsApi {
       hint: `berth info ${instance} shows what is.`,
     });
   }
-}
-
-/** The innermost mount that holds a directory counts. Names are compared one by one, never as parts of a text. Pure. */
-export function directoryIn(
-  mounts: readonly Pick<Mount, "source" | "target">[],
-  directory: string,
-  { relative, isAbsolute, sep }: Pick<typeof path, "relative" | "isAbsolute" | "sep"> = path,
-): string | undefined {
-  const [best] = mounts
-    .map(({ source, target }) => ({ target, inside: relative(source, directory) }))
-    .filter(({ inside }) => inside.split(sep)[0] !== ".." && !isAbsolute(inside))
-    .sort((a, b) => a.inside.length - b.inside.length);
-  if (!best) return undefined;
-  return [best.target, ...best.inside.split(sep).filter((one) => one !== "")].join("/");
 }
 
 /** Mounts it where the guest runs, then keeps it: what cannot be mounted is not promised. */

@@ -5,7 +5,8 @@ import type { ExecOpen, TerminalSize } from "../../../src/api/streams.ts";
 import { type Deferred, deferred } from "../../../src/base/async.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import type { EngineClient, RemoteProcess } from "../../../src/client/engine-client.ts";
-import { GuestTerminal, workFor } from "../../../src/views/shell.ts";
+import { workFor } from "../../../src/views/guest-screen.ts";
+import { GuestTerminal } from "../../../src/views/shell.ts";
 import { instance, operation } from "./fixtures.ts";
 
 type Exit = { code?: number; signal?: string };

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { cleanTarget } from "../../../../src/base/mount-text.ts";
-import { directoryIn, targetProblem } from "../../../../src/engine/instances/mounts.ts";
+import { cleanTarget, directoryIn } from "../../../../src/base/mount-text.ts";
+import { targetProblem } from "../../../../src/engine/instances/mounts.ts";
 
 test.each([
   ["Home", "Home"],
