@@ -1,6 +1,7 @@
 /**
  * The real engine over the fake driver as a process, for the command's tests. Guests run commands as processes of
  * this computer; `pty` stands for a program on a terminal: it says its size, tells the bytes it gets, ends at `q`.
+ * With `BERTH_FAKE_TERMINALS=real` terminals are real ones, of util-linux's `script`, with a shell that says little.
  * An instance called `never-ready` never is; `never-stops` cannot be stopped gently.
  */
 import { mkdir } from "node:fs/promises";
@@ -13,6 +14,7 @@ import { startChild } from "../../src/base/run.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts";
+import { quote } from "../../src/engine/guest/quote.ts";
 import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
 import { FakeDriver } from "../support/fake-driver.ts";
@@ -28,7 +30,9 @@ class LocalDriver extends FakeDriver {
 
 /** Commands begin in a directory of the guest's own, its home. */
 function withLocalProcesses(running: Running, home: string): Running {
-  running.guest.exec = async (_ctx, request) => (request.tty ? terminal(request) : local(request, home));
+  const real = process.env["BERTH_FAKE_TERMINALS"] === "real";
+  running.guest.exec = async (_ctx, request) =>
+    request.tty ? (real ? onTerminal : terminal)(request, home) : local(request, home);
   return running;
 }
 
@@ -47,6 +51,14 @@ function local({ argv, cwd = ".", env }: ExecRequest, home: string): GuestProces
     signal: (name) => child.kill(`SIG${name}`),
     close: () => child.kill("SIGKILL"),
   };
+}
+
+/** The shell's size is what it began with. */
+function onTerminal(request: ExecRequest, home: string): GuestProcess {
+  const { cols = 80, rows = 24 } = request.tty ?? {};
+  const words = request.argv ?? ["env", "PS1=$ ", "ENV=", "sh"];
+  const command = `stty rows ${rows} cols ${cols}; exec ${words.map(quote).join(" ")}`;
+  return local({ ...request, argv: ["script", "-qfec", command, "/dev/null"] }, home);
 }
 
 function terminal({ tty, term, argv }: ExecRequest): GuestProcess {
