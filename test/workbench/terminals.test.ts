@@ -20,6 +20,7 @@ beforeAll(async () => {
   await writeFile(path.join(workbench.folder, "a.c"), "int main() {\n  return nothing;\n}\n");
   await mkdir(path.join(workbench.folder, ".vscode"));
   await writeFile(path.join(workbench.folder, ".vscode", "tasks.json"), JSON.stringify(tasks()));
+  await workbench.page.reload(); // So that it knows the tasks.
   await workbench.openView();
   await workbench.row("web").waitFor();
 });
