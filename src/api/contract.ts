@@ -14,6 +14,7 @@ import { mounts } from "./contract/mounts.ts";
 import { networks } from "./contract/networks.ts";
 import { operations } from "./contract/operations.ts";
 import { ports } from "./contract/ports.ts";
+import { sessions } from "./contract/sessions.ts";
 import { snapshots } from "./contract/snapshots.ts";
 import { storage } from "./contract/storage.ts";
 import { zones } from "./contract/zones.ts";
@@ -27,6 +28,7 @@ export const contract = {
   instances,
   ports,
   mounts,
+  sessions,
   disks,
   media,
   networks,

@@ -7,7 +7,9 @@
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
- * - the engine ends with `exit` or `error`, then closes the socket. A client that closes early ends the process.
+ * - the engine ends with `exit` or `error`, then closes the socket. A client that closes early ends the process,
+ *   unless it was opened as a session: then the engine keeps it, with the end of what it has shown, for a while. One
+ *   stream at a time is attached to a session.
  *
  * A tunnel is such a stream without stderr: what is sent as stdin goes to the port, what the port sends is stdout, and
  * it ends when the guest ends its side. A display is one too: the bytes are those of RFB, the protocol of VNC, and it ends
@@ -19,6 +21,7 @@
  */
 import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
+import { SessionRequest } from "./session.ts";
 
 export const TerminalSize = z.object({ cols: z.int().min(1).max(10_000), rows: z.int().min(1).max(10_000) });
 export type TerminalSize = z.infer<typeof TerminalSize>;
@@ -34,8 +37,11 @@ export const ExecOpen = z.strictObject({
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
   tty: TerminalSize.optional().describe("Present: a pseudo-terminal of this size"),
   term: z.string().max(64).optional(),
+  session: SessionRequest.optional().describe(
+    "With a terminal: the process outlives the stream, and can be joined again",
+  ),
 });
-export type ExecOpen = z.infer<typeof ExecOpen>;
+export type ExecOpen = z.input<typeof ExecOpen>;
 
 export const TunnelOpen = z.strictObject({
   port: z

@@ -16,12 +16,13 @@ import type { NewMount } from "../api/mount.ts";
 import type { HostNetwork, NewHostNic } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
+import type { GuestSession, SessionRequest } from "../api/session.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
-import type { GuestAccess } from "./guest/guest.ts";
+import type { ExecRequest, GuestAccess, GuestProcess } from "./guest/guest.ts";
 
 export interface EngineCore {
   /** Of this run. */
@@ -39,6 +40,7 @@ export interface EngineCore {
   readonly ports: PortsApi;
   readonly listeners: ListenersApi;
   readonly mounts: MountsApi;
+  readonly sessions: SessionsApi;
   readonly disks: DisksApi;
   readonly media: MediaApi;
   readonly networks: NetworksApi;
@@ -139,6 +141,22 @@ export interface MountsApi {
   remove(instance: string, target: string | undefined): Promise<Operation>;
   /** Where a directory of this host is in the guest; undefined where it is not mounted. */
   directoryIn(instance: string, directory: string): Promise<string | undefined>;
+}
+
+export interface SessionsApi {
+  /**
+   * Opens a process that outlives whoever asked for it, or joins one again; closing what it resolves with detaches.
+   * `busy` where another is attached and stays, `not-found` where it has ended, `no-resources` where there are many.
+   */
+  open(
+    instance: string,
+    request: ExecRequest,
+    session: SessionRequest,
+    signal: AbortSignal,
+  ): Promise<GuestProcess>;
+  list(instance: string): GuestSession[];
+  /** Resolves with those that are left. */
+  end(instance: string, id: string): GuestSession[];
 }
 
 export interface NetworksApi {

@@ -38,6 +38,7 @@ import { metricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
+import { Sessions } from "./instances/sessions.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import { SshHosts } from "./instances/ssh-hosts.ts";
 import { ZoneBook } from "./instances/zone-book.ts";
@@ -190,6 +191,7 @@ class Engine implements EngineCore {
   readonly ports: Ports;
   readonly listeners: Listeners;
   readonly mounts: Mounts;
+  readonly sessions: Sessions;
   readonly disks: Disks;
   readonly media: Media;
   readonly networks: HostNics;
@@ -232,6 +234,7 @@ class Engine implements EngineCore {
     this.consoles = new Consoles(keeper);
     this.ports = new Ports(keeper, parts.manager);
     this.mounts = new Mounts(keeper, parts.manager);
+    this.sessions = new Sessions(keeper);
     this.#lan = new Lan(keeper, parts.subnet);
     this.networks = new HostNics(keeper, parts.manager, parts.networks, parts.options.log);
     this.zones = new Zones(keeper, parts.manager, parts.operations);

@@ -125,6 +125,12 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("unmount", instance),
     directoryIn: async () => undefined,
   };
+  readonly sessions: EngineCore["sessions"] = {
+    open: async (instance, request, _session, signal) =>
+      this.instances.guest(instance).exec({ signal }, request),
+    list: () => [],
+    end: () => [],
+  };
   readonly #book = { active: "default", contexts: {} };
   readonly aliases: EngineCore["aliases"] = {
     list: () => this.#book,

@@ -2,6 +2,7 @@
 import { type Duplex, Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { type Channel, decodeFrame, encodeFrame, MAX_FRAME_BYTES } from "../../api/frames.ts";
+import type { SessionRequest } from "../../api/session.ts";
 import { ConsoleOpen, DisplayOpen, ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
@@ -10,6 +11,7 @@ import type { Log } from "../log.ts";
 import { toPublicError } from "./errors.ts";
 
 type GuestAccess = ReturnType<EngineCore["instances"]["guest"]>;
+type ExecRequest = Parameters<GuestAccess["exec"]>[1];
 type GuestProcess = Awaited<ReturnType<GuestAccess["exec"]>>;
 
 type StreamOptions = {
@@ -26,6 +28,7 @@ export type GuestStreamOptions = StreamOptions & {
 export type ExecStreamOptions = GuestStreamOptions & {
   /** Where a directory of this host is mounted in the guest; undefined where it is not. */
   mountedAt: (directory: string) => Promise<string | undefined>;
+  openSession: (request: ExecRequest, session: SessionRequest, signal: AbortSignal) => Promise<GuestProcess>;
 };
 
 /** What a stream of this kind begins with, and what it is joined to. */
@@ -48,9 +51,11 @@ export function serveExec(socket: WebSocket, options: ExecStreamOptions): Promis
   return serve(socket, options, {
     open: ExecOpen,
     doing: "run the command",
-    start: async ({ hostCwd, ...wanted }, signal) => {
+    start: async ({ hostCwd, session, ...wanted }, signal) => {
       const cwd = wanted.cwd ?? (hostCwd === undefined ? undefined : await options.mountedAt(hostCwd));
-      return options.guest().exec({ signal }, { ...wanted, cwd });
+      const request = { ...wanted, cwd };
+      if (session) return options.openSession(request, session, signal);
+      return options.guest().exec({ signal }, request);
     },
   });
 }

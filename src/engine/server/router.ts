@@ -11,6 +11,7 @@ import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { zoneRoutes } from "./routes/zones.ts";
@@ -24,6 +25,7 @@ export function createRouter(core: EngineCore, version: string) {
     instances: instanceRoutes(core),
     ports: portRoutes(core),
     mounts: mountRoutes(core),
+    sessions: sessionRoutes(core),
     disks: diskRoutes(core),
     media: mediumRoutes(core),
     networks: networkRoutes(core),

@@ -24,6 +24,7 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
         log,
         guest: () => core.instances.guest(name),
         mountedAt: (directory) => core.mounts.directoryIn(name, directory),
+        openSession: (...wanted) => core.sessions.open(name, ...wanted),
       }),
   },
   tunnel: {
