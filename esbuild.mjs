@@ -75,6 +75,12 @@ const bundles = [
     entryPoints: { panel: "src/views/webview/panel/main.ts" },
     outdir: "dist/webview",
   },
+  {
+    ...shared,
+    ...{ platform: "browser", target: "es2022", format: "esm" }, // noVNC awaits at its top level.
+    entryPoints: { display: "src/views/webview/display/main.ts" },
+    outdir: "dist/webview",
+  },
 ];
 
 rmSync("dist", { recursive: true, force: true });

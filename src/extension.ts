@@ -61,15 +61,21 @@ export function activate(context: vscode.ExtensionContext): void {
   const services: Services = {
     ...{ mirror, model, log, logs, sshDiff, sandboxDocuments, memory, cli, platform, arrangement },
     panels: once(async () => {
-      const { Panels } = await import("./views/panel/panels.ts");
-      return store.add(new Panels(services, dist));
+      const { instancePanels } = await import("./views/panel/kind.ts");
+      return store.add(instancePanels(services, dist));
+    }),
+    displays: once(async () => {
+      const { displayPanels } = await import("./views/display/kind.ts");
+      return store.add(displayPanels(services, dist));
     }),
     selection: () => view.selection,
     refreshImages: () => images.refresh(),
     clearOperations: () => operations.clear(),
   };
   store.add(registerCommands(vscode.commands, services));
-  store.add(vscode.window.registerWebviewPanelSerializer("berth.instance", reopened(services)));
+  const { panels, displays } = services;
+  store.add(vscode.window.registerWebviewPanelSerializer("berth.instance", reopened(panels)));
+  store.add(vscode.window.registerWebviewPanelSerializer("berth.display", reopened(displays)));
   store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile({ mirror, model })));
   store.add(registerAgentTools(context.extension, { mirror, platform, dist }));
 
@@ -92,7 +98,7 @@ function groupBySetting(): GroupBy {
 }
 
 /** Panels that were open when the window was reloaded. */
-function reopened({ panels }: Services): vscode.WebviewPanelSerializer<{ id?: unknown }> {
+function reopened(panels: Services["panels"]): vscode.WebviewPanelSerializer<{ id?: unknown }> {
   return {
     deserializeWebviewPanel: async (panel, state) => {
       if (typeof state?.id === "string") (await panels()).adopt(panel, state.id);

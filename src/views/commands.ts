@@ -26,6 +26,8 @@ export const COMMANDS = {
   "berth.launch": async (services) => (await launch()).launchWithWizard(services),
   "berth.launchPrimary": async (services) => (await launch()).launchPrimary(services),
   "berth.openShell": async (services, ...args) => (await actions()).openShell(services, args),
+  "berth.openDisplay": async (services, ...args) =>
+    (await import("./display/command.ts")).openDisplay(services, args),
   "berth.runCommand": async (services, ...args) => (await actions()).runCommand(services, args),
   "berth.openFolder": async (services, ...args) => (await remote()).openFolder(services, args),
   "berth.openWorkspace": async (services, ...args) =>

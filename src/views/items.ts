@@ -20,6 +20,7 @@ export type Action =
   | "delete"
   | "recover"
   | "purge"
+  | "display"
   | "shell"
   | "exec"
   | "open"
@@ -77,9 +78,17 @@ export function isBusy(instance: Instance, operation?: Operation): boolean {
 
 /** What can be done now. In the order in which menus show it. */
 export function actionsOf(instance: Instance, operation?: Operation): Action[] {
-  const all: Action[] = [...possible(instance, operation), "details"];
+  const all: Action[] = [...possible(instance, operation), ...screenOf(instance), "details"];
   return instance.guest === "linux" ? all : all.filter((action) => !OVER_SSH.has(action));
 }
+
+/** A console of one that does not run says so, and waits for it. */
+function screenOf({ guest, screen, state }: Instance): Action[] {
+  if (screen !== undefined) return ["display"];
+  return guest !== "linux" && HAS_NO_RUN.has(state) ? ["display"] : [];
+}
+
+const HAS_NO_RUN: ReadonlySet<InstanceState> = new Set(["stopped", "suspended", "starting", "creating"]);
 
 /** What goes through the SSH server and cloud-init, which only Linux guests are given. */
 const OVER_SSH: ReadonlySet<Action> = new Set([

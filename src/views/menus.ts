@@ -47,6 +47,9 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
 
   // Enter it.
   "berth.openShell": on("Open Shell", "terminal", { flag: "shell", group: "1_shell@1", inline: 1 }),
+  "berth.openDisplay": on("Open Graphical Console", "device-desktop", {
+    ...{ flag: "display", group: "1_shell@7", inline: 1 },
+  }),
   "berth.runCommand": on("Run Command…", "play-circle", { flag: "exec", group: "1_shell@2", one: true }),
   "berth.copyTo": on("Copy Files to Instance…", "cloud-upload", {
     ...{ flag: "copyTo", group: "1_shell@6", one: true },

@@ -19,6 +19,8 @@ export type Services = {
   readonly memory: { readonly workspace: Memento; readonly global: Memento };
   /** The instances' panels; made when the first one is opened. */
   readonly panels: () => Promise<Panels>;
+  /** Their graphical consoles. */
+  readonly displays: () => Promise<Panels>;
   /** What is selected in the tree, for key bindings, which pass no row. */
   readonly selection: () => readonly TreeNode[];
   /** How the tree is arranged in this window. */

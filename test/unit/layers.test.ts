@@ -13,11 +13,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   agent: ["base", "api", "client"],
   cli: ["base", "api", "client", "agent"],
   mcp: ["base", "api", "client", "agent"],
-  views: ["base", "api", "client", "agent", "views/panel"],
+  views: ["base", "api", "client", "agent", "views/panel", "views/display"],
   "views/panel": ["base", "api", "client", "views"],
+  "views/display": ["base", "api", "client", "views", "views/panel"],
   // Runs in a browser.
-  "views/webview": ["api", "views/panel"],
-  "extension.ts": ["base", "api", "client", "views", "views/panel"],
+  "views/webview": ["api", "views/panel", "views/display"],
+  "extension.ts": ["base", "api", "client", "views", "views/panel", "views/display"],
   // The engine's own floors, from the ground up. `engine` itself holds the seams that every floor may see.
   engine: ["base", "api", "engine/guest", "engine/drivers"],
   "engine/guest": ["base", "api", "engine"],

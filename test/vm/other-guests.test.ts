@@ -5,8 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostArch } from "../../src/base/paths.ts";
 import { isAlive, signalProcess } from "../../src/base/process-identity.ts";
+import { connect } from "../../src/client/connect.ts";
 import { Berth, gone } from "../support/berth.ts";
 import { testImage } from "../support/guest-image.ts";
+import { RfbViewer } from "../support/rfb-viewer.ts";
 import { tinyIso } from "../support/tiny-iso.ts";
 
 type Info = {
@@ -63,6 +65,25 @@ test("an installer boots while the disk is empty; the guest runs, and says that 
     expect(refused.stderr).toContain("no cloud-init");
     expect(refused.stderr).toContain(`VNC viewer to the Unix socket ${own.screen}`);
     expect(refused.code).not.toBe(0);
+  }
+});
+
+test("its screen is seen through the engine, with what the BIOS wrote there, by several at once", async () => {
+  const client = await connect({ env: berth.env });
+  try {
+    const displays = await Promise.all([client.display("win"), client.display("win")]);
+    for (const display of displays) {
+      const viewer = await RfbViewer.begin(display);
+      viewer.key(0x20, true);
+      viewer.key(0x20, false);
+      const { name, width, height, pixels } = await viewer.picture();
+      expect([name, width >= 640, height >= 400]).toEqual(["QEMU (win)", true, true]);
+      const colours = new Set(Array.from({ length: width * height }, (_, at) => pixels.readUInt32LE(at * 4)));
+      expect(colours.size).toBeGreaterThan(1);
+      display.close();
+    }
+  } finally {
+    client.dispose();
   }
 });
 

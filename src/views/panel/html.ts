@@ -7,11 +7,17 @@ export type PageParts = {
   style: string;
   nonce: string;
   title: string;
+  /** Where pictures may come from beside nowhere. */
+  images?: "data:";
+  /** The script is a module. */
+  module?: boolean;
 };
 
 /** What the page may load: our script by its nonce, our style sheet, and nothing from anywhere else. */
-export function pageHtml({ source, script, style, nonce, title }: PageParts): string {
-  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source}; font-src ${source};`;
+export function pageHtml({ source, script, style, nonce, title, images, module }: PageParts): string {
+  const own = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source}; font-src ${source};`;
+  const policy = images === undefined ? own : `${own} img-src ${images};`;
+  const kind = module ? ' type="module"' : "";
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -23,7 +29,7 @@ export function pageHtml({ source, script, style, nonce, title }: PageParts): st
 </head>
 <body>
 <main id="root"></main>
-<script nonce="${nonce}" src="${escapeHtml(script)}"></script>
+<script${kind} nonce="${nonce}" src="${escapeHtml(script)}"></script>
 </body>
 </html>
 `;

@@ -1,18 +1,24 @@
-/** All open panels: one for each instance, found again after a window was reloaded. */
+/** All open panels of a kind: one for each instance, found again after a window was reloaded. */
 import * as vscode from "vscode";
 import { type Disposable, DisposableStore } from "../../base/disposable.ts";
-import type { Services } from "../services.ts";
-import { InstancePanel } from "./panel.ts";
+import type { Model } from "../model.ts";
 
-export const VIEW_TYPE = "berth.instance";
+export type PanelKind = {
+  viewType: "berth.instance" | "berth.display";
+  /** Of a new one. */
+  title: (name: string) => string;
+  make: (panel: vscode.WebviewPanel, id: string, media: vscode.Uri) => Disposable;
+};
 
 export class Panels implements Disposable {
-  readonly #services: Services;
+  readonly #model: Pick<Model, "get">;
+  readonly #kind: PanelKind;
   readonly #media: vscode.Uri;
   readonly #open = new Map<string, { panel: vscode.WebviewPanel; owned: DisposableStore }>();
 
-  constructor(services: Services, dist: string) {
-    this.#services = services;
+  constructor(model: Pick<Model, "get">, dist: string, kind: PanelKind) {
+    this.#model = model;
+    this.#kind = kind;
     this.#media = vscode.Uri.joinPath(vscode.Uri.file(dist), "webview");
   }
 
@@ -23,8 +29,9 @@ export class Panels implements Disposable {
       open.panel.reveal();
       return;
     }
-    const name = this.#services.model.get(id)?.name ?? "";
-    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, name, vscode.ViewColumn.Active, {
+    const { viewType, title } = this.#kind;
+    const name = title(this.#model.get(id)?.name ?? "");
+    const panel = vscode.window.createWebviewPanel(viewType, name, vscode.ViewColumn.Active, {
       enableScripts: true,
       localResourceRoots: [this.#media],
     });
@@ -34,7 +41,7 @@ export class Panels implements Disposable {
   /** Takes over a panel that is there: a new one, or one from before the window was reloaded. */
   adopt(panel: vscode.WebviewPanel, id: string): void {
     const owned = new DisposableStore();
-    owned.add(new InstancePanel(this.#services, panel, id, this.#media));
+    owned.add(this.#kind.make(panel, id, this.#media));
     owned.add(
       panel.onDidDispose(() => {
         this.#open.delete(id);

@@ -33,6 +33,7 @@ export type PanelInputs = {
 /** In the header, in this order, where the instance allows them. */
 const ACTIONS: readonly (PanelAction & { action: Action })[] = [
   { action: "shell", command: "berth.openShell", label: "Open Shell", primary: true },
+  { action: "display", command: "berth.openDisplay", label: "Open Graphical Console", primary: true },
   { action: "start", command: "berth.start", label: "Start", primary: true },
   { action: "stop", command: "berth.stop", label: "Stop" },
   { action: "restart", command: "berth.restart", label: "Restart" },
