@@ -23,6 +23,11 @@ const EXPAND = `IFS=
 for p in $1; do if [ -e "$p" ] || [ -L "$p" ]; then printf '%s\\0' "$p"; fi; done`;
 
 /**
+ * GNU tar moves 10 KiB at a time, a sixth slower than with these 256 KiB; other tars do not read this.
+ */
+const TAR = "TAR_OPTIONS=--blocking-factor=512 tar";
+
+/**
  * Into a directory of its own beside the target, so that a transfer that ends early leaves nothing; then each entry
  * takes its place: a file replaces a file, a directory is merged into one that is there.
  */
@@ -31,7 +36,7 @@ target=$1 mode=$2 name=$3
 work=$(mktemp -d "$target/.berth-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
-tar -xpf - -C "$work"
+${TAR} -xpf - -C "$work"
 for p in "$work"/* "$work"/.[!.]* "$work"/..?*; do
   [ -e "$p" ] || [ -L "$p" ] || continue
   to=$target/$name
@@ -48,7 +53,7 @@ cat > "$work"
 if [ -e "$1" ]; then chmod --reference="$1" "$work" 2>/dev/null || true; else chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$work"; fi
 mv -f "$work" "$1"`;
 
-const PACK = `d=$1; shift; cd -- "$d" && exec tar -cf - -- "$@"`;
+const PACK = `d=$1; shift; cd -- "$d" && ${TAR} -cf - -- "$@"`;
 
 export async function kindOf(end: GuestEnd, path: string): Promise<Kind> {
   return (await script(end, KIND, [path])).trim() as Kind;
