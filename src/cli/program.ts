@@ -8,6 +8,7 @@ import { addAccessCommands } from "./access.ts";
 import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
+import { addConsoleCommand } from "./console.ts";
 import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
@@ -66,6 +67,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addIsoCommands(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
+  addConsoleCommand(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);
   addMountCommands(program.commandsGroup("Guests:"), session);
   addPortCommands(program.commandsGroup("Guests:"), session);

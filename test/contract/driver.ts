@@ -158,12 +158,11 @@ export function describeDriver(name: string, makeHarness: () => Promise<Harness>
       if (!console) throw new Error("this driver gives guests no console");
       for (let i = 0; i < 2; i += 1) {
         const port = await console(ctx());
-        // Asked before its getty runs, nobody answers; but then that asks by itself.
-        port.write("\r");
+        // Asked before its getty runs, nobody answers; but then that asks by itself. Ctrl-U takes back what was typed.
+        port.write("\x15\r");
         await says(port, "login:");
         port.write(`who${i}`);
         await says(port, `who${i}`);
-        port.write("\r");
         port.destroy();
       }
     });
