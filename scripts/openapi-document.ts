@@ -41,7 +41,7 @@ export async function openApiText(): Promise<string> {
         "http://localhost. Every mutation answers an Operation at once: wait for it or follow the events.",
         "Processes in a guest run over a WebSocket on /v1/instances/{name}/exec, connections to its ports over one on",
         "/v1/instances/{name}/tunnel, to its screen over one on /v1/instances/{name}/display, to its serial console over one",
-        "on /v1/instances/{name}/console; src/api/streams.ts describes them.",
+        "on /v1/instances/{name}/console, SFTP over one on /v1/instances/{name}/sftp; src/api/streams.ts describes them.",
       ].join("\n"),
       license: { name: "MIT", identifier: "MIT" },
     },

@@ -11,6 +11,7 @@ import { writeShims } from "./client/shim.ts";
 import { Arrangement } from "./views/arrangement.ts";
 import { registerCommands } from "./views/commands.ts";
 import { dropController } from "./views/drop.ts";
+import { InstanceFiles } from "./views/files.ts";
 import { ImagesView } from "./views/images-view.ts";
 import { type GroupBy, isGroupBy } from "./views/instance-rows.ts";
 import { InstancesView } from "./views/instances-view.ts";
@@ -52,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const images = store.add(new ImagesView(mirror, model));
   const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
+  const files = store.add(new InstanceFiles({ mirror, model, log }));
   const sshDiff = store.add(new SshConfigDocuments());
   const sandboxDocuments = store.add(new SandboxDocuments());
   const memory = { workspace: context.workspaceState, global: context.globalState };
@@ -59,7 +61,7 @@ export function activate(context: vscode.ExtensionContext): void {
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
   const services: Services = {
-    ...{ mirror, model, log, logs, sshDiff, sandboxDocuments, memory, cli, platform, arrangement },
+    ...{ mirror, model, log, logs, files, sshDiff, sandboxDocuments, memory, cli, platform, arrangement },
     panels: once(async () => {
       const { instancePanels } = await import("./views/panel/kind.ts");
       return store.add(instancePanels(services, dist));

@@ -46,6 +46,8 @@ const NEEDS = {
     { program: "blkid", "apt-get": "util-linux" },
     { program: "ssh", "apt-get": "openssh-client" },
     { program: "sshd", "apt-get": "openssh-server" },
+    { file: "/usr/lib/openssh/sftp-server", "apt-get": "openssh-sftp-server" },
+    { program: "inotifywait", "apt-get": "inotify-tools" },
     { program: "rsync", "apt-get": "rsync" },
     { program: "ip", "apt-get": "iproute2" },
     { program: "nsenter", "apt-get": "util-linux" },

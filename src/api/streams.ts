@@ -2,8 +2,8 @@
  * The byte streams, beside the RPC procedures on the same server: one WebSocket per process of exec and shell on
  * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`, one per
  * viewer of its screen on `GET /v1/instances/{name}/display`, one per watcher of its serial console on
- * `GET /v1/instances/{name}/console`. The first message is a text frame with an ExecOpen, a TunnelOpen, a DisplayOpen or a
- * ConsoleOpen; then
+ * `GET /v1/instances/{name}/console`, one per connection to its SFTP server on `GET /v1/instances/{name}/sftp`. The first
+ * message is a text frame with an ExecOpen, a TunnelOpen, a DisplayOpen, a ConsoleOpen or an SftpOpen; then
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
@@ -18,6 +18,9 @@
  * So is a console. It waits for an instance that is about to start, begins with what the guest printed last, and ends
  * when the guest's run does. Any number may watch; what each of them types is sent. A client that does not keep up misses
  * the middle: it is told so in the stream, and goes on with the last part.
+ *
+ * SFTP's is like a tunnel: what is sent and what comes are the packets of its version 3, and the files are those of the
+ * instance's user.
  */
 import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
@@ -54,6 +57,9 @@ export type TunnelOpen = z.infer<typeof TunnelOpen>;
 
 export const DisplayOpen = z.strictObject({}).describe("Nothing is to be said");
 export type DisplayOpen = z.infer<typeof DisplayOpen>;
+
+export const SftpOpen = z.strictObject({}).describe("Nothing is to be said");
+export type SftpOpen = z.infer<typeof SftpOpen>;
 
 /** What a watcher of a console is given of the time before it came, at most. */
 export const CONSOLE_HISTORY_BYTES = 64 * 1024;

@@ -8,7 +8,7 @@ import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
-import { openConsole, openDisplay, openProcess, openTunnel } from "./exec.ts";
+import { openConsole, openDisplay, openProcess, openSftp, openTunnel } from "./exec.ts";
 import { type Address, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
@@ -171,6 +171,9 @@ class Connection implements EngineClient {
 
   console: EngineClient["console"] = (name, open, { signal } = {}) =>
     openConsole(this.#search.address, name, open, this.#until(signal));
+
+  sftp: EngineClient["sftp"] = (name, { signal } = {}) =>
+    openSftp(this.#search.address, name, this.#until(signal));
 
   watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
     watchOperation(operation, {

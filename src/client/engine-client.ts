@@ -21,6 +21,8 @@ export interface EngineClient {
   tunnel(name: string, open: TunnelOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Opens a connection to the screen of a running instance, in RFB. Aborting closes it. */
   display(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** Opens a connection to the SFTP server of a running instance. Aborting closes it. */
+  sftp(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * The serial console of an instance that runs or is about to: what it prints is `stdout`, what is written to `stdin` is
    * typed. It ends with the guest's run.

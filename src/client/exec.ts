@@ -1,4 +1,4 @@
-/** A process in a guest, or a connection to one of its ports, its screen or its console, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
+/** A process in a guest, or a connection to one of its ports, its screen, its console or its files, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
@@ -8,6 +8,7 @@ import type {
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
+  SftpOpen,
   SignalName,
   StreamControl,
   TerminalSize,
@@ -59,10 +60,15 @@ export function openConsole(
   return openStream(address, streamPath(name, "console"), open, signal);
 }
 
+/** Resolves when the guest's SFTP server is there; nothing has been said to it yet. */
+export function openSftp(address: Address, name: string, signal: AbortSignal): Promise<RemoteConnection> {
+  return openStream(address, streamPath(name, "sftp"), {}, signal);
+}
+
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen,
+  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

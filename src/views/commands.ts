@@ -33,6 +33,8 @@ export const COMMANDS = {
   "berth.openWorkspace": async (services, ...args) =>
     (await import("./remote-workspace.ts")).openWorkspace(services, args),
   "berth.openWindow": async (services, ...args) => (await remote()).openWindow(services, args),
+  "berth.browseFiles": async (services, ...args) =>
+    (await import("./browse-files.ts")).browseFiles(services, args),
   "berth.addSshConfig": async (services) => (await remoteSetup()).addSshConfig(services),
   "berth.removeSshConfig": async (services) => (await remoteSetup()).removeSshConfig(services),
   "berth.copyTo": async (services, ...args) => (await sharing()).copyTo(services, args),

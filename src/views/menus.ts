@@ -66,6 +66,9 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.openWindow": on("Open Window in Instance", "empty-window", {
     ...{ flag: "open", group: "1_shell@5", one: true },
   }),
+  "berth.browseFiles": on("Browse Files", "folder-library", {
+    ...{ flag: "open", group: "1_shell@7", one: true },
+  }),
 
   // Power.
   "berth.start": on("Start", "play", { flag: "start", group: "2_power@1", inline: 3 }),

@@ -129,7 +129,8 @@ async function suggestTimeout({ memory, log }: Services): Promise<void> {
   }
 }
 
-async function makeRunning(services: Services, name: string): Promise<void> {
+/** Starts it where it does not run, or waits for what is under way. */
+export async function makeRunning(services: Services, name: string): Promise<void> {
   const client = await services.mirror.client();
   const doing = workFor(await client.api.instances.get({ name }));
   if (doing === "none") return;

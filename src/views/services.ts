@@ -2,6 +2,7 @@
 import type { LogOutputChannel, Memento } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
+import type { InstanceFiles } from "./files.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
 import type { Panels } from "./panel/panels.ts";
@@ -13,6 +14,8 @@ export type Services = {
   readonly model: Model;
   readonly log: LogOutputChannel;
   readonly logs: LogDocuments;
+  /** The instances' files as `berth:` addresses. */
+  readonly files: InstanceFiles;
   readonly sshDiff: SshConfigDocuments;
   readonly sandboxDocuments: SandboxDocuments;
   /** What is remembered for this workspace, and for this user. */

@@ -19,6 +19,7 @@ import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
 import { FakeDriver } from "../support/fake-driver.ts";
 import { FakeWorld } from "../support/fake-engine.ts";
+import { sftpHere } from "../support/sftp-here.ts";
 
 class LocalDriver extends FakeDriver {
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
@@ -33,6 +34,7 @@ function withLocalProcesses(running: Running, home: string): Running {
   const real = process.env["BERTH_FAKE_TERMINALS"] === "real";
   running.guest.exec = async (_ctx, request) =>
     request.tty ? (real ? onTerminal : terminal)(request, home) : local(request, home);
+  running.guest.sftp = async () => sftpHere(home);
   return running;
 }
 

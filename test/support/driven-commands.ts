@@ -14,6 +14,7 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.openFolder": "workbench/remote.test.ts",
   "berth.openWorkspace": "workbench/remote.test.ts",
   "berth.openWindow": "workbench/remote.test.ts",
+  "berth.browseFiles": "workbench/files.test.ts",
   "berth.start": "workbench/sidebar.test.ts",
   "berth.startCold": "workbench/sidebar.test.ts",
   "berth.stop": "workbench/first-light.test.ts",

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
 import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
 import type { Instance, LaunchSpec } from "../../src/api/instance.ts";
@@ -21,6 +22,7 @@ import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/gu
 import { Listeners } from "../../src/engine/instances/listeners.ts";
 import { metricsFeeds } from "../../src/engine/instances/metrics.ts";
 import { fakeDisplay } from "./fake-display.ts";
+import { sftpHere } from "./sftp-here.ts";
 
 export type FakeOptions = { idleSeconds?: number; journal?: string; eventCapacity?: number };
 
@@ -248,6 +250,7 @@ export class FakeCore implements EngineCore {
     waitReady: async () => ({ cloudInit: "done", errors: [] }),
     exec: async (_ctx, request) => this.#exec(request),
     connect: async (_ctx, port) => connectLocally(port),
+    sftp: async () => sftpHere(tmpdir()),
     details: async () => ({ addresses: [] }),
     cloudInitLog: async () => "",
     dispose: () => {},

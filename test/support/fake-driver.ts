@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { access, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Duplex, PassThrough, Writable } from "node:stream";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
@@ -32,6 +33,7 @@ import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
 import { FakeSerial } from "./fake-serial.ts";
+import { sftpHere } from "./sftp-here.ts";
 
 /** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
 export type Knob = number | Error | "never";
@@ -473,6 +475,12 @@ class FakeAccess implements GuestAccess {
     const server = new PassThrough();
     server.write(`SSH-2.0-${this.#guest.name}\r\n`);
     return server;
+  }
+
+  async sftp({ signal }: Pick<Ctx, "signal">): Promise<Duplex> {
+    signal.throwIfAborted();
+    this.#mustRun();
+    return sftpHere(tmpdir());
   }
 
   async details({ signal }: Pick<Ctx, "signal">): Promise<InstanceDetails> {

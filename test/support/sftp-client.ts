@@ -1,13 +1,7 @@
 /** As much of an SFTP client as tests need: one request at a time, over pipes in this process. */
 import { PassThrough } from "node:stream";
+import { PACKET, PacketReader, PacketWriter, packetsIn, STATUS } from "../../src/base/sftp-packets.ts";
 import type { IdPair } from "../../src/engine/guest/sftp/attributes.ts";
-import {
-  PACKET,
-  PacketReader,
-  PacketWriter,
-  packetsIn,
-  STATUS,
-} from "../../src/engine/guest/sftp/packets.ts";
 import { serveSftp } from "../../src/engine/guest/sftp/server.ts";
 import { SharedDirectory } from "../../src/engine/guest/sftp/shared-directory.ts";
 

@@ -47,6 +47,8 @@ export interface GuestAccess {
    * nothing listens. For 22 it waits until the SSH server speaks, and for no login of ours.
    */
   connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex>;
+  /** The guest's SFTP server, as its user; the caller owns it. Rejects with `not-supported` where there is none. */
+  sftp(ctx: Pick<Ctx, "signal">): Promise<Duplex>;
   /** Facts from one round trip; rejects with `guest-unreachable` within 10 s when the guest does not answer. */
   details(ctx: Pick<Ctx, "signal">): Promise<InstanceDetails>;
   /** The end of a log inside the guest. */

@@ -19,6 +19,9 @@ export function createScreenGuest(name: string, screen: string | undefined): Gue
     connect: async () => {
       throw refuse("not-supported");
     },
+    sftp: async () => {
+      throw refuse("not-supported");
+    },
     details: async () => {
       throw refuse("guest-unreachable");
     },

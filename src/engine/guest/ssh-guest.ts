@@ -98,6 +98,23 @@ class SshGuest implements GuestAccess {
     });
   }
 
+  async sftp(ctx: Pick<Ctx, "signal">): Promise<Duplex> {
+    try {
+      const channel = await this.#connection.channel(ctx.signal, (client) => {
+        const opened = deferred<ClientChannel>();
+        client.subsys("sftp", (error, channel) => (error ? opened.reject(error) : opened.resolve(channel)));
+        return opened.promise;
+      });
+      channel.stderr.resume(); // Nobody reads it, and it shares the channel's window.
+      return channel;
+    } catch (error) {
+      if (!/subsystem/i.test(messageOf(error))) throw error;
+      const reason = `cannot open the files of ${this.#target.name}: its SSH server offers no SFTP`;
+      const hint = "Install its SFTP server; on Debian and Ubuntu that is the package openssh-sftp-server.";
+      throw new EngineError("not-supported", reason, { hint, cause: error });
+    }
+  }
+
   async details(ctx: Pick<Ctx, "signal">): Promise<InstanceDetails> {
     return parseDetails(await this.#timed(ctx.signal, DETAILS_MS, DETAILS_SCRIPT));
   }

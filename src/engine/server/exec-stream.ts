@@ -3,7 +3,14 @@ import { type Duplex, Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { type Channel, decodeFrame, encodeFrame, MAX_FRAME_BYTES } from "../../api/frames.ts";
 import type { SessionRequest } from "../../api/session.ts";
-import { ConsoleOpen, DisplayOpen, ExecOpen, StreamControl, TunnelOpen } from "../../api/streams.ts";
+import {
+  ConsoleOpen,
+  DisplayOpen,
+  ExecOpen,
+  SftpOpen,
+  StreamControl,
+  TunnelOpen,
+} from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -94,6 +101,15 @@ export function serveConsole(socket: WebSocket, options: ConsoleStreamOptions): 
     open: ConsoleOpen,
     doing: "open the console",
     start: async (open, signal) => asProcess(await options.console(open, signal)),
+  });
+}
+
+/** The same for the guest's SFTP server. */
+export function serveSftp(socket: WebSocket, options: GuestStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: SftpOpen,
+    doing: "open the files",
+    start: async (_open, signal) => asProcess(await options.guest().sftp({ signal })),
   });
 }
 

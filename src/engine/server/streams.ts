@@ -4,7 +4,7 @@ import type { Privilege } from "../../api/contract.ts";
 import type { StreamKind } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import { serveConsole, serveDisplay, serveExec, serveTunnel } from "./exec-stream.ts";
+import { serveConsole, serveDisplay, serveExec, serveSftp, serveTunnel } from "./exec-stream.ts";
 
 type Asked = { core: EngineCore; name: string; log: Log };
 
@@ -44,6 +44,12 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
     privilege: "instance.console",
     serve: (socket, { core, name, log }) =>
       serveConsole(socket, { log, console: (open, signal) => core.consoles.open(name, open, signal) }),
+  },
+  sftp: {
+    what: "the files of",
+    privilege: "instance.exec",
+    serve: (socket, { core, name, log }) =>
+      serveSftp(socket, { log, guest: () => core.instances.guest(name) }),
   },
 };
 

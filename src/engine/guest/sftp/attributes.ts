@@ -1,16 +1,6 @@
-/** File attributes as SFTP version 3 carries them, and whose a file is on either side. */
+/** File attributes as the guest is told them, and whose a file is on either side. */
 import type { Stats } from "node:fs";
-import type { PacketReader, PacketWriter } from "./packets.ts";
-
-const HAS = { size: 1, owner: 2, mode: 4, times: 8, extended: 0x8000_0000 } as const;
-
-/** What a guest asks to be set; what it leaves out stays. Times are in seconds. */
-export type WantedAttributes = {
-  size?: number;
-  owner?: { uid: number; gid: number };
-  mode?: number;
-  times?: { accessed: number; modified: number };
-};
+import { HAS, type PacketWriter } from "../../../base/sftp-packets.ts";
 
 /** A file of this host, as `lstat` shows it. */
 export type FileFacts = Pick<Stats, "size" | "uid" | "gid" | "mode" | "atimeMs" | "mtimeMs">;
@@ -60,21 +50,4 @@ export function writeAttributes(
 /** Version 3 has 32 bits for a time: later ones, and those before 1970, are shown as the nearest there is. */
 function seconds(ms: number): number {
   return Math.min(Math.max(Math.floor(ms / 1000), 0), 0xffff_ffff);
-}
-
-/** Throws `BadPacket` where they are cut short. */
-export function readAttributes(reader: PacketReader): WantedAttributes {
-  const flags = reader.uint32();
-  const wanted: WantedAttributes = {};
-  if (flags & HAS.size) wanted.size = reader.uint64();
-  if (flags & HAS.owner) wanted.owner = { uid: reader.uint32(), gid: reader.uint32() };
-  if (flags & HAS.mode) wanted.mode = reader.uint32();
-  if (flags & HAS.times) wanted.times = { accessed: reader.uint32(), modified: reader.uint32() };
-  if (flags & HAS.extended) {
-    for (let count = reader.uint32(); count > 0; count -= 1) {
-      reader.data();
-      reader.data();
-    }
-  }
-  return wanted;
 }

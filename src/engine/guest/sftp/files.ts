@@ -5,7 +5,8 @@
 import * as fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import type { FileFacts, WantedAttributes } from "./attributes.ts";
+import type { Attributes } from "../../../base/sftp-packets.ts";
+import type { FileFacts } from "./attributes.ts";
 import { asBytes, type Place, type SharedDirectory, systemError } from "./shared-directory.ts";
 
 const call = {
@@ -55,7 +56,7 @@ export class SharedFiles {
     return this.#directory.at([file], (place) => call.lstat(place.file));
   }
 
-  open(file: string, flags: number, wanted: WantedAttributes): Promise<number> {
+  open(file: string, flags: number, wanted: Attributes): Promise<number> {
     return this.#directory.at([file], async (place) => {
       const mode = (wanted.mode ?? 0o666) & MODE_BITS;
       const { handle, made } = await openRegular(place, openFlags(flags), mode);
@@ -75,7 +76,7 @@ export class SharedFiles {
     });
   }
 
-  mkdir(file: string, wanted: WantedAttributes): Promise<void> {
+  mkdir(file: string, wanted: Attributes): Promise<void> {
     return this.#directory.at([file], async (place) => {
       await call.mkdir(place.file);
       await this.#giveToParent(place);
@@ -123,7 +124,7 @@ export class SharedFiles {
   }
 
   /** Those of an open file where `handle` is given. */
-  async change(file: string | number, wanted: WantedAttributes): Promise<void> {
+  async change(file: string | number, wanted: Attributes): Promise<void> {
     if (typeof file === "number") return changeOpen(file, wanted);
     await this.#directory.at([file], async (place) => {
       if (wanted.size !== undefined) await truncate(place, wanted.size);
@@ -224,7 +225,7 @@ async function truncate(place: Place, size: number): Promise<void> {
   }
 }
 
-async function changeOpen(handle: number, wanted: WantedAttributes): Promise<void> {
+async function changeOpen(handle: number, wanted: Attributes): Promise<void> {
   if (wanted.size !== undefined) await call.ftruncate(handle, wanted.size);
   if (wanted.mode !== undefined) await call.fchmod(handle, wanted.mode & MODE_BITS);
   if (wanted.owner) await call.fchown(handle, wanted.owner.uid, wanted.owner.gid);

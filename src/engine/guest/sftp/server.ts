@@ -8,15 +8,17 @@ import * as fs from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
 import {
-  IdMap,
-  type IdMaps,
-  type IdPair,
+  type Attributes,
+  BadPacket,
+  PACKET,
+  PacketReader,
+  PacketWriter,
+  packetsIn,
   readAttributes,
-  type WantedAttributes,
-  writeAttributes,
-} from "./attributes.ts";
+  STATUS,
+} from "../../../base/sftp-packets.ts";
+import { IdMap, type IdMaps, type IdPair, writeAttributes } from "./attributes.ts";
 import { type Entry, type Listing, SharedFiles } from "./files.ts";
-import { BadPacket, PACKET, PacketReader, PacketWriter, packetsIn, STATUS } from "./packets.ts";
 import { type SharedDirectory, systemError } from "./shared-directory.ts";
 
 const read = promisify(fs.read);
@@ -188,7 +190,7 @@ class Session {
   }
 
   /** The guest's owner ids as this host's. `EPERM` where there is no counterpart. */
-  #wanted(reader: PacketReader): WantedAttributes {
+  #wanted(reader: PacketReader): Attributes {
     const wanted = readAttributes(reader);
     if (!wanted.owner) return wanted;
     const [uid, gid] = [this.#ids.uids.toHost(wanted.owner.uid), this.#ids.gids.toHost(wanted.owner.gid)];

@@ -14,7 +14,7 @@ import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { KeyedQueue } from "../../../base/async.ts";
-import { BYTES } from "./packets.ts";
+import { BYTES } from "../../../base/sftp-packets.ts";
 
 const open = promisify(fs.open);
 const close = promisify(fs.close);

@@ -25,7 +25,7 @@ import {
   PACKET,
   PacketWriter,
   STATUS,
-} from "../../../../src/engine/guest/sftp/packets.ts";
+} from "../../../../src/base/sftp-packets.ts";
 import { SftpClient, SftpError } from "../../../support/sftp-client.ts";
 
 const exec = promisify(execFile);

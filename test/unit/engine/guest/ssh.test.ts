@@ -7,10 +7,12 @@ import path from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Child, startChild } from "../../../../src/base/run.ts";
+import { watchCommand } from "../../../../src/client/files/watch.ts";
 import type { ExecRequest, GuestAccess } from "../../../../src/engine/guest/guest.ts";
 import { generateLogin } from "../../../../src/engine/guest/keys.ts";
 import { createSshGuest } from "../../../../src/engine/guest/ssh-guest.ts";
 import { silentLog } from "../../../../src/engine/log.ts";
+import { processesWith } from "../../../support/processes.ts";
 
 const login = generateLogin(userInfo().username);
 let directory: string;
@@ -87,6 +89,29 @@ test("streams stay apart, and the exit code is the command's own", async () => {
 test("arguments, directory and environment arrive as they were given", async () => {
   const argv = ["sh", "-c", 'printf "%s|" "$@"; pwd; printf "%s" "$A"', "sh", "a b", "$x", "'", ""];
   expect((await ran({ argv, cwd: "/usr", env: { A: "1 '2'" } })).stdout).toBe("a b|$x|'||/usr\n1 '2'");
+});
+
+test("an SSH server without SFTP is said to have none", async () => {
+  await expect(guest.sftp(ctx())).rejects.toMatchObject({
+    code: "not-supported",
+    hint: expect.stringContaining("openssh-sftp-server"),
+  });
+});
+
+test("a watch on files leaves no process behind when its stream has gone", async () => {
+  const watched = path.join(directory, "watched");
+  await mkdir(watched);
+  const child = await guest.exec(ctx(), watchCommand(watched, true) as ExecRequest);
+  child.stderr.resume();
+  let told = "";
+  child.stdout.on("data", (chunk) => (told += chunk));
+  const touched = async () => {
+    await writeFile(path.join(watched, "file"), "");
+    return told;
+  };
+  await expect.poll(touched).toContain(`CLOSE_WRITE,CLOSE ${watched}/file\n`);
+  child.close();
+  await expect.poll(() => processesWith(watched), { timeout: 10_000 }).toEqual([]);
 });
 
 test("twenty megabytes go through and back unchanged", async () => {

@@ -1,6 +1,6 @@
 /**
- * SFTP version 3's packets, as draft-ietf-secsh-filexfer-02 and OpenSSH's PROTOCOL file define them. What is read
- * comes from a guest, so every length is checked against the bytes that are there.
+ * SFTP version 3's packets, as draft-ietf-secsh-filexfer-02 and OpenSSH's PROTOCOL file define them: the engine serves
+ * mounts with them, and clients read guests' files. What is read comes from a guest, so every length is checked against the bytes that are there.
  */
 
 export const PACKET = {
@@ -144,6 +144,34 @@ export class PacketWriter {
     this.#length += bytes.length;
     return this;
   }
+}
+
+/** Which attributes a packet carries. */
+export const HAS = { size: 1, owner: 2, mode: 4, times: 8, extended: 0x8000_0000 } as const;
+
+/** Attributes as they stand in a packet; what is left out is not said, or stays. Times are in seconds. */
+export type Attributes = {
+  size?: number;
+  owner?: { uid: number; gid: number };
+  mode?: number;
+  times?: { accessed: number; modified: number };
+};
+
+/** Throws `BadPacket` where they are cut short. */
+export function readAttributes(reader: PacketReader): Attributes {
+  const flags = reader.uint32();
+  const wanted: Attributes = {};
+  if (flags & HAS.size) wanted.size = reader.uint64();
+  if (flags & HAS.owner) wanted.owner = { uid: reader.uint32(), gid: reader.uint32() };
+  if (flags & HAS.mode) wanted.mode = reader.uint32();
+  if (flags & HAS.times) wanted.times = { accessed: reader.uint32(), modified: reader.uint32() };
+  if (flags & HAS.extended) {
+    for (let count = reader.uint32(); count > 0; count -= 1) {
+      reader.data();
+      reader.data();
+    }
+  }
+  return wanted;
 }
 
 /** The packets in a stream of bytes, without their lengths. Throws `BadPacket` for one that is empty or too long. */

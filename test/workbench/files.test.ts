@@ -1,0 +1,94 @@
+/** Files of an instance in a real workbench, over an engine whose guests are processes of this computer. */
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { exists } from "../../src/base/durable.ts";
+import { startLocalEngine } from "../support/local-engine.ts";
+import { Workbench } from "../support/workbench.ts";
+
+let workbench: Workbench;
+let engine: Awaited<ReturnType<typeof startLocalEngine>>;
+const guest = (...names: string[]) => path.join(workbench.berth.home, "guests", "web", ...names);
+const file = (name: string) =>
+  workbench.page.locator(".explorer-folders-view").getByRole("treeitem", { name: new RegExp(`^${name}`) });
+
+/** A window that begins draws its Explorer anew, so a click that came too early is made again. */
+async function unfold(name: string, until: string): Promise<void> {
+  const shown = async () => {
+    if (await file(until).isVisible()) return true;
+    if ((await file(name).getAttribute("aria-expanded")) !== "true") await file(name).click();
+    return file(until).isVisible();
+  };
+  await file(name).waitFor({ timeout: 60_000 });
+  await expect.poll(shown, { timeout: 60_000, interval: 1000 }).toBe(true);
+}
+
+beforeAll(async () => {
+  workbench = await Workbench.start();
+  engine = await startLocalEngine(workbench.berth);
+  await workbench.berth.ok(["launch", "--name", "web"]);
+  await mkdir(guest("notes"));
+  await writeFile(guest("notes", "hello.txt"), "hello from inside\n");
+  await workbench.openView();
+});
+afterAll(async () => {
+  await workbench?.close();
+  await engine?.stop();
+});
+
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") await workbench.screenshot(`files-failed-${Date.now()}`);
+});
+
+test("Browse Files adds the instance's home to the Explorer", async () => {
+  await workbench.row("web").waitFor();
+  await workbench.command("Berth: Browse Files");
+  await unfold("web", "notes"); // A second folder begins the window anew.
+  await unfold("notes", "hello.txt");
+  await file("hello.txt").dblclick();
+  await workbench.page.getByText("hello from inside").waitFor();
+  await workbench.screenshot("files-open");
+});
+
+test("what is typed is in the instance when it is saved", async () => {
+  await workbench.page.locator(".editor-instance .monaco-editor").first().click();
+  await workbench.page.keyboard.press("Control+Home");
+  await workbench.page.keyboard.type("edited, ");
+  await workbench.page.keyboard.press("Control+S");
+  await expect.poll(() => readFile(guest("notes", "hello.txt"), "utf8")).toBe("edited, hello from inside\n");
+});
+
+test("what changes inside is seen", async () => {
+  await writeFile(guest("notes", "from-inside.txt"), "new\n");
+  await file("from-inside.txt").waitFor();
+});
+
+test("files are dragged out of the instance and into it, byte for byte", async () => {
+  const bytes = randomBytes(10 * 2 ** 20);
+  await writeFile(guest("notes", "blob.bin"), bytes);
+  await file("blob.bin").dragTo(file("project"));
+  await workbench.answer("Move");
+  const here = path.join(workbench.folder, "blob.bin");
+  await expect.poll(() => exists(guest("notes", "blob.bin")), { timeout: 30_000 }).toBe(false);
+  expect((await readFile(here)).equals(bytes)).toBe(true);
+  await workbench.screenshot("files-dragged");
+  await file("blob.bin").dragTo(file("notes"));
+  await workbench.answer("Move");
+  await expect.poll(() => exists(here), { timeout: 30_000 }).toBe(false);
+  expect((await readFile(guest("notes", "blob.bin"))).equals(bytes)).toBe(true);
+});
+
+test("a stopped instance's files are unavailable, and it is offered to start it", async () => {
+  await workbench.berth.ok(["stop", "web"]);
+  await workbench.page.locator(".explorer-folders-view").hover();
+  await workbench.page.getByRole("button", { name: "Refresh Explorer" }).click();
+  await workbench.notification(/web is not running, so its files cannot be seen/).waitFor();
+  await workbench.screenshot("files-stopped");
+  await workbench
+    .notification(/web is not running, so its files/)
+    .getByRole("button", { name: "Start" })
+    .click();
+  await file("hello.txt").waitFor();
+  await workbench.screenshot("files-again");
+});
