@@ -8,7 +8,7 @@ import { sourceChoices } from "./logs.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { instancesIn } from "./targets.ts";
-import { openTerminal } from "./terminals.ts";
+import { openConsoleTerminal, openTerminal } from "./terminals.ts";
 
 export type Args = readonly unknown[];
 
@@ -21,6 +21,10 @@ export async function cancel(services: Services, args: Args): Promise<void> {
 
 export async function openShell(services: Services, args: Args): Promise<void> {
   for (const { name } of await targets(services, "shell", args)) openTerminal(services, name);
+}
+
+export async function openConsole(services: Services, args: Args): Promise<void> {
+  for (const instance of await targets(services, "console", args)) openConsoleTerminal(services, instance);
 }
 
 export async function runCommand(services: Services, args: Args): Promise<void> {

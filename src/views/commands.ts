@@ -28,6 +28,7 @@ export const COMMANDS = {
   "berth.openShell": async (services, ...args) => (await actions()).openShell(services, args),
   "berth.openDisplay": async (services, ...args) =>
     (await import("./display/command.ts")).openDisplay(services, args),
+  "berth.openConsole": async (services, ...args) => (await actions()).openConsole(services, args),
   "berth.runCommand": async (services, ...args) => (await actions()).runCommand(services, args),
   "berth.openFolder": async (services, ...args) => (await remote()).openFolder(services, args),
   "berth.openWorkspace": async (services, ...args) =>

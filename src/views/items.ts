@@ -20,6 +20,7 @@ export type Action =
   | "delete"
   | "recover"
   | "purge"
+  | "console"
   | "display"
   | "shell"
   | "exec"
@@ -78,9 +79,23 @@ export function isBusy(instance: Instance, operation?: Operation): boolean {
 
 /** What can be done now. In the order in which menus show it. */
 export function actionsOf(instance: Instance, operation?: Operation): Action[] {
-  const all: Action[] = [...possible(instance, operation), ...screenOf(instance), "details"];
+  const all: Action[] = [
+    ...possible(instance, operation),
+    ...(HAS_CONSOLE.has(instance.state) ? (["console"] as const) : []),
+    ...screenOf(instance),
+    "details",
+  ];
   return instance.guest === "linux" ? all : all.filter((action) => !OVER_SSH.has(action));
 }
+
+/** One that is about to run is waited for. */
+const HAS_CONSOLE: ReadonlySet<InstanceState> = new Set([
+  "creating",
+  "starting",
+  "restarting",
+  "running",
+  "stopping",
+]);
 
 /** A console of one that does not run says so, and waits for it. */
 function screenOf({ guest, screen, state }: Instance): Action[] {

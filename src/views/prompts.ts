@@ -18,6 +18,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   delete: vscode.l10n.t("Which instance should move to the trash?"),
   recover: vscode.l10n.t("Which instance should come back from the trash?"),
   purge: vscode.l10n.t("Which instance should be removed for good?"),
+  console: vscode.l10n.t("Open the serial console of which instance?"),
   display: vscode.l10n.t("Open the graphical console of which instance?"),
   shell: vscode.l10n.t("Open a shell in which instance?"),
   exec: vscode.l10n.t("Run a command in which instance?"),

@@ -117,6 +117,27 @@ test("after the window was reloaded it is there again, on the same tab", async (
   await page().getByRole("tabpanel", { name: "Sharing" }).waitFor();
 });
 
+test("the serial console stays when its guest stops, and comes back with it", async () => {
+  await workbench.berth.ok(["start", "web"]);
+  await workbench.command("Berth: Open Serial Console");
+  await workbench.pick("web");
+  await workbench.page.locator(".terminal-wrapper.active").waitFor();
+  await workbench.terminalShows(/This is the serial console of web[\s\S]*Booting web[\s\S]*web login:/);
+  await workbench.terminal("root", /login: root[\s\S]*web login:/);
+  await workbench.screenshot("serial-console");
+  await workbench.berth.ok(["restart", "web"]);
+  await workbench.terminalShows(/web is restarting\.[\s\S]*Booting web/);
+  await workbench.berth.ok(["stop", "web"]);
+  await workbench.terminalShows(/web has stopped\./);
+  await workbench.berth.ok(["start", "web"]);
+  await workbench.terminalShows(/web has stopped\.[\s\S]*Booting web/);
+  // There is one for each instance.
+  await workbench.command("Berth: Open Serial Console");
+  await workbench.pick("web");
+  expect(await workbench.page.locator(".terminal-wrapper").count()).toBe(1);
+  await workbench.command("Terminal: Kill All Terminals");
+});
+
 test("an instance that is no more is said to be so", async () => {
   await workbench.berth.ok(["delete", "--purge", "web"]);
   await page().getByText("web is no more.").waitFor();

@@ -91,8 +91,8 @@ test.each(CASES)("$of.state $operation is shown as $description", (one) => {
   expect(item.mark).toBe(one.mark);
 });
 
-/** Every row can be looked at in detail. */
-const beyondLooking = (action: string) => action !== "details";
+/** Every row can be looked at in detail; whose console can be, a test of its own says. */
+const beyondLooking = (action: string) => action !== "details" && action !== "console";
 
 test("what can be done follows from the state", () => {
   const of = (patch: Partial<Instance>, doing?: Partial<Operation>) =>
@@ -118,6 +118,15 @@ test("what can be done follows from the state", () => {
   expect(of({ state: "creating" }, { cancellable: false })).toBe("log");
   expect(of({ state: "stopping" }, { kind: "stop", cancellable: false })).toBe("forceStop log");
   expect(of({ state: "deleted" }, { kind: "purge" })).toBe("");
+});
+
+test("a serial console is offered of what runs or is about to, whatever works on it and whoever is in it", () => {
+  const offered = (patch: Partial<Instance>, doing?: Partial<Operation>) =>
+    actionsOf(instance(patch), doing && operation(doing)).includes("console");
+  const having = InstanceState.options.filter((state) => offered({ state }));
+  expect([...having].sort()).toEqual(["creating", "restarting", "running", "starting", "stopping"]);
+  expect(offered({ state: "starting" }, {})).toBe(true);
+  expect(offered({ guest: "windows" })).toBe(true);
 });
 
 test("what it has decides what can be taken from it", () => {
