@@ -12,12 +12,15 @@ import { Arrangement } from "./views/arrangement.ts";
 import { registerCommands } from "./views/commands.ts";
 import { dropController } from "./views/drop.ts";
 import { InstanceFiles } from "./views/files.ts";
+import { GuestListeners } from "./views/guest-listeners.ts";
 import { ImagesView } from "./views/images-view.ts";
 import { type GroupBy, isGroupBy } from "./views/instance-rows.ts";
 import { InstancesView } from "./views/instances-view.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
 import { OperationsView } from "./views/operations-view.ts";
+import { portNews } from "./views/port-news.ts";
+import { PortsView } from "./views/ports-view.ts";
 import { SandboxDocuments } from "./views/sandbox-documents.ts";
 import type { Services } from "./views/services.ts";
 import { SshConfigDocuments } from "./views/ssh-config-documents.ts";
@@ -50,6 +53,9 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   const drop = dropController(() => services);
   const view = store.add(new InstancesView({ mirror, model, arrangement, drop }));
+  const listeners = store.add(new GuestListeners(mirror, model));
+  const ports = store.add(new PortsView(model, listeners));
+  store.add(portNews({ listeners, mirror, model, log }));
   const images = store.add(new ImagesView(mirror, model));
   const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
@@ -83,10 +89,10 @@ export function activate(context: vscode.ExtensionContext): void {
 
   const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
   const wanted = () => mirror.client().catch(failed("reach the engine"));
-  for (const tree of [view, images])
+  for (const tree of [view, ports, images])
     store.add(tree.onDidChangeVisibility(({ visible }) => visible && void wanted()));
-  const joined =
-    view.visible || images.visible ? wanted() : attachIfRunning(mirror).catch(failed("attach to the engine"));
+  const seen = [view, ports, images].some(({ visible }) => visible);
+  const joined = seen ? wanted() : attachIfRunning(mirror).catch(failed("attach to the engine"));
   store.add(vscode.tasks.registerTaskProvider(TASK_TYPE, taskProvider({ mirror, model, joined })));
   putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
   keepSshSetup(cli).catch(failed("renew the command that ssh runs"));

@@ -16,6 +16,7 @@ const launch = () => import("./launch.ts");
 const remote = () => import("./remote.ts");
 const remoteSetup = () => import("./remote-setup.ts");
 const operations = () => import("./operation-actions.ts");
+const ports = () => import("./port-actions.ts");
 const power = () => import("./power.ts");
 const sharing = () => import("./sharing.ts");
 const snapshots = () => import("./snapshots.ts");
@@ -58,6 +59,12 @@ export const COMMANDS = {
   "berth.mountFolder": async (services, ...args) => (await sharing()).mountFolder(services, args),
   "berth.unmount": async (services, ...args) => (await sharing()).unmount(services, args),
   "berth.forwardPort": async (services, ...args) => (await sharing()).forwardPort(services, args),
+  "berth.openPort": async (services, ...args) => (await ports()).openPort(services, args),
+  "berth.forwardDetected": async (services, ...args) => (await ports()).forwardDetected(services, args),
+  "berth.forwardDetectedTo": async (services, ...args) => (await ports()).forwardDetectedTo(services, args),
+  "berth.copyPortAddress": async (services, ...args) => (await ports()).copyPortAddress(services, args),
+  "berth.portVisibility": async (services, ...args) => (await ports()).changeVisibility(services, args),
+  "berth.stopPort": async (services, ...args) => (await ports()).stopPorts(services, args),
   "berth.removePort": async (services, ...args) => (await sharing()).removePort(services, args),
   "berth.takeSnapshot": async (services, ...args) => (await snapshots()).takeSnapshot(services, args),
   "berth.restoreSnapshot": async (services, ...args) => (await snapshots()).restoreSnapshot(services, args),

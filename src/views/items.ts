@@ -49,7 +49,7 @@ export type Action =
 /** A codicon and the theme colour it is drawn in. */
 export type Icon = { id: string; color?: string };
 
-export type Mark = "problem" | "failed" | "deleted";
+export type Mark = "problem" | "failed" | "deleted" | "unforwarded";
 
 export type ItemData = {
   /** Stable while the instance lives, whatever happens to it. */

@@ -19,7 +19,7 @@ export type Place = {
   view?: ViewName;
 };
 
-export type ViewName = "instances" | "images" | "operations";
+export type ViewName = "instances" | "ports" | "images" | "operations";
 
 /** In the title of a view: `navigation@1` is a button, everything else stands in the menu. */
 export type Bar = { group: string; view?: ViewName; when?: string };
@@ -99,7 +99,14 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   // What it shares with this host.
   "berth.mountFolder": on("Mount Folder…", "file-symlink-directory", { flag: "mount", group: "5_share@1" }),
   "berth.unmount": on("Unmount Folder…", "root-folder", { flag: "unmount", group: "5_share@2", one: true }),
-  "berth.forwardPort": on("Forward Port…", "plug", { flag: "addPort", group: "5_share@3", one: true }),
+  "berth.forwardPort": {
+    ...{ title: "Forward Port…", icon: "add", palette: INSTANCES },
+    rows: [
+      { flag: "addPort", group: "5_share@3", one: true },
+      { view: "ports", flag: "addPort", group: "2_forward@1", inline: 1, one: true },
+    ],
+    bars: [{ view: "ports", group: "navigation@1", when: INSTANCES }],
+  },
   "berth.removePort": on("Stop Forwarding Port…", "debug-disconnect", {
     ...{ flag: "removePort", group: "5_share@4", one: true },
   }),
@@ -171,6 +178,27 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.refreshImages": {
     ...{ title: "Refresh Images", icon: "refresh" },
     bars: [{ view: "images", group: "navigation@2" }],
+  },
+
+  // Ports.
+  "berth.openPort": on("Open in Browser", "link-external", {
+    ...{ view: "ports", flag: "openPort", group: "1_open@1", inline: 1, one: true },
+  }),
+  "berth.forwardDetected": on("Forward Detected Port", "plug", {
+    ...{ view: "ports", flag: "forward", group: "2_forward@1", inline: 2 },
+  }),
+  "berth.forwardDetectedTo": on("Forward Detected Port To…", "arrow-swap", {
+    ...{ view: "ports", flag: "forwardTo", group: "2_forward@2", one: true },
+  }),
+  "berth.copyPortAddress": on("Copy Forwarded Address", "copy", {
+    ...{ view: "ports", flag: "copyPort", group: "3_copy@1", inline: 2, one: true },
+  }),
+  "berth.portVisibility": on("Change Port Visibility…", "eye", {
+    ...{ view: "ports", flag: "visibility", group: "4_visibility@1", one: true },
+  }),
+  "berth.stopPort": {
+    ...on("Stop Forwarding", "close", { view: "ports", flag: "stopPort", group: "9_stop@1", inline: 3 }),
+    palette: false,
   },
 
   // Operations.

@@ -1,2 +1,2 @@
 /** Guests' words as the views show them. */
-export { withoutControls } from "../base/plain-text.ts";
+export { plainText, withoutControls } from "../base/plain-text.ts";

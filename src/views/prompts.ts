@@ -161,3 +161,20 @@ export async function confirmStartCold(instances: readonly Instance[]): Promise<
   );
   return answer === yes;
 }
+
+/** Nothing is opened to others without these words. */
+export async function confirmWide({ name }: Instance, hostPort: number): Promise<boolean> {
+  const yes = vscode.l10n.t("Let Others Connect");
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t("Let other computers connect to {0}?", name),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        "Port {0} will be open on all addresses of this host: whoever can reach this host on any of its networks can then connect to the guest, without a password of Berth's.",
+        hostPort,
+      ),
+    },
+    yes,
+  );
+  return answer === yes;
+}

@@ -8,7 +8,9 @@ import type { Place } from "../client/transfer/places.ts";
 import { type Args, say, targets } from "./actions.ts";
 import { listText, sizeText } from "./phrases.ts";
 import { typedPort } from "./port-text.ts";
+import { isLoopback } from "./ports-items.ts";
 import { withCancellableProgress } from "./progress.ts";
+import { confirmWide } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { typedDisk } from "./wizard-choices.ts";
 import { runOn, type Verb } from "./work.ts";
@@ -78,6 +80,8 @@ export async function forwardPort(services: Services, args: Args): Promise<void>
   });
   const wanted = text === undefined ? undefined : typedPort(text);
   if (!wanted) return;
+  const port = wanted.hostPort ?? wanted.guestPort;
+  if (!isLoopback(wanted.hostAddress) && !(await confirmWide(instance, port))) return;
   const request: Verb["request"] = (api, name) => api.ports.add({ name, ...wanted });
   await runOn(services, { title: () => "", request }, [instance]);
 }

@@ -94,9 +94,10 @@ const MARKS: Readonly<Record<Mark, { badge?: string; color: string; tooltip: str
   },
   failed: { badge: "!", color: "list.errorForeground", tooltip: vscode.l10n.t("Failed") },
   deleted: { color: "disabledForeground", tooltip: vscode.l10n.t("In the trash") },
+  unforwarded: { color: "disabledForeground", tooltip: vscode.l10n.t("Not forwarded") },
 };
 
-function markUri(id: string, mark: Mark): vscode.Uri {
+export function markUri(id: string, mark: Mark): vscode.Uri {
   return vscode.Uri.from({ scheme: SCHEME, path: `/${id}`, query: mark });
 }
 

@@ -17,7 +17,7 @@ import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts"
 import { quote } from "../../src/engine/guest/quote.ts";
 import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
-import { FakeDriver } from "../support/fake-driver.ts";
+import { connectHere, FakeDriver } from "../support/fake-driver.ts";
 import { FakeWorld } from "../support/fake-engine.ts";
 import { sftpHere } from "../support/sftp-here.ts";
 
@@ -29,17 +29,27 @@ class LocalDriver extends FakeDriver {
   }
 }
 
-/** Commands begin in a directory of the guest's own, its home. */
+/** Commands begin in a directory of the guest's own, its home. Sockets of its own are what its files `net` and `ss` say. */
 function withLocalProcesses(running: Running, home: string): Running {
   const real = process.env["BERTH_FAKE_TERMINALS"] === "real";
   running.guest.exec = async (_ctx, request) =>
     request.tty ? (real ? onTerminal : terminal)(request, home) : local(request, home);
   running.guest.sftp = async () => sftpHere(home);
+  const { connect } = running.guest;
+  running.guest.connect = (ctx, port) =>
+    port === 22 ? connect.call(running.guest, ctx, port) : connectHere(port);
   return running;
 }
 
+/** The script that looks for sockets, with files for the kernel's tables and a text for what ss prints. */
+function withOwnSockets(word: string): string {
+  return word
+    .replaceAll(/(?:\/proc\/net\/(?:tcp|udp)6? ?)+/g, "net ")
+    .replace("sudo -n ss -tulnpH", "cat ss");
+}
+
 function local({ argv, cwd = ".", env }: ExecRequest, home: string): GuestProcess {
-  const child = startChild(argv ?? ["sh"], {
+  const child = startChild((argv ?? ["sh"]).map(withOwnSockets), {
     cwd: path.resolve(home, cwd),
     ...(env ? { env: { ...env } } : {}),
   });

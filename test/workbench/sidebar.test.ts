@@ -2,7 +2,10 @@
  * Every view and command of the sidebar, in a real workbench, against the engine over a driver without guests: what is
  * driven here is the views. `first-light.test.ts` has a real guest.
  */
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { bundleCli } from "../support/cli-bundle.ts";
@@ -234,6 +237,108 @@ test("what an instance shares: a folder, a port", async () => {
   await until(() => workbench.berth.ok(["port", "list", "store"])).not.toContain("18080");
 });
 
+/** What the guest's kernel and its ss say from now on. */
+async function listening(...ports: { line: string; ss?: string }[]): Promise<void> {
+  const guest = path.join(workbench.berth.home, "guests", "web");
+  await writeFile(path.join(guest, "ss"), ports.map(({ ss = "" }) => ss).join("\n"));
+  const lines = ports.map(
+    ({ line }, at) => `   ${at}: ${line} 00000000:00000000 00:00000000 00000000  1000        0 ${at}`,
+  );
+  await writeFile(path.join(guest, "net"), `${lines.join("\n")}\n`);
+}
+
+const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
+const socket = (port: number, name: string, address = "0.0.0.0") => ({
+  line: `${address === "0.0.0.0" ? "00000000" : "0100007F"}:${hex(port)} 00000000:0000 0A`,
+  ss: `tcp LISTEN 0 5 ${address}:${port} 0.0.0.0:* users:(("${name}",pid=7,fd=3))`,
+});
+
+async function setting(values: Record<string, unknown>): Promise<void> {
+  const file = path.join(workbench.home, "User", "settings.json");
+  const before = JSON.parse(await readFile(file, "utf8")) as object;
+  await writeFile(file, JSON.stringify({ ...before, ...values }));
+}
+
+test("ports: what listens in a guest is seen, forwarded, opened, shown to others, and stopped", async () => {
+  const server = createServer((_request, response) => response.end("<h1>hello from the guest</h1>"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const site = socket(port, "node", "127.0.0.1");
+  const api = socket(18_000, "\u001b[31mpython3\u202e");
+  await listening(site, api);
+  await workbench.unfold("Instances", false);
+  await workbench.unfold("Ports");
+  const detected = row(new RegExp(`^port ${port} of web, node, not forwarded`));
+  await detected.waitFor();
+  await row(/^port 18000 of web, python3<U\+202E>, not forwarded/).waitFor();
+  await workbench.screenshot("sidebar-ports-detected-dark");
+
+  await detected.hover();
+  await detected.getByRole("button", { name: "Forward Detected Port" }).click();
+  const forwarded = row(new RegExp(`^127\\.0\\.0\\.1:\\d+ to port ${port} of web, node, open, through SSH`));
+  await forwarded.waitFor();
+  await detected.waitFor({ state: "detached" });
+  await forwarded.hover();
+  const opened = workbench.page.context().waitForEvent("page");
+  await forwarded.getByRole("button", { name: "Open in Browser" }).click();
+  const page = await opened;
+  await page.getByRole("heading", { name: "hello from the guest" }).waitFor();
+  await page.close();
+
+  await on("Forward Detected Port To…", "web");
+  await workbench.pick("18000");
+  await workbench.enter("Forward Port 18000 of web To", "0");
+  await workbench.page.getByText("Write a port such as 8080, or").first().waitFor();
+  await workbench.enter("Forward Port 18000 of web To", "0.0.0.0:18001");
+  await workbench.page
+    .locator(".monaco-dialog-box", { hasText: "Let other computers connect to web?" })
+    .waitFor();
+  await workbench.screenshot("sidebar-ports-wide-question");
+  await workbench.answer("Let Others Connect");
+  await row(/^0\.0\.0\.0:18001 to port 18000 of web, .*all addresses/).waitFor();
+  await workbench.screenshot("sidebar-ports-dark");
+  await on("Change Port Visibility…", "web");
+  await workbench.pick("0.0.0.0:18001");
+  await workbench.pick("This Host Only");
+  const narrow = row(/^127\.0\.0\.1:18001 to port 18000 of web/);
+  await narrow.waitFor();
+  await on("Copy Forwarded Address", "web");
+  await workbench.pick("127.0.0.1:18001");
+  await workbench.page.getByText("Address 127.0.0.1:18001 copied.").waitFor();
+  await narrow.click({ button: "right" });
+  await workbench.page.getByRole("menuitem", { name: "Stop Forwarding" }).waitFor();
+  await workbench.screenshot("sidebar-ports-menu-dark");
+  await workbench.page.keyboard.press("Escape");
+  for (const one of [narrow, forwarded]) {
+    await one.hover();
+    await one.getByRole("button", { name: "Stop Forwarding" }).click();
+    await one.waitFor({ state: "detached" });
+  }
+  await detected.waitFor();
+  await listening();
+  await detected.waitFor({ state: "detached" });
+  server.close();
+});
+
+test("ports: a new one is told, or forwarded, where the settings say so; nobody watches a view that is not seen", async () => {
+  await setting({ "berth.ports.notify": true });
+  await workbench.unfold("Ports", false);
+  await listening(socket(18_100, "redis"));
+  const news = workbench.notification("redis listens on port 18100 of web.");
+  await news.waitFor();
+  await workbench.screenshot("sidebar-ports-news");
+  await news.getByRole("button", { name: "Forward" }).click();
+  await until(() => workbench.berth.ok(["port", "list", "web"])).toContain("18100");
+  await setting({ "berth.ports.notify": false, "berth.ports.autoForward": true });
+  await listening(socket(18_100, "redis"), socket(18_200, "flask"));
+  await until(() => workbench.berth.ok(["port", "list", "web"])).toContain("18200");
+  await setting({ "berth.ports.autoForward": false });
+  for (const port of ["18100", "18200"]) await workbench.berth.ok(["port", "remove", "web", port]);
+  await listening();
+  await workbench.unfold("Instances");
+});
+
 test("files are copied into an instance: chosen, or dropped on its row", async () => {
   const file = path.join(workbench.folder, "hello.txt");
   await writeFile(file, "hello");
@@ -381,12 +486,13 @@ test("operations: what runs can be cancelled, what failed tells why, what ended 
 test("the same in light", async () => {
   await workbench.setTheme("Default Light Modern");
   await workbench.unfold("Instances");
+  await workbench.unfold("Ports");
   await workbench.unfold("Images");
   await workbench.unfold("Operations");
   await row(/^On This Host/).waitFor();
-  await workbench.row("web").hover();
+  await workbench.row("web").first().hover();
   await workbench.screenshot("sidebar-light");
-  await workbench.row("web").click({ button: "right" });
+  await workbench.row("web").first().click({ button: "right" });
   await workbench.page.getByRole("menuitem", { name: "Suspend" }).waitFor();
   await workbench.screenshot("sidebar-menu-light");
   await workbench.page.keyboard.press("Escape");

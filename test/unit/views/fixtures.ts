@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { CachedImage, ImageEntry } from "../../../src/api/image.ts";
 import type { Instance } from "../../../src/api/instance.ts";
 import type { Operation } from "../../../src/api/operation.ts";
+import type { PortListener } from "../../../src/api/port.ts";
 import type { Snapshot } from "../../../src/api/snapshot.ts";
 
 export function instance(patch: Partial<Instance> = {}): Instance {
@@ -97,4 +98,8 @@ export function imageEntry(patch: Partial<ImageEntry> = {}): ImageEntry {
     ...{ version: "20261015", arch: "x86_64", sizeBytes: 600 * 2 ** 20, supported: true, cached: false },
     ...patch,
   };
+}
+
+export function listener(patch: Partial<PortListener> = {}): PortListener {
+  return { protocol: "tcp", port: 8080, address: "0.0.0.0", via: "network", process: "python3", ...patch };
 }

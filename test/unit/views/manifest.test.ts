@@ -10,9 +10,10 @@ import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
 import { contextValueOf } from "../../../src/views/items.ts";
 import { operationItem } from "../../../src/views/operation-items.ts";
+import { forwardItem, instancePortsItem, listenerItem } from "../../../src/views/ports-items.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
 import { DRIVEN } from "../../support/driven-commands.ts";
-import { cachedImage, imageEntry, instance, operation } from "./fixtures.ts";
+import { cachedImage, imageEntry, instance, listener, operation } from "./fixtures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const text = readFileSync(path.join(ROOT, "package.json"), "utf8");
@@ -72,6 +73,11 @@ test("each row of the context menu appears on at least one row of its view", () 
   const error = { code: "internal" as const, message: "it broke" };
   const values: Record<string, string[]> = {
     "berth.instances": [...instances, "trash+emptyTrash"],
+    "berth.ports": [
+      instancePortsItem(instance(full), {}).contextValue,
+      ...full.ports.map((port) => forwardItem(instance(full), port, {}).contextValue),
+      listenerItem(instance(), listener()).contextValue,
+    ],
     "berth.images": [
       cachedItem(cachedImage(), now).contextValue,
       ...groupImages([imageEntry()]).flatMap(({ title, choices }) =>
