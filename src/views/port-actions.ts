@@ -39,9 +39,8 @@ export async function openPort(services: Services, args: Args): Promise<void> {
   if (!port) return;
   const forward = port.type === "forward" ? port.forward : await forwarded(services, port);
   if (!forward) return;
-  // The window may be in a browser on another computer, where another address leads here.
-  const uri = await vscode.env.asExternalUri(vscode.Uri.parse(urlOf(forward), true));
-  await vscode.env.openExternal(uri);
+  // Where the window is in a browser, another address may lead here: vscode finds that out by itself.
+  await vscode.env.openExternal(vscode.Uri.parse(urlOf(forward), true));
 }
 
 export async function forwardDetected(services: Services, args: Args): Promise<void> {
