@@ -6,6 +6,8 @@ import { h } from "../dom.ts";
 /** Two seconds each: five minutes. */
 const POINTS = 150;
 const SECONDS = 2 * (POINTS - 1);
+/** A chart that has just begun is not squeezed into its right edge. */
+const LEAST_SECONDS = 60;
 const HEIGHT = 90;
 const AXIS_WIDTH = 62;
 
@@ -64,6 +66,14 @@ export class Charts {
   readonly #charts = CHARTS.map((spec) => new Chart(spec));
   readonly element = h("div", { class: "charts" }, ...this.#charts.map(({ element }) => element));
 
+  constructor() {
+    const recolour = () => {
+      for (const chart of this.#charts) chart.recolour();
+    };
+    const attributeFilter = ["class", "data-vscode-theme-id"];
+    new MutationObserver(recolour).observe(document.body, { attributes: true, attributeFilter });
+  }
+
   add(metrics: Metrics): void {
     for (const chart of this.#charts) chart.add(metrics);
   }
@@ -110,6 +120,13 @@ class Chart {
     this.#draw();
   }
 
+  /** The theme is another one: what was drawn keeps its colours. */
+  recolour(): void {
+    this.#plot?.destroy();
+    this.#plot = undefined;
+    this.#draw();
+  }
+
   #draw(): void {
     const data = [this.#times, ...this.#values] as uPlot.AlignedData;
     if (this.#plot) this.#plot.setData(data);
@@ -136,8 +153,8 @@ class Chart {
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { range: (_, __, last) => [last - SECONDS, last] },
-        y: { range: (_, __, high) => [0, this.#most ?? Math.max((high ?? 0) * 1.1, 1024)] },
+        x: { range: (_, first, last) => [last - spanOf(last - first), last] },
+        y: { range: (_, __, high) => [0, this.#most ?? roundTop(high ?? 0)] },
       },
       axes: [
         { show: false },
@@ -154,6 +171,17 @@ class Chart {
       series: [{}, ...lines],
     };
   }
+}
+
+/** The end of an axis of bytes whose half is a round number too: 1, 2, 5, 10 … 500 KiB, 1 MiB and so on. */
+function roundTop(high: number): number {
+  const unit = 1024 ** Math.max(1, Math.floor(Math.log2(Math.max(high, 1)) / 10));
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024];
+  return unit * (steps.find((step) => step * unit >= high) ?? 1024);
+}
+
+function spanOf(seconds: number): number {
+  return Math.max(LEAST_SECONDS, Math.min(SECONDS, seconds));
 }
 
 function themeColour(variable: string): string {
