@@ -56,7 +56,7 @@ const starter = (name) => ({
 });
 
 const bundles = [
-  { ...shared, entryPoints: { extension: "src/extension.ts" }, outdir: "dist" },
+  { ...shared, entryPoints: { extension: "src/extension.ts" }, outdir: "dist", plugins: [rareApart] },
   starter("engine"),
   { ...shared, entryPoints: { "engine.main": "src/engine/main.ts" }, outdir: "dist" },
   { ...starter("cli"), banner: { js: "#!/usr/bin/env node" } },
