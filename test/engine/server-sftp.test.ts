@@ -14,7 +14,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { privateDirectory } from "../../src/base/durable.ts";
 import { currentPaths } from "../../src/base/paths.ts";
 import { startChild } from "../../src/base/run.ts";
@@ -196,6 +196,22 @@ test("a tree is copied whole, inside a guest and to another, and its copy is rem
   await expectTree("tree", bytes);
   await files.remove(at("copy"), { recursive: true });
   expect((await readdir(at())).sort()).toEqual(["far", "tree"]);
+});
+
+test("a tree moves to another file system of the guest, and takes the place of another there", async () => {
+  const bytes = await makeTree();
+  const elsewhere = await mkdtemp("/dev/shm/berth-sftp-");
+  onTestFinished(() => rm(elsewhere, { recursive: true, force: true }));
+  const far = path.join(elsewhere, "tree");
+  await files.rename(at("tree"), far, { overwrite: false });
+  expect(await readdir(at())).toEqual([]);
+  await mkdir(at("tree"));
+  await files.rename(far, at("tree"), { overwrite: true });
+  await expectTree("tree", bytes);
+  await writeFile(path.join(elsewhere, "file"), "old");
+  await files.rename(at("tree", "run"), path.join(elsewhere, "file"), { overwrite: true });
+  expect(await readFile(path.join(elsewhere, "file"), "utf8")).toBe("#!/bin/sh\n");
+  expect(await readdir(elsewhere)).toEqual(["file"]);
 });
 
 test("a copy that fails leaves what was there, and nothing half made", async () => {

@@ -3,12 +3,12 @@
  * Errors are FileProblems, whose kinds every editor knows.
  */
 import { posix } from "node:path";
-import type { Attributes } from "../../base/sftp-packets.ts";
+import { type Attributes, STATUS } from "../../base/sftp-packets.ts";
 import { chunksOf, contentOf, fill } from "./content.ts";
 import { exists, FileProblem, special, told } from "./problem.ts";
 import { OPEN, type Sftp } from "./sftp.ts";
 import { SftpError } from "./sftp-channel.ts";
-import { copyTree, entriesOf, inPlaceOf, nodeAt, removeTree, typeOf } from "./trees.ts";
+import { copyTree, entriesOf, inPlaceOf, type NodeType, nodeAt, removeTree, typeOf } from "./trees.ts";
 
 export type FileKind = "file" | "directory" | "other";
 
@@ -122,8 +122,8 @@ export class GuestFiles {
       const there = await nodeAt(this.#sftp, to);
       // One step where it takes one: nobody sees the place empty.
       const inOne = there !== undefined && there !== "directory" && moved !== "directory";
-      if (inOne && overwrite) return this.#sftp.replace(from, to);
-      await inPlaceOf({ sftp: this.#sftp, path: to }, overwrite, () => this.#sftp.rename(from, to));
+      if (inOne && overwrite && (await possible(this.#sftp.replace(from, to)))) return;
+      await inPlaceOf({ sftp: this.#sftp, path: to }, overwrite, () => this.#move(from, to, moved));
     });
   }
 
@@ -140,6 +140,13 @@ export class GuestFiles {
       const target = { sftp: this.#sftp, path: to };
       await inPlaceOf(target, overwrite, () => copyTree({ sftp: source.#sftp, path: from }, target));
     });
+  }
+
+  /** To where nothing is. */
+  async #move(from: string, to: string, type: NodeType): Promise<void> {
+    if (await possible(this.#sftp.rename(from, to))) return;
+    await copyTree({ sftp: this.#sftp, path: from }, { sftp: this.#sftp, path: to });
+    await removeTree(this.#sftp, from, type);
   }
 
   async #mustBe(wanted: "file" | "directory", path: string): Promise<FileFacts> {
@@ -170,6 +177,17 @@ export class GuestFiles {
       if (error instanceof SftpError) return { ...factsOf(own, true), kind: "other" };
       throw error;
     }
+  }
+}
+
+/** False where a guest cannot rename: to another of its file systems, most likely, but SFTP has no word for that. */
+async function possible(renaming: Promise<void>): Promise<boolean> {
+  try {
+    await renaming;
+    return true;
+  } catch (error) {
+    if (error instanceof SftpError && error.status === STATUS.failure) return false;
+    throw error;
   }
 }
 

@@ -3,38 +3,12 @@ import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { deferred, sleep } from "../../../src/base/async.ts";
-import { PACKET, PacketReader, PacketWriter, packetsIn, STATUS } from "../../../src/base/sftp-packets.ts";
-import type { RemoteConnection } from "../../../src/client/engine-client.ts";
+import { PACKET, PacketWriter, STATUS } from "../../../src/base/sftp-packets.ts";
 import { GuestFiles } from "../../../src/client/files/guest-files.ts";
 import { FileSessions } from "../../../src/client/files/sessions.ts";
 import { Sftp } from "../../../src/client/files/sftp.ts";
 import { changeOf, watchCommand } from "../../../src/client/files/watch.ts";
-
-/** Answers every request but the greeting with what `answer` makes of its number. */
-function played(answer: (id: number) => Buffer | undefined): RemoteConnection {
-  const stdin = new PassThrough();
-  const stdout = new PassThrough();
-  const exited = deferred<{ code: number }>();
-  const serve = async () => {
-    for await (const packet of packetsIn(stdin)) {
-      const reader = new PacketReader(packet);
-      const greeting = reader.byte() === PACKET.init;
-      const said = greeting ? new PacketWriter(PACKET.version).uint32(3).packet() : answer(reader.uint32());
-      if (said) stdout.write(said);
-      else close();
-    }
-  };
-  const close = () => {
-    stdin.end();
-    stdout.end();
-    exited.resolve({ code: 0 });
-  };
-  void serve();
-  return { stdin, stdout, exited: exited.promise, close };
-}
-
-const status = (code: number, words: string) => (id: number) =>
-  new PacketWriter(PACKET.status).uint32(id).uint32(code).text(words).text("").packet();
+import { played, status } from "../../support/played-sftp.ts";
 
 const statWith = async (answer: (id: number) => Buffer | undefined) =>
   new GuestFiles(await Sftp.on(played(answer))).stat("/etc/shadow").catch((error: unknown) => error);
