@@ -52,8 +52,3 @@ export const PortListener = z.object({
   process: z.string().optional().describe("The name of the program, where the guest tells it"),
 });
 export type PortListener = z.infer<typeof PortListener>;
-
-/** The code of the problem of an instance whose forward could not be opened. */
-export function portProblem({ hostPort, protocol }: Pick<PortForward, "hostPort" | "protocol">): string {
-  return `port-unusable:${hostPort}/${protocol}`;
-}

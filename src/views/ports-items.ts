@@ -1,6 +1,7 @@
 /** What the view *Ports* shows: the forwards of each instance, then what listens in its guest and is not forwarded. Pure. */
 import type { Instance } from "../api/instance.ts";
-import { type PortForward, type PortListener, portProblem } from "../api/port.ts";
+import type { PortForward, PortListener } from "../api/port.ts";
+import { portProblem } from "../api/port-problem.ts";
 import type { Heard } from "./guest-listeners.ts";
 import { actionsOf, type Icon, type Mark } from "./items.ts";
 import { capitalised, STATE_WORDS } from "./phrases.ts";

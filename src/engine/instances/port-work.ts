@@ -1,7 +1,8 @@
 /** What is done for a forwarded port: by the driver for its guest's network, by this engine for its loopback. */
 import { isDeepStrictEqual } from "node:util";
 import type { Problem } from "../../api/instance.ts";
-import { type PortForward, portProblem } from "../../api/port.ts";
+import type { PortForward } from "../../api/port.ts";
+import { portProblem } from "../../api/port-problem.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
