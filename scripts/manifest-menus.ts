@@ -14,7 +14,12 @@ export function withMenus(manifest: Manifest): Manifest {
   const foreign = <T extends { command: string }>(all: readonly T[] = []) =>
     all.filter(({ command }) => !(command in MENUS));
   const menus: Record<string, Entry[]> = { ...contributes.menus };
-  const made = { "view/title": bars(), "view/item/context": rows(), commandPalette: palette() };
+  const made = {
+    "view/title": bars(),
+    "view/item/context": rows(),
+    "editor/title": editors(),
+    commandPalette: palette(),
+  };
   for (const [menu, entries] of Object.entries(made))
     menus[menu] = [...entries, ...foreign(contributes.menus[menu])];
   const commands = [...declared(), ...foreign(contributes.commands)];
@@ -62,6 +67,12 @@ function rows(): Entry[] {
         ...(group === undefined ? [] : [{ command, when: when + single, group }]),
       ];
     }),
+  );
+}
+
+function editors(): Entry[] {
+  return Object.entries(MENUS).flatMap(([command, { editor }]) =>
+    editor === undefined ? [] : [{ command, when: editor, group: "navigation" }],
   );
 }
 

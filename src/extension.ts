@@ -21,6 +21,8 @@ import { Model } from "./views/model.ts";
 import { OperationsView } from "./views/operations-view.ts";
 import { portNews } from "./views/port-news.ts";
 import { PortsView } from "./views/ports-view.ts";
+import { Projects } from "./views/project/projects.ts";
+import { supportProjects } from "./views/project/support.ts";
 import { SandboxDocuments } from "./views/sandbox-documents.ts";
 import type { Services } from "./views/services.ts";
 import { SshConfigDocuments } from "./views/ssh-config-documents.ts";
@@ -57,6 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const ports = store.add(new PortsView(model, listeners));
   store.add(portNews({ listeners, mirror, model, log }));
   const images = store.add(new ImagesView(mirror, model));
+  const projects = store.add(new Projects());
   const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
   const files = store.add(new InstanceFiles({ mirror, model, log }));
@@ -67,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
   const services: Services = {
-    ...{ mirror, model, log, logs, files, sshDiff, sandboxDocuments, memory, cli, platform, arrangement },
+    ...{ mirror, model, log, logs, files, sshDiff, sandboxDocuments, memory, cli, platform, arrangement, projects },
     panels: once(async () => {
       const { instancePanels } = await import("./views/panel/kind.ts");
       return store.add(instancePanels(services, dist));
@@ -88,12 +91,15 @@ export function activate(context: vscode.ExtensionContext): void {
   store.add(registerAgentTools(context.extension, { mirror, platform, dist }));
 
   const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
-  const wanted = () => mirror.client().catch(failed("reach the engine"));
+  const wanted = async () => void (await mirror.client().catch(failed("reach the engine")));
   for (const tree of [view, ports, images])
     store.add(tree.onDidChangeVisibility(({ visible }) => visible && void wanted()));
   const seen = [view, ports, images].some(({ visible }) => visible);
   const joined = seen ? wanted() : attachIfRunning(mirror).catch(failed("attach to the engine"));
   store.add(vscode.tasks.registerTaskProvider(TASK_TYPE, taskProvider({ mirror, model, joined })));
+  const schemaFile = path.join(context.extensionPath, "media", "berth-yaml.schema.json");
+  const workspace = context.workspaceState;
+  store.add(supportProjects({ projects, mirror, model, workspace, wanted, joined, schemaFile }));
   putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
   keepSshSetup(cli).catch(failed("renew the command that ssh runs"));
 }

@@ -36,15 +36,29 @@ export const ProjectInstance = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("24.04, noble, lts, debian, file:///…, https://…; the LTS when left out"),
-  cpus: z.int().min(1).max(512).optional(),
-  memory: Size.optional().describe("Such as 2G"),
-  disk: Size.optional().describe("Such as 20G; can be enlarged, never shrunk"),
+    .meta({
+      description: "A release, an alias, a file:// or an https:// URL; the LTS when left out",
+      examples: ["24.04", "noble", "lts", "debian"],
+    }),
+  cpus: z
+    .int()
+    .min(1)
+    .max(512)
+    .optional()
+    .meta({ description: "Virtual CPUs", examples: [1, 2, 4] }),
+  memory: Size.optional().meta({ description: "Memory of the guest", examples: ["1G", "2G", "4G"] }),
+  disk: Size.optional().meta({
+    description: "Its first disk; can be enlarged, never shrunk",
+    examples: ["5G", "20G", "50G"],
+  }),
   zone: z
     .string()
     .min(1)
     .optional()
-    .describe("Availability zone, such as zone2; the zones take turns when left out"),
+    .meta({
+      description: "Availability zone; the zones take turns when left out",
+      examples: ["zone1", "zone2", "zone3"],
+    }),
   disks: z
     .record(
       z.string().regex(DISK_NAME_PATTERN, { error: `not a valid name of a disk. ${DISK_NAME_RULE}` }),
@@ -53,10 +67,22 @@ export const ProjectInstance = z.strictObject({
     .optional()
     .describe("Disks beside its first one, by name: data: 10G. Added and enlarged, never removed or shrunk"),
   networks: z
-    .array(z.string().min(1))
+    .array(
+      z
+        .string()
+        .min(1)
+        .meta({ examples: ["bridged", "br0", "name=br0,mode=manual"] }),
+    )
     .optional()
     .describe("NICs on networks of this host: NAME, bridged, or name=NAME,mode=auto|manual,mac=ADDRESS"),
-  "cloud-init": z.string().min(1).optional().describe("A file, relative to this one, or an http(s) URL"),
+  "cloud-init": z
+    .string()
+    .min(1)
+    .optional()
+    .meta({
+      description: "cloud-init user-data in a file, relative to this one, or at an http(s) URL",
+      examples: ["./cloud-init.yaml"],
+    }),
   "user-data": z.string().min(1).optional().describe("cloud-init user-data, written here"),
   ports: z
     .array(
@@ -65,18 +91,27 @@ export const ProjectInstance = z.strictObject({
         .regex(/^((\d+\.\d+\.\d+\.\d+:)?\d{1,5}:)?\d{1,5}(\/(tcp|udp))?$/, {
           error: "not a valid port: write HOST:GUEST, such as 8080:80 or 53:53/udp",
         })
-        .refine(arePorts, { error: "not a valid port: they go from 1 to 65535" }),
+        .refine(arePorts, { error: "not a valid port: they go from 1 to 65535" })
+        .meta({ examples: ["8080:80", "53:53/udp"] }),
     )
     .optional()
     .describe("Ports of this host that lead into the guest: 8080:80, 53:53/udp"),
   mounts: z
-    .array(z.string().min(1))
+    .array(
+      z
+        .string()
+        .min(1)
+        .meta({ examples: ["./site:/srv/site"] }),
+    )
     .optional()
     .describe("Directories of this host in the guest: SOURCE:TARGET, SOURCE relative to this file"),
   snapshot: SnapshotName.optional().describe(
     "A stopped instance begins from this snapshot of its own, if it has it; what it was is kept in another one",
   ),
-  provision: z.array(Step).optional(),
+  provision: z
+    .array(Step)
+    .optional()
+    .describe("Steps that run in the guest once it is ready, each until it has succeeded"),
   "depends-on": z.array(InstanceName).optional().describe("Instances that have to be up first"),
 });
 export type ProjectInstance = z.infer<typeof ProjectInstance>;

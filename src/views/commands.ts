@@ -15,6 +15,7 @@ const images = () => import("./image-actions.ts");
 const launch = () => import("./launch.ts");
 const remote = () => import("./remote.ts");
 const remoteSetup = () => import("./remote-setup.ts");
+const project = () => import("./project/commands.ts");
 const operations = () => import("./operation-actions.ts");
 const ports = () => import("./port-actions.ts");
 const power = () => import("./power.ts");
@@ -85,6 +86,10 @@ export const COMMANDS = {
   "berth.filter": async (services) => (await arrange()).filter(services),
   "berth.clearFilter": async (services) => (await arrange()).clearFilter(services),
   "berth.groupBy": async (services) => (await arrange()).groupBy(services),
+  "berth.projectUp": async (services, ...args) => (await project()).projectUp(services, args),
+  "berth.projectDown": async (services, ...args) => (await project()).projectDown(services, args),
+  "berth.projectRefresh": async (services) => (await project()).refreshProject(services),
+  "berth.projectOpen": async (services, ...args) => (await project()).openProject(services, args),
   "berth.pullImage": async (services, ...args) => (await images()).pullImage(services, args),
   "berth.launchImage": async (services, ...args) => (await images()).launchImage(services, args),
   "berth.removeImage": async (services, ...args) => (await images()).removeImage(services, args),

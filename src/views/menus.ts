@@ -19,7 +19,7 @@ export type Place = {
   view?: ViewName;
 };
 
-export type ViewName = "instances" | "ports" | "images" | "operations";
+export type ViewName = "instances" | "project" | "ports" | "images" | "operations";
 
 /** In the title of a view: `navigation@1` is a button, everything else stands in the menu. */
 export type Bar = { group: string; view?: ViewName; when?: string };
@@ -32,10 +32,13 @@ export type CommandRow = {
   palette?: string | false | undefined;
   rows?: readonly Place[];
   bars?: readonly Bar[];
+  /** When it is a button above the text that is edited. */
+  editor?: string;
 };
 
 const INSTANCES = "!berth.empty";
 const TRASH = "!berth.trashEmpty";
+const PROJECT = "berth.hasProject";
 
 export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.launch": { title: "Launch…", icon: "add", bars: [{ group: "navigation@1" }] },
@@ -154,6 +157,34 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.groupBy": {
     ...{ title: "Group Instances By…", icon: "list-tree", palette: INSTANCES },
     bars: [{ group: "navigation@3", when: INSTANCES }],
+  },
+
+  // The workspace's own file.
+  "berth.projectUp": {
+    ...on("Up", "run-all", {
+      ...{ view: "project", flag: "up", group: "1_project@1", inline: 1 },
+    }),
+    palette: PROJECT,
+    enablement: "isWorkspaceTrusted",
+    bars: [{ view: "project", group: "navigation@1", when: "isWorkspaceTrusted" }],
+    editor: "resourceFilename =~ /^berth\\.ya?ml$/ && resourceScheme == file && isWorkspaceTrusted",
+  },
+  "berth.projectDown": {
+    ...on("Down", "debug-stop", {
+      ...{ view: "project", flag: "down", group: "1_project@2", inline: 2 },
+    }),
+    palette: PROJECT,
+    enablement: "isWorkspaceTrusted",
+    bars: [{ view: "project", group: "navigation@2", when: "isWorkspaceTrusted" }],
+  },
+  "berth.projectRefresh": {
+    ...{ title: "Refresh Project", icon: "refresh", palette: PROJECT },
+    bars: [{ view: "project", group: "navigation@3", when: "isWorkspaceTrusted" }],
+  },
+  "berth.projectOpen": {
+    ...on("Open berth.yaml", "go-to-file", { view: "project", flag: "file", group: "2_look@1", one: true }),
+    palette: PROJECT,
+    bars: [{ view: "project", group: "navigation@4" }],
   },
 
   // Images.

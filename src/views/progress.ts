@@ -3,7 +3,8 @@ import * as vscode from "vscode";
 import type { Progress } from "../api/operation.ts";
 import { longProgressText } from "./phrases.ts";
 
-export type Report = (progress: Progress) => void;
+/** What the engine says of an operation, or words. */
+export type Report = (progress: Progress | string) => void;
 
 /** A notification with a Cancel button; pressing it aborts the signal, and the task's rejection is passed on. */
 export async function withCancellableProgress<T>(
@@ -15,7 +16,9 @@ export async function withCancellableProgress<T>(
     async (progress, token) => {
       const { signal, dispose } = toSignal(token);
       try {
-        return await task(signal, (now) => progress.report({ message: longProgressText(now) }));
+        return await task(signal, (now) =>
+          progress.report({ message: typeof now === "string" ? now : longProgressText(now) }),
+        );
       } finally {
         dispose();
       }

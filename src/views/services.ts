@@ -6,6 +6,7 @@ import type { InstanceFiles } from "./files.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
 import type { Panels } from "./panel/panels.ts";
+import type { Projects } from "./project/projects.ts";
 import type { SandboxDocuments } from "./sandbox-documents.ts";
 import type { SshConfigDocuments } from "./ssh-config-documents.ts";
 
@@ -26,6 +27,8 @@ export type Services = {
   readonly displays: () => Promise<Panels>;
   /** What is selected in the tree, for key bindings, which pass no row. */
   readonly selection: () => readonly TreeNode[];
+  /** The files of this workspace that describe instances. */
+  readonly projects: Projects;
   /** How the tree is arranged in this window. */
   readonly arrangement: Arrangement;
   readonly refreshImages: () => void;

@@ -49,6 +49,10 @@ export class Workbench {
       theme?: Theme;
       extensions?: readonly string[];
       cli?: string;
+      /** Text files that its folder has from the beginning, by name. */
+      files?: Readonly<Record<string, string>>;
+      /** Whether the folder has to be trusted first, and nobody is asked. */
+      untrusted?: boolean;
     } = {},
   ): Promise<Workbench> {
     const node = process.env["BERTH_WORKBENCH_NODE"];
@@ -58,6 +62,8 @@ export class Workbench {
     const home = await mkdtemp(path.join(tmpdir(), "berth-workbench-"));
     const folder = path.join(home, "project");
     await mkdir(folder);
+    for (const [name, text] of Object.entries(options.files ?? {}))
+      await writeFile(path.join(folder, name), text);
     await settings(home, options.theme ?? "Default Dark Modern");
     const berth = await Berth.make(options.env, options.cli);
     const flags = [
@@ -81,7 +87,7 @@ export class Workbench {
         ...[entry, ...flags, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
         ...[
           "--disable-update-check",
-          "--disable-workspace-trust",
+          ...(options.untrusted ? [] : ["--disable-workspace-trust"]),
           "--disable-getting-started-override",
           "--disable-proxy",
         ],
@@ -279,6 +285,7 @@ async function settings(home: string, theme: Theme): Promise<void> {
     "chat.disableAIFeatures": true,
     "extensions.autoUpdate": false,
     "window.commandCenter": false,
+    "security.workspace.trust.startupPrompt": "never",
     "workbench.layoutControl.enabled": false,
   };
   await writeFile(path.join(home, "User", "settings.json"), JSON.stringify(values));

@@ -11,6 +11,7 @@ import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
 import { contextValueOf } from "../../../src/views/items.ts";
 import { operationItem } from "../../../src/views/operation-items.ts";
 import { forwardItem, instancePortsItem, listenerItem } from "../../../src/views/ports-items.ts";
+import { instanceOfProject } from "../../../src/views/project/rows.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
 import { DRIVEN } from "../../support/driven-commands.ts";
 import { cachedImage, imageEntry, instance, listener, operation } from "./fixtures.ts";
@@ -84,6 +85,15 @@ test("each row of the context menu appears on at least one row of its view", () 
         choices.map((choice) => availableItem(choice, title).contextValue),
       ),
     ],
+    "berth.project": [instance({ state: "running" }), undefined].map(
+      (one) =>
+        instanceOfProject(
+          "web",
+          {},
+          { instance: one, operation: undefined },
+          { directory: "/", known: true, bridged: "" },
+        ).contextValue,
+    ),
     "berth.operations": [
       operationItem(operation(), now).contextValue,
       operationItem(operation({ status: "failed", error }), now).contextValue,
