@@ -70,7 +70,20 @@ export function activate(context: vscode.ExtensionContext): void {
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
   const services: Services = {
-    ...{ mirror, model, log, logs, files, sshDiff, sandboxDocuments, memory, cli, platform, arrangement, projects },
+    ...{
+      mirror,
+      model,
+      log,
+      logs,
+      files,
+      sshDiff,
+      sandboxDocuments,
+      memory,
+      cli,
+      platform,
+      arrangement,
+      projects,
+    },
     panels: once(async () => {
       const { instancePanels } = await import("./views/panel/kind.ts");
       return store.add(instancePanels(services, dist));

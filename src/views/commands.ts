@@ -103,6 +103,7 @@ export const COMMANDS = {
   "berth.reviewSandbox": async (services) => (await sandbox()).reviewChanges(services),
   "berth.acceptSandbox": async (services, ...args) => (await sandbox()).acceptChanges(services, args),
   "berth.discardSandbox": async (services, ...args) => (await sandbox()).discardSandbox(services, args),
+  "berth.getStarted": async () => (await import("./get-started.ts")).getStarted(),
   "berth.reconnect": async (services) => (await tools()).reconnect(services),
   "berth.installQemu": async (services) => (await tools()).installQemu(services),
   "berth.showEngineLog": async (services) => (await tools()).showEngineLog(services),

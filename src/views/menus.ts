@@ -183,7 +183,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   },
   "berth.projectOpen": {
     ...on("Open berth.yaml", "go-to-file", { view: "project", flag: "file", group: "2_look@1", one: true }),
-    palette: PROJECT,
+    palette: "workbenchState != empty",
     bars: [{ view: "project", group: "navigation@4" }],
   },
 
@@ -249,6 +249,8 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     ...{ title: "Clear Ended Operations", icon: "clear-all" },
     bars: [{ view: "operations", group: "navigation@1", when: "!berth.noEndedOperations" }],
   },
+
+  "berth.getStarted": { title: "Get Started", icon: "mortar-board", bars: [{ group: "5_help@1" }] },
 
   // The engine.
   "berth.reconnect": { title: "Reconnect", icon: "refresh", bars: [{ group: "3_engine@1" }] },

@@ -73,6 +73,7 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.showOperation": "workbench/sidebar.test.ts",
   "berth.copyOperationError": "workbench/sidebar.test.ts",
   "berth.clearOperations": "workbench/sidebar.test.ts",
+  "berth.getStarted": "workbench/project.test.ts",
   "berth.reconnect": "workbench/sidebar.test.ts",
   "berth.showEngineLog": "workbench/sidebar.test.ts",
   "berth.installQemu": "unit/views/hosts.test.ts",

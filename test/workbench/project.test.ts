@@ -68,7 +68,7 @@ test("once it is trusted, its instances are offered to be brought up, and come u
   const offer = workbench.notification("This workspace has a berth.yaml: bring its instances up?");
   await offer.waitFor();
   await row(/^web, not launched/).waitFor();
-  await workbench.page.keyboard.press("Escape"); // Closes the editor of trust.
+  await workbench.page.locator(".modal-editor-action-container .codicon-close").click();
   await workbench.page.locator(".workspace-trust-editor").waitFor({ state: "hidden" });
   await workbench.screenshot("project-offer-dark");
   await offer.getByRole("button", { name: "Up", exact: true }).click();
@@ -112,15 +112,10 @@ test("the file is completed and explained while it is typed", async () => {
   await page.locator(".tab.active", { hasText: "berth.yaml" }).waitFor();
   await page.locator(".editor-actions").getByRole("button", { name: "Up" }).waitFor();
   await page.keyboard.press("ControlOrMeta+End");
-  await page.keyboard.type("  me");
+  await page.keyboard.type("    me");
   await page.keyboard.press("ControlOrMeta+Space");
   const offered = page.locator(".suggest-widget.visible .monaco-list-row");
   await offered.filter({ hasText: "memory" }).waitFor();
-  await page
-    .locator(".suggest-widget .suggest-details", { hasText: "Memory of the guest" })
-    .or(offered.first())
-    .first()
-    .waitFor();
   await workbench.screenshot("project-completion-dark");
   await page.keyboard.press("Enter");
   await offered.filter({ hasText: "2G" }).click();
@@ -143,4 +138,23 @@ test("what is wrong stands in the Problems panel and in the view, with its place
   await workbench.screenshot("project-problems-dark");
   await workbench.command("Berth: Up");
   await workbench.notification(/line 10, column 5/).waitFor();
+});
+
+test("the walkthrough is opened by its command, with a picture for each step", async () => {
+  await workbench.command("View: Close All Editors");
+  await workbench.command("Berth: Get Started");
+  const steps = workbench.page.locator(".getting-started-step");
+  await steps.filter({ hasText: "Install QEMU" }).waitFor();
+  await workbench.page.locator(".getting-started-media").first().waitFor();
+  for (const title of ["Launch an instance", "Open a folder inside it", "Describe instances in a file"]) {
+    await steps.filter({ hasText: title }).first().click();
+    await steps
+      .filter({ hasText: title, has: workbench.page.locator("a, button") })
+      .first()
+      .waitFor();
+  }
+  await workbench.screenshot("walkthrough-dark");
+  await workbench.setTheme("Default Light Modern");
+  await workbench.page.locator(".getting-started-media").first().waitFor();
+  await workbench.screenshot("walkthrough-light");
 });

@@ -48,6 +48,14 @@ export async function projectDown(services: Services, args: readonly unknown[]):
   });
 }
 
+/** What a file begins with that is not there yet. It is written when the user saves it. */
+const BEGINNING = `# Instances of this workspace. Berth: Up makes them be and run as written here.
+instances:
+  web:
+    image: "24.04"
+    memory: 1G
+`;
+
 /** Reads the files again, and asks the engine how the instances are. */
 export async function refreshProject({ mirror, projects }: Services): Promise<void> {
   await projects.refresh();
@@ -57,6 +65,7 @@ export async function refreshProject({ mirror, projects }: Services): Promise<vo
 export async function openProject(services: Services, args: readonly unknown[]): Promise<void> {
   const node = args.find(isNode);
   const uri = node?.type === "project-trust" ? undefined : node?.file.uri;
+  if (!uri && services.projects.files.length === 0) return beginFile();
   const chosen = uri ?? (await pickFile(services));
   if (!chosen) return;
   const line =
@@ -66,6 +75,18 @@ export async function openProject(services: Services, args: readonly unknown[]):
         ? (node.file.lines.get(node.name) ?? 0)
         : 0;
   await vscode.window.showTextDocument(chosen, { selection: new vscode.Range(line, 0, line, 0) });
+}
+
+async function beginFile(): Promise<void> {
+  const folders = (vscode.workspace.workspaceFolders ?? []).filter((one) => one.uri.scheme === "file");
+  const placeHolder = vscode.l10n.t("A berth.yaml in which folder?");
+  const folder =
+    folders.length > 1 ? await vscode.window.showWorkspaceFolderPick({ placeHolder }) : folders[0];
+  if (!folder) return;
+  const uri = vscode.Uri.joinPath(folder.uri, "berth.yaml").with({ scheme: "untitled" });
+  const editor = await vscode.window.showTextDocument(uri);
+  if (editor.document.getText() === "")
+    await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), BEGINNING));
 }
 
 type Work = {

@@ -11,7 +11,9 @@ import { Coalescer } from "../coalesce.ts";
 import { isProjectFile, type Projects } from "./projects.ts";
 import type { Schema, Suggestion } from "./schema-help.ts";
 
-const FILES: vscode.DocumentSelector = { scheme: "file", pattern: "**/berth.{yaml,yml}" };
+const FILES: vscode.DocumentSelector = ["file", "untitled"].map((scheme) => {
+  return { scheme, pattern: "**/berth.{yaml,yml}" };
+});
 const CHECK_EVERY_MS = 300;
 
 /** `schemaFile` is the published schema. */

@@ -1,6 +1,6 @@
 /** The manifest and the code must name the same commands, flags and texts. */
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { withMenus, withTitles } from "../../../scripts/manifest-menus.ts";
@@ -118,6 +118,28 @@ test("every command is driven by a test, which the table names", () => {
     const title: string = strings[declared.title.replaceAll("%", "")] ?? declared.title;
     const named = [`"${title}"`, `"Berth: ${title}"`, `${command} `].some((text) => source.includes(text));
     expect(named, `${file} drives ${command} (${title})`).toBe(true);
+  }
+});
+
+test("the walkthrough is the one that the command opens; its steps have pictures and ends that can come", () => {
+  const [walkthrough] = contributes.walkthroughs;
+  const source = readFileSync(path.join(ROOT, "src/views/get-started.ts"), "utf8");
+  expect(source).toContain(`"${manifest.publisher}.${manifest.name}#${walkthrough.id}"`);
+  const sources = readdirSync(path.join(ROOT, "src/views"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => readFileSync(path.join(ROOT, "src/views", file), "utf8"))
+    .join("\n");
+  for (const { id, media, completionEvents } of walkthrough.steps) {
+    const picture = readFileSync(path.join(ROOT, media.svg), "utf8");
+    expect(picture, media.svg).toMatch(/^<svg [\s\S]*var\(--vscode-[\s\S]*<\/svg>\n$/);
+    expect(picture, `${media.svg} has no colour of its own`).not.toMatch(/(fill|stroke): ?#/);
+    expect(completionEvents, id).not.toEqual([]);
+    for (const event of completionEvents as string[]) {
+      const [, command] = /^onCommand:(.*)$/.exec(event) ?? [];
+      if (command) expect(Object.keys(COMMANDS)).toContain(command);
+      for (const [key] of event.matchAll(/berth\.\w+(?= |$)/g))
+        expect(key in COMMANDS || sources.includes(`"${key}"`), `${event} can come`).toBe(true);
+    }
   }
 });
 
