@@ -1,6 +1,7 @@
 // Builds every bundle into dist/. `node esbuild.mjs --watch` rebuilds on change; `--dev` keeps names and maps.
 import { rmSync } from "node:fs";
 import { build, context } from "esbuild";
+import { writeL10nBundle } from "./scripts/lib/l10n.mjs";
 
 const watch = process.argv.includes("--watch");
 const dev = watch || process.argv.includes("--dev");
@@ -88,3 +89,4 @@ for (const options of bundles) {
   if (watch) await (await context(options)).watch();
   else await build(options);
 }
+writeL10nBundle();

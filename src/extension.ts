@@ -1,4 +1,5 @@
 /** Composes the extension: the engine's mirror, the views on it, the commands. Nothing here starts the engine. */
+import "./views/translations.ts"; // Before what has texts in tables.
 import path from "node:path";
 import * as vscode from "vscode";
 import { once } from "./base/async.ts";

@@ -1,6 +1,8 @@
 /** What a failure looks like to a person: the words, how loud, which buttons. Pure. */
+
 import type { EngineError, ErrorCode } from "../base/errors.ts";
 import { ERROR_CODES } from "../base/errors.ts";
+import { l10n } from "./l10n.ts";
 import { capitalised } from "./phrases.ts";
 
 export type Remedy = "retry" | "show-log" | "show-engine-log" | "install-qemu" | "start-cold";
@@ -80,6 +82,6 @@ type Failed = { instance: { name: string }; error: Pick<EngineError, "message"> 
 export function failuresText(failures: readonly Failed[], count: number, most = 3): string {
   const told = failures.slice(0, most).map(({ error }) => sentences({ message: error.message }));
   const rest = failures.length - told.length;
-  const more = rest > 0 ? [rest === 1 ? "1 more failed." : `${rest} more failed.`] : [];
-  return [`${failures.length} of ${count} failed.`, ...told, ...more].join(" ");
+  const more = rest > 0 ? [rest === 1 ? l10n.t("1 more failed.") : l10n.t("{0} more failed.", rest)] : [];
+  return [l10n.t("{0} of {1} failed.", failures.length, count), ...told, ...more].join(" ");
 }

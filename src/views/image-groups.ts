@@ -1,5 +1,7 @@
 /** Images of catalogs in groups, as the wizard and the view list them. Pure, and without schemas: a view loads it. */
+
 import type { ImageEntry } from "../api/image.ts";
+import { l10n } from "./l10n.ts";
 import { sizeText } from "./phrases.ts";
 
 export type ImageChoice = {
@@ -36,7 +38,7 @@ export function groupImages(entries: readonly ImageEntry[]): ImageGroup[] {
     groups.set(title, [...(groups.get(title) ?? []), entry]);
   }
   return [
-    ...(popular.length > 0 ? [{ title: "Popular", choices: popular.map(toChoice) }] : []),
+    ...(popular.length > 0 ? [{ title: l10n.t("Popular"), choices: popular.map(toChoice) }] : []),
     ...[...groups].map(([title, all]) => ({ title, choices: all.sort(newestFirst).map(toChoice) })),
   ];
 }
@@ -57,10 +59,10 @@ function newestFirst(a: ImageEntry, b: ImageEntry): number {
 function toChoice(entry: ImageEntry): ImageChoice {
   const { reference, os, release, codename, version, sizeBytes, cached, aliases, supported } = entry;
   const facts = [
-    version === "latest" ? "latest version" : `version ${version}`,
+    version === "latest" ? l10n.t("latest version") : l10n.t("version {0}", version),
     ...(sizeBytes === undefined ? [] : [sizeText(sizeBytes)]),
-    ...(cached ? ["on this host"] : []),
-    ...(supported ? [] : ["no longer supported"]),
+    ...(cached ? [l10n.t("on this host")] : []),
+    ...(supported ? [] : [l10n.t("no longer supported")]),
   ];
   const names = [reference, ...aliases].filter((name, index, all) => all.indexOf(name) === index);
   return {

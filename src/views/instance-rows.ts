@@ -2,8 +2,10 @@
  * Where each instance stands in the tree: in which group, in which order, hidden by the filter or not. Pure. It tells
  * what a change makes necessary, so that one event never draws a thousand rows anew.
  */
+
 import type { Instance, InstanceState } from "../api/instance.ts";
 import { labelsText } from "../api/labels.ts";
+import { l10n } from "./l10n.ts";
 import type { Model } from "./model.ts";
 import { capitalised, imageText, STATE_WORDS } from "./phrases.ts";
 
@@ -150,11 +152,11 @@ const STATES: readonly InstanceState[] = [
 
 function groupLabel(key: string, by: GroupBy): string {
   if (by === "state") return capitalised(STATE_WORDS[key as InstanceState]);
-  if (by === "kind") return key === "container" ? "Containers" : "Virtual Machines";
-  if (by === "engine") return "This Computer";
+  if (by === "kind") return key === "container" ? l10n.t("Containers") : l10n.t("Virtual Machines");
+  if (by === "engine") return l10n.t("This Computer");
   if (!by.startsWith("label:")) return key;
   const label = by.slice("label:".length);
-  if (key === NONE) return `Without ${label}`;
+  if (key === NONE) return l10n.t("Without {0}", label);
   return key === "" ? label : `${label}: ${key}`;
 }
 

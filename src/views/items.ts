@@ -2,8 +2,10 @@
  * What the tree shows of an instance and what can be done with it now. Pure: `instances-view.ts` turns it into tree
  * items, `prompts.ts` into quick picks, and the manifest's `when` clauses match the flags of `contextValue`.
  */
+
 import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
+import { l10n } from "./l10n.ts";
 import { cpusText, imageText, operationText, STATE_WORDS, sizeText, timeText } from "./phrases.ts";
 
 /** What a user may do with one instance. Each is a flag of `contextValue`, so that menus and prompts agree. */
@@ -185,12 +187,12 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
   if (operation?.status === "running") return operationText(operation);
   const facts = [imageText(instance.image), cpusText(instance.cpus), sizeText(instance.memoryBytes)];
   if (!instance.zone.available && !BEYOND_ZONES.has(instance.state))
-    return [`${instance.zone.name} is disabled`, ...facts].join(" · ");
+    return [l10n.t("{0} is disabled", instance.zone.name), ...facts].join(" · ");
   switch (instance.state) {
     case "running":
       return [
-        ...(instance.stopAt === undefined ? [] : [`stops at ${timeText(instance.stopAt)}`]),
-        ...(instance.ready || instance.guest !== "linux" ? [] : ["not ready"]),
+        ...(instance.stopAt === undefined ? [] : [l10n.t("stops at {0}", timeText(instance.stopAt))]),
+        ...(instance.ready || instance.guest !== "linux" ? [] : [l10n.t("not ready")]),
         ...facts,
         instance.address,
       ].join(" · ");
@@ -199,7 +201,7 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
     case "deleted":
       return imageText(instance.image);
     case "failed":
-      return ["failed", worstOf(instance)?.message].filter(Boolean).join(": ");
+      return [l10n.t("failed"), worstOf(instance)?.message].filter(Boolean).join(": ");
     default:
       return BUSY_STATES.has(instance.state)
         ? STATE_WORDS[instance.state]
@@ -251,11 +253,11 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
     ...(operation?.status === "running" ? [operationText(operation)] : []),
     imageText(instance.image),
     cpusText(instance.cpus),
-    `${sizeText(instance.memoryBytes)} memory`,
-    ...(instance.state === "running" ? [`address ${instance.address}`] : []),
-    ...(instance.zone.available ? [] : [`${instance.zone.name} is disabled`]),
-    ...(instance.stopAt === undefined ? [] : [`stops at ${timeText(instance.stopAt)}`]),
-    ...(count > 0 ? [count === 1 ? "1 problem" : `${count} problems`] : []),
+    l10n.t("{0} memory", sizeText(instance.memoryBytes)),
+    ...(instance.state === "running" ? [l10n.t("address {0}", instance.address)] : []),
+    ...(instance.zone.available ? [] : [l10n.t("{0} is disabled", instance.zone.name)]),
+    ...(instance.stopAt === undefined ? [] : [l10n.t("stops at {0}", timeText(instance.stopAt))]),
+    ...(count > 0 ? [count === 1 ? l10n.t("1 problem") : l10n.t("{0} problems", count)] : []),
   ].join(", ");
 }
 

@@ -1,7 +1,9 @@
 /** What the view *Operations* shows: what runs, then what has ended, the newest first. Pure. */
+
 import type { Operation, OperationKind } from "../api/operation.ts";
 import { sentences } from "./error-text.ts";
 import type { Icon } from "./items.ts";
+import { l10n } from "./l10n.ts";
 import { ageText, capitalised, longProgressText, operationText } from "./phrases.ts";
 
 export type OperationItem = {
@@ -14,39 +16,46 @@ export type OperationItem = {
   tooltip: string;
 };
 
-const NAMES: Readonly<Record<OperationKind, string>> = {
-  launch: "Launch",
-  start: "Start",
-  stop: "Stop",
-  restart: "Restart",
-  delete: "Delete",
-  recover: "Recover",
-  purge: "Purge",
-  "add-port": "Forward port of",
-  "remove-port": "Close port of",
-  "add-network": "Connect",
-  "remove-network": "Disconnect",
-  mount: "Mount in",
-  unmount: "Unmount from",
-  "add-disk": "Add disk to",
-  "resize-disk": "Enlarge disk of",
-  "remove-disk": "Remove disk of",
-  "recover-disk": "Put back disk of",
-  "purge-disk": "Delete disk of",
-  "change-medium": "Change medium of",
-  snapshot: "Take snapshot",
-  restore: "Restore",
-  "remove-snapshot": "Delete snapshot",
-  update: "Change",
-  suspend: "Suspend",
-  "cancel-stop": "Cancel stop of",
-  rename: "Rename",
-  clone: "Clone",
-  "disable-zone": "Disable zone",
-  "enable-zone": "Enable zone",
-  "pull-image": "Pull image",
-  "build-image": "Build image",
-  "move-storage": "Move data to",
+const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
+  launch: (target) => l10n.t("Launch {0}", target),
+  start: (target) => l10n.t("Start {0}", target),
+  stop: (target) => l10n.t("Stop {0}", target),
+  restart: (target) => l10n.t("Restart {0}", target),
+  delete: (target) => l10n.t("Delete {0}", target),
+  recover: (target) => l10n.t("Recover {0}", target),
+  purge: (target) => l10n.t("Purge {0}", target),
+  "add-port": (target) => l10n.t("Forward port of {0}", target),
+  "remove-port": (target) => l10n.t("Close port of {0}", target),
+  "add-network": (target) => l10n.t("Connect {0}", target),
+  "remove-network": (target) => l10n.t("Disconnect {0}", target),
+  mount: (target) => l10n.t("Mount in {0}", target),
+  unmount: (target) => l10n.t("Unmount from {0}", target),
+  "add-disk": (target) => l10n.t("Add disk to {0}", target),
+  "resize-disk": (target) => l10n.t("Enlarge disk of {0}", target),
+  "remove-disk": (target) => l10n.t("Remove disk of {0}", target),
+  "recover-disk": (target) => l10n.t("Put back disk of {0}", target),
+  "purge-disk": (target) => l10n.t("Delete disk of {0}", target),
+  "change-medium": (target) => l10n.t("Change medium of {0}", target),
+  snapshot: (target) => l10n.t("Take snapshot {0}", target),
+  restore: (target) => l10n.t("Restore {0}", target),
+  "remove-snapshot": (target) => l10n.t("Delete snapshot {0}", target),
+  update: (target) => l10n.t("Change {0}", target),
+  suspend: (target) => l10n.t("Suspend {0}", target),
+  "cancel-stop": (target) => l10n.t("Cancel stop of {0}", target),
+  rename: (target) => l10n.t("Rename {0}", target),
+  clone: (target) => l10n.t("Clone {0}", target),
+  "disable-zone": (target) => l10n.t("Disable zone {0}", target),
+  "enable-zone": (target) => l10n.t("Enable zone {0}", target),
+  "pull-image": (target) => l10n.t("Pull image {0}", target),
+  "build-image": (target) => l10n.t("Build image {0}", target),
+  "move-storage": (target) => l10n.t("Move data to {0}", target),
+};
+
+const STATUSES: Readonly<Record<Operation["status"], string>> = {
+  running: l10n.t("running"),
+  succeeded: l10n.t("succeeded"),
+  failed: l10n.t("failed"),
+  cancelled: l10n.t("cancelled"),
 };
 
 const ICONS: Readonly<Record<Operation["status"], Icon>> = {
@@ -69,7 +78,7 @@ export function arrangeOperations(
 }
 
 export function operationTitle({ kind, target }: Pick<Operation, "kind" | "target">): string {
-  return `${NAMES[kind]} ${target}`;
+  return NAMES[kind](target);
 }
 
 export function operationItem(operation: Operation, now: Date): OperationItem {
@@ -94,10 +103,12 @@ function outcome(operation: Operation, now: Date): string {
   const { status, progress, error, updatedAt, warnings } = operation;
   if (status === "running") return progress ? operationText(operation) : "";
   const when = ageText(updatedAt, now);
-  if (status === "failed") return `${error?.message ?? "failed"} · ${when}`;
+  if (status === "failed") return `${error?.message ?? l10n.t("failed")} · ${when}`;
   const warned =
-    warnings.length > 0 ? [warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`] : [];
-  return [...(status === "cancelled" ? ["cancelled"] : []), ...warned, when].join(" · ");
+    warnings.length > 0
+      ? [warnings.length === 1 ? l10n.t("1 warning") : l10n.t("{0} warnings", warnings.length)]
+      : [];
+  return [...(status === "cancelled" ? [l10n.t("cancelled")] : []), ...warned, when].join(" · ");
 }
 
 /** Everything that is known of it, as lines of text. */
@@ -105,10 +116,10 @@ export function detailsText(operation: Operation): string {
   const { status, progress, error, warnings, createdAt, updatedAt } = operation;
   const now = status === "running" && progress ? [longProgressText(progress)] : [];
   return [
-    `${operationTitle(operation)}: ${status}`,
+    `${operationTitle(operation)}: ${STATUSES[status]}`,
     ...now,
-    `Began ${new Date(createdAt).toLocaleString()}`,
-    ...(status === "running" ? [] : [`Ended ${new Date(updatedAt).toLocaleString()}`]),
+    l10n.t("Began {0}", new Date(createdAt).toLocaleString()),
+    ...(status === "running" ? [] : [l10n.t("Ended {0}", new Date(updatedAt).toLocaleString())]),
     ...(error ? ["", errorText(error)] : []),
     ...(warnings.length > 0 ? ["", ...warnings.map((warning) => `${capitalised(warning)}`)] : []),
   ].join("\n");

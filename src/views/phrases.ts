@@ -1,78 +1,80 @@
 /** What the engine's words look like to a person: progress, sizes, states. Pure. */
+
 import type { ImageFacts, InstanceState } from "../api/instance.ts";
 import type { Operation, OperationKind, Progress } from "../api/operation.ts";
 import { formatBytes } from "../base/units.ts";
+import { l10n } from "./l10n.ts";
 
 /** phase → what it is called while it lasts. A phase that is not here is shown as it is. */
 const PHASES: Readonly<Record<string, string>> = {
-  resolve: "looking for the image",
-  download: "downloading",
-  verify: "verifying",
-  convert: "converting",
-  extract: "extracting",
-  build: "building the image",
-  create: "creating the disk",
-  start: "starting",
-  boot: "booting",
-  "cloud-init": "setting up",
-  stop: "shutting down",
-  resize: "enlarging the disk",
-  clone: "copying the disk",
-  suspend: "keeping its memory",
-  resume: "resuming",
-  copy: "copying",
-  wait: "waiting",
-  delete: "deleting",
+  resolve: l10n.t("looking for the image"),
+  download: l10n.t("downloading"),
+  verify: l10n.t("verifying"),
+  convert: l10n.t("converting"),
+  extract: l10n.t("extracting"),
+  build: l10n.t("building the image"),
+  create: l10n.t("creating the disk"),
+  start: l10n.t("starting"),
+  boot: l10n.t("booting"),
+  "cloud-init": l10n.t("setting up"),
+  stop: l10n.t("shutting down"),
+  resize: l10n.t("enlarging the disk"),
+  clone: l10n.t("copying the disk"),
+  suspend: l10n.t("keeping its memory"),
+  resume: l10n.t("resuming"),
+  copy: l10n.t("copying"),
+  wait: l10n.t("waiting"),
+  delete: l10n.t("deleting"),
 };
 
 const KINDS: Readonly<Record<OperationKind, string>> = {
-  launch: "launching",
-  start: "starting",
-  stop: "stopping",
-  restart: "restarting",
-  delete: "deleting",
-  recover: "recovering",
-  purge: "purging",
-  "pull-image": "downloading the image",
-  "build-image": "building the image",
-  "add-port": "forwarding a port",
-  "remove-port": "closing a port",
-  "add-network": "connecting to a network",
-  "remove-network": "disconnecting from a network",
-  mount: "mounting a folder",
-  unmount: "unmounting a folder",
-  "add-disk": "adding a disk",
-  "resize-disk": "enlarging a disk",
-  "remove-disk": "removing a disk",
-  "recover-disk": "putting a disk back",
-  "purge-disk": "deleting a disk",
-  "change-medium": "changing the ISO",
-  snapshot: "taking a snapshot",
-  restore: "restoring",
-  "remove-snapshot": "removing a snapshot",
-  update: "changing",
-  suspend: "suspending",
-  "cancel-stop": "cancelling the stop",
-  rename: "renaming",
-  clone: "cloning",
-  "disable-zone": "disabling the zone",
-  "enable-zone": "enabling the zone",
-  "move-storage": "moving data",
+  launch: l10n.t("launching"),
+  start: l10n.t("starting"),
+  stop: l10n.t("stopping"),
+  restart: l10n.t("restarting"),
+  delete: l10n.t("deleting"),
+  recover: l10n.t("recovering"),
+  purge: l10n.t("purging"),
+  "pull-image": l10n.t("downloading the image"),
+  "build-image": l10n.t("building the image"),
+  "add-port": l10n.t("forwarding a port"),
+  "remove-port": l10n.t("closing a port"),
+  "add-network": l10n.t("connecting to a network"),
+  "remove-network": l10n.t("disconnecting from a network"),
+  mount: l10n.t("mounting a folder"),
+  unmount: l10n.t("unmounting a folder"),
+  "add-disk": l10n.t("adding a disk"),
+  "resize-disk": l10n.t("enlarging a disk"),
+  "remove-disk": l10n.t("removing a disk"),
+  "recover-disk": l10n.t("putting a disk back"),
+  "purge-disk": l10n.t("deleting a disk"),
+  "change-medium": l10n.t("changing the ISO"),
+  snapshot: l10n.t("taking a snapshot"),
+  restore: l10n.t("restoring"),
+  "remove-snapshot": l10n.t("removing a snapshot"),
+  update: l10n.t("changing"),
+  suspend: l10n.t("suspending"),
+  "cancel-stop": l10n.t("cancelling the stop"),
+  rename: l10n.t("renaming"),
+  clone: l10n.t("cloning"),
+  "disable-zone": l10n.t("disabling the zone"),
+  "enable-zone": l10n.t("enabling the zone"),
+  "move-storage": l10n.t("moving data"),
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */
 export const STATE_WORDS: Readonly<Record<InstanceState, string>> = {
-  creating: "creating",
-  stopped: "stopped",
-  starting: "starting",
-  running: "running",
-  restarting: "restarting",
-  stopping: "stopping",
-  suspending: "suspending",
-  suspended: "suspended",
-  deleted: "in the trash",
-  failed: "failed",
-  unknown: "unknown",
+  creating: l10n.t("creating"),
+  stopped: l10n.t("stopped"),
+  starting: l10n.t("starting"),
+  running: l10n.t("running"),
+  restarting: l10n.t("restarting"),
+  stopping: l10n.t("stopping"),
+  suspending: l10n.t("suspending"),
+  suspended: l10n.t("suspended"),
+  deleted: l10n.t("in the trash"),
+  failed: l10n.t("failed"),
+  unknown: l10n.t("unknown"),
 };
 
 /** `1 GiB`: a size with its unit set apart. */
@@ -81,7 +83,7 @@ export function sizeText(bytes: number): string {
 }
 
 export function cpusText(cpus: number): string {
-  return cpus === 1 ? "1 cpu" : `${cpus} cpus`;
+  return cpus === 1 ? l10n.t("1 cpu") : l10n.t("{0} cpus", cpus);
 }
 
 /** `14:05`, in the time and the manner of this computer. */
@@ -92,21 +94,21 @@ export function timeText(time: string): string {
 /** `just now`, `5 minutes ago`, `3 days ago`. */
 export function ageText(time: string, now: Date): string {
   const minutes = Math.floor((now.getTime() - new Date(time).getTime()) / 60_000);
-  if (minutes < 1) return "just now";
-  for (const [unit, size] of AGES) {
+  for (const { size, one, many } of AGES) {
     const count = Math.floor(minutes / size);
-    if (count >= 1) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+    if (count >= 1) return count === 1 ? one() : many(count);
   }
-  return "just now";
+  return l10n.t("just now");
 }
 
-const AGES = [
-  ["year", 525_600],
-  ["month", 43_800],
-  ["day", 1440],
-  ["hour", 60],
-  ["minute", 1],
-] as const;
+/** In minutes, the longest first. */
+const AGES: readonly { size: number; one: () => string; many: (count: number) => string }[] = [
+  { size: 525_600, one: () => l10n.t("1 year ago"), many: (count) => l10n.t("{0} years ago", count) },
+  { size: 43_800, one: () => l10n.t("1 month ago"), many: (count) => l10n.t("{0} months ago", count) },
+  { size: 1440, one: () => l10n.t("1 day ago"), many: (count) => l10n.t("{0} days ago", count) },
+  { size: 60, one: () => l10n.t("1 hour ago"), many: (count) => l10n.t("{0} hours ago", count) },
+  { size: 1, one: () => l10n.t("1 minute ago"), many: (count) => l10n.t("{0} minutes ago", count) },
+];
 
 /** `Ubuntu 24.04`; what the user asked for while the image is not known yet. */
 export function imageText({ os, release, reference }: ImageFacts): string {
@@ -128,8 +130,9 @@ export function progressText(progress: Progress): string {
 /** `downloading 43 % of 600 MiB`, and what the engine says besides. */
 export function longProgressText(progress: Progress): string {
   const { phase, total, message } = progress;
-  const size = phase === "download" && total !== undefined ? ` of ${sizeText(total)}` : "";
-  const text = `${capitalised(progressText(progress))}${size}`;
+  const done = capitalised(progressText(progress));
+  const whole = phase === "download" && total !== undefined;
+  const text = whole ? l10n.t("{0} of {1}", done, sizeText(total)) : done;
   return message ? `${text} · ${message}` : text;
 }
 
@@ -157,7 +160,7 @@ export function capitalised(text: string): string {
 export function listText(names: readonly string[], most = 3): string {
   if (names.length <= most) {
     const last = names.at(-1) ?? "";
-    return names.length < 2 ? last : `${names.slice(0, -1).join(", ")} and ${last}`;
+    return names.length < 2 ? last : l10n.t("{0} and {1}", names.slice(0, -1).join(", "), last);
   }
-  return `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
+  return l10n.t("{0} and {1} more", names.slice(0, most).join(", "), names.length - most);
 }

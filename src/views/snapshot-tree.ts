@@ -1,7 +1,9 @@
 /** An instance's snapshots as rows: who stands on whom, and what can be done with each. Pure. */
+
 import type { Instance } from "../api/instance.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Icon } from "./items.ts";
+import { l10n } from "./l10n.ts";
 import { ageText, cpusText, listText, sizeText } from "./phrases.ts";
 import { escapeMarkdown } from "./tooltip.ts";
 
@@ -28,7 +30,7 @@ export function childrenOf(all: readonly Snapshot[], parent: string | undefined)
 export function snapshotItem(snapshot: Snapshot, instance: Instance | undefined, now: Date): SnapshotItem {
   const { id, name, comment, current, createdAt, children } = snapshot;
   const facts = [
-    ...(current ? ["current"] : []),
+    ...(current ? [l10n.t("current")] : []),
     ageText(createdAt, now),
     ...(comment === "" ? [] : [oneLine(comment)]),
   ];
@@ -39,7 +41,7 @@ export function snapshotItem(snapshot: Snapshot, instance: Instance | undefined,
     description: facts.join(" · "),
     icon: current ? { id: "circle-filled", color: "charts.green" } : { id: "circle-outline" },
     contextValue: ["snapshot", ...actionsOfSnapshot(instance)].join("+"),
-    ariaLabel: [`snapshot ${name}`, ...facts].join(", "),
+    ariaLabel: [l10n.t("snapshot {0}", name), ...facts].join(", "),
     hasChildren: children.length > 0,
   };
 }
@@ -54,13 +56,16 @@ export function actionsOfSnapshot(instance: Instance | undefined): string[] {
 export function snapshotTooltip(snapshot: Snapshot): string {
   const { name, comment, parent, createdAt, cpus, memoryBytes, diskBytes, sizeBytes, current } = snapshot;
   const rows = [
-    ["Taken", new Date(createdAt).toLocaleString()],
-    ["Stands on", parent === undefined ? "nothing" : parent],
-    ["Size then", `${cpusText(cpus)}, ${sizeText(memoryBytes)} memory, ${sizeText(diskBytes)} disk`],
-    ["Grew by", sizeText(sizeBytes)],
+    [l10n.t("Taken"), new Date(createdAt).toLocaleString()],
+    [l10n.t("Stands on"), parent ?? l10n.t("nothing")],
+    [
+      l10n.t("Size then"),
+      l10n.t("{0}, {1} memory, {2} disk", cpusText(cpus), sizeText(memoryBytes), sizeText(diskBytes)),
+    ],
+    [l10n.t("Grew by"), sizeText(sizeBytes)],
   ];
   return [
-    `**${escapeMarkdown(name)}**${current ? " — the instance stands on it" : ""}`,
+    `**${escapeMarkdown(name)}**${current ? ` — ${l10n.t("the instance stands on it")}` : ""}`,
     ...(comment === "" ? [] : ["", escapeMarkdown(comment)]),
     "",
     "| | |",
@@ -71,13 +76,13 @@ export function snapshotTooltip(snapshot: Snapshot): string {
 
 /** What removing this one means to the others. */
 export function removalText({ children, parent, current }: Snapshot): string {
-  const where = parent ?? "nothing";
+  const where = parent ?? l10n.t("nothing");
   const heirs =
     children.length === 0
       ? []
-      : [`${listText(children)} will stand on ${where} instead; nothing in it changes.`];
-  const stays = current ? [`The instance keeps what its disk holds now.`] : [];
-  return [...heirs, ...stays, "What only this snapshot holds is gone for good."].join(" ");
+      : [l10n.t("{0} will stand on {1} instead; nothing in it changes.", listText(children), where)];
+  const stays = current ? [l10n.t("The instance keeps what its disk holds now.")] : [];
+  return [...heirs, ...stays, l10n.t("What only this snapshot holds is gone for good.")].join(" ");
 }
 
 function oneLine(text: string): string {

@@ -1,7 +1,9 @@
 /** What the status bar says. Pure. */
+
 import type { Instance } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import { descriptionOf, runningCount } from "./items.ts";
+import { l10n } from "./l10n.ts";
 import { operationText, STATE_WORDS } from "./phrases.ts";
 import { escapeMarkdown } from "./tooltip.ts";
 
@@ -15,8 +17,8 @@ export function statusText(rows: readonly Row[]): string | undefined {
   if (first?.operation && busy.length === 1) {
     return `$(loading~spin) ${first.instance.name}: ${operationText(first.operation)}`;
   }
-  if (busy.length > 1) return `$(loading~spin) ${busy.length} instances at work`;
-  return `$(vm) ${runningCount(rows.map(({ instance }) => instance))} running`;
+  if (busy.length > 1) return `$(loading~spin) ${l10n.t("{0} instances at work", busy.length)}`;
+  return `$(vm) ${l10n.t("{0} running", runningCount(rows.map(({ instance }) => instance)))}`;
 }
 
 /** More would not fit on a screen. */
@@ -34,7 +36,7 @@ export function statusTooltip(rows: readonly Row[]): string {
   });
   return [
     ...["**Berth**", "", "| | |", "|:--|:--|", ...lines],
-    ...(more > 0 ? ["", `and ${more} more`] : []),
+    ...(more > 0 ? ["", l10n.t("and {0} more", more)] : []),
   ].join("\n");
 }
 

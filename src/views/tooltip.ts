@@ -1,8 +1,10 @@
 /** The text of an instance's tooltip, in Markdown. Pure; every value from outside is escaped. */
+
 import type { Instance, InstanceDetails, Problem } from "../api/instance.ts";
 import { labelsText } from "../api/labels.ts";
 import type { Operation } from "../api/operation.ts";
 import { formatDuration } from "../base/units.ts";
+import { l10n } from "./l10n.ts";
 import {
   capitalised,
   imageText,
@@ -40,9 +42,9 @@ function stateLine(instance: Instance, operation?: Operation): string {
   if (operation?.status === "running") {
     return operation.progress ? longProgressText(operation.progress) : operationText(operation);
   }
-  const waiting =
-    instance.state === "running" && instance.guest === "linux" && !instance.ready ? ", not ready" : "";
-  return STATE_WORDS[instance.state] + waiting;
+  const waiting = instance.state === "running" && instance.guest === "linux" && !instance.ready;
+  const word = STATE_WORDS[instance.state];
+  return waiting ? l10n.t("{0}, not ready", word) : word;
 }
 
 type Row = [name: string, value: string];
@@ -52,60 +54,64 @@ function factRows({ instance, details, now }: TooltipInputs): Row[] {
   const build = image.version ? ` (${escapeMarkdown(image.version)})` : "";
   const release = details?.release ?? imageText(image);
   return [
-    ["Image", `${escapeMarkdown(release)}${build}`],
-    ["Size", sizeLine(instance)],
-    ["Address", `\`${instance.address}\``],
+    [l10n.t("Image"), `${escapeMarkdown(release)}${build}`],
+    [l10n.t("Size"), sizeLine(instance)],
+    [l10n.t("Address"), `\`${instance.address}\``],
     ...(instance.ssh
       ? ([["SSH", `\`${instance.ssh.user}@${instance.ssh.host}:${instance.ssh.port}\``]] as Row[])
       : []),
-    ["Driver", driverText(instance)],
-    ...(instance.startedAt ? ([["Up", since(instance.startedAt, now)]] as Row[]) : []),
+    [l10n.t("Driver"), driverText(instance)],
+    ...(instance.startedAt ? ([[l10n.t("Up"), since(instance.startedAt, now)]] as Row[]) : []),
     ...keptRows(instance),
-    ...(instance.deletedAt ? ([["Deleted", `${since(instance.deletedAt, now)} ago`]] as Row[]) : []),
+    ...(instance.deletedAt
+      ? ([[l10n.t("Deleted"), l10n.t("{0} ago", since(instance.deletedAt, now))]] as Row[])
+      : []),
   ];
 }
 
 /** What it has beside the usual; what it has not is left out. */
 function keptRows({ stopAt, zone, labels, autostart, mounts, ports, snapshotCount }: Instance): Row[] {
   const all: [string, string][] = [
-    ["Stops at", stopAt === undefined ? "" : timeText(stopAt)],
-    ["Zone", zone.available ? zone.name : `${zone.name}, disabled`],
-    ["Labels", labelsText(labels)],
-    ["Starts", { off: "", on: "after a boot of this host", restore: "where it ran before" }[autostart]],
-    ["Mounts", mounts.map(({ source, target }) => `${target} (${source})`).join(", ")],
-    ["Ports", ports.map(({ hostPort, guestPort }) => `${hostPort} → ${guestPort}`).join(", ")],
-    ["Snapshots", snapshotCount > 0 ? String(snapshotCount) : ""],
+    [l10n.t("Stops at"), stopAt === undefined ? "" : timeText(stopAt)],
+    [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0}, disabled", zone.name)],
+    [l10n.t("Labels"), labelsText(labels)],
+    [l10n.t("Starts"), startsText(autostart)],
+    [l10n.t("Mounts"), mounts.map(({ source, target }) => `${target} (${source})`).join(", ")],
+    [l10n.t("Ports"), ports.map(({ hostPort, guestPort }) => `${hostPort} → ${guestPort}`).join(", ")],
+    [l10n.t("Snapshots"), snapshotCount > 0 ? String(snapshotCount) : ""],
   ];
   return all.filter(([, value]) => value !== "").map(([name, value]) => [name, escapeMarkdown(value)]);
+}
+
+function startsText(autostart: Instance["autostart"]): string {
+  if (autostart === "off") return "";
+  return autostart === "on" ? l10n.t("after a boot of this host") : l10n.t("where it ran before");
 }
 
 function guestRows(details: InstanceDetails): Row[] {
   const { load, memory, disk, kernel } = details;
   const of = (use: { usedBytes: number; totalBytes: number }) =>
-    `${sizeText(use.usedBytes)} of ${sizeText(use.totalBytes)}`;
+    l10n.t("{0} of {1}", sizeText(use.usedBytes), sizeText(use.totalBytes));
   return [
-    ...(load ? ([["Load", load.map((value) => value.toFixed(2)).join("  ")]] as Row[]) : []),
-    ...(memory ? ([["Memory used", of(memory)]] as Row[]) : []),
-    ...(disk ? ([["Disk used", of(disk)]] as Row[]) : []),
-    ...(kernel ? ([["Kernel", escapeMarkdown(kernel)]] as Row[]) : []),
+    ...(load ? ([[l10n.t("Load"), load.map((value) => value.toFixed(2)).join("  ")]] as Row[]) : []),
+    ...(memory ? ([[l10n.t("Memory used"), of(memory)]] as Row[]) : []),
+    ...(disk ? ([[l10n.t("Disk used"), of(disk)]] as Row[]) : []),
+    ...(kernel ? ([[l10n.t("Kernel"), escapeMarkdown(kernel)]] as Row[]) : []),
   ];
 }
 
 function sizeLine({ cpus, memoryBytes, diskBytes }: Instance): string {
-  const words = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
-  return `${words}, ${sizeText(memoryBytes)} memory, ${sizeText(diskBytes)} disk`;
+  const words = cpus === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", cpus);
+  return l10n.t("{0}, {1} memory, {2} disk", words, sizeText(memoryBytes), sizeText(diskBytes));
 }
 
 /** `QEMU with KVM, x86_64`; emulation is called by its name, because it explains slowness. Nothing in it needs escaping. */
 export function driverText({ driver, accelerator, arch }: Instance): string {
   const names: Record<string, string> = { qemu: "QEMU", oci: "OCI", incus: "Incus" };
-  const how =
-    accelerator === undefined
-      ? ""
-      : accelerator === "tcg"
-        ? ", emulated"
-        : ` with ${accelerator.toUpperCase()}`;
-  return `${names[driver] ?? driver}${how}, ${arch}`;
+  const name = names[driver] ?? driver;
+  if (accelerator === undefined) return `${name}, ${arch}`;
+  if (accelerator === "tcg") return l10n.t("{0}, emulated, {1}", name, arch);
+  return l10n.t("{0} with {1}, {2}", name, accelerator.toUpperCase(), arch);
 }
 
 function since(time: string, now: Date): string {

@@ -1,10 +1,12 @@
 /** What the launch wizard offers and accepts: names, sizes against the host, typed values. Pure. */
+
 import type { EngineInfo } from "../api/engine-info.ts";
 import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/instance.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { messageOf } from "../base/errors.ts";
 import { parseSize } from "../base/units.ts";
-import { sizeText } from "./phrases.ts";
+import { l10n } from "./l10n.ts";
+import { listText, sizeText } from "./phrases.ts";
 import { PRESETS, type PresetId, type Size } from "./wizard.ts";
 
 /** A typed text that is taken as it is: an address of an image, or a reference that no catalog listed. */
@@ -16,9 +18,9 @@ export function typedReference(text: string, known: ReadonlySet<string>): string
 
 /** Why this cannot be the name, or undefined when it can. */
 export function nameProblem(name: string, taken: ReadonlySet<string>): string | undefined {
-  if (name === "") return "A name is needed.";
+  if (name === "") return l10n.t("A name is needed.");
   if (!NAME_PATTERN.test(name)) return NAME_RULE;
-  return taken.has(name) ? `${name} exists already. Choose another name.` : undefined;
+  return taken.has(name) ? l10n.t("{0} exists already. Choose another name.", name) : undefined;
 }
 
 /** `web-clone1`, with the first number that is free, as the engine would call it. */
@@ -34,7 +36,7 @@ export type Host = Pick<EngineInfo["host"], "cpus" | "memoryBytes" | "freeDiskBy
 export type SizeChoice = { preset: PresetId; label: string; description: string; detail?: string };
 
 export function sizeChoices(host: Host): SizeChoice[] {
-  const names = { small: "Small", medium: "Medium", large: "Large" } as const;
+  const names = { small: l10n.t("Small"), medium: l10n.t("Medium"), large: l10n.t("Large") };
   const presets = (Object.keys(names) as (keyof typeof names)[]).map((preset) => {
     const over = overHost(PRESETS[preset], host);
     return {
@@ -44,37 +46,44 @@ export function sizeChoices(host: Host): SizeChoice[] {
       ...(over ? { detail: `$(warning) ${over}` } : {}),
     };
   });
-  return [...presets, { preset: "custom", label: "Custom…", description: "choose each size" }];
+  return [
+    ...presets,
+    { preset: "custom", label: l10n.t("Custom…"), description: l10n.t("choose each size") },
+  ];
 }
 
 /** `2GiB`, `1.5 GiB`: a size as a person would type it. */
 export const amount = sizeText;
 
 export function cpusOf({ cpus }: { cpus: number }): string {
-  return cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
+  return cpus === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", cpus);
 }
 
 export function sizeSummary({ cpus, memoryBytes, diskBytes }: Size): string {
-  return `${cpusOf({ cpus })} · ${sizeText(memoryBytes)} memory · ${sizeText(diskBytes)} disk`;
+  return l10n.t("{0} · {1} memory · {2} disk", cpusOf({ cpus }), sizeText(memoryBytes), sizeText(diskBytes));
 }
 
 /** `This host has 2 CPUs and 3.8 GiB of memory.`, where the size asks for more. */
 export function overHost(size: Partial<Size>, host: Host): string | undefined {
   const has = [
     ...((size.cpus ?? 0) > host.cpus ? [cpusOf(host)] : []),
-    ...((size.memoryBytes ?? 0) > host.memoryBytes ? [`${sizeText(host.memoryBytes)} of memory`] : []),
-    ...((size.diskBytes ?? 0) > host.freeDiskBytes ? [`${sizeText(host.freeDiskBytes)} of free disk`] : []),
+    ...((size.memoryBytes ?? 0) > host.memoryBytes
+      ? [l10n.t("{0} of memory", sizeText(host.memoryBytes))]
+      : []),
+    ...((size.diskBytes ?? 0) > host.freeDiskBytes
+      ? [l10n.t("{0} of free disk", sizeText(host.freeDiskBytes))]
+      : []),
   ];
-  return has.length === 0 ? undefined : `This host has ${has.join(" and ")}.`;
+  return has.length === 0 ? undefined : l10n.t("This host has {0}.", listText(has));
 }
 
 /** A typed value, refused with the reason or accepted, perhaps with a warning. */
 export type Typed = { value: number; warning?: string } | { refused: string };
 
 export function typedCpus(text: string, host: Host): Typed {
-  if (!/^\s*\d+\s*$/.test(text)) return { refused: "Write a whole number, such as 2." };
+  if (!/^\s*\d+\s*$/.test(text)) return { refused: l10n.t("Write a whole number, such as 2.") };
   const cpus = Number(text);
-  if (cpus < 1) return { refused: "At least 1 CPU is needed." };
+  if (cpus < 1) return { refused: l10n.t("At least 1 CPU is needed.") };
   return withWarning(cpus, overHost({ cpus }, host));
 }
 
@@ -92,7 +101,7 @@ export function grownDisk(text: string, nowBytes: number, { freeDiskBytes, ...ho
   if ("refused" in typed || typed.value >= nowBytes) return typed;
   // What is shown of it is rounded; to leave that as it is asks for nothing.
   if (sizeText(typed.value) === sizeText(nowBytes)) return { value: nowBytes };
-  return { refused: `It has ${sizeText(nowBytes)} now, and can only grow.` };
+  return { refused: l10n.t("It has {0} now, and can only grow.", sizeText(nowBytes)) };
 }
 
 function typedSize(
@@ -105,9 +114,9 @@ function typedSize(
   try {
     bytes = parseSize(text, what);
   } catch (error) {
-    return { refused: `${messageOf(error)}. Write a number and a unit, such as 512M or 2G.` };
+    return { refused: l10n.t("{0}. Write a number and a unit, such as 512M or 2G.", messageOf(error)) };
   }
-  if (bytes < least) return { refused: `At least ${sizeText(least)} is needed.` };
+  if (bytes < least) return { refused: l10n.t("At least {0} is needed.", sizeText(least)) };
   return withWarning(bytes, over(bytes));
 }
 

@@ -1,4 +1,5 @@
 /** What the tree *Project* shows: instances of a file as they are, or what the file would touch. Pure. */
+
 import path from "node:path";
 import type { Instance } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
@@ -8,6 +9,7 @@ import type { Finding } from "../../client/project/parse.ts";
 import { writtenOf } from "../../client/project/plan.ts";
 import type { Touch } from "../../client/project/touches.ts";
 import { type Icon, isBusy } from "../items.ts";
+import { l10n } from "../l10n.ts";
 import { operationText, STATE_WORDS } from "../phrases.ts";
 
 export type ProjectRow = {
@@ -33,7 +35,7 @@ export function statusOf(
   now: Instance | undefined,
   { directory, known, bridged }: Situation,
 ): { state: string; differs: string[] } {
-  if (!now) return { state: known ? "not launched" : "", differs: [] };
+  if (!now) return { state: known ? l10n.t("not launched") : "", differs: [] };
   if (now.state === "deleted") return { state: STATE_WORDS.deleted, differs: [] };
   const drift = driftOf(wanted, now, writtenOf(wanted, directory, bridged));
   return { state: STATE_WORDS[now.state], differs: drift.map(({ text }) => text) };
@@ -47,7 +49,7 @@ export function instanceOfProject(
 ): ProjectRow {
   const { instance, operation } = now;
   const { state, differs } = statusOf(wanted, instance, situation);
-  const differing = differs.length > 0 ? `differs: ${differs.join("; ")}` : "";
+  const differing = differs.length > 0 ? l10n.t("differs: {0}", differs.join("; ")) : "";
   const doing = operation?.status === "running" ? operationText(operation) : state;
   const description = [doing, differing].filter(Boolean).join(" · ");
   const flags = ["project", "file", "up", ...(instance && instance.state === "running" ? ["down"] : [])];
@@ -56,7 +58,7 @@ export function instanceOfProject(
     description,
     icon: iconOf(instance, operation, differs.length > 0),
     contextValue: flags.join("+"),
-    tooltip: [`${name}: ${doing || "unknown"}`, ...differs].join("\n"),
+    tooltip: [`${name}: ${doing || l10n.t("unknown")}`, ...differs].join("\n"),
     ariaLabel: [name, doing, differing].filter(Boolean).join(", "),
   };
 }
@@ -76,7 +78,7 @@ export function needsUp(project: Project, present: (name: string) => Instance | 
 }
 
 export function findingRow({ place, reason }: Finding): ProjectRow {
-  const where = place ? `line ${place.line}, column ${place.column}` : "";
+  const where = place ? l10n.t("line {0}, column {1}", place.line, place.column) : "";
   return {
     label: reason,
     description: where,
@@ -110,30 +112,36 @@ type Of<K extends Touch["kind"]> = Extract<Touch, { kind: K }>;
 
 const TOUCHES: { [K in Touch["kind"]]: (touch: Of<K>, short: (file: string) => string) => Told } = {
   mount: ({ source, target }, short) => ({
-    label: `Folder ${short(source)}`,
-    detail: `the guest reads and writes ${source}, at ${target}.`,
+    label: l10n.t("Folder {0}", short(source)),
+    detail: l10n.t("the guest reads and writes {0}, at {1}.", source, target),
     icon: { id: "file-symlink-directory" },
   }),
   port: ({ address, port, exposed }) => ({
-    label: exposed ? `Port ${port}, open to others at ${address}` : `Port ${port} of this computer`,
+    label: exposed
+      ? l10n.t("Port {0}, open to others at {1}", port, address)
+      : l10n.t("Port {0} of this computer", port),
     detail: exposed
-      ? `whoever reaches ${address} reaches the guest through port ${port}.`
-      : `programs of this computer reach the guest through port ${port} of ${address}; others do not.`,
+      ? l10n.t("whoever reaches {0} reaches the guest through port {1}.", address, port)
+      : l10n.t(
+          "programs of this computer reach the guest through port {0} of {1}; others do not.",
+          port,
+          address,
+        ),
     icon: exposed ? { id: "globe", color: "list.warningForeground" } : { id: "plug" },
   }),
   "user-data": ({ from }, short) => ({
-    label: `User-data ${/^https?:/i.test(from) ? from : short(from)}`,
-    detail: `the guest is set up by what ${from} says.`,
+    label: l10n.t("User-data {0}", /^https?:/i.test(from) ? from : short(from)),
+    detail: l10n.t("the guest is set up by what {0} says.", from),
     icon: { id: "file-text" },
   }),
   image: ({ from }, short) => ({
-    label: `Image ${/^https?:/i.test(from) ? from : short(from)}`,
-    detail: `it boots ${from}, which is of no catalog.`,
+    label: l10n.t("Image {0}", /^https?:/i.test(from) ? from : short(from)),
+    detail: l10n.t("it boots {0}, which is of no catalog.", from),
     icon: { id: "package" },
   }),
   network: ({ network }) => ({
-    label: `Network ${network} of this computer`,
-    detail: `the guest is a computer of its own on ${network}.`,
+    label: l10n.t("Network {0} of this computer", network),
+    detail: l10n.t("the guest is a computer of its own on {0}.", network),
     icon: { id: "type-hierarchy" },
   }),
 };

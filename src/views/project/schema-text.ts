@@ -1,31 +1,34 @@
 /** Parts of a JSON schema as text: for a hover, and for what is inserted. Pure. */
+import { l10n } from "../l10n.ts";
 import type { Schema } from "./schema-help.ts";
 
 /** `text; such as 2G`, `whole number from 1 to 512`. */
 export function facts(schema: Schema): string {
   const { examples = [] } = schema;
-  const kinds = [...new Set((schema.anyOf ?? [schema]).map(kindText))].join(" or ");
-  const such =
-    examples.length > 0 ? `, such as ${examples.map((one) => `\`${String(one)}\``).join(", ")}` : "";
-  return kinds + such;
+  const kinds = [...new Set((schema.anyOf ?? [schema]).map(kindText))].join(" | ");
+  return examples.length === 0 ? kinds : l10n.t("{0}, such as {1}", kinds, codeList(examples));
+}
+
+function codeList(values: readonly unknown[]): string {
+  return values.map((one) => `\`${String(one)}\``).join(", ");
 }
 
 function kindText({ type, items, minimum, maximum }: Schema): string {
   switch (type) {
     case "integer":
       return minimum === undefined || maximum === undefined
-        ? "whole number"
-        : `whole number from ${minimum} to ${maximum}`;
+        ? l10n.t("whole number")
+        : l10n.t("whole number from {0} to {1}", minimum, maximum);
     case "string":
-      return "text";
+      return l10n.t("text");
     case "boolean":
-      return "true or false";
+      return l10n.t("true or false");
     case "array": {
-      const such = (items?.examples ?? []).map((one) => `\`${String(one)}\``).join(", ");
-      return such === "" ? "list" : `list, of such as ${such}`;
+      const such = codeList(items?.examples ?? []);
+      return such === "" ? l10n.t("list") : l10n.t("list, of such as {0}", such);
     }
     default:
-      return "map";
+      return l10n.t("map");
   }
 }
 

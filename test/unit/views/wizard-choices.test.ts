@@ -82,7 +82,7 @@ test.each([
 
 test("a size beyond the host says what the host has", () => {
   expect(overHost({ cpus: 4, memoryBytes: 8 * GIB, diskBytes: 40 * GIB }, host)).toBe(
-    "This host has 2 CPUs and 4 GiB of memory and 20 GiB of free disk.",
+    "This host has 2 CPUs, 4 GiB of memory and 20 GiB of free disk.",
   );
   expect(overHost({ cpus: 2 }, host)).toBeUndefined();
   const details = sizeChoices(host).map(({ label, detail }) => [label, detail !== undefined]);
