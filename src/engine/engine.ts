@@ -1,27 +1,25 @@
 /** Composes the engine behind `engine-core.ts`: store, operations, instances, images. The server calls the result. */
 import { randomUUID } from "node:crypto";
-import { statfs } from "node:fs/promises";
-import { cpus, networkInterfaces, totalmem } from "node:os";
 import type { DriverInfo, EngineInfo } from "../api/engine-info.ts";
 import type { Finding } from "../api/finding.ts";
-import type { Problem } from "../api/instance.ts";
 import { PROTOCOL_VERSION } from "../api/protocol.ts";
-import { withDeadline } from "../base/async.ts";
 import { DisposableStore } from "../base/disposable.ts";
 import { privateDirectory } from "../base/durable.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Event } from "../base/event.ts";
-import { hostArch, type Paths } from "../base/paths.ts";
+import { hostArch } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { Aliases } from "./aliases.ts";
 import { examine } from "./doctor/examine.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
+import { probeAll } from "./drivers/probe-all.ts";
 import type { EngineCore } from "./engine-core.ts";
+import type { EngineContext, EngineOptions } from "./engine-options.ts";
 import { EventLog } from "./event-log.ts";
-import { generateLogin, type Login } from "./guest/keys.ts";
+import { generateLogin } from "./guest/keys.ts";
 import { checkUserData } from "./guest/user-data.ts";
+import { factsOf } from "./host-facts.ts";
 import { ImageWork } from "./image-work.ts";
-import type { Images, ImageUsers } from "./images/images.ts";
+import type { ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
 import { Consoles } from "./instances/consoles.ts";
@@ -43,9 +41,8 @@ import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import { SshHosts } from "./instances/ssh-hosts.ts";
 import { ZoneBook } from "./instances/zone-book.ts";
 import { isZoneRow, Zones } from "./instances/zones.ts";
-import type { Log, LogLevel } from "./log.ts";
-import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
 import { hostNetworks } from "./networks/interfaces.ts";
+import { subnetOf } from "./networks/subnet.ts";
 import { Operations } from "./operations.ts";
 import { Passphrase } from "./passphrase.ts";
 import { EngineSettings } from "./settings.ts";
@@ -53,43 +50,6 @@ import { Locations } from "./storage/locations.ts";
 import { Storage } from "./storage/storage.ts";
 import { InstanceFiles } from "./store/instance-files.ts";
 import { openStore, type Store } from "./store/store.ts";
-
-/** What drivers and images are made with. */
-export type EngineContext = {
-  paths: Paths;
-  /** Where images and instances lie now. */
-  locations: Locations;
-  log: Log;
-  settings: EngineSettings;
-  /** Which instances stand on an image; for the image library. */
-  imageUsers: ImageUsers;
-};
-
-export type EngineOptions = {
-  paths: Paths;
-  /** Of Berth. */
-  version: string;
-  /** A log with `setLevel` follows the setting `engine.log-level`. */
-  log: Log & { setLevel?: (level: LogLevel) => void };
-  /** The first one runs what is launched. */
-  drivers: (context: EngineContext) => readonly Driver[];
-  images: (context: EngineContext) => Images;
-  /** Environment that `BERTH_SETTING_…` defaults come from. */
-  env?: Readonly<Record<string, string | undefined>>;
-  now?: () => Date;
-  hostFacts?: () => Promise<HostFacts>;
-  /** Interfaces of this host that guests could be bridged to. */
-  hostNetworks?: HostNetworks["list"];
-  /** Tells one boot of this host from the next. */
-  hostBoot?: () => Promise<string>;
-  store?: Store;
-  files?: InstanceFiles;
-  locations?: Locations;
-  makeLogin?: (user: string) => Login;
-};
-
-const PROBE_MS = 30_000;
-const SUBNET_KEY = "internal.subnet";
 
 /**
  * Opens the store, shows every instance, adopts those that run and goes on with interrupted operations. The caller
@@ -257,7 +217,7 @@ class Engine implements EngineCore {
 
   /** Begins to look for accelerators now, so that the first question about them need not wait. */
   warmUp(): void {
-    void this.#probe(this.#ending.signal, {});
+    void this.#probe(this.#ending.signal);
   }
 
   /** OpenSSH's view of the instances follows them while this engine runs. */
@@ -279,7 +239,7 @@ class Engine implements EngineCore {
 
   async info(): Promise<EngineInfo> {
     const { options, store, hostFacts } = this.#parts;
-    const [host, drivers] = await Promise.all([hostFacts(), this.#probe(this.#ending.signal, {})]);
+    const [host, drivers] = await Promise.all([hostFacts(), this.#probe(this.#ending.signal)]);
     return {
       id: this.id,
       version: options.version,
@@ -314,6 +274,10 @@ class Engine implements EngineCore {
     return this.#probe(signal, { fresh: true });
   }
 
+  #probe(signal: AbortSignal, how: { fresh?: boolean } = {}): Promise<DriverInfo[]> {
+    return probeAll(this.#parts.drivers, { signal, progress: () => {}, log: this.#parts.options.log }, how);
+  }
+
   get draining(): boolean {
     return this.operations.draining;
   }
@@ -336,46 +300,4 @@ class Engine implements EngineCore {
     this.events.close();
     this.#parts.store.close();
   }
-
-  async #probe(parent: AbortSignal, how: { fresh?: boolean }): Promise<DriverInfo[]> {
-    const { signal, done } = withDeadline(PROBE_MS, parent);
-    const ctx = { signal, progress: () => {}, log: this.#parts.options.log };
-    try {
-      return await Promise.all(
-        this.#parts.drivers.map((driver) =>
-          driver.probe(ctx, how).catch((error: unknown) => unprobed(driver, error)),
-        ),
-      );
-    } finally {
-      done();
-    }
-  }
-}
-
-function unprobed({ name, kind }: Driver, error: unknown): DriverInfo {
-  const message = `${name} could not be looked at: ${messageOf(error)}`;
-  const problem: Problem = { code: "probe-failed", severity: "error", message };
-  return { name, kind, available: false, arches: [], features: [], problems: [problem] };
-}
-
-/** Chosen once; after the loss of the settings, found again from an instance that lives in it. */
-async function subnetOf(store: Store, files: InstanceFiles): Promise<Subnet> {
-  const stored = store.readSetting(SUBNET_KEY);
-  if (typeof stored === "string") return subnetAround(stored);
-  const descriptors = (await files.scan()).flatMap(({ descriptor }) => descriptor ?? []);
-  const [first] = descriptors.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
-  const subnet = first ? subnetAround(first.address) : chooseSubnet(addressesInUse(), randomUUID());
-  store.writeSettings({ [SUBNET_KEY]: subnet.gateway });
-  return subnet;
-}
-
-function addressesInUse(): string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.flatMap(({ family, cidr }) => (family === "IPv4" && cidr ? [cidr] : []));
-}
-
-async function factsOf(paths: Paths, locations: Locations): Promise<HostFacts> {
-  const there = await locations.isPresent("instances");
-  const { bavail, bsize } = await statfs(there ? locations.instances : paths.data);
-  return { cpus: cpus().length, memoryBytes: totalmem(), freeDiskBytes: bavail * bsize };
 }

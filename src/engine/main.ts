@@ -2,7 +2,8 @@
 import manifest from "../../package.json" with { type: "json" };
 import { currentPaths } from "../base/paths.ts";
 import { createQemuDriver } from "./drivers/qemu/driver.ts";
-import { type EngineContext, openEngine } from "./engine.ts";
+import { openEngine } from "./engine.ts";
+import type { EngineContext } from "./engine-options.ts";
 import { openImages } from "./images/library.ts";
 import { openLog } from "./log-file.ts";
 import { runEngineProcess } from "./server/process.ts";

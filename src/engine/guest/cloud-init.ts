@@ -5,7 +5,9 @@ import type { ReadyReport } from "./guest.ts";
 /**
  * Prints `stage NAME` as cloud-init goes on, then `absent`, `failed UNIT`, or `result` with cloud-init's two JSON
  * files. It looks four times a second: the guest has no inotify tools, and `cloud-init status --wait` starts a Python
- * that takes seconds of a busy, emulated guest. Between sleeps only the shell itself runs.
+ * that takes seconds of a busy, emulated guest. Between sleeps only the shell itself runs. What the first boot has
+ * written, host keys among it, may lie in the guest's memory for half a minute more: after its `sync` the guest survives
+ * its power being cut.
  */
 export const WAIT_SCRIPT = `
 cd /run/cloud-init 2>/dev/null || { command -v cloud-init >/dev/null 2>&1 || { echo absent; exit 0; }; }
@@ -32,7 +34,7 @@ done
 echo result
 cat /run/cloud-init/result.json; echo; echo '== status'
 cat /run/cloud-init/status.json 2>/dev/null
-true
+sync
 `;
 
 /** The stage that a line of the script's output tells, without quotes; undefined for other lines and for `null`. */
