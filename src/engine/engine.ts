@@ -42,7 +42,6 @@ import { SshHosts } from "./instances/ssh-hosts.ts";
 import { ZoneBook } from "./instances/zone-book.ts";
 import { isZoneRow, Zones } from "./instances/zones.ts";
 import { hostNetworks } from "./networks/interfaces.ts";
-import { subnetOf } from "./networks/subnet.ts";
 import { Operations } from "./operations.ts";
 import { Passphrase } from "./passphrase.ts";
 import { EngineSettings } from "./settings.ts";
@@ -50,6 +49,7 @@ import { Locations } from "./storage/locations.ts";
 import { Storage } from "./storage/storage.ts";
 import { InstanceFiles } from "./store/instance-files.ts";
 import { openStore, type Store } from "./store/store.ts";
+import { subnetOf } from "./subnet.ts";
 
 /**
  * Opens the store, shows every instance, adopts those that run and goes on with interrupted operations. The caller

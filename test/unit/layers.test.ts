@@ -5,6 +5,24 @@ import { expect, test } from "vitest";
 
 const SRC = path.resolve(import.meta.dirname, "../../src");
 
+/** What puts the engine together sees all floors. */
+const COMPOSITION: readonly string[] = [
+  "base",
+  "api",
+  "engine",
+  "engine/doctor",
+  "engine/drivers",
+  "engine/guest",
+  "engine/image-work.ts",
+  "engine/images",
+  "engine/instances",
+  "engine/networks",
+  "engine/operations.ts",
+  "engine/settings.ts",
+  "engine/storage",
+  "engine/store",
+];
+
 /** Which layers a layer may import, itself included by nature. The longest matching prefix is a file's layer. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   base: [],
@@ -49,21 +67,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   "engine/image-work.ts": ["base", "api", "engine", "engine/images", "engine/operations.ts", "engine/store"],
   "engine/engine.ts": [
-    "base",
-    "api",
-    "engine",
-    "engine/doctor",
-    "engine/drivers",
-    "engine/guest",
-    "engine/image-work.ts",
-    "engine/images",
-    "engine/instances",
-    "engine/networks",
-    "engine/operations.ts",
-    "engine/settings.ts",
-    "engine/storage",
-    "engine/store",
+    ...COMPOSITION,
+    "engine/engine-options.ts",
+    "engine/host-facts.ts",
+    "engine/subnet.ts",
   ],
+  "engine/engine-options.ts": COMPOSITION,
+  "engine/host-facts.ts": COMPOSITION,
+  "engine/subnet.ts": COMPOSITION,
   "engine/operations.ts": ["base", "api", "engine", "engine/store"],
   "engine/settings.ts": ["base", "api", "engine", "engine/store"],
   "engine/server": ["base", "api", "engine"],
@@ -72,6 +83,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "api",
     "engine",
     "engine/engine.ts",
+    "engine/engine-options.ts",
     "engine/settings.ts",
     "engine/server",
     "engine/guest",

@@ -1,10 +1,10 @@
 /** The network that this engine's instances are in. */
 import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
-import type { Subnet } from "../drivers/driver.ts";
-import type { InstanceFiles } from "../store/instance-files.ts";
-import type { Store } from "../store/store.ts";
-import { chooseSubnet, subnetAround } from "./addresses.ts";
+import type { Subnet } from "./drivers/driver.ts";
+import { chooseSubnet, subnetAround } from "./networks/addresses.ts";
+import type { InstanceFiles } from "./store/instance-files.ts";
+import type { Store } from "./store/store.ts";
 
 const SUBNET_KEY = "internal.subnet";
 
