@@ -105,7 +105,7 @@ export class InstancePanel implements Disposable {
     const operations = [...mirror.operations.values()];
     const details = instance.state === "running" ? this.#details : undefined;
     const snapshots = this.#snapshots;
-    const state = panelState({ instance, operation, details, operations, lost, snapshots, now: new Date() });
+    const state = panelState({ instance, operation, details, operations, lost, snapshots });
     this.#post({ type: "state", state });
   }
 

@@ -1,11 +1,9 @@
 /** What an instance's panel shows, from what the engine knows. Pure: the page only lays it out. */
-
 import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
-import { formatBytes, formatDuration } from "../../base/units.ts";
+import { formatBytes } from "../../base/units.ts";
 import { type Action, actionsOf, isBusy } from "../items.ts";
-import { l10n } from "../l10n.ts";
 import {
   capitalised,
   cpusText,
@@ -29,20 +27,19 @@ export type PanelInputs = {
   /** All that are known, of any instance. */
   operations: readonly Operation[];
   lost?: string | undefined;
-  now: Date;
 };
 
 /** In the header, in this order, where the instance allows them. */
 const ACTIONS: readonly (PanelAction & { action: Action })[] = [
-  { action: "shell", command: "berth.openShell", label: l10n.t("Open Shell"), primary: true },
-  { action: "display", command: "berth.openDisplay", label: l10n.t("Open Graphical Console"), primary: true },
-  { action: "start", command: "berth.start", label: l10n.t("Start"), primary: true },
-  { action: "stop", command: "berth.stop", label: l10n.t("Stop") },
-  { action: "restart", command: "berth.restart", label: l10n.t("Restart") },
-  { action: "cancel", command: "berth.cancel", label: l10n.t("Cancel") },
-  { action: "recover", command: "berth.recover", label: l10n.t("Recover"), primary: true },
-  { action: "purge", command: "berth.purge", label: l10n.t("Remove for Good") },
-  { action: "delete", command: "berth.delete", label: l10n.t("Delete") },
+  { action: "shell", command: "berth.openShell", label: "Open Shell", primary: true },
+  { action: "display", command: "berth.openDisplay", label: "Open Graphical Console", primary: true },
+  { action: "start", command: "berth.start", label: "Start", primary: true },
+  { action: "stop", command: "berth.stop", label: "Stop" },
+  { action: "restart", command: "berth.restart", label: "Restart" },
+  { action: "cancel", command: "berth.cancel", label: "Cancel" },
+  { action: "recover", command: "berth.recover", label: "Recover", primary: true },
+  { action: "purge", command: "berth.purge", label: "Remove for Good" },
+  { action: "delete", command: "berth.delete", label: "Delete" },
 ];
 
 /** Commands that the page may ask for; each asks the user itself where that is needed. */
@@ -63,8 +60,8 @@ export function panelState(inputs: PanelInputs): PanelState {
     summary: [
       imageText(image),
       cpusText(cpus),
-      l10n.t("{0} memory", sizeText(memoryBytes)),
-      l10n.t("{0} disk", sizeText(diskBytes)),
+      `${sizeText(memoryBytes)} memory`,
+      `${sizeText(diskBytes)} disk`,
     ].join(" · "),
     progress: progressOf(operation),
     problems: instance.problems.map(({ severity, message, hint }) => ({
@@ -101,9 +98,8 @@ function plain(text: string): string {
 }
 
 function wordOf(instance: Instance): string {
-  const waiting = instance.state === "running" && !instance.ready;
-  const word = capitalised(STATE_WORDS[instance.state]);
-  return waiting ? l10n.t("{0}, not ready", word) : word;
+  const waiting = instance.state === "running" && !instance.ready ? ", not ready" : "";
+  return capitalised(STATE_WORDS[instance.state]) + waiting;
 }
 
 export function toneOf(instance: Instance, operation?: Operation): Tone {
@@ -128,33 +124,26 @@ function headerActions(instance: Instance, operation: Operation | undefined): Pa
   return wanted.map(({ action: _, ...shown }) => shown);
 }
 
-function factsOf({ instance, details, now }: PanelInputs): [string, string][] {
+function factsOf({ instance, details }: PanelInputs): [string, string][] {
   const { image, ssh, startedAt, zone } = instance;
   const facts: [string, string | undefined][] = [
+    ["Image", plain(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : "")],
     [
-      l10n.t("Image"),
-      plain(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : ""),
-    ],
-    [
-      l10n.t("Address"),
+      "Address",
       [instance.address, ...(details?.addresses ?? []).filter((one) => one !== instance.address)].join(", "),
     ],
     ["SSH", ssh && `${ssh.user}@${ssh.host}:${ssh.port}`],
-    [l10n.t("Driver"), driverText(instance)],
-    [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0} (disabled)", zone.name)],
-    [l10n.t("Kernel"), details?.kernel && plain(details.kernel)],
-    [l10n.t("Up"), startedAt && instance.state === "running" ? sinceText(startedAt, now) : undefined],
+    ["Driver", driverText(instance)],
+    ["Zone", zone.available ? zone.name : `${zone.name} (disabled)`],
+    ["Kernel", details?.kernel && plain(details.kernel)],
+    ["Running since", startedAt && instance.state === "running" ? dateText(startedAt) : undefined],
     [
-      l10n.t("Disk on this host"),
+      "Disk on this host",
       details?.diskAllocatedBytes === undefined ? undefined : sizeText(details.diskAllocatedBytes),
     ],
-    [l10n.t("Created"), dateText(instance.createdAt)],
+    ["Created", dateText(instance.createdAt)],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
-}
-
-function sinceText(time: string, now: Date): string {
-  return formatDuration(Math.max(0, now.getTime() - new Date(time).getTime()));
 }
 
 export function dateText(time: string): string {
@@ -164,7 +153,7 @@ export function dateText(time: string): string {
 function sizesOf(instance: Instance): PanelState["sizes"] {
   const { cpus, memoryBytes, diskBytes, autostart, state } = instance;
   const locked =
-    state === "stopped" ? undefined : l10n.t("CPUs, memory and disk can be changed while it is stopped.");
+    state === "stopped" ? undefined : "CPUs, memory and disk can be changed while it is stopped.";
   return { cpus, memory: formatBytes(memoryBytes), disk: formatBytes(diskBytes), autostart, locked };
 }
 
@@ -187,13 +176,13 @@ function snapshotRow(snapshot: Snapshot, depth: number): SnapshotRow {
   return {
     ...{ id, name, comment: plain(comment), depth, current, created: dateText(createdAt) },
     facts: [
-      [l10n.t("Created"), dateText(createdAt)],
-      [l10n.t("Parent"), snapshot.parent ?? l10n.t("none")],
-      [l10n.t("CPUs"), String(snapshot.cpus)],
-      [l10n.t("Memory"), sizeText(snapshot.memoryBytes)],
-      [l10n.t("Disk"), sizeText(snapshot.diskBytes)],
-      [l10n.t("Grown since its parent"), sizeText(snapshot.sizeBytes)],
-      [l10n.t("Mounts"), mounts || l10n.t("none")],
+      ["Created", dateText(createdAt)],
+      ["Parent", snapshot.parent ?? "none"],
+      ["CPUs", String(snapshot.cpus)],
+      ["Memory", sizeText(snapshot.memoryBytes)],
+      ["Disk", sizeText(snapshot.diskBytes)],
+      ["Grown since its parent", sizeText(snapshot.sizeBytes)],
+      ["Mounts", mounts || "none"],
     ],
   };
 }

@@ -5,13 +5,12 @@ import type { Snapshot } from "../../../src/api/snapshot.ts";
 import { escapeHtml, pageHtml } from "../../../src/views/panel/html.ts";
 import { readMessage } from "../../../src/views/panel/protocol.ts";
 import { sizeChangeOf } from "../../../src/views/panel/sizes.ts";
-import { type PanelInputs, panelState, snapshotRows } from "../../../src/views/panel/state.ts";
+import { dateText, type PanelInputs, panelState, snapshotRows } from "../../../src/views/panel/state.ts";
 import { anyInstancesIn } from "../../../src/views/targets.ts";
 import { instance, operation } from "./fixtures.ts";
 
-const now = new Date("2026-11-23T11:02:00.000Z");
 const stateOf = (patch: Partial<PanelInputs> = {}) =>
-  panelState({ instance: instance(), snapshots: [], operations: [], now, ...patch });
+  panelState({ instance: instance(), snapshots: [], operations: [], ...patch });
 
 function snapshot(name: string, parent?: string, patch: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -34,7 +33,7 @@ describe("the state", () => {
       Address: "10.77.0.5, 10.0.0.9",
       Image: "Ubuntu 24.04.1 LTS (20261015)",
       Kernel: "6.1.0",
-      Up: "1h 2m",
+      "Running since": dateText("2026-11-23T10:00:00.000Z"),
     });
     expect(state.actions.map(({ command }) => command)).toEqual([
       "berth.openShell",
