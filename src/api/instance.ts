@@ -76,6 +76,10 @@ export const LaunchSpec = z.strictObject({
   ),
   firmware: FirmwareKind.optional(),
   tpm: z.boolean().optional().describe("A TPM 2.0 of its own; needs swtpm on the engine's host"),
+  display: z
+    .boolean()
+    .optional()
+    .describe("A screen, keyboard and pointer beside its SSH; who is used by its screen always has one"),
   iso: MediumReference.optional(),
   cpus: z.int().min(1).max(512).optional(),
   memoryBytes: z.int().min(MINIMUM_MEMORY_BYTES).optional(),
@@ -151,6 +155,7 @@ export const Instance = z.object({
   guest: GuestKind,
   firmware: FirmwareKind,
   tpm: z.boolean(),
+  display: z.boolean().describe("It has a screen, which is seen while it runs"),
   medium: Medium.optional().describe("The ISO in its drive"),
   screen: z
     .string()

@@ -69,9 +69,9 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, network, networks, labels, guest, firmware, tpm, medium, screen, ...more } = rest;
+  const { zone, network, networks, labels, guest, firmware, tpm, display, medium, screen, ...more } = rest;
   const { cpus, memoryBytes, diskBytes, disks, accelerator, operation } = more;
-  const machine = { guest, firmware, tpm, medium, screen };
+  const machine = { guest, firmware, tpm, display, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
   const where = { zone, network, networks, labels };
   return { id, kind, driver, arch, ready, ...where, ...machine, ...sizes, accelerator, operation, problems };

@@ -10,12 +10,13 @@ export function readyText({ state, ready, guest, screen }: Instance): string {
 }
 
 /** What is not as it usually is; undefined where nothing is. */
-export function machineText({ arch, guest, firmware, tpm, medium }: Instance): string | undefined {
+export function machineText({ arch, guest, firmware, tpm, display, medium }: Instance): string | undefined {
   const words = [
     ...(arch === hostArch() ? [] : [archWord(arch)]),
     ...(guest === "linux" ? [] : [`${guest} guest`]),
     ...(firmware === "bios" || arch === "aarch64" ? [] : [firmware]),
     ...(tpm ? ["TPM"] : []),
+    ...(display && guest === "linux" ? ["screen"] : []),
     ...(medium ? [`ISO ${medium.reference}`] : []),
   ];
   return words.length > 0 ? words.join(", ") : undefined;

@@ -9,6 +9,7 @@ export type MachineOptions = {
   iso?: string;
   firmware?: FirmwareKind;
   tpm?: boolean;
+  display?: boolean;
   guest?: GuestKind;
   /** False with `--no-cloud-init`; a text where user-data is given. */
   cloudInit?: string | boolean;
@@ -34,6 +35,7 @@ export function addMachineOptions(command: Command): void {
     .option("--no-cloud-init", "the image has no cloud-init: the same as --guest other")
     .addOption(new Option("--firmware <kind>", "what it boots by").choices(["bios", "uefi", "uefi-secure"]))
     .option("--tpm", "give it a TPM 2.0")
+    .option("--display", "give it a screen, seen by Open Graphical Console or a VNC viewer")
     .option("--arch <arch>", "x86_64 or arm64; another one than the host's is emulated");
 }
 
@@ -42,6 +44,7 @@ export function machineSpec({
   iso,
   firmware,
   tpm,
+  display,
   guest,
   cloudInit,
   arch,
@@ -54,6 +57,7 @@ export function machineSpec({
     ...(iso === undefined ? {} : { iso: mediumReference(iso) }),
     ...(firmware === undefined ? {} : { firmware }),
     ...(tpm === undefined ? {} : { tpm }),
+    ...(display === undefined ? {} : { display }),
     ...(kind === undefined ? {} : { guest: kind }),
     ...(arch === undefined ? {} : { arch: archOf(arch) }),
   };

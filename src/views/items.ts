@@ -100,12 +100,9 @@ const HAS_CONSOLE: ReadonlySet<InstanceState> = new Set([
 ]);
 
 /** A console of one that does not run says so, and waits for it. */
-function screenOf({ guest, screen, state }: Instance): Action[] {
-  if (screen !== undefined) return ["display"];
-  return guest !== "linux" && HAS_NO_RUN.has(state) ? ["display"] : [];
+function screenOf({ display, state }: Instance): Action[] {
+  return display && state !== "deleted" && state !== "failed" ? ["display"] : [];
 }
-
-const HAS_NO_RUN: ReadonlySet<InstanceState> = new Set(["stopped", "suspended", "starting", "creating"]);
 
 /** What goes through the SSH server and cloud-init, which only Linux guests are given. */
 const OVER_SSH: ReadonlySet<Action> = new Set([

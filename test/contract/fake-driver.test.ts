@@ -29,7 +29,7 @@ describeDriver("fake", async () => {
         },
         shares: [],
         disks: [],
-        ...{ guest: "linux", firmware: "bios", tpm: false },
+        ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
         networks: [],
         ...{ address: "10.77.0.9", mac: "52:54:00:00:00:01", directory, runDirectory: root },
         subnet: subnetAround("10.77.0.1"),

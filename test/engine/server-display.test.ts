@@ -61,6 +61,20 @@ test("several viewers see it at once, and each has its end when the run ends", a
   });
 });
 
+test("a guest of cloud-init has a screen where that was asked for, and it stays one of SSH", async () => {
+  await succeeded(core, core.instances.launch({ name: "both", display: true }));
+  expect(core.instances.get("both")).toMatchObject({ guest: "linux", display: true, ready: true });
+  expect(core.instances.get("win")).toMatchObject({ guest: "other", display: true });
+  const display = await client.display("both");
+  expect(await (await RfbViewer.begin(display)).picture()).toMatchObject({ name: "both" });
+  display.close();
+  await succeeded(core, core.instances.stop("both", { force: false }));
+  await succeeded(core, core.instances.clone("both", "copy"));
+  expect(core.instances.get("copy").display).toBe(true);
+  const without = core.instances.launch({ name: "none", image: "bsd", guest: "other", display: false });
+  await expect(without).rejects.toMatchObject({ code: "invalid-argument" });
+});
+
 test("who has no screen says what there is instead", async () => {
   await succeeded(core, core.instances.launch({ name: "web" }));
   await expect(client.display("web")).rejects.toMatchObject({

@@ -371,7 +371,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
     snapshotCount: 0,
     autostart: "off",
     network: "default",

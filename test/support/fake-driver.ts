@@ -372,7 +372,7 @@ class FakeRunning implements Running {
     this.#guest = guest;
     this.#instance = instance;
     this.disks = instance.guest === "linux" ? fakeHotDisks(host, guest, instance) : undefined;
-    this.screen = instance.guest === "linux" ? undefined : `/run/${instance.name}.vnc`;
+    this.screen = instance.display ? `/run/${instance.name}.vnc` : undefined;
     this.changeMedium =
       instance.guest === "linux"
         ? undefined

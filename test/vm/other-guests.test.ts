@@ -47,6 +47,26 @@ async function tpmPid(name: string): Promise<number> {
   return (JSON.parse(record) as { tpm: { process: { pid: number } } }).tpm.process.pid;
 }
 
+/** Looks at its screen, through the engine, as so many viewers at once, and types. Something is to be seen. */
+async function seen(instance: string, viewers: number): Promise<void> {
+  const client = await connect({ env: berth.env });
+  try {
+    const all = Array.from({ length: viewers }, () => client.display(instance));
+    for (const display of await Promise.all(all)) {
+      const viewer = await RfbViewer.begin(display);
+      viewer.key(0x20, true);
+      viewer.key(0x20, false);
+      const { name, width, height, pixels } = await viewer.picture();
+      expect([name, width >= 640, height >= 400]).toEqual([`QEMU (${instance})`, true, true]);
+      const colours = new Set(Array.from({ length: width * height }, (_, at) => pixels.readUInt32LE(at * 4)));
+      expect(colours.size).toBeGreaterThan(1);
+      display.close();
+    }
+  } finally {
+    client.dispose();
+  }
+}
+
 const inside = (name: string, script: string) => berth.ok(["exec", name, "--", "sudo", "sh", "-ec", script]);
 
 test("an installer boots while the disk is empty; the guest runs, and says that nobody is in it", async () => {
@@ -69,22 +89,7 @@ test("an installer boots while the disk is empty; the guest runs, and says that 
 });
 
 test("its screen is seen through the engine, with what the BIOS wrote there, by several at once", async () => {
-  const client = await connect({ env: berth.env });
-  try {
-    const displays = await Promise.all([client.display("win"), client.display("win")]);
-    for (const display of displays) {
-      const viewer = await RfbViewer.begin(display);
-      viewer.key(0x20, true);
-      viewer.key(0x20, false);
-      const { name, width, height, pixels } = await viewer.picture();
-      expect([name, width >= 640, height >= 400]).toEqual(["QEMU (win)", true, true]);
-      const colours = new Set(Array.from({ length: width * height }, (_, at) => pixels.readUInt32LE(at * 4)));
-      expect(colours.size).toBeGreaterThan(1);
-      display.close();
-    }
-  } finally {
-    client.dispose();
-  }
+  await seen("win", 2);
 });
 
 test("its ISO is ejected and another one inserted while it runs, and it survives its engine", async () => {
@@ -138,9 +143,20 @@ test("Windows' kind of machine comes up with Secure Boot and a TPM, which ends w
   await berth.ok(["delete", "--purge", "secure"]);
 });
 
-test("a Linux guest boots by UEFI and has a TPM; a suspend keeps it, a clone has its variables", async () => {
+test("a Linux guest boots by UEFI and has a TPM and a screen; a suspend keeps it, a clone has its variables", async () => {
   const image = `file://${(await testImage()).path}`;
-  await berth.ok(["launch", image, "--name", "efi", "--cpus", "2", "--firmware", "uefi", "--tpm"]);
+  await berth.ok([
+    "launch",
+    image,
+    "--name",
+    "efi",
+    "--cpus",
+    "2",
+    "--firmware",
+    "uefi",
+    "--tpm",
+    "--display",
+  ]);
   const variable = "/sys/firmware/efi/efivars/Berth-3f0f6c9e-0000-4000-8000-000000000001";
   expect(await inside("efi", "test -d /sys/firmware/efi && echo yes")).toBe("yes\n");
   const bootLog = await inside(
@@ -154,6 +170,7 @@ test("a Linux guest boots by UEFI and has a TPM; a suspend keeps it, a clone has
   await berth.ok(["start", "efi"]);
   expect(await inside("efi", "cat /proc/sys/kernel/random/boot_id")).toBe(boot);
   expect(isAlive(await tpmPid("efi"))).toBe(true);
+  await seen("efi", 1);
   await berth.ok(["stop", "efi"]);
   await berth.ok(["clone", "efi", "--name", "copy"]);
   await berth.ok(["start", "copy"]);

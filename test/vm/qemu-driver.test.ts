@@ -41,7 +41,7 @@ async function makeHarness(): Promise<Harness> {
         },
         ...{ address: `10.77.0.${made.length + 9}`, mac: `52:54:00:77:00:0${made.length}` },
         ...{ directory, runDirectory: root, shares: [], disks: [], networks: [] },
-        ...{ guest: "linux", firmware: "bios", tpm: false },
+        ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
         subnet: subnetAround("10.77.0.1"),
         image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes },
         login: generateLogin(image.user),

@@ -48,6 +48,8 @@ export type DriverInstance = {
   guest: GuestKind;
   firmware: FirmwareKind;
   tpm: boolean;
+  /** It has a screen, a keyboard and a pointer; who is used by its screen always. */
+  display: boolean;
   /** The ISO in its drive: the path of a file. */
   medium?: string | undefined;
   /** The user's cloud-init user-data, as it was given. */

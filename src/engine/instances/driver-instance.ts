@@ -4,7 +4,7 @@ import type { DriverInstance, Subnet } from "../drivers/driver.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
 import type { BaseImage } from "../store/record.ts";
 import type { Entry } from "./entry.ts";
-import { isBlank } from "./machine.ts";
+import { hasDisplay, isBlank } from "./machine.ts";
 
 const NO_KEYS = { privateKey: "", publicKey: "" };
 
@@ -35,6 +35,7 @@ export async function driverInstanceOf(
   const { descriptor } = entry.record;
   const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks, base } = descriptor;
   const { guest, firmware, tpm } = descriptor;
+  const display = hasDisplay(descriptor);
   const secrets = withoutKeys ? undefined : await files.readSecrets(id);
   if (!withoutKeys && !(base && secrets)) {
     throw new EngineError("internal", `cannot use ${name}: its keys are missing from its directory`, {
@@ -44,7 +45,7 @@ export async function driverInstanceOf(
   const { path, format, sizeBytes, virtualBytes, user } = base ?? NO_IMAGE;
   return {
     ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks },
-    ...{ guest, firmware, tpm, medium, subnet, runDirectory },
+    ...{ guest, firmware, tpm, display, medium, subnet, runDirectory },
     isolated: descriptor.network === "isolated",
     directory: files.directory(id),
     image: isBlank(base) ? undefined : { path, format, sizeBytes, virtualBytes },

@@ -49,6 +49,7 @@ export const LaunchInput = z.object({
   guest: GuestKind.default("linux"),
   firmware: FirmwareKind.default("bios"),
   tpm: z.boolean().default(false),
+  display: z.boolean().default(false),
   medium: MediumRecord.optional(),
   /** Its disk begins empty. */
   blank: z.boolean().default(false),

@@ -32,6 +32,11 @@ export function machineOf(spec: ParsedSpec, host: Arch): MachineNeeds {
   return { arch, guest, firmware: spec.firmware ?? usualFirmware(arch, guest), tpm: spec.tpm ?? false };
 }
 
+/** Nobody could use a guest without SSH that has none. */
+export function hasDisplay({ guest, display }: { guest: GuestKind; display?: boolean | undefined }): boolean {
+  return guest !== "linux" || display === true;
+}
+
 /** Arm has no other; Windows installs itself for UEFI best; everything else is quickest by BIOS. */
 function usualFirmware(arch: Arch, guest: GuestKind): FirmwareKind {
   return arch === "aarch64" || guest === "windows" ? "uefi" : "bios";
@@ -63,6 +68,8 @@ export function machineFindings(spec: ParsedSpec, { arch, guest, firmware }: Mac
       "a guest that cloud-init makes ready has no CD-ROM drive",
       "Leave out the guest.",
     );
+  if (guest !== "linux" && spec.display === false)
+    refuse("display-impossible", "a guest that is used by its screen cannot be without one");
   if (guest !== "linux" && spec.userData !== undefined)
     refuse("user-data-impossible", "user-data is given, but the guest has no cloud-init to read it");
   if (guest !== "linux" && spec.mounts && spec.mounts.length > 0)

@@ -26,7 +26,7 @@ import {
 } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
-import { machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
+import { hasDisplay, machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
 import { checkMedium } from "./media.ts";
 import { mountFindings } from "./mounts.ts";
 
@@ -128,6 +128,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     driver: driver.name,
     kind: driver.kind,
     ...machine,
+    display: hasDisplay({ ...machine, display: wanted.display }),
     ...sizesOf(wanted, machine),
     zone,
     address: drawAddress(keeper.zones.subnetIn(zone), id, new Set(others.map((other) => other.address))),

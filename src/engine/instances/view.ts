@@ -2,6 +2,7 @@
 import type { Instance, Problem } from "../../api/instance.ts";
 import type { InstanceZone } from "../../api/zone.ts";
 import type { Entry } from "./entry.ts";
+import { hasDisplay } from "./machine.ts";
 import { zoneHint, zoneReason } from "./transitions.ts";
 
 export function toInstance(entry: Entry, zone: InstanceZone): Instance {
@@ -33,6 +34,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     guest: descriptor.guest,
     firmware: descriptor.firmware,
     tpm: descriptor.tpm,
+    display: hasDisplay(descriptor),
     ...(descriptor.medium ? { medium: { reference: descriptor.medium.reference } } : {}),
     ...(running?.screen === undefined ? {} : { screen: running.screen }),
     disks: descriptor.disks.map(({ slot: _slot, ...disk }) => disk),

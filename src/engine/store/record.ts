@@ -89,6 +89,8 @@ export const Descriptor = z.object({
   guest: GuestKind.default("linux"),
   firmware: FirmwareKind.default("bios"),
   tpm: z.boolean().default(false),
+  /** Beside what a guest that is used by its screen has anyway. */
+  display: z.boolean().default(false),
   medium: MediumRecord.optional(),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),

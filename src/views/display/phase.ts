@@ -10,7 +10,7 @@ export type Phase =
   | { is: "busy"; operation: Operation | undefined }
   | { is: "off"; suspended: boolean; canStart: boolean }
   | { is: "lost"; reason: string }
-  /** It runs, and has no screen. */
+  /** It has no screen. */
   | { is: "none" }
   /** The engine cannot be reached. */
   | { is: "away"; reason: string }
@@ -31,13 +31,13 @@ export type PhaseInputs = {
 export function phaseOf({ instance, operation, away, listed, open, over }: PhaseInputs): Phase {
   if (away !== undefined) return { is: "away", reason: away };
   if (!instance) return listed ? { is: "gone" } : { is: "connecting" };
+  if (!instance.display) return { is: "none" };
   if (open && instance.state === "running") return { is: "open" };
   if (instance.state !== "running") {
     if (isBusy(instance, operation)) return { is: "busy", operation };
     const canStart = actionsOf(instance, operation).includes("start");
     return { is: "off", suspended: instance.state === "suspended", canStart };
   }
-  if (instance.screen === undefined) return { is: "none" };
   if (over?.run === runOf(instance)) return { is: "lost", reason: over.reason };
   return { is: "connecting" };
 }

@@ -7,8 +7,8 @@ import { type MachineOptions, machineSpec, mediumReference } from "../../../src/
 test.each<[MachineOptions, object]>([
   [{}, {}],
   [
-    { iso: "/a.iso", tpm: true },
-    { iso: "/a.iso", tpm: true },
+    { iso: "/a.iso", tpm: true, display: true },
+    { iso: "/a.iso", tpm: true, display: true },
   ],
   [{ iso: "https://x.example/a.iso" }, { iso: "https://x.example/a.iso" }],
   [{ cloudInit: false }, { guest: "other" }],
@@ -39,6 +39,7 @@ test("only what is not as usual is shown", () => {
     firmware: "bios",
   } as Instance;
   expect([machineText(usual), readyText(usual), foreignArch(usual)]).toEqual([undefined, "", ""]);
+  expect(machineText({ ...usual, display: true })).toBe("screen");
   expect(readyText({ ...usual, ready: false })).toBe(" (not ready)");
   const other = hostArch() === "x86_64" ? "aarch64" : "x86_64";
   const win = {

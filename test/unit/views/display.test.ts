@@ -18,7 +18,7 @@ import { instance, operation } from "./fixtures.ts";
 
 const STARTED = "2026-11-23T10:00:00.000Z";
 const win = (patch: Partial<Instance> = {}) =>
-  instance({ guest: "other", screen: "/run/win.vnc", startedAt: STARTED, ...patch });
+  instance({ guest: "other", display: true, screen: "/run/win.vnc", startedAt: STARTED, ...patch });
 
 describe("what is shown", () => {
   const nothing: PhaseInputs = {

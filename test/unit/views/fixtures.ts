@@ -35,7 +35,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
     snapshotCount: 0,
     autostart: "off",
     network: "default",

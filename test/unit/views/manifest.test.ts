@@ -65,7 +65,7 @@ test("each row of the context menu appears on at least one row of its view", () 
   };
   const instances = InstanceState.options.flatMap((state) => [
     contextValueOf(instance({ state, ...full })),
-    contextValueOf(instance({ state, stopAt: "2026-11-23T10:00:00.000Z", screen: "/run/primary.vnc" })),
+    contextValueOf(instance({ state, stopAt: "2026-11-23T10:00:00.000Z", display: true })),
     contextValueOf(instance({ state, zone: { name: "zone1", available: false } })),
     contextValueOf(instance({ state }), operation()),
     ["snapshot", ...actionsOfSnapshot(instance({ state }))].join("+"),

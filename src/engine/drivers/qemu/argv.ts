@@ -36,6 +36,8 @@ export type ArgvInput = {
   shares: readonly Share[];
   disks: readonly DiskFile[];
   guest: GuestKind;
+  /** A screen; any guest but Linux has one anyway. */
+  display: boolean;
   firmware: FirmwareKind;
   files: {
     disk: string;
@@ -101,6 +103,7 @@ function linuxDevices(input: ArgvInput): string[] {
     ...input.shares.flatMap(share),
     ...diskPorts(),
     ...extraDisks(input.disks),
+    ...(input.display ? [...usb(), ...screen(input.arch, input.files.vnc)] : []),
   ];
 }
 

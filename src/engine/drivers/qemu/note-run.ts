@@ -44,7 +44,7 @@ export async function noteRun(
   const process = await identify(child.pid);
   const monitor = await connectMonitor(ctx, instance, child, at.path);
   try {
-    const vnc = instance.guest === "linux" ? undefined : screenSocketOf(instance);
+    const vnc = instance.display ? screenSocketOf(instance) : undefined;
     const sockets = [at.path, consoleSocketOf(instance), ...(vnc === undefined ? [] : [vnc])];
     for (const socket of platform === "win32" ? [] : sockets) await chmod(socket, 0o600);
     const sshPort = await portOf(ctx, monitor);

@@ -35,6 +35,7 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
     lan: fc.option(file, { nil: undefined }),
     octets: fc.tuple(octet, octet, octet),
     incoming: fc.boolean(),
+    display: fc.boolean(),
     isolated: fc.boolean(),
     shares: fc.array(
       fc.oneof(
@@ -113,6 +114,7 @@ test("there is always the same row of options; texts only fill their places", ()
         ...["-object", "-device", ...shares],
         ...Array.from({ length: 8 }, () => "-device"),
         ...input.disks.flatMap(() => ["-blockdev", "-device"]),
+        ...(input.display ? ["-device", "-device", "-device", "-device", "-vnc"] : []),
         ...(input.incoming ? ["-incoming"] : []),
       ]);
     }),
@@ -213,7 +215,10 @@ test("the guest is reached from this host only, and nothing of it reaches a disp
       const net = options.find(([name]) => name === "-netdev")?.[1] ?? "";
       expect(net.match(/hostfwd=/g)).toHaveLength(1);
       expect(net).toContain("hostfwd=tcp:127.0.0.1:");
-      expect(options.some(([name]) => /^-(vnc|gdb|monitor|qmp|hda|drive-mirror)$/.test(name))).toBe(false);
+      // A screen is served on a socket, whose name is a text like any other.
+      const screens = options.filter(([name]) => name === "-vnc").map(([, value]) => valuesOf(value));
+      expect(screens).toEqual(input.display ? [[`unix:${input.files.vnc}`]] : []);
+      expect(options.some(([name]) => /^-(gdb|monitor|qmp|hda|drive-mirror)$/.test(name))).toBe(false);
     }),
   );
 });

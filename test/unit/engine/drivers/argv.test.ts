@@ -63,7 +63,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
     lan: windows ? undefined : "/run/a, b/3f0f6c9e.lan",
     shares: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios" },
+    ...{ guest: "linux", firmware: "bios", display: false },
     networks: [],
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
@@ -101,6 +101,13 @@ test.each(OTHER)(
     await expect(`${argv.join("\n")}\n`).toMatchFileSnapshot(name);
   },
 );
+
+test.each(["x86_64", "aarch64"] as const)("a %s guest of cloud-init may have a screen", async (arch) => {
+  const input = inputOf("linux", arch, "tcg");
+  const argv = qemuArgv({ ...input, display: true });
+  await expect(`${argv.join("\n")}\n`).toMatchFileSnapshot(`argv/display-linux-${arch}-tcg.txt`);
+  expect(hardwareOf(argv)).not.toBe(hardwareOf(qemuArgv(input)));
+});
 
 test("a drive may be empty, and what is in it is no hardware", () => {
   const input = { ...inputOf("linux", "x86_64", "tcg"), guest: "other" as const };

@@ -30,7 +30,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
     snapshots: [],
     snapshotsTaken: 0,
     autostart: "off",
