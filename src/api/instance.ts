@@ -173,6 +173,13 @@ export const Instance = z.object({
 });
 export type Instance = z.infer<typeof Instance>;
 
+export const Screenshot = z.object({
+  png: z.base64(),
+  width: z.int(),
+  height: z.int(),
+});
+export type Screenshot = z.infer<typeof Screenshot>;
+
 /** What only the guest or its hypervisor can tell; each part is absent when it did not answer. */
 export const InstanceDetails = z.object({
   hostname: z.string().optional(),

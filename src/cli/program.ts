@@ -29,6 +29,7 @@ import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
 import { addProjectCommands } from "./project.ts";
 import { addSandboxCommands } from "./sandbox.ts";
+import { addScreenshotCommand } from "./screenshot.ts";
 import type { Session } from "./session.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
@@ -65,6 +66,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addMcpCommand(program, session);
   addDiskCommands(program.commandsGroup("Instances:"), session);
   addIsoCommands(program, session);
+  addScreenshotCommand(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
   addConsoleCommand(program.commandsGroup("Guests:"), session);

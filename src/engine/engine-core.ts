@@ -9,7 +9,7 @@ import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Finding } from "../api/finding.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
-import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem } from "../api/instance.ts";
+import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
@@ -105,6 +105,8 @@ export interface InstancesApi {
    * `not-supported` where it has none.
    */
   openDisplay(name: string, signal: AbortSignal): Promise<Duplex>;
+  /** What that screen shows now. */
+  screenshot(name: string, signal: AbortSignal): Promise<Screenshot>;
 }
 
 export interface MetricsApi {

@@ -1,6 +1,7 @@
 /** A guest's screen over a real socket: RFB both ways, its end, and who has none. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { crc32, inflateSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connect } from "../../src/client/connect.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
@@ -61,6 +62,39 @@ test("several viewers see it at once, and each has its end when the run ends", a
   });
 });
 
+test("a screenshot is a PNG of what is painted", async () => {
+  const { png, width, height } = await client.api.instances.screenshot({ name: "win" });
+  expect([width, height]).toEqual([640, 400]);
+  const { size, pixelAt: at } = decodePng(Buffer.from(png, "base64"));
+  expect(size).toEqual([640, 400]);
+  expect(BARS.map((_, bar) => at(40 + bar * 80, 200))).toEqual(BARS);
+  expect([at(0, 0), at(639, 399)]).toEqual([FRAMES[0], FRAMES[0]]);
+  await succeeded(core, core.instances.stop("win", { force: true }));
+  await expect(client.api.instances.screenshot({ name: "win" })).rejects.toMatchObject({
+    code: "wrong-state",
+  });
+});
+
+/** A PNG as `png.ts` writes them: true colour, lines that are not filtered. */
+function decodePng(png: Buffer) {
+  const parts = new Map<string, Buffer>();
+  for (let at = 8; at < png.length; ) {
+    const length = png.readUInt32BE(at);
+    const body = png.subarray(at + 4, at + 8 + length);
+    expect(png.readUInt32BE(at + 8 + length)).toBe(crc32(body));
+    parts.set(body.toString("latin1", 0, 4), body.subarray(4));
+    at += 12 + length;
+  }
+  const head = parts.get("IHDR") ?? Buffer.alloc(8);
+  const lines = inflateSync(parts.get("IDAT") ?? Buffer.alloc(0));
+  const width = head.readUInt32BE(0);
+  const stride = width * 3 + 1;
+  return {
+    size: [width, lines.length / stride],
+    pixelAt: (x: number, y: number) => lines.readUIntBE(y * stride + 1 + x * 3, 3),
+  };
+}
+
 test("a guest of cloud-init has a screen where that was asked for, and it stays one of SSH", async () => {
   await succeeded(core, core.instances.launch({ name: "both", display: true }));
   expect(core.instances.get("both")).toMatchObject({ guest: "linux", display: true, ready: true });
@@ -79,7 +113,7 @@ test("who has no screen says what there is instead", async () => {
   await succeeded(core, core.instances.launch({ name: "web" }));
   await expect(client.display("web")).rejects.toMatchObject({
     ...{ code: "not-supported", message: expect.stringContaining("has no graphical console") },
-    hint: expect.stringContaining("berth log web"),
+    hint: expect.stringContaining("berth console web"),
   });
   await expect(client.display("nope")).rejects.toMatchObject({ code: "not-found" });
 });

@@ -212,6 +212,7 @@ export class FakeCore implements EngineCore {
       this.instances.get(name);
       return this.guest;
     },
+    screenshot: async () => ({ png: "", width: 0, height: 0 }),
     openDisplay: async (name) => {
       this.instances.get(name);
       return fakeDisplay(name, {}, this.#over.signal);

@@ -3,7 +3,8 @@
  * whatever true-colour format the viewer asks for. Each pressed key changes the frame's colour. A viewer that knows
  * ExtendedDesktopSize may change the size.
  */
-import { type Duplex, duplexPair, type Readable } from "node:stream";
+import { type Duplex, duplexPair } from "node:stream";
+import { exactly } from "../../src/base/read-exactly.ts";
 
 export type FakeDisplayEvents = {
   /** Its keysym, and whether it was pressed or let go. */
@@ -50,7 +51,7 @@ class Session {
     this.#name = name;
     this.#out = out;
     this.#events = events;
-    this.#read = readerOf(out);
+    this.#read = exactly(out);
   }
 
   async run(): Promise<void> {
@@ -199,20 +200,4 @@ function pixel({ bytes, max, shift, bigEndian }: PixelFormat, colour: number): B
   if (bigEndian) out.writeUIntBE(value, 0, bytes);
   else out.writeUIntLE(value, 0, bytes);
   return out;
-}
-
-/** Exactly as many bytes as are asked for; rejects where the stream ends before. */
-export function readerOf(stream: Readable): (bytes: number) => Promise<Buffer> {
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let held = Buffer.alloc(0);
-  return async (bytes) => {
-    while (held.length < bytes) {
-      const { value, done } = await chunks.next();
-      if (done) throw new Error("the stream has ended");
-      held = Buffer.concat([held, value]);
-    }
-    const taken = held.subarray(0, bytes);
-    held = held.subarray(bytes);
-    return taken;
-  };
 }

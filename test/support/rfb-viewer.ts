@@ -1,6 +1,6 @@
 /** A viewer of RFB 3.8 over a pair of streams, as far as tests need one: it asks for raw pixels of four bytes. */
 import type { Readable, Writable } from "node:stream";
-import { readerOf } from "./fake-display.ts";
+import { exactly } from "../../src/base/read-exactly.ts";
 
 export type Picture = { name: string; width: number; height: number; pixels: Buffer };
 
@@ -13,7 +13,7 @@ export class RfbViewer {
 
   private constructor(streams: { stdin: Writable; stdout: Readable }) {
     this.#out = streams.stdin;
-    this.#read = readerOf(streams.stdout);
+    this.#read = exactly(streams.stdout);
   }
 
   /** Shakes hands; resolves when the server has told its name and size. */

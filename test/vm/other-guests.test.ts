@@ -90,6 +90,9 @@ test("an installer boots while the disk is empty; the guest runs, and says that 
 
 test("its screen is seen through the engine, with what the BIOS wrote there, by several at once", async () => {
   await seen("win", 2);
+  const file = path.join(berth.home, "screen.png");
+  await berth.ok(["screenshot", "win", file]);
+  expect((await readFile(file)).subarray(1, 4).toString("latin1")).toBe("PNG");
 });
 
 test("its ISO is ejected and another one inserted while it runs, and it survives its engine", async () => {

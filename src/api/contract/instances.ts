@@ -1,7 +1,7 @@
 /** Instances, from launch to purge. */
 import { eventIterator } from "@orpc/contract";
 import * as z from "zod";
-import { Instance, InstanceDetails, LaunchSpec, Problem } from "../instance.ts";
+import { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../instance.ts";
 import { Metrics } from "../metrics.ts";
 import { Operation } from "../operation.ts";
 import { lifecycle } from "./lifecycle.ts";
@@ -32,6 +32,14 @@ export const instances = {
   log: procedure("GET", "/v1/instances/{name}/log", "instance.view", "The end of a log")
     .input(ByName.extend({ source: z.enum(["serial", "cloud-init", "driver"]).default("serial") }))
     .output(z.object({ text: z.string(), file: z.string().optional() })),
+  screenshot: procedure(
+    "GET",
+    "/v1/instances/{name}/screenshot",
+    "instance.console",
+    "What the screen of a running instance shows now",
+  )
+    .input(ByName)
+    .output(Screenshot),
   check: procedure("POST", "/v1/instances/check", "instance.create", "What would speak against a launch")
     .input(LaunchSpec)
     .output(List(Problem)),

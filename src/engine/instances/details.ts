@@ -58,7 +58,7 @@ export async function openDisplay(entry: Entry, signal: AbortSignal): Promise<Du
     ? refuse(
         "not-supported",
         "it has no graphical console: it was launched without one",
-        `What it says on its serial port is in its log: berth log ${name}`,
+        `Use its serial console: berth console ${name}`,
       )
     : refuse(
         "not-supported",

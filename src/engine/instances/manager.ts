@@ -16,7 +16,14 @@
  */
 import { randomInt } from "node:crypto";
 import type { Duplex } from "node:stream";
-import type { Instance, InstanceDetails, InstanceState, LaunchSpec, Problem } from "../../api/instance.ts";
+import type {
+  Instance,
+  InstanceDetails,
+  InstanceState,
+  LaunchSpec,
+  Problem,
+  Screenshot,
+} from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
 import { KeyedQueue } from "../../base/async.ts";
@@ -37,6 +44,7 @@ import { checkMounts, refuseMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
 import { findings, lateFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
 import { checkRename } from "./rename.ts";
+import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
 import { type Action, type Decision, decide, zoneHint, zoneReason } from "./transitions.ts";
@@ -90,6 +98,10 @@ export class InstanceManager implements InstancesApi {
 
   async openDisplay(name: string, signal: AbortSignal): Promise<Duplex> {
     return openDisplay(this.#reachable(name, "open the display of"), signal);
+  }
+
+  async screenshot(name: string, signal: AbortSignal): Promise<Screenshot> {
+    return takeScreenshot(name, await this.openDisplay(name, signal), signal);
   }
 
   async check(spec: LaunchSpec): Promise<Problem[]> {

@@ -57,7 +57,7 @@ export function noticeOf(phase: Phase, name: string): Notice | undefined {
     case "none":
       return {
         title: t("{0} has no graphical console: it was launched without one.", name),
-        text: t("What it says on its serial port is in its log."),
+        text: t("Its serial console is there: berth console {0}", name),
         button: { label: t("Show Log"), command: "berth.showLog" },
       };
     case "away":

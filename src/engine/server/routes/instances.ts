@@ -16,6 +16,9 @@ export function instanceRoutes(core: EngineCore) {
       return untilLeaving((signal) => core.metrics.watch(input.name, signal), context);
     }),
     log: at.log.handler(({ input, context }) => instances.log(input.name, input.source, context.signal)),
+    screenshot: at.screenshot.handler(({ input, context }) =>
+      instances.screenshot(input.name, context.signal),
+    ),
     check: at.check.handler(async ({ input }) => ({ items: await instances.check(input) })),
     launch: at.launch.handler(({ input }) => instances.launch(input)),
     start: at.start.handler(({ input }) => instances.start(input.name, { cold: input.cold })),
