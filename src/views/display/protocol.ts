@@ -32,7 +32,7 @@ export type Notice = {
   button?: { label: string; command: DisplayCommand | "connect" } | undefined;
 };
 
-export const DISPLAY_COMMANDS = ["berth.start", "berth.reconnect", "berth.showLog"] as const;
+export const DISPLAY_COMMANDS = ["berth.start", "berth.reconnect", "berth.openConsole"] as const;
 export type DisplayCommand = (typeof DISPLAY_COMMANDS)[number];
 
 /** A stream is one connection to the screen; what belongs to an earlier one than the last is nobody's. */

@@ -57,8 +57,8 @@ export function noticeOf(phase: Phase, name: string): Notice | undefined {
     case "none":
       return {
         title: t("{0} has no graphical console: it was launched without one.", name),
-        text: t("Its serial console is there: berth console {0}", name),
-        button: { label: t("Show Log"), command: "berth.showLog" },
+        text: t("Its serial console is there."),
+        button: { label: t("Open Serial Console"), command: "berth.openConsole" },
       };
     case "away":
       return {
