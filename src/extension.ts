@@ -17,6 +17,7 @@ import { GuestListeners } from "./views/guest-listeners.ts";
 import { ImagesView } from "./views/images-view.ts";
 import { type GroupBy, isGroupBy } from "./views/instance-rows.ts";
 import { InstancesView } from "./views/instances-view.ts";
+import { KeptTerminals } from "./views/kept-terminals.ts";
 import { LogDocuments } from "./views/logs.ts";
 import { Model } from "./views/model.ts";
 import { OperationsView } from "./views/operations-view.ts";
@@ -67,6 +68,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const sshDiff = store.add(new SshConfigDocuments());
   const sandboxDocuments = store.add(new SandboxDocuments());
   const memory = { workspace: context.workspaceState, global: context.globalState };
+  const terminals = store.add(new KeptTerminals({ mirror, model, memory: memory.workspace, log }));
   const platform = hostPlatform();
   store.add(createStatus(model));
   store.add(followConnection(mirror, model, log));
@@ -74,6 +76,7 @@ export function activate(context: vscode.ExtensionContext): void {
     ...{
       mirror,
       model,
+      terminals,
       log,
       logs,
       files,
@@ -101,7 +104,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const { panels, displays } = services;
   store.add(vscode.window.registerWebviewPanelSerializer("berth.instance", reopened(panels)));
   store.add(vscode.window.registerWebviewPanelSerializer("berth.display", reopened(displays)));
-  store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile({ mirror, model })));
+  store.add(vscode.window.registerTerminalProfileProvider("berth.shell", terminalProfile(services)));
   store.add(registerAgentTools(context.extension, { mirror, platform, dist }));
 
   const failed = (doing: string) => (error: unknown) => log.warn(`cannot ${doing}: ${messageOf(error)}`);
@@ -114,6 +117,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const schemaFile = path.join(context.extensionPath, "media", "berth-yaml.schema.json");
   const workspace = context.workspaceState;
   store.add(supportProjects({ projects, mirror, model, workspace, wanted, joined, schemaFile }));
+  terminals.restore(joined).catch(failed("show the shells that this window had"));
   putOnPath(context, cli).catch(failed("put berth on the terminals' PATH"));
   keepSshSetup(cli).catch(failed("renew the command that ssh runs"));
 }

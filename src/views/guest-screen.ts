@@ -6,6 +6,8 @@ import type { EngineClient, RemoteProcess } from "../client/engine-client.ts";
 import { longProgressText } from "./phrases.ts";
 
 export const CLEAR_LINE = "\r\x1b[K";
+/** With what was scrolled out of it: all that the shell has shown comes again. */
+export const CLEAR_SCREEN = "\x1b[2J\x1b[3J\x1b[H";
 export const DIM = (text: string) => `\x1b[2m${text}\x1b[0m`;
 export const RED = (text: string) => `\x1b[31m${text}\x1b[0m`;
 export const YELLOW = (text: string) => `\x1b[33m${text}\x1b[0m`;

@@ -3,6 +3,7 @@ import type { LogOutputChannel, Memento } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import type { InstanceFiles } from "./files.ts";
+import type { KeptTerminals } from "./kept-terminals.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
 import type { Panels } from "./panel/panels.ts";
@@ -13,6 +14,7 @@ import type { SshConfigDocuments } from "./ssh-config-documents.ts";
 export type Services = {
   readonly mirror: EngineMirror;
   readonly model: Model;
+  readonly terminals: KeptTerminals;
   readonly log: LogOutputChannel;
   readonly logs: LogDocuments;
   /** The instances' files as `berth:` addresses. */

@@ -9,8 +9,19 @@ import { Emitter } from "../base/event.ts";
 import { exitCodeOf } from "../base/exit-code.ts";
 import type { EngineClient, RemoteProcess } from "../client/engine-client.ts";
 import { sentences } from "./error-text.ts";
-import { bringUp, CLEAR_LINE, CTRL_C, CTRL_D, DIM, RED, relayOutput, YELLOW } from "./guest-screen.ts";
+import {
+  bringUp,
+  CLEAR_LINE,
+  CLEAR_SCREEN,
+  CTRL_C,
+  CTRL_D,
+  DIM,
+  RED,
+  relayOutput,
+  YELLOW,
+} from "./guest-screen.ts";
 import { capitalised } from "./phrases.ts";
+import type { ShellSession } from "./shell-session.ts";
 
 export type GuestTerminalOptions = {
   /** Name of the instance. */
@@ -19,6 +30,8 @@ export type GuestTerminalOptions = {
   client: () => Promise<EngineClient>;
   /** What to run; absent: the user's login shell. */
   command?: string | undefined;
+  /** Outlives the terminal. Only for shells. */
+  session?: ShellSession;
 };
 
 /** What a key means now: to the guest, or to the question at the end. */
@@ -82,13 +95,9 @@ export class GuestTerminal implements Pseudoterminal {
     const session = new AbortController();
     this.#session = session;
     try {
-      const client = await this.#options.client();
+      const process = await this.#opened(session.signal);
+      if (session.signal.aborted) process.close();
       session.signal.throwIfAborted();
-      await bringUp(client, this.#options.instance, {
-        signal: session.signal,
-        say: (text) => this.#write.fire(text),
-      });
-      const process = await client.exec(this.#options.instance, this.#request(), { signal: session.signal });
       this.#process = process;
       this.#phase = "open";
       process.resize(this.#size);
@@ -102,6 +111,21 @@ export class GuestTerminal implements Pseudoterminal {
     }
   }
 
+  async #opened(signal: AbortSignal): Promise<RemoteProcess> {
+    const { instance, session } = this.#options;
+    const joined = session?.takeJoined();
+    if (joined) return joined;
+    const client = await this.#options.client();
+    signal.throwIfAborted();
+    await bringUp(client, instance, { signal, say: (text) => this.#write.fire(text) });
+    if (!session) return client.exec(instance, this.#request(), { signal });
+    return session.open(client, instance, this.#request(), {
+      signal,
+      say: (isNew) =>
+        this.#write.fire(isNew ? `${DIM("That shell has ended. This is a new one.")}\r\n` : CLEAR_SCREEN),
+    });
+  }
+
   #request(): ExecOpen {
     const { command } = this.#options;
     return {
@@ -113,6 +137,7 @@ export class GuestTerminal implements Pseudoterminal {
 
   #ended(exit: { code?: number; signal?: string }): void {
     this.#exitCode = exitCodeOf(exit);
+    this.#options.session?.end();
     if (this.#options.command === undefined) {
       this.#phase = "ended";
       this.#close.fire(undefined);

@@ -1,28 +1,28 @@
 /** Terminals into guests: opened by commands, and as a terminal profile. */
 import * as vscode from "vscode";
 import type { Instance } from "../api/instance.ts";
-import type { EngineMirror } from "../client/mirror.ts";
 import { ConsoleTerminal } from "./console-terminal.ts";
-import type { Model } from "./model.ts";
 import { pickInstance } from "./prompts.ts";
+import type { Services } from "./services.ts";
 import { GuestTerminal } from "./shell.ts";
 
-type Deps = { mirror: EngineMirror; model: Model };
+type Deps = Pick<Services, "mirror" | "model" | "terminals">;
 
 /** A login shell, or a command whose output and exit code stay readable after its end. */
-export function openTerminal({ mirror }: Pick<Deps, "mirror">, instance: string, command?: string): void {
-  vscode.window.createTerminal(terminalOptions({ mirror }, instance, command)).show();
+export function openTerminal(deps: Deps, instance: string, command?: string): void {
+  const options =
+    command === undefined ? deps.terminals.options(instance) : commandOptions(deps, instance, command);
+  vscode.window.createTerminal(options).show();
 }
 
-function terminalOptions(
-  { mirror }: Pick<Deps, "mirror">,
+function commandOptions(
+  { mirror }: Deps,
   instance: string,
-  command?: string,
+  command: string,
 ): vscode.ExtensionTerminalOptions {
-  const title = command === undefined ? instance : `${instance}: ${shortened(command)}`;
   return {
-    name: title,
-    iconPath: new vscode.ThemeIcon(command === undefined ? "vm" : "play"),
+    name: `${instance}: ${shortened(command)}`,
+    iconPath: new vscode.ThemeIcon("play"),
     pty: new GuestTerminal({ instance, command, client: () => mirror.client() }),
   };
 }
@@ -44,12 +44,12 @@ export function openConsoleTerminal({ mirror, model }: Deps, instance: Pick<Inst
 }
 
 /** The profile *Berth* of the terminal's drop-down: asks which instance, where there is a choice. */
-export function terminalProfile(deps: Deps): vscode.TerminalProfileProvider {
+export function terminalProfile({ mirror, model, terminals }: Deps): vscode.TerminalProfileProvider {
   return {
     async provideTerminalProfile() {
-      await deps.mirror.client();
-      const instance = await pickInstance(deps.model, "shell", { single: "take" });
-      return instance && new vscode.TerminalProfile(terminalOptions(deps, instance.name));
+      await mirror.client();
+      const instance = await pickInstance(model, "shell", { single: "take" });
+      return instance && new vscode.TerminalProfile(terminals.options(instance.name));
     },
   };
 }

@@ -58,7 +58,7 @@ export class Sessions implements SessionsApi {
     }
     const { session } = held;
     const stopped = () =>
-      session.close(new EngineError("guest-unreachable", `the connection to ${nameOf(entry)} was lost`));
+      session.close(new EngineError("guest-unreachable", `the guest of ${nameOf(entry)} has ended`));
     if (!run || run.aborted) stopped();
     run?.addEventListener("abort", stopped, { once: true });
     void session.ended.then(() => {

@@ -181,7 +181,7 @@ test("closing the terminal ends the process", async () => {
   terminal.open(undefined);
   const guest = await process();
   terminal.close();
-  expect(guest.closed).toBe(true);
+  await expect.poll(() => guest.closed).toBe(true);
 });
 
 test.each([
