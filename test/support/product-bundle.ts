@@ -19,7 +19,9 @@ export async function bundleProduct(): Promise<{ cli: string; dispose: () => Pro
       keepNames: true,
     },
     external: ["cpu-features", "*.node"],
-    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
+    entryPoints: Object.fromEntries(
+      ["cli", "mcp", "engine"].map((name) => [name, path.join(SOURCES, name, "main.ts")]),
+    ),
     outdir,
   });
   return { cli: path.join(outdir, "cli.js"), dispose: () => rm(outdir, { recursive: true, force: true }) };

@@ -45,7 +45,7 @@ const userData =
 
 test("launch downloads, verifies, boots and waits until the guest is ready", async () => {
   const { code, stdout, stderr } = await berth.run(
-    ["launch", "noble", "--name", "web", "--cpus", "2", "--cloud-init", "-"],
+    ["launch", "noble", "--name", "web", "--cloud-init", "-"],
     {
       input: userData,
     },
@@ -195,7 +195,7 @@ test("bad input is refused with words and exit codes, and changes nothing", asyn
 
 test("a failing cloud-init is told in its own words, long before the time-out", async () => {
   const failing = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\nruncmd: [ 'exit 1' ]\n";
-  const ran = await berth.run(["launch", "noble", "--name", "broken", "--cpus", "2", "--cloud-init", "-"], {
+  const ran = await berth.run(["launch", "noble", "--name", "broken", "--cloud-init", "-"], {
     input: failing,
   });
   expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(/cloud-init failed: .*runcmd/) });
@@ -207,7 +207,7 @@ test("a failing cloud-init is told in its own words, long before the time-out", 
 
 test("an engine killed with -9 loses nothing: two guests are adopted, the launch that it was in is finished", async () => {
   const before = { web: await bootId("web"), broken: await bootId("broken") };
-  const launching = berth.run(["launch", "noble", "--name", "third", "--cpus", "2", "--cloud-init", "-"], {
+  const launching = berth.run(["launch", "noble", "--name", "third", "--cloud-init", "-"], {
     input: userData,
   });
   const engine = await berth.enginePid();

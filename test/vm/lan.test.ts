@@ -1,52 +1,26 @@
 /** Two real guests on the engine's network: by address and by name, honest only, through what may happen to engine and guest. */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import net from "node:net";
 import path from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signalProcess } from "../../src/base/process-identity.ts";
-import { Berth, gone } from "../support/berth.ts";
-import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
-import { testImage } from "../support/guest-image.ts";
+import { type Berth, gone } from "../support/berth.ts";
+import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
-const SOURCES = path.resolve(import.meta.dirname, "../../src");
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
-
-let catalog: CatalogServer;
+let world: VmWorld;
 let berth: Berth;
-let bundles: string;
 
 beforeAll(async () => {
-  const image = await testImage();
-  catalog = await startCatalogServer([{ file: image.path }]);
-  bundles = path.join(path.dirname(image.path), `lan-${process.pid}`);
-  await build({
-    ...{
-      bundle: true,
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      logLevel: "error",
-      keepNames: true,
-    },
-    external: ["cpu-features", "*.node"],
-    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
-    outdir: bundles,
-  });
-  berth = await Berth.make(
-    { BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url, BERTH_SETTING_ENGINE_IDLE_SECONDS: "5" },
-    path.join(bundles, "cli.js"),
-  );
+  world = await vmWorld({ BERTH_SETTING_ENGINE_IDLE_SECONDS: "5" });
+  berth = world.berth;
   for (const name of ["web", "db"]) {
-    const args = ["launch", "noble", "--name", name, "--cpus", "2", "--cloud-init", "-"];
-    await berth.ok(args, { input: userData, timeoutMs: 900_000 });
+    const args = ["launch", "noble", "--name", name, "--cloud-init", "-"];
+    await berth.ok(args, { input: USER_DATA, timeoutMs: 900_000 });
   }
 });
 afterAll(async () => {
-  await berth?.dispose();
-  await catalog?.close();
-  if (bundles) await rm(bundles, { recursive: true, force: true });
+  await world?.dispose();
 });
 
 const inside = async (name: string, ...argv: string[]) =>

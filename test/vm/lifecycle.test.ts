@@ -1,46 +1,24 @@
 /** An instance's life between launch and purge, on real guests: suspended, renamed, enlarged, cloned, stopped later. */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signalProcess } from "../../src/base/process-identity.ts";
-import { Berth, gone } from "../support/berth.ts";
-import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
-import { testImage } from "../support/guest-image.ts";
+import { type Berth, gone } from "../support/berth.ts";
+import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
 type Info = { state: string; disks: { sda1: { total?: string } }; berth: { id: string; bootId?: string } };
 
-const SOURCES = path.resolve(import.meta.dirname, "../../src");
-/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\nbootcmd: [ 'true' ]\n";
+const userData = `${USER_DATA}bootcmd: [ 'true' ]\n`;
 
-let catalog: CatalogServer;
+let world: VmWorld;
 let berth: Berth;
-let bundles: string;
 
 beforeAll(async () => {
-  const image = await testImage();
-  catalog = await startCatalogServer([{ file: image.path }]);
-  bundles = path.join(path.dirname(image.path), `lifecycle-${process.pid}`);
-  await build({
-    ...{
-      bundle: true,
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      logLevel: "error",
-      keepNames: true,
-    },
-    external: ["cpu-features", "*.node"],
-    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
-    outdir: bundles,
-  });
-  berth = await Berth.make({ BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url }, path.join(bundles, "cli.js"));
+  world = await vmWorld();
+  berth = world.berth;
 });
 afterAll(async () => {
-  await berth?.dispose();
-  await catalog?.close();
-  if (bundles) await rm(bundles, { recursive: true, force: true });
+  await world?.dispose();
 });
 
 const inside = async (name: string, ...argv: string[]) =>
@@ -62,7 +40,7 @@ async function killEngine(): Promise<void> {
 }
 
 test("a suspended guest goes on where it was, although its engine was killed meanwhile", async () => {
-  await berth.ok(["launch", "noble", "--name", "web", "--cpus", "2", "--cloud-init", "-"], {
+  await berth.ok(["launch", "noble", "--name", "web", "--cloud-init", "-"], {
     input: userData,
   });
   const boot = await bootId("web");

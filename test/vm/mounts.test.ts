@@ -2,51 +2,25 @@
 import { createHash, randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signalProcess } from "../../src/base/process-identity.ts";
-import { Berth, gone } from "../support/berth.ts";
-import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
-import { testImage } from "../support/guest-image.ts";
+import { type Berth, gone } from "../support/berth.ts";
+import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
-const SOURCES = path.resolve(import.meta.dirname, "../../src");
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
-
-let catalog: CatalogServer;
+let world: VmWorld;
 let berth: Berth;
-let bundles: string;
 let source: string;
 
 beforeAll(async () => {
-  const image = await testImage();
-  catalog = await startCatalogServer([{ file: image.path }]);
-  bundles = path.join(path.dirname(image.path), `mounts-${process.pid}`);
-  await build({
-    ...{
-      bundle: true,
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      logLevel: "error",
-      keepNames: true,
-    },
-    external: ["cpu-features", "*.node"],
-    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
-    outdir: bundles,
-  });
-  berth = await Berth.make(
-    { BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url, BERTH_SETTING_ENGINE_IDLE_SECONDS: "5" },
-    path.join(bundles, "cli.js"),
-  );
+  world = await vmWorld({ BERTH_SETTING_ENGINE_IDLE_SECONDS: "5" });
+  berth = world.berth;
   source = path.join(berth.home, "a project");
   await mkdir(path.join(source, "sub"), { recursive: true });
   await writeFile(path.join(source, "hello"), "from the host\n");
 });
 afterAll(async () => {
-  await berth?.dispose();
-  await catalog?.close();
-  if (bundles) await rm(bundles, { recursive: true, force: true });
+  await world?.dispose();
 });
 
 const inside = async (script: string, ...args: string[]) =>
@@ -59,10 +33,9 @@ async function seenAgain(): Promise<void> {
 }
 
 test("a launch mounts; both sides see each other's changes", async () => {
-  await berth.ok(
-    ["launch", "noble", "--name", "web", "--cpus", "2", "--mount", `${source}:work`, "--cloud-init", "-"],
-    { input: userData },
-  );
+  await berth.ok(["launch", "noble", "--name", "web", "--mount", `${source}:work`, "--cloud-init", "-"], {
+    input: USER_DATA,
+  });
   expect(await inside("cat work/hello")).toBe("from the host");
   await inside(
     "echo from the guest > work/sub/answer; chmod 640 work/sub/answer; ln -s ../hello work/sub/up",

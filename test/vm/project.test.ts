@@ -2,26 +2,20 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Berth } from "../support/berth.ts";
-import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
-import { testImage } from "../support/guest-image.ts";
+import type { Berth } from "../support/berth.ts";
+import { UBUNTU_USER, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
-/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-const USER = "system_info: {default_user: {name: ubuntu}}";
-
-let catalog: CatalogServer;
+let world: VmWorld;
 let berth: Berth;
 let file: string;
 
 beforeAll(async () => {
-  const image = await testImage();
-  catalog = await startCatalogServer([{ file: image.path }]);
-  berth = await Berth.make({ BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url });
+  world = await vmWorld();
+  berth = world.berth;
   file = path.join(berth.home, "berth.yaml");
 });
 afterAll(async () => {
-  await berth?.dispose();
-  await catalog?.close();
+  await world?.dispose();
 });
 
 const inside = async (name: string, ...argv: string[]) =>
@@ -34,13 +28,13 @@ function project(more: { snapshot?: string; step?: string } = {}): string {
       db: {
         image: "noble",
         memory: "512M",
-        "user-data": `#cloud-config\n${USER}\n`,
+        "user-data": `#cloud-config\n${UBUNTU_USER}\n`,
         provision: ["date +%s%N > ready-at", "echo once >> steps", ...(more.step ? [more.step] : [])],
       },
       web: {
         image: "noble",
         memory: "512M",
-        "user-data": `#cloud-config\n${USER}\n`,
+        "user-data": `#cloud-config\n${UBUNTU_USER}\n`,
         "depends-on": ["db"],
         ports: ["8000"],
         ...(more.snapshot ? { snapshot: more.snapshot } : {}),
@@ -95,7 +89,7 @@ test("two guests come up one after the other, provisioned once, and begin from a
 });
 
 test("user-data that fails is told with its reason, and the guest stays", async () => {
-  const userData = `#cloud-config\n${USER}\nruncmd:\n  - echo the-reason-why >&2; exit 3\n`;
+  const userData = `#cloud-config\n${UBUNTU_USER}\nruncmd:\n  - echo the-reason-why >&2; exit 3\n`;
   const failed = await berth.run(["launch", "noble", "--name", "bad", "--cloud-init", "-"], {
     input: userData,
     ...long,

@@ -1,51 +1,26 @@
 /** The sandbox's story on a real guest: a folder goes in, an agent works by MCP, nothing gets out but what is accepted. */
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import path from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { run } from "../../src/base/run.ts";
 import { subnetAround } from "../../src/engine/networks/addresses.ts";
-import { Berth } from "../support/berth.ts";
-import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
-import { testImage } from "../support/guest-image.ts";
+import type { Berth } from "../support/berth.ts";
 import { McpClient } from "../support/mcp-client.ts";
+import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
-const SOURCES = path.resolve(import.meta.dirname, "../../src");
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
-
-let catalog: CatalogServer;
+let world: VmWorld;
 let berth: Berth;
 let mcp: McpClient;
-let bundles: string;
 let project: string;
 /** Something of this host that a guest with a network could reach. */
 let service: Server;
 let visitors = 0;
 
 beforeAll(async () => {
-  const image = await testImage();
-  catalog = await startCatalogServer([{ file: image.path }]);
-  bundles = path.join(path.dirname(image.path), `sandbox-${process.pid}`);
-  await build({
-    ...{
-      bundle: true,
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      logLevel: "error",
-      keepNames: true,
-    },
-    external: ["cpu-features", "*.node"],
-    entryPoints: {
-      cli: path.join(SOURCES, "cli/main.ts"),
-      mcp: path.join(SOURCES, "mcp/main.ts"),
-      engine: path.join(SOURCES, "engine/main.ts"),
-    },
-    outdir: bundles,
-  });
-  berth = await Berth.make({ BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url }, path.join(bundles, "cli.js"));
+  world = await vmWorld();
+  berth = world.berth;
   project = path.join(berth.home, "project");
   await mkdir(path.join(project, "src"), { recursive: true });
   await run(["git", "init", "-q", project]);
@@ -61,18 +36,16 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await mcp?.close();
-  await berth?.dispose();
-  await catalog?.close();
+  await world?.dispose();
   service?.close();
-  if (bundles) await rm(bundles, { recursive: true, force: true });
 });
 
 const inside = (script: string) =>
   mcp.ok("exec", { instance: "box", argv: ["bash", "-c", script], cwd: "project" }, { timeout: 600_000 });
 
 test("a folder goes in, without what git ignores, and a snapshot is there first", async () => {
-  const args = ["sandbox", project, "--name", "box", "--image", "noble", "--cpus", "2", "--cloud-init", "-"];
-  expect(await berth.ok(args, { input: userData, timeoutMs: 900_000 })).toBe("Sandbox: box\n");
+  const args = ["sandbox", project, "--name", "box", "--image", "noble", "--cloud-init", "-"];
+  expect(await berth.ok(args, { input: USER_DATA, timeoutMs: 900_000 })).toBe("Sandbox: box\n");
   mcp = await McpClient.open(berth);
   expect(await inside("ls -A; cat src/sum.sh; whoami")).toBe(
     "exit code 0\n--- stdout ---\n.gitignore\nnotes\nsrc\necho $(($1 - $2))\nubuntu",

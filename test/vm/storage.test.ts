@@ -4,32 +4,27 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exists } from "../../src/base/durable.ts";
 import { run } from "../../src/base/run.ts";
-import { Berth } from "../support/berth.ts";
-import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
-import { testImage } from "../support/guest-image.ts";
+import type { Berth } from "../support/berth.ts";
+import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
-const userData = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
-
-let catalog: CatalogServer;
+let world: VmWorld;
 let berth: Berth;
 let place: string;
 
 beforeAll(async () => {
-  const image = await testImage();
-  catalog = await startCatalogServer([{ file: image.path }]);
-  berth = await Berth.make({ BERTH_SETTING_IMAGES_UBUNTU_URL: catalog.url });
+  world = await vmWorld();
+  berth = world.berth;
   place = await mkdtemp((await exists("/dev/shm")) ? "/dev/shm/berth-place-" : `${berth.home}/place-`);
 });
 afterAll(async () => {
-  await berth?.dispose();
-  await catalog?.close();
+  await world?.dispose();
   if (place) await rm(place, { recursive: true, force: true });
 });
 
 const inside = async (...argv: string[]) => (await berth.ok(["exec", "web", "--", ...argv])).trim();
 
 test("a running guest is suspended, moved and resumed; it boots there, too, and everything moves back", async () => {
-  await berth.ok(["launch", "noble", "--name", "web", "--cloud-init", "-"], { input: userData });
+  await berth.ok(["launch", "noble", "--name", "web", "--cloud-init", "-"], { input: USER_DATA });
   const boot = await inside("cat", "/proc/sys/kernel/random/boot_id");
   await inside("sh", "-c", "echo kept > word; sync");
   const refused = await berth.run(["storage", "move", place]);

@@ -2,15 +2,11 @@
  * A real guest on a bridge of the host, reached from the host's end of it; and its zone disabled and enabled. The whole
  * world is in namespaces of its own.
  */
-import { rm } from "node:fs/promises";
-import path from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { BRIDGE, BRIDGE_NETWORK, BridgeWorld } from "../support/bridge.ts";
 import { testImage } from "../support/guest-image.ts";
-
-const SOURCES = path.resolve(import.meta.dirname, "../../src");
+import { bundleProduct } from "../support/product-bundle.ts";
 
 /** Such a guest writes nothing to its disk by itself, so that what a power cut takes is not left to chance. */
 const LAZY_WRITER =
@@ -20,33 +16,20 @@ type Details = { ipv4: string[]; state: string; zone?: { available: boolean } };
 
 let world: BridgeWorld;
 let berth: Berth;
-let bundles: string;
+let bundle: Awaited<ReturnType<typeof bundleProduct>>;
 let image: string;
 
 beforeAll(async () => {
   const { path: file } = await testImage();
   image = `file://${file}`;
-  bundles = path.join(path.dirname(file), `zones-${process.pid}`);
-  await build({
-    ...{
-      bundle: true,
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      logLevel: "error",
-      keepNames: true,
-    },
-    external: ["cpu-features", "*.node"],
-    entryPoints: { cli: path.join(SOURCES, "cli/main.ts"), engine: path.join(SOURCES, "engine/main.ts") },
-    outdir: bundles,
-  });
+  bundle = await bundleProduct();
   world = await BridgeWorld.make();
-  berth = await Berth.make({}, await world.inside(path.join(bundles, "cli.js")));
+  berth = await Berth.make({}, await world.inside(bundle.cli));
 });
 afterAll(async () => {
   await berth?.dispose();
   await world?.dispose();
-  if (bundles) await rm(bundles, { recursive: true, force: true });
+  await bundle?.dispose();
 });
 
 async function addresses(): Promise<string[]> {
