@@ -45,7 +45,7 @@ const userData =
 
 test("launch downloads, verifies, boots and waits until the guest is ready", async () => {
   const { code, stdout, stderr } = await berth.run(
-    ["launch", "noble", "--name", "web", "--cloud-init", "-"],
+    ["launch", "noble", "--name", "web", "--cpus", "2", "--cloud-init", "-"],
     {
       input: userData,
     },
