@@ -140,7 +140,10 @@ async function readTarget({ uri, names }: Target) {
   }
   const { parseProject } = await import("../../client/project/parse.ts");
   const project = parseProject(text, file);
-  return { project, names: names.filter((name) => Object.hasOwn(project.instances, name)) };
+  const gone = names.find((name) => !Object.hasOwn(project.instances, name));
+  if (gone !== undefined)
+    throw new EngineError("not-found", `cannot find ${gone}: ${file} has no such instance`);
+  return { project, names };
 }
 
 /** Of rows, of the file that is edited, or of the one that is chosen. Files of an untrusted workspace start nothing. */

@@ -53,9 +53,13 @@ export class ProjectView implements vscode.TreeDataProvider<ProjectNode>, Dispos
       }),
     );
     const redraws = this.#store.add(new Coalescer(REDRAW_EVERY_MS, () => this.#draw()));
-    this.#store.add(projects.onDidChange(() => redraws.add([])));
+    const follow = () => {
+      redraws.add([]);
+      void this.#learnBridged(redraws);
+    };
+    this.#store.add(projects.onDidChange(follow));
     this.#store.add(model.onDidChange((ids) => redraws.add(ids)));
-    this.#store.add(mirror.onDidChangeConnection(() => void this.#connected(redraws)));
+    this.#store.add(mirror.onDidChangeConnection(follow));
     this.#store.add(vscode.workspace.onDidGrantWorkspaceTrust(() => redraws.add([])));
     this.#store.add(this.#tree.onDidChangeVisibility(() => redraws.add([])));
   }
@@ -121,8 +125,7 @@ export class ProjectView implements vscode.TreeDataProvider<ProjectNode>, Dispos
   }
 
   /** What `bridged` means is asked for where a file says it. */
-  async #connected(redraws: Coalescer): Promise<void> {
-    redraws.add([]);
+  async #learnBridged(redraws: Coalescer): Promise<void> {
     const { mirror, projects } = this.#deps;
     const asks = projects.files.some(({ checked }) =>
       Object.values(checked.project?.instances ?? {}).some(({ networks = [] }) => networks.length > 0),
@@ -132,7 +135,7 @@ export class ProjectView implements vscode.TreeDataProvider<ProjectNode>, Dispos
       const { api } = await mirror.client();
       this.#bridged = (await api.settings.get())["local.bridged-network"];
       redraws.add([]);
-    } catch {} // The connection's next change asks again.
+    } catch {} // The next change of the connection or of a file asks again.
   }
 
   #draw(): void {
