@@ -1,9 +1,11 @@
 /** What an instance's panel shows, from what the engine knows. Pure: the page only lays it out. */
+
 import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { formatBytes } from "../../base/units.ts";
 import { type Action, actionsOf, isBusy } from "../items.ts";
+import { l10n } from "../l10n.ts";
 import {
   capitalised,
   cpusText,
@@ -31,15 +33,15 @@ export type PanelInputs = {
 
 /** In the header, in this order, where the instance allows them. */
 const ACTIONS: readonly (PanelAction & { action: Action })[] = [
-  { action: "shell", command: "berth.openShell", label: "Open Shell", primary: true },
-  { action: "display", command: "berth.openDisplay", label: "Open Graphical Console", primary: true },
-  { action: "start", command: "berth.start", label: "Start", primary: true },
-  { action: "stop", command: "berth.stop", label: "Stop" },
-  { action: "restart", command: "berth.restart", label: "Restart" },
-  { action: "cancel", command: "berth.cancel", label: "Cancel" },
-  { action: "recover", command: "berth.recover", label: "Recover", primary: true },
-  { action: "purge", command: "berth.purge", label: "Remove for Good" },
-  { action: "delete", command: "berth.delete", label: "Delete" },
+  { action: "shell", command: "berth.openShell", label: l10n.t("Open Shell"), primary: true },
+  { action: "display", command: "berth.openDisplay", label: l10n.t("Open Graphical Console"), primary: true },
+  { action: "start", command: "berth.start", label: l10n.t("Start"), primary: true },
+  { action: "stop", command: "berth.stop", label: l10n.t("Stop") },
+  { action: "restart", command: "berth.restart", label: l10n.t("Restart") },
+  { action: "cancel", command: "berth.cancel", label: l10n.t("Cancel") },
+  { action: "recover", command: "berth.recover", label: l10n.t("Recover"), primary: true },
+  { action: "purge", command: "berth.purge", label: l10n.t("Remove for Good") },
+  { action: "delete", command: "berth.delete", label: l10n.t("Delete") },
 ];
 
 /** Commands that the page may ask for; each asks the user itself where that is needed. */
@@ -60,8 +62,8 @@ export function panelState(inputs: PanelInputs): PanelState {
     summary: [
       imageText(image),
       cpusText(cpus),
-      `${sizeText(memoryBytes)} memory`,
-      `${sizeText(diskBytes)} disk`,
+      l10n.t("{0} memory", sizeText(memoryBytes)),
+      l10n.t("{0} disk", sizeText(diskBytes)),
     ].join(" · "),
     progress: progressOf(operation),
     problems: instance.problems.map(({ severity, message, hint }) => ({
@@ -98,8 +100,9 @@ function plain(text: string): string {
 }
 
 function wordOf(instance: Instance): string {
-  const waiting = instance.state === "running" && !instance.ready ? ", not ready" : "";
-  return capitalised(STATE_WORDS[instance.state]) + waiting;
+  const waiting = instance.state === "running" && !instance.ready;
+  const word = capitalised(STATE_WORDS[instance.state]);
+  return waiting ? l10n.t("{0}, not ready", word) : word;
 }
 
 export function toneOf(instance: Instance, operation?: Operation): Tone {
@@ -127,21 +130,24 @@ function headerActions(instance: Instance, operation: Operation | undefined): Pa
 function factsOf({ instance, details }: PanelInputs): [string, string][] {
   const { image, ssh, startedAt, zone } = instance;
   const facts: [string, string | undefined][] = [
-    ["Image", plain(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : "")],
     [
-      "Address",
+      l10n.t("Image"),
+      plain(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : ""),
+    ],
+    [
+      l10n.t("Address"),
       [instance.address, ...(details?.addresses ?? []).filter((one) => one !== instance.address)].join(", "),
     ],
     ["SSH", ssh && `${ssh.user}@${ssh.host}:${ssh.port}`],
-    ["Driver", driverText(instance)],
-    ["Zone", zone.available ? zone.name : `${zone.name} (disabled)`],
-    ["Kernel", details?.kernel && plain(details.kernel)],
-    ["Running since", startedAt && instance.state === "running" ? dateText(startedAt) : undefined],
+    [l10n.t("Driver"), driverText(instance)],
+    [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0} (disabled)", zone.name)],
+    [l10n.t("Kernel"), details?.kernel && plain(details.kernel)],
+    [l10n.t("Running since"), startedAt && instance.state === "running" ? dateText(startedAt) : undefined],
     [
-      "Disk on this host",
+      l10n.t("Disk on this host"),
       details?.diskAllocatedBytes === undefined ? undefined : sizeText(details.diskAllocatedBytes),
     ],
-    ["Created", dateText(instance.createdAt)],
+    [l10n.t("Created"), dateText(instance.createdAt)],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
 }
@@ -153,7 +159,7 @@ export function dateText(time: string): string {
 function sizesOf(instance: Instance): PanelState["sizes"] {
   const { cpus, memoryBytes, diskBytes, autostart, state } = instance;
   const locked =
-    state === "stopped" ? undefined : "CPUs, memory and disk can be changed while it is stopped.";
+    state === "stopped" ? undefined : l10n.t("CPUs, memory and disk can be changed while it is stopped.");
   return { cpus, memory: formatBytes(memoryBytes), disk: formatBytes(diskBytes), autostart, locked };
 }
 
@@ -176,13 +182,13 @@ function snapshotRow(snapshot: Snapshot, depth: number): SnapshotRow {
   return {
     ...{ id, name, comment: plain(comment), depth, current, created: dateText(createdAt) },
     facts: [
-      ["Created", dateText(createdAt)],
-      ["Parent", snapshot.parent ?? "none"],
-      ["CPUs", String(snapshot.cpus)],
-      ["Memory", sizeText(snapshot.memoryBytes)],
-      ["Disk", sizeText(snapshot.diskBytes)],
-      ["Grown since its parent", sizeText(snapshot.sizeBytes)],
-      ["Mounts", mounts || "none"],
+      [l10n.t("Created"), dateText(createdAt)],
+      [l10n.t("Parent"), snapshot.parent ?? l10n.t("none")],
+      [l10n.t("CPUs"), String(snapshot.cpus)],
+      [l10n.t("Memory"), sizeText(snapshot.memoryBytes)],
+      [l10n.t("Disk"), sizeText(snapshot.diskBytes)],
+      [l10n.t("Grown since its parent"), sizeText(snapshot.sizeBytes)],
+      [l10n.t("Mounts"), mounts || l10n.t("none")],
     ],
   };
 }
