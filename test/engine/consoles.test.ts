@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { abortable, deferred } from "../../src/base/async.ts";
 import { connect } from "../../src/client/connect.ts";
-import type { EngineClient, RemoteConnection } from "../../src/client/engine-client.ts";
+import type { EngineClient, RemoteConnection, RemoteProcess } from "../../src/client/engine-client.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { silentLog } from "../../src/engine/log.ts";
 import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
@@ -77,6 +77,15 @@ test("what is typed arrives, all watchers see it, and a late one gets what was b
   other.stdin.end("\r");
   expect(await reads(one, "web login: ")).toContain("root\r\nweb login: ");
   expect(serial().collisions).toBe(0);
+});
+
+test("what only terminals have (sizes, signals) is no harm to it", async () => {
+  await succeeded(core, core.instances.launch({ name: "web" }));
+  const console = (await open()) as RemoteProcess;
+  console.resize({ cols: 1, rows: 1 });
+  console.signal("KILL");
+  console.stdin.write("still here");
+  expect(await reads(console, "still here")).toContain("web login: ");
 });
 
 test("a guest that boots, and may never be ready, can be talked to", async () => {

@@ -93,13 +93,14 @@ test("exec keeps arguments, streams and exit codes apart", async () => {
   expect(megabytes.length).toBe(3_000_000);
 });
 
-test("shell is a terminal of the right size that follows its window", async () => {
+/** The command on a terminal of its own. */
+function onTerminal(...words: string[]) {
   const [file = "", ...args] = berth.argv;
-  const terminal = spawnPty(file, [...args, "shell", "web"], { cols: 91, rows: 31, env: berth.env });
+  const terminal = spawnPty(file, [...args, ...words], { cols: 91, rows: 31, env: berth.env });
   let screen = "";
   const seen = (pattern: RegExp) =>
     new Promise<void>((resolve, reject) => {
-      terminal.onExit(() => reject(new Error(`the shell ended: ${screen}`)));
+      terminal.onExit(() => reject(new Error(`it ended: ${screen}`)));
       const subscription = terminal.onData(() => {
         if (!pattern.test(screen)) return;
         subscription.dispose();
@@ -110,6 +111,11 @@ test("shell is a terminal of the right size that follows its window", async () =
     screen += data;
   });
   const ended = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+  return { terminal, seen, ended, screen: () => screen };
+}
+
+test("shell is a terminal of the right size that follows its window", async () => {
+  const { terminal, seen, ended } = onTerminal("shell", "web");
   await seen(/[$#] $/);
   const sized = seen(/31 91/);
   terminal.write("stty size\r");
@@ -120,6 +126,21 @@ test("shell is a terminal of the right size that follows its window", async () =
   await resized;
   terminal.write("exit 3\r");
   expect(await ended).toBe(3);
+});
+
+test("console is the guest's serial port: its boot can be read, and its login prompt answers", async () => {
+  const { terminal, seen, ended, screen } = onTerminal("console", "web");
+  // Ctrl-U takes back what an earlier test may have typed, Enter has it ask again.
+  const asked = seen(/login: /);
+  terminal.write("\x15\r");
+  await asked;
+  const echoed = seen(/nobody/);
+  terminal.write("nobody");
+  await echoed;
+  terminal.write("\x15\x1d");
+  expect(await ended).toBe(0);
+  expect(screen()).toContain("Ctrl-] leaves");
+  expect(await berth.ok(["log", "web"])).toContain("Linux version");
 });
 
 test("a forwarded port leads into the guest, until it is removed", async () => {
@@ -235,7 +256,11 @@ test("an engine killed with -9 loses nothing: two guests are adopted, the launch
 test("stop, start and restart keep the disk; delete, recover and purge go through the trash", async () => {
   const first = await bootId("web");
   await berth.ok(["exec", "web", "--", "sh", "-c", "echo kept > ~/file && sync"]);
+  const watching = onTerminal("console", "web");
+  await watching.seen(/Connected to the console of web/);
   await berth.ok(["stop", "web"]);
+  expect(await watching.ended).toBe(0);
+  expect(watching.screen()).toMatch(/Power down[\s\S]*web has stopped\./);
   expect((await list())[0]).toMatchObject({ state: "Stopped", ipv4: [] });
   expect(await berth.qemuPids()).toEqual([]);
   expect(await berth.run(["exec", "web", "--", "true"])).toMatchObject({

@@ -1,4 +1,5 @@
 /** A serial port shared by its watchers, over a real socket. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
@@ -111,6 +112,20 @@ test("it ends with the guest's run, after all that was printed", async () => {
   exited.resolve();
   expect(await Promise.all([text(one), text(two)])).toEqual(["Power down.", "Power down."]);
   expect(feed.closed).toBe(true);
+});
+
+test("every byte passes as it is, both ways", async () => {
+  const { guest, feed, exited } = await makeFeed();
+  const printed = randomBytes(2 ** 17);
+  const typed = randomBytes(2 ** 17);
+  const arrived = buffer(guest);
+  const [one, two] = [feed.watch(), feed.watch()];
+  const read = Promise.all([buffer(one), buffer(two)]);
+  await new Promise<void>((resolve) => one.write(typed, () => resolve()));
+  await new Promise<void>((resolve) => guest.end(printed, resolve));
+  exited.resolve();
+  for (const all of await read) expect(all.equals(printed)).toBe(true);
+  expect((await arrived).equals(typed)).toBe(true);
 });
 
 test("the last watcher who leaves lets go of the port, and no other", async () => {
