@@ -37,7 +37,7 @@ export function openConsoleTerminal({ mirror, model }: Deps, instance: Pick<Inst
     open ??
     vscode.window.createTerminal({
       name: vscode.l10n.t("Serial Console: {0}", instance.name),
-      iconPath: new vscode.ThemeIcon("terminal-linux"),
+      iconPath: new vscode.ThemeIcon("circuit-board"),
       pty: new ConsoleTerminal({ instance, model, client: () => mirror.client() }),
     });
   terminal.show();
