@@ -29,7 +29,11 @@ export function l10nTexts() {
  * @returns {string[]}
  */
 export function textsIn(source, file) {
-  return [...source.matchAll(/\bl10n\.t\(\s*/g)].map((call) => {
+  // A file may take the function out of its object.
+  const calls = /\bconst \{ t \} = (vscode\.)?l10n;/.test(source)
+    ? /(?<![.\w])(vscode\.)?(l10n\.)?t\(\s*/g
+    : /\bl10n\.t\(\s*/g;
+  return [...source.matchAll(calls)].map((call) => {
     const rest = source.slice(call.index + call[0].length);
     const [literal] = /^"(?:[^"\\\n]|\\.)*"|^'(?:[^'\\\n]|\\.)*'|^`(?:[^`\\$]|\\.)*`/.exec(rest) ?? [];
     if (literal === undefined) {

@@ -2,6 +2,7 @@
  * A guest's serial console as an integrated terminal. It stays while the guest is away, says so, and is connected again
  * when the guest starts or at a key. Uses vscode's types only, so that tests run it.
  */
+
 import type { Pseudoterminal } from "vscode";
 import type { Instance, InstanceState } from "../api/instance.ts";
 import { type EngineError, toEngineError } from "../base/errors.ts";
@@ -10,6 +11,7 @@ import { consoleEnd } from "../client/console-text.ts";
 import type { EngineClient, RemoteConnection } from "../client/engine-client.ts";
 import { sentences } from "./error-text.ts";
 import { CLEAR_LINE, CTRL_C, CTRL_D, DIM, RED, YELLOW } from "./guest-screen.ts";
+import { l10n } from "./l10n.ts";
 import type { Model } from "./model.ts";
 
 export type ConsoleTerminalOptions = {
@@ -89,7 +91,7 @@ export class ConsoleTerminal implements Pseudoterminal {
     this.#session = session;
     const name = this.#name;
     this.#known = this.#runNow();
-    this.#write.fire(DIM(`Waiting for the serial console of ${name}…`));
+    this.#write.fire(DIM(l10n.t("Waiting for the serial console of {0}…", name)));
     try {
       const client = await this.#options.client();
       session.signal.throwIfAborted();
@@ -108,7 +110,7 @@ export class ConsoleTerminal implements Pseudoterminal {
     this.#console = console;
     this.#phase = "open";
     this.#write.fire(
-      `${CLEAR_LINE}${DIM(`This is the serial console of ${name}. Press Enter if it is quiet.`)}\r\n`,
+      `${CLEAR_LINE}${DIM(l10n.t("This is the serial console of {0}. Press Enter if it is quiet.", name))}\r\n`,
     );
     const decoder = new TextDecoder();
     console.stdout.on("data", (chunk: Uint8Array) => {
@@ -132,18 +134,20 @@ export class ConsoleTerminal implements Pseudoterminal {
     if (this.#phase === "closed") return false;
     const wasOpen = this.#phase === "open";
     if (wasOpen && error.code === "engine-unavailable") {
-      this.#say(YELLOW("The connection to the engine was lost."));
+      this.#say(YELLOW(l10n.t("The connection to the engine was lost.")));
       return true;
     }
     if (!wasOpen) this.#write.fire(CLEAR_LINE);
-    this.#say(error.code === "cancelled" ? YELLOW("Cancelled.") : RED(sentences(error)));
+    this.#say(error.code === "cancelled" ? YELLOW(l10n.t("Cancelled.")) : RED(sentences(error)));
     this.#wait();
     return false;
   }
 
   #wait(): void {
     this.#phase = "away";
-    this.#write.fire(DIM("It is connected when the instance starts, or at a key; Ctrl+D closes.\r\n"));
+    this.#write.fire(
+      DIM(`${l10n.t("It is connected when the instance starts, or at a key; Ctrl+D closes.")}\r\n`),
+    );
     this.#comeBack();
   }
 

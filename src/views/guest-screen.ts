@@ -1,8 +1,10 @@
 /** What terminals of tasks and of shells have in common: bringing the guest up, and its output as text. No vscode. */
+
 import type { Instance } from "../api/instance.ts";
 import type { Progress } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
 import type { EngineClient, RemoteProcess } from "../client/engine-client.ts";
+import { l10n } from "./l10n.ts";
 import { longProgressText } from "./phrases.ts";
 
 export const CLEAR_LINE = "\r\x1b[K";
@@ -27,9 +29,9 @@ export async function bringUp(
     doing === "start"
       ? await client.api.instances.start({ name }, { signal })
       : await client.api.operations.get({ id: doing.follow }, { signal });
-  say(DIM(`Starting ${name}…`));
+  say(DIM(l10n.t("Starting {0}…", name)));
   const onProgress = (progress: Progress) =>
-    say(CLEAR_LINE + DIM(`Starting ${name}: ${longProgressText(progress)}`));
+    say(CLEAR_LINE + DIM(l10n.t("Starting {0}: {1}", name, longProgressText(progress))));
   await client.watchOperation(operation, doing === "start" ? { onProgress, signal } : { onProgress });
   say(CLEAR_LINE);
 }
@@ -60,9 +62,9 @@ export function workFor(
   if (state === "stopped" || state === "suspended") return "start";
   const hint =
     state === "deleted"
-      ? `Recover ${name} first.`
+      ? l10n.t("Recover {0} first.", name)
       : state === "stopping"
-        ? "Wait until it has stopped."
+        ? l10n.t("Wait until it has stopped.")
         : undefined;
   throw new EngineError("wrong-state", `cannot ${purpose} in ${name}: it is ${state}`, { hint });
 }

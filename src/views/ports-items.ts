@@ -1,9 +1,11 @@
 /** What the view *Ports* shows: the forwards of each instance, then what listens in its guest and is not forwarded. Pure. */
+
 import type { Instance } from "../api/instance.ts";
 import type { PortForward, PortListener } from "../api/port.ts";
 import { portProblem } from "../api/port-problem.ts";
 import type { Heard } from "./guest-listeners.ts";
 import { actionsOf, type Icon, type Mark } from "./items.ts";
+import { l10n } from "./l10n.ts";
 import { capitalised, STATE_WORDS } from "./phrases.ts";
 import { plainText } from "./plain-text.ts";
 
@@ -84,13 +86,15 @@ export function keyOf(node: PortNode): string {
 export function noteText(instance: Instance, { listeners, problem }: Heard): string | undefined {
   if (instance.state !== "running") return undefined;
   if (instance.guest !== "linux")
-    return "Berth has no login in this guest, so what listens in it cannot be seen. A port is forwarded by its number.";
+    return l10n.t(
+      "Berth has no login in this guest, so what listens in it cannot be seen. A port is forwarded by its number.",
+    );
   if (listeners) {
     if (listeners.length > 0 || instance.ports.length > 0) return undefined;
-    return "Nothing listens in this guest that could be forwarded.";
+    return l10n.t("Nothing listens in this guest that could be forwarded.");
   }
   if (problem !== undefined) return capitalised(plainText(problem));
-  return "Looking for what listens in this guest…";
+  return l10n.t("Looking for what listens in this guest…");
 }
 
 export function instancePortsItem(instance: Instance, heard: Heard): PortItem {
@@ -116,8 +120,8 @@ export function instancePortsItem(instance: Instance, heard: Heard): PortItem {
 /** `2 forwarded · 1 detected`; empty where there is neither. */
 export function countsText(forwarded: number, detected: number): string {
   return [
-    ...(forwarded > 0 ? [`${forwarded} forwarded`] : []),
-    ...(detected > 0 ? [`${detected} detected`] : []),
+    ...(forwarded > 0 ? [l10n.t("{0} forwarded", forwarded)] : []),
+    ...(detected > 0 ? [l10n.t("{0} detected", detected)] : []),
   ].join(" · ");
 }
 
@@ -128,17 +132,20 @@ export function forwardItem(instance: Instance, forward: PortForward, heard: Hea
   const listener = heard.listeners?.find((one) => leadsTo(forward, one));
   const wide = !isLoopback(hostAddress);
   const state = failure
-    ? `failed: ${plainText(failure.message)}`
+    ? l10n.t("failed: {0}", plainText(failure.message))
     : open
       ? openText(heard, listener)
-      : `opens when ${instance.name} runs`;
+      : l10n.t("opens when {0} runs", instance.name);
   const description = [
     ...(listener?.process === undefined ? [] : [listener.process]),
     state,
-    ...(forward.via === "ssh" ? ["through SSH"] : []),
-    ...(wide ? [hostAddress === EVERYWHERE ? "all addresses" : "other computers can connect"] : []),
+    ...(forward.via === "ssh" ? [l10n.t("through SSH")] : []),
+    ...(wide
+      ? [hostAddress === EVERYWHERE ? l10n.t("all addresses") : l10n.t("other computers can connect")]
+      : []),
   ].join(" · ");
-  const label = `${hostAddress}:${hostPort} → ${guestPort}${protocol === "udp" ? "/udp" : ""}`;
+  const guestText = `${guestPort}${protocol === "udp" ? "/udp" : ""}`;
+  const label = `${hostAddress}:${hostPort} → ${guestText}`;
   const flags = [...(open && protocol === "tcp" ? ["openPort"] : []), "copyPort", "visibility", "stopPort"];
   return {
     id: keyOf({ type: "forward", instance: instance.id, protocol, hostPort }),
@@ -151,18 +158,21 @@ export function forwardItem(instance: Instance, forward: PortForward, heard: Hea
         : { id: "plug" },
     contextValue: ["forward", ...flags].join("+"),
     tooltip: tooltipOf(label, description, failure?.hint),
-    ariaLabel: `${label.replace("→", "to port")} of ${instance.name}, ${description.replaceAll(" · ", ", ")}`,
+    ariaLabel: [
+      l10n.t("{0} to port {1} of {2}", `${hostAddress}:${hostPort}`, guestText, instance.name),
+      description.replaceAll(" · ", ", "),
+    ].join(", "),
   };
 }
 
 function openText({ listeners }: Heard, listener: PortListener | undefined): string {
-  return listeners && !listener ? "open, nothing listens in the guest" : "open";
+  return listeners && !listener ? l10n.t("open, nothing listens in the guest") : l10n.t("open");
 }
 
 export function listenerItem(instance: Instance, listener: PortListener): PortItem {
   const { protocol, port, process, address, via } = listener;
-  const reach = via === "ssh" ? "on the guest's loopback alone, through SSH" : "";
-  const description = [process, "not forwarded", reach].filter(Boolean).join(" · ");
+  const reach = via === "ssh" ? l10n.t("on the guest's loopback alone, through SSH") : "";
+  const description = [process, l10n.t("not forwarded"), reach].filter(Boolean).join(" · ");
   const label = `${port}${protocol === "udp" ? "/udp" : ""}`;
   const flags = ["forward", "forwardTo", ...(protocol === "tcp" ? ["openPort"] : [])];
   return {
@@ -171,8 +181,12 @@ export function listenerItem(instance: Instance, listener: PortListener): PortIt
     description,
     icon: { id: "circle-outline", color: "disabledForeground" },
     contextValue: ["listener", ...flags].join("+"),
-    tooltip: tooltipOf(`${address} port ${label}`, description, "Forward it to reach it from this host."),
-    ariaLabel: `port ${label} of ${instance.name}, ${description.replaceAll(" · ", ", ")}`,
+    tooltip: tooltipOf(
+      l10n.t("{0} port {1}", address, label),
+      description,
+      l10n.t("Forward it to reach it from this host."),
+    ),
+    ariaLabel: `${l10n.t("port {0} of {1}", label, instance.name)}, ${description.replaceAll(" · ", ", ")}`,
     mark: "unforwarded",
   };
 }

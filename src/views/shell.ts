@@ -2,6 +2,7 @@
  * A process in a guest as an integrated terminal. Starts the instance when it is stopped, follows the window's size,
  * and when the connection is lost says so and offers to come back. Uses vscode's types only, so that tests run it.
  */
+
 import type { Pseudoterminal, TerminalDimensions } from "vscode";
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
 import { type EngineError, toEngineError } from "../base/errors.ts";
@@ -20,6 +21,7 @@ import {
   relayOutput,
   YELLOW,
 } from "./guest-screen.ts";
+import { l10n } from "./l10n.ts";
 import { capitalised } from "./phrases.ts";
 import type { ShellSession } from "./shell-session.ts";
 
@@ -122,7 +124,9 @@ export class GuestTerminal implements Pseudoterminal {
     return session.open(client, instance, this.#request(), {
       signal,
       say: (isNew) =>
-        this.#write.fire(isNew ? `${DIM("That shell has ended. This is a new one.")}\r\n` : CLEAR_SCREEN),
+        this.#write.fire(
+          isNew ? `${DIM(l10n.t("That shell has ended. This is a new one."))}\r\n` : CLEAR_SCREEN,
+        ),
     });
   }
 
@@ -144,9 +148,12 @@ export class GuestTerminal implements Pseudoterminal {
       return;
     }
     const { signal } = exit;
-    const how = signal === undefined ? `exit code ${this.#exitCode}` : `ended by signal ${signal}`;
+    const how =
+      signal === undefined
+        ? l10n.t("exit code {0}", this.#exitCode ?? "")
+        : l10n.t("ended by signal {0}", signal);
     const colour = this.#exitCode === 0 ? DIM : RED;
-    this.#write.fire(`\r\n${colour(`[${how}]`)} ${DIM("Press any key to close the terminal.")}\r\n`);
+    this.#write.fire(`\r\n${colour(`[${how}]`)} ${DIM(l10n.t("Press any key to close the terminal."))}\r\n`);
     this.#phase = "ended";
   }
 
@@ -154,13 +161,13 @@ export class GuestTerminal implements Pseudoterminal {
     const wasOpen = this.#phase === "open";
     this.#phase = "lost";
     const what = wasOpen
-      ? YELLOW(`The connection to ${this.#options.instance} was lost.`)
+      ? YELLOW(l10n.t("The connection to {0} was lost.", this.#options.instance))
       : error.code === "cancelled"
         ? YELLOW("Cancelled.")
         : RED(sentences(error));
     const reason = wasOpen && error.code !== "cancelled" ? `\r\n${DIM(capitalised(error.message))}` : "";
     this.#write.fire(
-      `${wasOpen ? "\r\n" : CLEAR_LINE}${what}${reason}\r\n${DIM("Press Enter to try again, Ctrl+D to close.")}\r\n`,
+      `${wasOpen ? "\r\n" : CLEAR_LINE}${what}${reason}\r\n${DIM(l10n.t("Press Enter to try again, Ctrl+D to close."))}\r\n`,
     );
   }
 }

@@ -2,6 +2,7 @@
  * A task's process in a guest as a pseudoterminal: its output as it comes, so that problem matchers see what they would
  * see on this host, and its exit code. Closing it ends the process. Uses vscode's types only, so that tests run it.
  */
+
 import type { Pseudoterminal, TerminalDimensions } from "vscode";
 import type { Instance } from "../api/instance.ts";
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
@@ -11,6 +12,7 @@ import { exitCodeOf } from "../base/exit-code.ts";
 import type { EngineClient, RemoteProcess } from "../client/engine-client.ts";
 import { sentences } from "./error-text.ts";
 import { bringUp, CLEAR_LINE, CTRL_C, DIM, RED, relayOutput } from "./guest-screen.ts";
+import { l10n } from "./l10n.ts";
 import {
   execOf,
   type GuestTask,
@@ -92,7 +94,7 @@ export class TaskTerminal implements Pseudoterminal {
     const open = execOf(task, instance, folder);
     if (open.hostCwd !== undefined && folder && task.cwd === undefined && !isMountedIn(instance, folder))
       this.#say(
-        `${DIM(`${folder.path} is not mounted in ${instance.name}: this runs in the user's home.`)}\r\n`,
+        `${DIM(l10n.t("{0} is not mounted in {1}: this runs in the user's home.", folder.path, instance.name))}\r\n`,
       );
     const process = await client.exec(instance.name, this.#onTerminal(open), { signal });
     this.#process = process;

@@ -16,12 +16,14 @@ test.each([
   ["l10n.t(`Put \\`berth\\` there`)", ["Put `berth` there"]],
   ["l10n.t('It\\'s')", ["It's"]],
   ['l10n.t("a"); l10n.t("b", l10n.t("c"))', ["a", "b", "c"]],
+  ['const { t } = vscode.l10n;\nt("a", at("b"), one.t("c"))', ["a"]],
+  ["const { t } = l10n; t(text)", undefined],
   ["l10n.t(text)", undefined],
   [`l10n.t(\`{0} of \${many}\`)`, undefined],
   ['"l10n"', []],
 ])("%j: %j", (source, texts) => {
   if (texts) expect(textsIn(source, "a.ts")).toEqual(texts);
-  else expect(() => textsIn(`\n${source}`, "a.ts")).toThrow(/^a\.ts:2: l10n\.t takes a text as it is/);
+  else expect(() => textsIn(`\n${source}`, "a.ts")).toThrow(/^a\.ts:\d: l10n\.t takes a text as it is/);
 });
 
 test("the source has texts for every part of the views, each a literal", () => {
