@@ -1,43 +1,22 @@
 /** What listens in guests, over a real socket of the engine; the "guest" is this computer. */
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import type { PortListener } from "../../src/api/port.ts";
-import { privateDirectory } from "../../src/base/durable.ts";
-import { currentPaths } from "../../src/base/paths.ts";
-import { connect } from "../../src/client/connect.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
-import { silentLog } from "../../src/engine/log.ts";
-import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
-import { FakeCore } from "../support/fake-core.ts";
+import type { FakeCore } from "../support/fake-core.ts";
+import { type FakeServer, fakeServer } from "../support/fake-server.ts";
 
-let home: string;
+let served: FakeServer;
 let core: FakeCore;
-let server: EngineServer;
 let client: EngineClient;
 
 beforeEach(async () => {
-  home = await mkdtemp(path.join(tmpdir(), "berth-listeners-"));
-  const env = { ...process.env, BERTH_HOME: home };
-  const { run, endpoint } = currentPaths(env);
-  await privateDirectory(run);
-  core = new FakeCore();
-  server = await startServer({ core, version: "1", endpoint, user: "tester", log: silentLog });
-  client = await connect({ env });
+  served = await fakeServer();
+  ({ core, client } = served);
 });
-afterEach(async () => {
-  client.dispose();
-  await server.close();
-  for (const guest of core.processes) {
-    guest.close();
-    await guest.exited.catch(() => {});
-  }
-  await rm(home, { recursive: true, force: true });
-});
+afterEach(() => served.dispose());
 
 async function listening(host: string): Promise<{ port: number; close: () => Promise<void> }> {
   const listener = net.createServer();

@@ -2,10 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { type Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setFlagsFromString } from "node:v8";
@@ -15,43 +12,26 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { encodeFrame, streamPath } from "../../src/api/frames.ts";
 import { deferred, sleep } from "../../src/base/async.ts";
-import { privateDirectory } from "../../src/base/durable.ts";
-import { currentPaths, type Endpoint } from "../../src/base/paths.ts";
-import { connect } from "../../src/client/connect.ts";
+import type { Endpoint } from "../../src/base/paths.ts";
 import type { EngineClient, RemoteProcess } from "../../src/client/engine-client.ts";
-import { silentLog } from "../../src/engine/log.ts";
-import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
-import { FakeCore } from "../support/fake-core.ts";
+import type { EngineServer } from "../../src/engine/server/server.ts";
+import type { FakeCore } from "../support/fake-core.ts";
+import { type FakeServer, fakeServer } from "../support/fake-server.ts";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-let home: string;
+let served: FakeServer;
 let endpoint: Endpoint;
 let core: FakeCore;
 let server: EngineServer;
 let client: EngineClient;
 
 beforeEach(async () => {
-  home = await mkdtemp(path.join(tmpdir(), "berth-exec-"));
-  const env = { ...process.env, BERTH_HOME: home };
-  const paths = currentPaths(env);
-  await privateDirectory(paths.run);
-  endpoint = paths.endpoint;
-  core = new FakeCore();
-  server = await startServer({ core, version: "1", endpoint, user: "tester", log: silentLog });
-  client = await connect({ env });
+  served = await fakeServer();
+  ({ endpoint, core, server, client } = served);
 });
-
-afterEach(async () => {
-  client.dispose();
-  await server.close();
-  for (const guest of core.processes) {
-    guest.close();
-    await guest.exited.catch(() => {});
-  }
-  await rm(home, { recursive: true, force: true });
-});
+afterEach(() => served.dispose());
 
 async function textOf(stream: Readable): Promise<string> {
   const chunks: Buffer[] = [];

@@ -1,44 +1,26 @@
 /** Tunnels to ports of a guest over a real socket: bytes both ways, back-pressure, ends, and who is turned away. */
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, connect as connectSocket, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { streamPath } from "../../src/api/frames.ts";
 import { deferred } from "../../src/base/async.ts";
-import { privateDirectory } from "../../src/base/durable.ts";
-import { currentPaths, type Endpoint } from "../../src/base/paths.ts";
-import { connect } from "../../src/client/connect.ts";
+import type { Endpoint } from "../../src/base/paths.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
-import { silentLog } from "../../src/engine/log.ts";
-import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
-import { FakeCore } from "../support/fake-core.ts";
+import type { EngineServer } from "../../src/engine/server/server.ts";
+import { type FakeServer, fakeServer } from "../support/fake-server.ts";
 
-let home: string;
+let served: FakeServer;
 let endpoint: Endpoint;
-let core: FakeCore;
 let server: EngineServer;
 let client: EngineClient;
 
 beforeEach(async () => {
-  home = await mkdtemp(path.join(tmpdir(), "berth-tunnel-"));
-  const env = { ...process.env, BERTH_HOME: home };
-  const paths = currentPaths(env);
-  await privateDirectory(paths.run);
-  endpoint = paths.endpoint;
-  core = new FakeCore();
-  server = await startServer({ core, version: "1", endpoint, user: "tester", log: silentLog });
-  client = await connect({ env });
+  served = await fakeServer();
+  ({ endpoint, server, client } = served);
 });
-
-afterEach(async () => {
-  client.dispose();
-  await server.close();
-  await rm(home, { recursive: true, force: true });
-});
+afterEach(() => served.dispose());
 
 /** A port of the guest whose connections are `serve`d. */
 async function portWith(serve: (socket: Socket) => void): Promise<number> {

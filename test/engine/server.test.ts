@@ -1,21 +1,19 @@
 /** The server over a real socket, spoken to as a stranger would: plain HTTP, and the typed client. */
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { request } from "node:http";
 import { connect as connectSocket } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EngineEvent } from "../../src/api/event.ts";
 import { deferred } from "../../src/base/async.ts";
-import { privateDirectory } from "../../src/base/durable.ts";
-import { currentPaths, type Endpoint } from "../../src/base/paths.ts";
-import { connect } from "../../src/client/connect.ts";
+import type { Endpoint } from "../../src/base/paths.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
 import type { Log } from "../../src/engine/log.ts";
 import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
 import { FakeCore, fakeInstance } from "../support/fake-core.ts";
+import { type FakeServer, fakeServer } from "../support/fake-server.ts";
 
-let home: string;
+let served: FakeServer;
 let endpoint: Endpoint;
 let core: FakeCore;
 let server: EngineServer;
@@ -23,23 +21,11 @@ let client: EngineClient;
 let records: [string, Record<string, unknown>][];
 
 beforeEach(async () => {
-  home = await mkdtemp(path.join(tmpdir(), "berth-server-"));
-  const env = { ...process.env, BERTH_HOME: home };
-  const paths = currentPaths(env);
-  await privateDirectory(paths.run);
-  endpoint = paths.endpoint;
   records = [];
-  core = new FakeCore({ eventCapacity: 8 });
-  server = await startServer({ core, version: "1.2.3", endpoint, user: "tester", log: recorder() });
-  client = await connect({ env });
+  served = await fakeServer({ core: new FakeCore({ eventCapacity: 8 }), version: "1.2.3", log: recorder() });
+  ({ endpoint, core, server, client } = served);
 });
-
-afterEach(async () => {
-  client.dispose();
-  await server.close();
-  await core.close();
-  await rm(home, { recursive: true, force: true });
-});
+afterEach(() => served.dispose());
 
 function recorder(): Log {
   const write = (message: string, facts: Record<string, unknown> = {}) => void records.push([message, facts]);

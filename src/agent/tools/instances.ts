@@ -1,7 +1,6 @@
 /** Tools for instances as a whole: which there are, making, starting, stopping and removing them, and their ports. */
 import * as z from "zod";
 import { type Instance as InstanceFacts, NetworkMode } from "../../api/instance.ts";
-import { NAME_PATTERN } from "../../api/names.ts";
 import { formatBytes } from "../../base/units.ts";
 import {
   ADDS,
@@ -15,8 +14,7 @@ import {
   told,
   tool,
 } from "../tool.ts";
-
-const MIB = 2 ** 20;
+import { machineInput, machineSpec } from "./machine.ts";
 
 /** What a model needs to know of an instance. Pure. */
 export function summaryOf(instance: InstanceFacts): Record<string, unknown> {
@@ -75,19 +73,7 @@ const launch = tool({
   description:
     'Creates a virtual machine and starts it; it is ready for commands when this returns, which can take minutes. Without network "default" it reaches nothing beyond itself. Use create_sandbox to work on a folder of the user\'s computer.',
   input: z.object({
-    instance: z.string().regex(NAME_PATTERN).optional().describe("Its name; generated when left out"),
-    image: z.string().min(1).max(500).default("default").describe("Such as 24.04, debian:12, alpine"),
-    cpus: z.int().min(1).max(64).optional(),
-    memory_mib: z
-      .int()
-      .min(128)
-      .max(2 ** 20)
-      .optional(),
-    disk_mib: z
-      .int()
-      .min(512)
-      .max(2 ** 24)
-      .optional(),
+    ...machineInput,
     network: NetworkMode.default("isolated").describe(
       "isolated: it reaches nothing. default: it reaches what the user's computer reaches",
     ),
@@ -102,14 +88,8 @@ const launch = tool({
         : "It will reach nothing beyond itself."
     }`,
   guarded: ({ network }) => network === "default",
-  run: async (context, { instance, image, cpus, memory_mib, disk_mib, network }) => {
-    const spec = {
-      ...{ image, network },
-      ...(instance === undefined ? {} : { name: instance }),
-      ...(cpus === undefined ? {} : { cpus }),
-      ...(memory_mib === undefined ? {} : { memoryBytes: memory_mib * MIB }),
-      ...(disk_mib === undefined ? {} : { diskBytes: disk_mib * MIB }),
-    };
+  run: async (context, { network, ...machine }) => {
+    const spec = { ...machineSpec(machine), network };
     const done = await operate(context, (api, options) => api.instances.launch(spec, options));
     return told(`Launched: ${done.target}`, done);
   },

@@ -10,6 +10,7 @@ import { diffText } from "../sandbox/diff-text.ts";
 import { findSandbox } from "../sandbox/record.ts";
 import { reviewSandbox } from "../sandbox/review.ts";
 import { DESTROYS, Instance, operate, POWER_MS, type Tool, type ToolContext, told, tool } from "../tool.ts";
+import { machineInput, machineSpec } from "./machine.ts";
 
 const DIFF_BYTES = 128 * 2 ** 10;
 const REVIEW_MS = 600_000;
@@ -101,19 +102,7 @@ const create = tool({
     "Launches a throw-away instance with a copy of a folder of the user's computer in its home (what .gitignore names stays out). It reaches nothing beyond itself, and is kept in a snapshot called begin. What is changed there reaches the folder only when the user accepts it (berth sandbox accept). Takes minutes.",
   input: z.object({
     folder: z.string().min(1).max(4096).describe("Absolute path on the user's computer"),
-    instance: Instance.optional().describe("Its name; generated when left out"),
-    image: z.string().min(1).max(500).default("default"),
-    cpus: z.int().min(1).max(64).optional(),
-    memory_mib: z
-      .int()
-      .min(128)
-      .max(2 ** 20)
-      .optional(),
-    disk_mib: z
-      .int()
-      .min(512)
-      .max(2 ** 24)
-      .optional(),
+    ...machineInput,
   }),
   hints: { readOnly: false, destructive: false, idempotent: false },
   inGuest: false,
@@ -121,16 +110,10 @@ const create = tool({
   question: ({ folder }) =>
     `Launch an isolated instance and copy the files of ${folder} into it, where they can be read and changed?`,
   guarded: () => true,
-  run: async (context, { folder, instance, image, cpus, memory_mib, disk_mib }) => {
+  run: async (context, { folder, ...machine }) => {
     const { signal, sandboxes, platform, onProgress } = context;
     const warnings: string[] = [];
-    const spec = {
-      image,
-      ...(instance === undefined ? {} : { name: instance }),
-      ...(cpus === undefined ? {} : { cpus }),
-      ...(memory_mib === undefined ? {} : { memoryBytes: memory_mib * 2 ** 20 }),
-      ...(disk_mib === undefined ? {} : { diskBytes: disk_mib * 2 ** 20 }),
-    };
+    const spec = machineSpec(machine);
     const made = await beginSandbox({
       ...{ client: await context.client(), folder, sandboxes, platform, spec, signal },
       onProgress: (target, { phase }) => onProgress?.(`${target}: ${phase}`),
