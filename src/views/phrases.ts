@@ -152,7 +152,9 @@ export function kindText(kind: OperationKind): string {
   return KINDS[kind];
 }
 
+/** As the beginning of a sentence; a command in front stays as it is typed. */
 export function capitalised(text: string): string {
+  if (/^(berth|multipass) /.test(text)) return text;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -31,6 +31,9 @@ test("the words say what, why and what next, as sentences", () => {
   expect(present("not-found", { hint: "choose another." })?.text).toBe(
     "Cannot start web: it is gone. Choose another.",
   );
+  expect(present("not-found", { hint: "berth list shows all." })?.text).toMatch(
+    /gone\. berth list shows all\.$/,
+  );
 });
 
 test("QEMU is offered where QEMU is what is missing", () => {
