@@ -2,7 +2,7 @@
  * The real engine over the fake driver as a process, for the command's tests. Guests run commands as processes of
  * this computer; `pty` stands for a program on a terminal: it says its size, tells the bytes it gets, ends at `q`.
  * With `BERTH_FAKE_TERMINALS=real` terminals are real ones, of util-linux's `script`, with a shell that says little.
- * An instance called `never-ready` never is; `never-stops` cannot be stopped gently.
+ * An instance called `never-ready`, or as `BERTH_FAKE_NEVER_READY` says, never is; `never-stops` cannot be stopped gently.
  */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -103,7 +103,7 @@ function terminal({ tty, term, argv }: ExecRequest): GuestProcess {
 
 const paths = currentPaths();
 const world = FakeWorld.at(process.env["BERTH_HOME"] ?? "");
-world.host.knobsOf.set("never-ready", { ready: "never" });
+world.host.knobsOf.set(process.env["BERTH_FAKE_NEVER_READY"] ?? "never-ready", { ready: "never" });
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
 world.images.entries = JSON.parse(process.env["BERTH_FAKE_IMAGES"] ?? "[]");

@@ -103,9 +103,11 @@ export class FakeImages implements Images {
   }
 
   #ready(id: string): ReadyImage {
+    const published = this.entries.find(({ aliases }) => aliases.includes(id));
+    const { os, release, version } = published ?? { os: "Fake", release: "1", version: "1" };
     return {
       id,
-      facts: { reference: id, os: "Fake", release: "1", version: "1" },
+      facts: { reference: id, os, release, version },
       path: this.#file(id),
       format: "qcow2",
       sizeBytes: 1,
