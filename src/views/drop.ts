@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
 import { showError } from "./errors.ts";
+import { FILES_SCHEME } from "./files.ts";
 import type { Services, TreeNode } from "./services.ts";
 
 const URIS = "text/uri-list";
@@ -37,7 +38,14 @@ async function drop(
     );
     return;
   }
-  const uris = urisIn((await data.get(URIS)?.asString()) ?? "");
+  const named = urisIn((await data.get(URIS)?.asString()) ?? "");
+  const inGuests = named.filter(({ scheme }) => scheme === FILES_SCHEME);
+  if (inGuests.length > 0) {
+    const { copyAcross } = await import("./browse-files.ts");
+    await copyAcross(services, instance, inGuests);
+    if (inGuests.length === named.length) return;
+  }
+  const uris = named.filter(({ scheme }) => scheme !== FILES_SCHEME);
   const { copyInto } = await import("./sharing.ts");
   if (uris.length > 0) return copyInto(services, instance.name, uris);
   const files = [...data].flatMap(([, item]) => item.asFile() ?? []);

@@ -126,7 +126,7 @@ export class Workbench {
 
   /** Shows the view, which starts the engine. */
   async openView(): Promise<void> {
-    await this.activityBar().click();
+    await this.activityBar().click({ force: true }); // A badge of its own may lie over it.
     await this.page.locator(".part.sidebar .pane-header", { hasText: "Instances" }).waitFor();
   }
 
@@ -225,15 +225,26 @@ export class Workbench {
   }
 
   /** Drops a file onto a row, as from the desktop. */
-  async dropFile(row: Locator, file: { name: string; text: string }): Promise<void> {
+  dropFile(row: Locator, file: { name: string; text: string }): Promise<void> {
+    const { name, text } = file;
+    const made = `new File([${JSON.stringify(text)}], ${JSON.stringify(name)}, { type: "text/plain" })`;
+    return this.#drop(row, `dataTransfer.items.add(${made});`);
+  }
+
+  /** Drops what has an address onto a row. */
+  dropUri(row: Locator, uri: string): Promise<void> {
+    return this.#drop(row, `dataTransfer.setData("text/uri-list", ${JSON.stringify(uri)});`);
+  }
+
+  /** `fill` is a script that fills `dataTransfer`. */
+  async #drop(row: Locator, fill: string): Promise<void> {
     const box = await row.boundingBox();
     const at = { clientX: (box?.x ?? 0) + 40, clientY: (box?.y ?? 0) + (box?.height ?? 0) / 2 };
     // The page's own classes are not known here: the script is a text.
     await this.page.evaluate(`(() => {
       const at = ${JSON.stringify(at)};
-      const { name, text } = ${JSON.stringify(file)};
       const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([text], name, { type: "text/plain" }));
+      ${fill}
       const how = { bubbles: true, cancelable: true, composed: true, dataTransfer, ...at };
       const element = document.elementFromPoint(at.clientX, at.clientY);
       for (const type of ["dragenter", "dragover", "drop"]) element.dispatchEvent(new DragEvent(type, how));

@@ -10,6 +10,7 @@ import { Workbench } from "../support/workbench.ts";
 let workbench: Workbench;
 let engine: Awaited<ReturnType<typeof startLocalEngine>>;
 const guest = (...names: string[]) => path.join(workbench.berth.home, "guests", "web", ...names);
+const vscodeUri = (guestPath: string) => `berth://web${encodeURI(guestPath)}`;
 const file = (name: string) =>
   workbench.page.locator(".explorer-folders-view").getByRole("treeitem", { name: new RegExp(`^${name}`) });
 
@@ -22,6 +23,19 @@ async function unfold(name: string, until: string): Promise<void> {
   };
   await file(name).waitFor({ timeout: 60_000 });
   await expect.poll(shown, { timeout: 60_000, interval: 1000 }).toBe(true);
+}
+
+async function refresh(): Promise<void> {
+  await workbench.page.locator(".explorer-folders-view").hover();
+  await workbench.page.getByRole("button", { name: "Refresh Explorer" }).click();
+}
+
+/** At the beginning of the file that is open. */
+async function typeAndSave(text: string): Promise<void> {
+  await workbench.page.locator(".editor-instance .monaco-editor").first().click();
+  await workbench.page.keyboard.press("Control+Home");
+  await workbench.page.keyboard.type(text);
+  await workbench.page.keyboard.press("Control+S");
 }
 
 beforeAll(async () => {
@@ -52,10 +66,7 @@ test("Browse Files adds the instance's home to the Explorer", async () => {
 });
 
 test("what is typed is in the instance when it is saved", async () => {
-  await workbench.page.locator(".editor-instance .monaco-editor").first().click();
-  await workbench.page.keyboard.press("Control+Home");
-  await workbench.page.keyboard.type("edited, ");
-  await workbench.page.keyboard.press("Control+S");
+  await typeAndSave("edited, ");
   await expect.poll(() => readFile(guest("notes", "hello.txt"), "utf8")).toBe("edited, hello from inside\n");
 });
 
@@ -79,10 +90,28 @@ test("files are dragged out of the instance and into it, byte for byte", async (
   expect((await readFile(guest("notes", "blob.bin"))).equals(bytes)).toBe(true);
 });
 
+test("a folder of one instance is dropped on the row of another, and nothing there is lost", async () => {
+  await workbench.berth.ok(["launch", "--name", "db"]);
+  await workbench.openView();
+  await workbench.row("db").waitFor();
+  const notes = vscodeUri(guest("notes"));
+  await workbench.dropUri(workbench.row("db"), notes);
+  const copy = path.join(workbench.berth.home, "guests", "db", "notes", "hello.txt");
+  await expect.poll(() => exists(copy), { timeout: 30_000 }).toBe(true);
+  await workbench.page.getByText("notes copied to db").waitFor();
+  expect(await readFile(copy, "utf8")).toBe("edited, hello from inside\n");
+  await writeFile(copy, "db's own\n");
+  await workbench.dropUri(workbench.row("db"), notes);
+  await workbench.notification(/exists/).waitFor();
+  await workbench.screenshot("files-dropped-twice");
+  expect(await readFile(copy, "utf8")).toBe("db's own\n");
+  await workbench.command("Berth: Browse Files");
+  await workbench.pick("web");
+});
+
 test("a stopped instance's files are unavailable, and it is offered to start it", async () => {
   await workbench.berth.ok(["stop", "web"]);
-  await workbench.page.locator(".explorer-folders-view").hover();
-  await workbench.page.getByRole("button", { name: "Refresh Explorer" }).click();
+  await refresh();
   await workbench.notification(/web is not running, so its files cannot be seen/).waitFor();
   await workbench.screenshot("files-stopped");
   await workbench
@@ -91,4 +120,16 @@ test("a stopped instance's files are unavailable, and it is offered to start it"
     .click();
   await file("hello.txt").waitFor();
   await workbench.screenshot("files-again");
+});
+
+test("a renamed instance keeps its open folder, and a deleted one's says that it is gone", async () => {
+  await workbench.berth.ok(["rename", "web", "site"]);
+  await typeAndSave("kept, ");
+  const text = () => readFile(guest("notes", "hello.txt"), "utf8");
+  await expect.poll(text).toBe("kept, edited, hello from inside\n");
+  await workbench.berth.ok(["delete", "site"]);
+  await refresh();
+  await file("hello.txt").waitFor({ state: "detached" });
+  await workbench.screenshot("files-deleted");
+  await workbench.page.locator('.explorer-folders-view [aria-label*="There is no instance web"]').waitFor();
 });
