@@ -146,7 +146,8 @@ test("the walkthrough is opened by its command, with a picture for each step", a
   await workbench.command("View: Close All Editors");
   await workbench.command("Berth: Get Started");
   const step = (title: string) => page.locator(".getting-started-step", { hasText: title });
-  const picture = page.locator(".getting-started-media:visible");
+  const frame = page.locator(".getting-started-media iframe").first().contentFrame();
+  const picture = frame.locator("#active-frame").contentFrame().locator("svg");
   await step("Install QEMU").waitFor();
   await picture.waitFor();
   for (const title of ["Launch an instance", "Open a folder inside it", "Describe instances in a file"]) {
@@ -156,6 +157,7 @@ test("the walkthrough is opened by its command, with a picture for each step", a
   }
   await workbench.screenshot("walkthrough-dark");
   await workbench.setTheme("Default Light Modern");
+  await workbench.command("Berth: Get Started");
   await picture.waitFor();
   await workbench.screenshot("walkthrough-light");
 });
