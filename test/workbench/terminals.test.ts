@@ -2,9 +2,11 @@
  * Tasks and terminals in a real workbench. The engine is the real one over guests that are processes of this computer, on
  * real terminals.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { run } from "../../src/base/run.ts";
+import { connect } from "../../src/client/connect.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
 import { Workbench } from "../support/workbench.ts";
 
@@ -63,14 +65,6 @@ function tasks() {
         env: { WORD: "said" },
         problemMatcher,
       },
-      {
-        label: "waits",
-        type: "berth",
-        instance: "web",
-        command: "sleep",
-        args: ["1000"],
-        problemMatcher: [],
-      },
     ],
   };
 }
@@ -92,4 +86,62 @@ test("a task runs in the guest, fails with its exit code, and its errors are pro
   await problems.filter({ hasText: "nothing is not declared" }).waitFor();
   await problems.filter({ hasText: "a.c" }).first().waitFor();
   await workbench.screenshot("task-problems");
+});
+
+/** The process that the extension runs in: it has the workbench's HOME. */
+async function extensionHost(): Promise<number> {
+  const { stdout } = await run(["ps", "-eo", "pid,args"]);
+  const hosts = stdout.split("\n").filter((line) => line.includes("--type=extensionHost"));
+  for (const pid of hosts.map((line) => Number.parseInt(line, 10))) {
+    const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    if (environment.split("\0").includes(`HOME=${workbench.home}`)) return pid;
+  }
+  throw new Error("the workbench has no extension host");
+}
+
+/** Whether each kept shell is shown somewhere. */
+async function shells(): Promise<boolean[]> {
+  const client = await connect({ env: workbench.berth.env });
+  try {
+    return (await client.api.sessions.list({ name: "web" })).items.map(({ attached }) => attached);
+  } finally {
+    client.dispose();
+  }
+}
+
+test("a reload of the window brings a shell's terminal back, with what it has shown", async () => {
+  await command("Terminal: Kill All Terminals");
+  await command("Berth: Open Shell");
+  await pick("web");
+  await workbench.terminal("word=kept; echo sum-$((40+2))", /sum-42/);
+  await workbench.terminal("sleep 1; echo late-$((1+1)) &", /\$/);
+  await workbench.screenshot("terminal-before-reload");
+  await page().reload();
+  await workbench.terminalShows(/sum-42/);
+  await workbench.terminalShows(/late-2/);
+  await workbench.terminal("echo $word-$((3+4))", /kept-7/);
+  await workbench.screenshot("terminal-after-reload");
+  expect(await shells()).toEqual([true]);
+});
+
+test("and so does a restart of the extension host", async () => {
+  process.kill(await extensionHost(), "SIGKILL");
+  const active = page().locator(".terminal-wrapper.active");
+  // What is typed before it has come back is lost.
+  const shown = async () => {
+    await active.locator("textarea.xterm-helper-textarea").focus();
+    await page().keyboard.type("echo $word-$((5+4))\n");
+    return active.locator(".xterm-rows").textContent();
+  };
+  await expect.poll(shown, { timeout: 60_000, interval: 1_000 }).toMatch(/kept-9/);
+  await workbench.screenshot("terminal-after-restart");
+});
+
+test("a terminal that is closed by hand ends its shell", async () => {
+  await command("Terminal: Kill the Active Terminal Instance");
+  await expect.poll(shells, { timeout: 20_000 }).toEqual([]);
+  await page().reload();
+  await workbench.openView();
+  await workbench.row("web").waitFor();
+  expect(await shells()).toEqual([]);
 });
