@@ -156,8 +156,4 @@ test("the walkthrough is opened by its command, with a picture for each step", a
     await picture.waitFor();
   }
   await workbench.screenshot("walkthrough-dark");
-  await workbench.setTheme("Default Light Modern");
-  await workbench.command("Berth: Get Started");
-  await picture.waitFor();
-  await workbench.screenshot("walkthrough-light");
 });
