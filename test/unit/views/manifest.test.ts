@@ -132,7 +132,7 @@ test("the walkthrough is the one that the command opens; its steps have pictures
   for (const { id, media, completionEvents } of walkthrough.steps) {
     const picture = readFileSync(path.join(ROOT, media.svg), "utf8");
     expect(picture, media.svg).toMatch(/^<svg [\s\S]*var\(--vscode-[\s\S]*<\/svg>\n$/);
-    expect(picture, `${media.svg} has no colour of its own`).not.toMatch(/(fill|stroke): ?#/);
+    expect(picture, `${media.svg} has no colour of its own`).not.toMatch(/(fill|stroke)="#|style=/);
     expect(completionEvents, id).not.toEqual([]);
     for (const event of completionEvents as string[]) {
       const [, command] = /^onCommand:(.*)$/.exec(event) ?? [];
