@@ -36,6 +36,9 @@ export type GuestTerminalOptions = {
   session?: ShellSession;
 };
 
+/** Characters; somebody who pastes more than this before anything answers waits for the prompt. */
+const MOST_TYPED_AHEAD = 4096;
+
 /** What a key means now: to the guest, or to the question at the end. */
 type Phase = "opening" | "open" | "lost" | "ended";
 
@@ -49,6 +52,7 @@ export class GuestTerminal implements Pseudoterminal {
   #process: RemoteProcess | undefined;
   #session = new AbortController();
   #exitCode = 0;
+  #typedAhead = "";
 
   readonly onDidWrite = this.#write.event;
   readonly onDidClose = this.#close.event;
@@ -82,8 +86,10 @@ export class GuestTerminal implements Pseudoterminal {
     else this.#close.fire(this.#exitCode);
   }
 
+  /** What is typed ahead is the shell's, once it is there. */
   #inputWhileOpening(data: string): void {
     if (data === CTRL_C) this.#session.abort();
+    else if (this.#typedAhead.length < MOST_TYPED_AHEAD) this.#typedAhead += data;
   }
 
   #inputWhenLost(data: string): void {
@@ -94,6 +100,7 @@ export class GuestTerminal implements Pseudoterminal {
   /** One session, from connecting to its end. Never rejects. */
   async #run(): Promise<void> {
     this.#phase = "opening";
+    this.#typedAhead = "";
     const session = new AbortController();
     this.#session = session;
     try {
@@ -104,6 +111,7 @@ export class GuestTerminal implements Pseudoterminal {
       this.#phase = "open";
       process.resize(this.#size);
       relayOutput(process, (text) => this.#write.fire(text));
+      if (this.#typedAhead !== "") process.stdin.write(this.#typedAhead);
       const exit = await process.exited;
       this.#ended(exit);
     } catch (error) {
@@ -163,7 +171,7 @@ export class GuestTerminal implements Pseudoterminal {
     const what = wasOpen
       ? YELLOW(l10n.t("The connection to {0} was lost.", this.#options.instance))
       : error.code === "cancelled"
-        ? YELLOW("Cancelled.")
+        ? YELLOW(l10n.t("Cancelled."))
         : RED(sentences(error));
     const reason = wasOpen && error.code !== "cancelled" ? `\r\n${DIM(capitalised(error.message))}` : "";
     this.#write.fire(

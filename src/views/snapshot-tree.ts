@@ -5,6 +5,7 @@ import type { Snapshot } from "../api/snapshot.ts";
 import type { Icon } from "./items.ts";
 import { l10n } from "./l10n.ts";
 import { ageText, cpusText, listText, sizeText } from "./phrases.ts";
+import { plainText } from "./plain-text.ts";
 import { escapeMarkdown } from "./tooltip.ts";
 
 export type SnapshotItem = {
@@ -86,6 +87,6 @@ export function removalText({ children, parent, current }: Snapshot): string {
 }
 
 function oneLine(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
+  const line = plainText(text).replace(/\s+/g, " ").trim();
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }

@@ -14,6 +14,7 @@ import {
   sizeText,
   timeText,
 } from "./phrases.ts";
+import { plainText } from "./plain-text.ts";
 import { iconOfProblem } from "./problems.ts";
 
 export type TooltipInputs = {
@@ -125,5 +126,7 @@ function problemLines(problem: Problem): string[] {
 
 /** Shows a text as it is, whatever Markdown, HTML or icon syntax it contains. One line, so that it fits a table. */
 export function escapeMarkdown(text: string): string {
-  return text.replace(/\s+/g, " ").replace(/[\\`*_{}[\]()#+!|<>~$&-]/g, (character) => `\\${character}`);
+  return plainText(text)
+    .replace(/\s+/g, " ")
+    .replace(/[\\`*_{}[\]()#+!|<>~$&-]/g, (character) => `\\${character}`);
 }

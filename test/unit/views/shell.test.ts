@@ -97,6 +97,16 @@ function setup(options: { command?: string; is?: Partial<Instance>; connect?: ()
   };
 }
 
+test("what is typed before the shell is there is its first input", async () => {
+  const { terminal, process } = setup();
+  terminal.open(undefined);
+  terminal.handleInput("l");
+  terminal.handleInput("s\r");
+  const guest = await process();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(String(guest.stdin.read())).toBe("ls\r");
+});
+
 test("keys reach the guest, its output the screen, and its end closes the terminal", async () => {
   const { terminal, opened, process, shows, closed } = setup();
   terminal.open({ columns: 100, rows: 30 });
