@@ -40,7 +40,8 @@ describe("a suspended instance", () => {
     await succeeded(engine, engine.instances.start("web"));
     expect(engine.instances.get("web")).toMatchObject({ state: "running", ready: true, problems: [] });
     expect(bootId()).toBe(boot);
-    expect(world.host.commands).toEqual([expect.stringMatching(/^web: sudo -n date -u -s @\d+$/)]);
+    const setClock = expect.stringMatching(/^web: sudo -n date -u -s @\d+$/);
+    expect(world.host.commands).toEqual(["web: sync", setClock]);
   });
 
   test("stays suspended across engines, a restart of the host, and the loss of the index", async () => {
