@@ -91,7 +91,7 @@ export function noteText(instance: Instance, { listeners, problem }: Heard): str
     );
   if (listeners) {
     if (listeners.length > 0 || instance.ports.length > 0) return undefined;
-    return l10n.t("Nothing listens in this guest that could be forwarded.");
+    return l10n.t("Nothing listens that could be forwarded.");
   }
   if (problem !== undefined) return capitalised(plainText(problem));
   return l10n.t("Looking for what listens in this guest…");
