@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { withoutControls } from "../../src/base/plain-text.ts";
 import { identify, isAlive, signalProcess } from "../../src/base/process-identity.ts";
 import { run } from "../../src/base/run.ts";
 
@@ -67,8 +68,17 @@ export class Berth {
   /** Runs it and expects success. */
   async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(args, options);
-    if (code !== 0) throw new Error(`berth ${args.join(" ")} exited with ${code}: ${stderr}${stdout}`);
-    return stdout;
+    if (code === 0) return stdout;
+    // A guest that was waited for in vain says on its serial port what it was busy with; its files end with the test.
+    const words = /took longer|timed out/.test(stderr) || code === null ? await this.#lastWords() : "";
+    throw new Error(`berth ${args.join(" ")} exited with ${code}: ${stderr}${stdout}${words}`);
+  }
+
+  async #lastWords(): Promise<string> {
+    const folder = await this.#instances();
+    const logs = (await readdir(folder).catch(() => [])).map((id) => path.join(folder, id, "serial.log"));
+    const texts = await Promise.all(logs.map((file) => readFile(file, "utf8").catch(() => "")));
+    return texts.map((text, at) => `\n--- ${logs[at]}\n${withoutControls(text.slice(-3000))}`).join("");
   }
 
   async json(args: readonly string[]): Promise<unknown> {
