@@ -130,6 +130,18 @@ describe("launch", () => {
     expect(instance).toMatchObject({ state: "running", problems: [] });
   });
 
+  test("of a guest that refuses to the end its reason is told", async () => {
+    const refuses = new EngineError("guest-unreachable", "cannot reach web: its host key is another one");
+    world.host.knobs.ready = { refuses };
+    const end = await ended(engine, engine.instances.launch({ name: "web", timeoutMs: 1000 }));
+    expect(end.error).toMatchObject({
+      code: "timed-out",
+      hint: expect.stringContaining(
+        "cannot reach web: its host key is another one; it took longer than 1 s.",
+      ),
+    });
+  });
+
   test("the time-out before the guest runs takes everything back", async () => {
     world.images.download = "never";
     const end = await ended(engine, engine.instances.launch({ name: "web", timeoutMs: 1000 }));

@@ -35,8 +35,8 @@ import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
 import { FakeSerial } from "./fake-serial.ts";
 import { sftpHere } from "./sftp-here.ts";
 
-/** A step that a knob slows down or fails: milliseconds, an error, or `never`. */
-export type Knob = number | Error | "never";
+/** A step that a knob slows down or fails: milliseconds, an error, `never`, or an error that comes when it is called off. */
+export type Knob = number | Error | "never" | { refuses: Error };
 
 export type Step =
   | "suspend"
@@ -123,6 +123,10 @@ export class FakeHost {
     signal.throwIfAborted();
     if (knob instanceof Error) throw knob;
     if (knob === "never") await abortable(new Promise<never>(() => {}), signal);
+    else if (typeof knob === "object")
+      await abortable(new Promise<never>(() => {}), signal).catch(() => {
+        throw knob.refuses;
+      });
     else if (knob > 0) await sleep(knob, signal);
     signal.throwIfAborted();
   }
@@ -490,6 +494,8 @@ class FakeAccess implements GuestAccess {
   }
 
   async cloudInitLog(): Promise<string> {
+    const { ready } = this.#host.knobs;
+    if (typeof ready === "object" && "refuses" in ready) throw ready.refuses;
     return "Cloud-init finished\n";
   }
 

@@ -171,10 +171,16 @@ function tooSmall(input: LaunchInput, image: ReadyImage): EngineError {
   );
 }
 
+/** Why the guest let nobody in, where it said so to the end. */
+function refusalIn(error: unknown): string | undefined {
+  return error instanceof EngineError && error.code === "timed-out" ? error.message : undefined;
+}
+
 /** What it was busy with tells whether more time would help. */
 function late(name: string, words: string | undefined, cause: unknown): EngineError {
   const reason = `cannot launch ${name}: timed out waiting for initialization to complete`;
-  const last = words === undefined ? "" : `cloud-init last said: ${words}. `;
+  const said = words === undefined ? refusalIn(cause) : `cloud-init last said: ${words}`;
+  const last = said === undefined ? "" : `${said}. `;
   const hint = `${last}Give it more time with --timeout, or look at its log: berth log ${name} --source ${words === undefined ? "serial" : "cloud-init"}`;
   return new EngineError("timed-out", reason, { hint, cause });
 }

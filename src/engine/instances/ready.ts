@@ -1,6 +1,6 @@
 /** From a started guest to a ready one. */
 import type { Problem } from "../../api/instance.ts";
-import { abortable, deferred, withDeadline } from "../../base/async.ts";
+import { abortable, deferred, sleep, withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Exit, Running } from "../drivers/driver.ts";
@@ -12,6 +12,9 @@ import { openMountsInBackground } from "./mount-serving.ts";
 
 const NOT_READY = "not-ready";
 const CLOUD_INIT_FAILED = "cloud-init-failed";
+
+/** A guest's access gives its reason as soon as it is called off. */
+const REFUSAL_MS = 500;
 
 /** How long an adopted guest may take to answer before that is shown as a problem. */
 const ADOPTED_READY_MS = 300_000;
@@ -41,15 +44,40 @@ async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<R
   ctx.signal.throwIfAborted();
   const waiting = withEnd(ctx.signal);
   void running.exited.then((exit) => ended.reject(endedEarly(entry, exit)));
+  const ready = running.guest.waitReady({ ...ctx, signal: waiting.signal });
   try {
-    const ready = running.guest.waitReady({ ...ctx, signal: waiting.signal });
     return await abortable(Promise.race([ready, ended.promise]), ctx.signal);
   } catch (error) {
+    if (isTimeout(error)) throw await tooLate(error, ready, entry);
     throw await withLastWords(error, running);
   } finally {
     ended.promise.catch(() => {});
     waiting.end();
   }
+}
+
+function isTimeout(error: unknown): error is Error {
+  return error instanceof Error && error.name === "TimeoutError";
+}
+
+/** A guest that refuses to the end says why; of one that never spoke its serial port may tell what it was busy with. */
+async function tooLate(error: Error, ready: Promise<unknown>, entry: Entry): Promise<EngineError> {
+  const { name } = entry.record.descriptor;
+  const refusal = await Promise.race([
+    ready.then(
+      () => undefined,
+      (why: unknown) => why,
+    ),
+    sleep(REFUSAL_MS),
+  ]);
+  const why =
+    refusal instanceof EngineError
+      ? `${refusal.message}; it ${error.message}`
+      : `cannot reach ${name}: it ${error.message} to become ready`;
+  return new EngineError("timed-out", why, {
+    hint: `It may still become ready. What it says meanwhile: berth console ${name}, or berth log ${name}`,
+    cause: refusal ?? error,
+  });
 }
 
 /** A signal that also ends when the race is over, so that the loser stops. */

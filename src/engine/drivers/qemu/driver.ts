@@ -2,7 +2,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
-import type { Arch, Problem } from "../../../api/instance.ts";
+import type { Problem } from "../../../api/instance.ts";
 import { privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
@@ -30,7 +30,7 @@ import {
   screenSocketOf,
 } from "./monitor.ts";
 import { type Boot, noteRun, removeSockets } from "./note-run.ts";
-import { type ProbeResult, probeToolchain, type Toolchain } from "./probe.ts";
+import type { Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { type RunRecord, readRunRecord, removeRunRecord } from "./run-record.ts";
 import { DRIVER_LOG, QemuRunning } from "./running.ts";
@@ -45,6 +45,7 @@ import {
   refuseMismatch,
   removeSuspendRecord,
 } from "./suspend-record.ts";
+import { describe, Toolchains } from "./toolchains.ts";
 import { endTpm, startTpm } from "./tpm.ts";
 
 export type QemuOptions = {
@@ -68,13 +69,15 @@ class QemuDriver implements Driver {
   readonly snapshots: QemuSnapshots;
   readonly disks: QemuDisks;
   readonly hostNetworks: HostNetworking;
-  readonly #probes = new Map<string, Promise<ProbeResult>>();
+  readonly #toolchains: Toolchains;
 
   constructor(options: QemuOptions) {
     this.#settings = options.settings;
     this.#host = options.host ?? thisHost();
     this.hostNetworks = new HostNetworking(this.#host);
-    const qemuImg = async (ctx: Ctx, instance: DriverInstance) => (await this.#tools(ctx, instance)).qemuImg;
+    this.#toolchains = new Toolchains(this.#host, () => this.#settings()["qemu.accelerator"]);
+    const qemuImg = async (ctx: Ctx, instance: DriverInstance) =>
+      (await this.#toolchains.of(ctx, instance)).qemuImg;
     this.snapshots = new QemuSnapshots(qemuImg, (instance) => ({
       disks: diskFiles(instance),
       small: smallFiles(instance),
@@ -83,39 +86,17 @@ class QemuDriver implements Driver {
   }
 
   async probe(ctx: Ctx, options: { fresh?: boolean } = {}): Promise<DriverInfo> {
-    if (options.fresh) this.#probes.clear();
-    const found = await this.#probe(ctx, this.#host.arch);
-    const suspend = this.#host.platform === "win32" ? [] : ["suspend"];
-    const features = ["snapshot-disk", "user-network", "resize-disk", "clone", "console", ...suspend];
-    const base = { name: this.name, kind: this.kind, features } as const;
-    if ("missing" in found) {
-      return { ...base, features: [], available: false, arches: [], problems: [found.missing] };
-    }
-    const other: Arch = this.#host.arch === "x86_64" ? "aarch64" : "x86_64";
-    const emulated = "missing" in (await this.#probe(ctx, other)) ? [] : [other];
-    const { version, accelerator, problems, arch } = found;
-    return {
-      ...base,
-      features: [
-        ...features,
-        ...(found.lan ? ["lan"] : []),
-        ...((await this.hostNetworks.isPossible(ctx.signal)) ? ["host-networks"] : []),
-      ],
-      available: true,
-      version,
-      accelerator,
-      arches: [arch, ...emulated],
-      problems,
-    };
+    if (options.fresh) this.#toolchains.forget();
+    return describe(this.#toolchains, ctx, await this.hostNetworks.isPossible(ctx.signal));
   }
 
   async check(ctx: Ctx, machine: MachineNeeds): Promise<Problem[]> {
-    const found = await this.#probe(ctx, machine.arch);
+    const found = await this.#toolchains.probe(ctx, machine.arch);
     return "missing" in found ? [found.missing] : checkMachine(this.#host.platform, machine, found.problems);
   }
 
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
-    const tools = await this.#tools(ctx, instance);
+    const tools = await this.#toolchains.of(ctx, instance);
     const files = filesOf(instance);
     await privateDirectory(instance.directory);
     await createDisk(tools.qemuImg, files.disk, instance, ctx.signal);
@@ -128,7 +109,7 @@ class QemuDriver implements Driver {
     const adopted = await this.attach(ctx, instance);
     if (adopted) return adopted;
     await endLeftover(instance);
-    const tools = await this.#tools(ctx, instance);
+    const tools = await this.#toolchains.of(ctx, instance);
     const suspended = await readSuspendRecord(instance.directory, instance);
     await this.hostNetworks.check(ctx, instance);
     await privateDirectory(instance.runDirectory);
@@ -267,12 +248,12 @@ class QemuDriver implements Driver {
   }
 
   async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
-    const { qemuImg } = await this.#tools(ctx, instance);
+    const { qemuImg } = await this.#toolchains.of(ctx, instance);
     await enlargeDisk(qemuImg, filesOf(instance).disk, diskBytes, ctx.signal);
   }
 
   async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
-    const { qemuImg, lan } = await this.#tools(ctx, target);
+    const { qemuImg, lan } = await this.#toolchains.of(ctx, target);
     await privateDirectory(target.directory);
     await cloneFiles(qemuImg, source, target, ctx.signal);
     if (target.guest === "linux") await writeIdentity(target, lan);
@@ -281,12 +262,12 @@ class QemuDriver implements Driver {
   /** cloud-init reads the seed at every boot; a new hostname in it counts although the instance is the same. */
   async reseed(ctx: Ctx, instance: DriverInstance): Promise<void> {
     if (instance.guest !== "linux") return;
-    const { lan } = await this.#tools(ctx, instance);
+    const { lan } = await this.#toolchains.of(ctx, instance);
     await writeSeed(filesOf(instance).seed, seedOf(instance, lan));
   }
 
   async rehome(ctx: Ctx, instance: DriverInstance): Promise<void> {
-    const { qemuImg } = await this.#tools(ctx, instance);
+    const { qemuImg } = await this.#toolchains.of(ctx, instance);
     if (instance.image) await standOn(qemuImg, filesOf(instance).disk, instance.image, ctx.signal);
   }
 
@@ -303,25 +284,5 @@ class QemuDriver implements Driver {
     const memorySocket = memorySocketOf(this.#host.platform, instance);
     const display = reachableScreen(this.#host.platform, record.vnc);
     return new QemuRunning(instance, record, monitor, { log: ctx.log, memorySocket, display });
-  }
-
-  async #tools(ctx: Ctx, instance: DriverInstance): Promise<Toolchain> {
-    const found = await this.#probe(ctx, instance.arch);
-    if (!("missing" in found)) return found;
-    const { message, hint } = found.missing;
-    throw new EngineError("missing-dependency", `cannot run ${instance.name}: ${message}`, { hint });
-  }
-
-  /** Each architecture is looked at once for each setting; what was missing is looked for again every time. */
-  #probe(ctx: Ctx, arch: Arch): Promise<ProbeResult> {
-    const wanted = this.#settings()["qemu.accelerator"];
-    const key = `${arch} ${wanted}`;
-    const known = this.#probes.get(key);
-    if (known) return known;
-    const probe = probeToolchain(ctx, this.#host, arch, wanted);
-    this.#probes.set(key, probe);
-    const forget = () => this.#probes.delete(key);
-    probe.then((found) => ("missing" in found ? forget() : undefined), forget);
-    return probe;
   }
 }

@@ -17,6 +17,7 @@ import {
   readAttributes,
   STATUS,
 } from "../../../base/sftp-packets.ts";
+import { type Answer, done, hello, named, space, status, statusOf } from "./answers.ts";
 import { IdMap, type IdMaps, type IdPair, writeAttributes } from "./attributes.ts";
 import { type Entry, type Listing, SharedFiles } from "./files.ts";
 import { type SharedDirectory, systemError } from "./shared-directory.ts";
@@ -27,23 +28,13 @@ const fstat = promisify(fs.fstat);
 const fsync = promisify(fs.fsync);
 const close = promisify(fs.close);
 
-const VERSION = 3;
 /** More than these at once are refused to a guest, so that it cannot take all that the engine may open. */
 const MAX_HANDLES = 8192;
 /** The longest answer to one read, and names in one answer to a listing. */
 const MAX_READ_BYTES = 128 * 1024;
 const NAMES_AT_ONCE = 100;
 
-const EXTENSIONS: readonly [string, string][] = [
-  ["posix-rename@openssh.com", "1"],
-  ["hardlink@openssh.com", "1"],
-  ["fsync@openssh.com", "1"],
-  ["statvfs@openssh.com", "2"],
-  ["fstatvfs@openssh.com", "2"],
-];
-
 type Handle = { file: number } | { listing: Listing; path: string };
-type Answer = Buffer;
 
 export type SftpOptions = { uids: readonly IdPair[]; gids: readonly IdPair[]; signal: AbortSignal };
 
@@ -264,58 +255,9 @@ class Session {
   }
 }
 
-function hello(): Answer {
-  const writer = new PacketWriter(PACKET.version).uint32(VERSION);
-  for (const [name, version] of EXTENSIONS) writer.text(name).text(version);
-  return writer.packet();
-}
-
-function status(id: number, code: number): Answer {
-  return new PacketWriter(PACKET.status).uint32(id).uint32(code).text("").text("").packet();
-}
-
-async function done(id: number, work: Promise<unknown>): Promise<Answer> {
-  await work;
-  return status(id, STATUS.ok);
-}
-
-/** One name, with attributes that nobody reads. */
-function named(id: number, name: string): Answer {
-  return new PacketWriter(PACKET.name).uint32(id).uint32(1).text(name).text(name).uint32(0).packet();
-}
-
-/** Never more than 255 bytes in a name, on any of the file systems in use. */
-const LONGEST_NAME = 255;
-
-function space(id: number, { bsize, blocks, bfree, bavail, files, ffree }: fs.StatsFs): Answer {
-  const writer = new PacketWriter(PACKET.extendedReply).uint32(id);
-  for (const value of [bsize, bsize, blocks, bfree, bavail, files, ffree, ffree, 0, 0, LONGEST_NAME]) {
-    writer.uint64(value);
-  }
-  return writer.packet();
-}
-
 async function writeAll(file: number, bytes: Buffer, offset: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await write(file, bytes, done, bytes.length - done, offset + done);
     done += bytesWritten;
-  }
-}
-
-function statusOf(error: unknown): number {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case "ENOENT":
-    case "ENOTDIR":
-    case "ELOOP":
-      return STATUS.noSuchFile;
-    case "EACCES":
-    case "EPERM":
-      return STATUS.permissionDenied;
-    case "ENOSYS":
-    case "ENOTSUP":
-    case "EOPNOTSUPP":
-      return STATUS.unsupported;
-    default:
-      return STATUS.failure;
   }
 }
