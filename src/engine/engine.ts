@@ -209,7 +209,7 @@ class Engine implements EngineCore {
       const tell = () => listener(this.idle);
       const owned = new DisposableStore();
       owned.add(parts.operations.onDidChangeIdle(tell));
-      owned.add(keeper.onDidChangeServing(tell));
+      owned.add(keeper.serving.onDidChange(tell));
       return owned;
     };
     this.#startedAt = parts.now().toISOString();
@@ -287,7 +287,7 @@ class Engine implements EngineCore {
   }
 
   get idle(): boolean {
-    return this.operations.idle && !this.#parts.keeper.isServing;
+    return this.operations.idle && !this.#parts.keeper.serving.any;
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import type { ImageNode } from "./images-view.ts";
 import { launchWithWizard } from "./launch.ts";
 import { listText, sizeText } from "./phrases.ts";
 import { withCancellableProgress } from "./progress.ts";
+import { confirm } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { typedReference } from "./wizard-choices.ts";
 
@@ -125,13 +126,12 @@ export async function pruneImages(services: Services): Promise<void> {
   say(vscode.l10n.t("{0} are free again.", sizeText(freedBytes)));
 }
 
-async function confirmed(question: string, bytes: number): Promise<boolean> {
-  const yes = vscode.l10n.t("Remove");
+function confirmed(question: string, bytes: number): Promise<boolean> {
   const detail = vscode.l10n.t(
     "{0} become free. A launch that needs it again downloads it again.",
     sizeText(bytes),
   );
-  return (await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) === yes;
+  return confirm(question, vscode.l10n.t("Remove"), detail);
 }
 
 export async function refreshImages(services: Services): Promise<void> {

@@ -104,77 +104,59 @@ export async function confirmDelete(instances: readonly Instance[]): Promise<boo
           running ? vscode.l10n.t("Those that run are stopped first.") : "",
           vscode.l10n.t("They stay in the trash, with their disks, until you recover or purge them."),
         ];
-  const yes = vscode.l10n.t("Move to Trash");
-  const answer = await vscode.window.showWarningMessage(
+  return confirm(
     vscode.l10n.t("Delete {0}?", names),
-    { modal: true, detail: detail.filter(Boolean).join(" ") },
-    yes,
+    vscode.l10n.t("Move to Trash"),
+    detail.filter(Boolean).join(" "),
   );
-  return answer === yes;
 }
 
 /** Always asks: nothing brings a purged instance back. */
 export async function confirmPurge(instances: readonly Instance[]): Promise<boolean> {
   const names = listText(instances.map(({ name }) => name));
   const bytes = instances.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
-  const yes = vscode.l10n.t("Remove for Good");
-  const answer = await vscode.window.showWarningMessage(
+  return confirm(
     vscode.l10n.t("Remove {0} for good?", names),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "The disk (up to {0}) and everything on it is removed. This cannot be undone.",
-        sizeText(bytes),
-      ),
-    },
-    yes,
+    vscode.l10n.t("Remove for Good"),
+    vscode.l10n.t(
+      "The disk (up to {0}) and everything on it is removed. This cannot be undone.",
+      sizeText(bytes),
+    ),
   );
-  return answer === yes;
 }
 
 export async function confirmForceStop(instances: readonly Instance[]): Promise<boolean> {
   const names = listText(instances.map(({ name }) => name));
-  const yes = vscode.l10n.t("Force Stop");
-  const answer = await vscode.window.showWarningMessage(
+  return confirm(
     vscode.l10n.t("Stop {0} by force?", names),
-    {
-      modal: true,
-      detail: vscode.l10n.t("Like pulling the plug: what the guest has not written yet is lost."),
-    },
-    yes,
+    vscode.l10n.t("Force Stop"),
+    vscode.l10n.t("Like pulling the plug: what the guest has not written yet is lost."),
   );
-  return answer === yes;
 }
 
 export async function confirmStartCold(instances: readonly Instance[]): Promise<boolean> {
   const names = listText(instances.map(({ name }) => name));
-  const yes = vscode.l10n.t("Start Without Memory");
-  const answer = await vscode.window.showWarningMessage(
+  return confirm(
     vscode.l10n.t("Start {0} without its memory?", names),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "What ran when it was suspended is lost, as after a power cut. The disk is kept.",
-      ),
-    },
-    yes,
+    vscode.l10n.t("Start Without Memory"),
+    vscode.l10n.t("What ran when it was suspended is lost, as after a power cut. The disk is kept."),
   );
-  return answer === yes;
 }
 
 /** Nothing is opened to others without these words. */
 export async function confirmWide({ name }: Instance, hostPort: number): Promise<boolean> {
-  const yes = vscode.l10n.t("Let Others Connect");
-  const answer = await vscode.window.showWarningMessage(
+  return confirm(
     vscode.l10n.t("Let other computers connect to {0}?", name),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "Port {0} will be open on all addresses of this host: whoever can reach this host on any of its networks can then connect to the guest, without a password of Berth's.",
-        hostPort,
-      ),
-    },
-    yes,
+    vscode.l10n.t("Let Others Connect"),
+    vscode.l10n.t(
+      "Port {0} will be open on all addresses of this host: whoever can reach this host on any of its networks can then connect to the guest, without a password of Berth's.",
+      hostPort,
+    ),
   );
-  return answer === yes;
+}
+
+/** Asks before what cannot be taken back: resolves with whether the button `yes` was pressed. */
+export async function confirm(question: string, yes: string, detail?: string): Promise<boolean> {
+  const options = { modal: true, ...(detail === undefined ? {} : { detail }) };
+  return (await vscode.window.showWarningMessage(question, options, yes)) === yes;
 }

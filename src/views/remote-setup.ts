@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { currentPaths } from "../base/paths.ts";
 import { install, planSetup, remove, type SetupOptions, type SetupPlan } from "../client/remote/setup.ts";
 import { userConfigFile } from "../client/remote/user-file.ts";
+import { confirm } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { SSH_CONFIG_SCHEME } from "./ssh-config-documents.ts";
 
@@ -32,18 +33,14 @@ export async function addSshConfig(services: Services): Promise<void> {
 export async function removeSshConfig(services: Services): Promise<void> {
   const options = optionsOf(services);
   const file = shortened(options.userConfig);
-  const yes = vscode.l10n.t("Remove");
-  const answer = await vscode.window.showWarningMessage(
+  const agreed = await confirm(
     vscode.l10n.t("Take Berth's hosts out of {0}?", file),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "The file becomes what it was without them. Folders inside instances cannot be opened until they are back.",
-      ),
-    },
-    yes,
+    vscode.l10n.t("Remove"),
+    vscode.l10n.t(
+      "The file becomes what it was without them. Folders inside instances cannot be opened until they are back.",
+    ),
   );
-  if (answer !== yes) return;
+  if (!agreed) return;
   const removed = await remove(options);
   void vscode.window.showInformationMessage(
     removed

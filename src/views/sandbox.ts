@@ -5,6 +5,7 @@ import { findSandbox, forget, listSandboxes, type Sandbox, sandboxesIn } from ".
 import type { Review } from "../agent/sandbox/review.ts";
 import { currentPaths } from "../base/paths.ts";
 import { withCancellableProgress } from "./progress.ts";
+import { confirm } from "./prompts.ts";
 import type { ChangedTexts } from "./sandbox-documents.ts";
 import type { Services } from "./services.ts";
 import { openTerminal } from "./terminals.ts";
@@ -81,9 +82,8 @@ export async function discardSandbox(services: Services, args: readonly unknown[
   const sandbox = await pickSandbox(services, args[0]);
   if (!sandbox) return;
   const { name } = sandbox.instance;
-  const yes = vscode.l10n.t("Discard");
   const question = vscode.l10n.t("Remove the sandbox {0} for good, with all that was done in it?", name);
-  if ((await vscode.window.showWarningMessage(question, { modal: true }, yes)) !== yes) return;
+  if (!(await confirm(question, vscode.l10n.t("Discard")))) return;
   const client = await services.mirror.client();
   await withCancellableProgress(vscode.l10n.t("Discarding {0}", name), async (signal, onProgress) => {
     const operation = await client.api.instances.delete({ name, purge: true }, { signal });
@@ -104,9 +104,8 @@ async function agreesTo(
       ? [vscode.l10n.t("Programs of this computer obey these: {0}", obeyed.join(", "))]
       : []),
   ].join("\n");
-  const yes = vscode.l10n.t("Accept");
   const question = vscode.l10n.t("Make the changes of {0} in {1}?", name, folder);
-  return (await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) === yes;
+  return confirm(question, vscode.l10n.t("Accept"), detail);
 }
 
 async function reviewed<T>(

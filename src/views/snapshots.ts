@@ -5,6 +5,7 @@ import type { Snapshot } from "../api/snapshot.ts";
 import { type Args, say, targets } from "./actions.ts";
 import type { Action } from "./items.ts";
 import { ageText } from "./phrases.ts";
+import { confirm } from "./prompts.ts";
 import type { Services, TreeNode } from "./services.ts";
 import { removalText } from "./snapshot-tree.ts";
 import { runOn, type Verb } from "./work.ts";
@@ -84,13 +85,12 @@ export async function deleteSnapshot(services: Services, args: Args): Promise<vo
   const all = await chosen(services, args, vscode.l10n.t("Delete which snapshot?"));
   const [one] = all;
   if (!one) return;
-  const yes = vscode.l10n.t("Delete for Good");
   const question =
     all.length === 1
       ? vscode.l10n.t("Delete the snapshot {0} of {1}?", one.name, one.instance)
       : vscode.l10n.t("Delete {0} snapshots?", all.length);
   const detail = all.length === 1 ? removalText(one) : vscode.l10n.t("What only they hold is gone for good.");
-  if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) !== yes) return;
+  if (!(await confirm(question, vscode.l10n.t("Delete for Good"), detail))) return;
   // One after the other: an instance does one thing at a time.
   for (const each of all)
     await onInstance(services, each, (api, name) => api.snapshots.remove({ name, snapshot: each.name }));

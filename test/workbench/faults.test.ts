@@ -5,10 +5,11 @@
 import { copyFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import type { FrameLocator, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { signalProcess } from "../../src/base/process-identity.ts";
 import { gone } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { Workbench } from "../support/workbench.ts";
 
 /** Turns the direction of what follows. */
@@ -37,11 +38,7 @@ afterAll(async () => {
   await bundle?.dispose();
 });
 
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(async ({ task }) => {
-    await workbench?.screenshot(`faults-failed-${task.name.replaceAll(/\W+/g, "-").slice(0, 40)}`);
-  });
-});
+takeFailurePictures("faults", () => workbench);
 
 const panel = (): FrameLocator =>
   workbench.page.frameLocator('iframe.webview[src*="extensionId=berth.berth"]').frameLocator("#active-frame");

@@ -4,7 +4,8 @@
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { startLocalEngine } from "../support/local-engine.ts";
 import { Workbench } from "../support/workbench.ts";
 
@@ -34,11 +35,7 @@ afterAll(async () => {
   await workbench?.close();
 });
 
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(async ({ task }) => {
-    await workbench?.screenshot(`project-failed-${task.name.replaceAll(/\W+/g, "-").slice(0, 40)}`);
-  });
-});
+takeFailurePictures("project", () => workbench);
 
 const project = () => workbench.page.getByRole("tree", { name: "Project" });
 const row = (name: string | RegExp) => project().getByRole("treeitem", { name });

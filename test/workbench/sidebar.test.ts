@@ -7,8 +7,9 @@ import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleCli } from "../support/cli-bundle.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { Workbench } from "../support/workbench.ts";
 
 let bundle: Awaited<ReturnType<typeof bundleCli>>;
@@ -44,12 +45,7 @@ afterAll(async () => {
   await bundle?.dispose();
 });
 
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(async ({ task }) => {
-    await workbench?.screenshot(`sidebar-failed-${task.name.replaceAll(/\W+/g, "-").slice(0, 40)}`);
-    for (let at = 0; at < 3; at += 1) await workbench?.page.keyboard.press("Escape");
-  });
-});
+takeFailurePictures("sidebar", () => workbench);
 
 type Facts = { name: string; state: string; berth: { labels: Record<string, string> } };
 

@@ -4,10 +4,11 @@
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { run } from "../../src/base/run.ts";
 import { connect } from "../../src/client/connect.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { Workbench } from "../support/workbench.ts";
 
 let bundle: Awaited<ReturnType<typeof bundleCli>>;
@@ -31,11 +32,7 @@ afterAll(async () => {
   await bundle?.dispose();
 });
 
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(async ({ task }) => {
-    await workbench?.screenshot(`terminals-failed-${task.name.replaceAll(/\W+/g, "-").slice(0, 40)}`);
-  });
-});
+takeFailurePictures("terminals", () => workbench);
 
 /** Guests see this computer's files, so the folder is where it is here. */
 function tasks() {

@@ -84,3 +84,13 @@ export function takenOver(entry: Entry, operationId: string): boolean {
 export function without(problems: readonly Problem[], ...codes: readonly string[]): Problem[] {
   return problems.filter((problem) => !codes.includes(problem.code));
 }
+
+/** Of a guest whose hypervisor ended by itself. */
+export function crashed(detail: string): Problem {
+  return {
+    code: "ended-unexpectedly",
+    severity: "error",
+    message: `it ended unexpectedly: ${detail}`,
+    hint: "Start it again. What its guest had not written to its disk is lost.",
+  };
+}

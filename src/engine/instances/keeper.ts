@@ -14,9 +14,10 @@ import type { InstanceFiles } from "../store/instance-files.ts";
 import type { Descriptor, InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { driverInstanceOf } from "./driver-instance.ts";
-import { type Entry, nameOf, without } from "./entry.ts";
+import { crashed, type Entry, nameOf, without } from "./entry.ts";
 import { GuestNames } from "./guest-names.ts";
 import { mediumFile } from "./media.ts";
+import { Serving } from "./serving.ts";
 import { toInstance } from "./view.ts";
 import type { ZoneBook } from "./zone-book.ts";
 
@@ -58,10 +59,7 @@ export class Keeper {
   readonly #changed = new Emitter<void>();
   /** Fires when anything of any instance may be another than before. */
   readonly onDidChange = this.#changed.event;
-  readonly #served = new Emitter<boolean>();
-  #serving = 0;
-  /** Fires with whether anything is served to a guest now. */
-  readonly onDidChangeServing = this.#served.event;
+  readonly serving = new Serving();
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -265,16 +263,6 @@ export class Keeper {
     running.guest.dispose();
   }
 
-  /** Something more, or something less, is served to a guest: an engine that serves is not idle. */
-  serving(more: 1 | -1): void {
-    this.#serving += more;
-    if (this.#serving === (more > 0 ? 1 : 0)) this.#served.fire(this.#serving > 0);
-  }
-
-  get isServing(): boolean {
-    return this.#serving > 0;
-  }
-
   publish(entry: Entry): void {
     if (this.#byName.get(nameOf(entry)) !== entry) return;
     this.#parts.events.publish({ type: "instance", instance: this.show(entry) });
@@ -313,13 +301,4 @@ export class Keeper {
     const sameProblems = JSON.stringify(record.problems) === JSON.stringify(before.problems);
     if (record.state !== before.state || !sameProblems) this.store.saveInstance(record);
   }
-}
-
-function crashed(detail: string): Problem {
-  return {
-    code: "ended-unexpectedly",
-    severity: "error",
-    message: `it ended unexpectedly: ${detail}`,
-    hint: "Start it again. What its guest had not written to its disk is lost.",
-  };
 }

@@ -32,7 +32,8 @@ export class Lan implements Disposable {
     const serving = members.length > 1;
     if (serving === this.#serving) return;
     this.#serving = serving;
-    this.#keeper.serving(serving ? 1 : -1);
+    if (serving) this.#keeper.serving.begin();
+    else this.#keeper.serving.end();
   }
 }
 

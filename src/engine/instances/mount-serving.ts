@@ -60,7 +60,7 @@ export async function openMount(keeper: Keeper, entry: Entry, ctx: Ctx, mount: M
   const first = await mountClassic(ctx, running.guest, mount, serving);
   const kept = keepMounted(keeper, entry, running, mount, first, serving).finally(() => {
     entry.served.delete(mount.target);
-    keeper.serving(-1);
+    keeper.serving.end();
   });
   entry.served.set(mount.target, {
     end: async (reason: Ctx) => {
@@ -68,7 +68,7 @@ export async function openMount(keeper: Keeper, entry: Entry, ctx: Ctx, mount: M
       await kept;
     },
   });
-  keeper.serving(1);
+  keeper.serving.begin();
   keeper.update(entry, { problems: withoutFailure(entry.record.problems, mount) });
 }
 

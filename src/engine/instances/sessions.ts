@@ -45,7 +45,7 @@ export class Sessions implements SessionsApi {
     this.#refuse(entry, id, request);
     const held: { entry: Entry; session: Session | undefined } = { entry, session: undefined };
     this.#all.set(id, held);
-    this.#keeper.serving(1);
+    this.#keeper.serving.begin();
     try {
       const process = await opened(guest, request, signal);
       held.session = new Session(process, {
@@ -95,7 +95,7 @@ export class Sessions implements SessionsApi {
 
   #forget(id: string, held: object): void {
     if (this.#all.get(id) === held) this.#all.delete(id);
-    this.#keeper.serving(-1);
+    this.#keeper.serving.end();
   }
 }
 

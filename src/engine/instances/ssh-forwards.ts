@@ -33,10 +33,10 @@ export async function serveThroughSsh(keeper: Keeper, entry: Entry, forward: Por
   const closed = new Promise<void>((resolve) => server.once("close", () => resolve()));
   const onAbort = () => {
     entry.forwards.delete(key);
-    keeper.serving(-1);
+    keeper.serving.end();
     server.close();
   };
-  keeper.serving(1);
+  keeper.serving.begin();
   entry.forwards.set(key, {
     close: async () => {
       ending.abort();

@@ -4,7 +4,7 @@ import type { Privilege } from "../../api/contract.ts";
 import type { StreamKind } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import { serveConsole, serveDisplay, serveExec, serveSftp, serveTunnel } from "./exec-stream.ts";
+import { serveConsole, serveDisplay, serveExec, serveSftp, serveTunnel } from "./stream-kinds.ts";
 
 type Asked = { core: EngineCore; name: string; log: Log };
 

@@ -1,0 +1,127 @@
+/** What a stream with a guest is joined to, by its kind: a process, a port, its screen, its serial port, its files. */
+import { type Duplex, Readable } from "node:stream";
+import type { WebSocket } from "ws";
+import type { SessionRequest } from "../../api/session.ts";
+import { ConsoleOpen, DisplayOpen, ExecOpen, SftpOpen, TunnelOpen } from "../../api/streams.ts";
+import { deferred } from "../../base/async.ts";
+import type { Log } from "../log.ts";
+import { toPublicError } from "./errors.ts";
+import { type GuestAccess, type GuestProcess, GuestStream, type Schema } from "./guest-stream.ts";
+
+type ExecRequest = Parameters<GuestAccess["exec"]>[1];
+
+type StreamOptions = {
+  log: Log;
+  /** How long a client may take to say what it wants. */
+  openTimeoutMs?: number;
+};
+
+export type GuestStreamOptions = StreamOptions & {
+  /** Looked up when the stream opens; its error is the stream's. */
+  guest: () => GuestAccess;
+};
+
+export type ExecStreamOptions = GuestStreamOptions & {
+  /** Where a directory of this host is mounted in the guest; undefined where it is not. */
+  mountedAt: (directory: string) => Promise<string | undefined>;
+  openSession: (request: ExecRequest, session: SessionRequest, signal: AbortSignal) => Promise<GuestProcess>;
+};
+
+/** What a stream of this kind begins with, and what it is joined to. */
+type Kind<T> = {
+  open: Schema<T>;
+  doing: string;
+  start: (open: T, signal: AbortSignal) => Promise<GuestProcess>;
+};
+
+const OPEN_TIMEOUT_MS = 10_000;
+/** A paused socket does not notice that its peer has gone; writing to it does. */
+const PING_INTERVAL_MS = 5_000;
+/** Resolves when the socket has closed. Never rejects: what fails is told to the client. */
+export function serveExec(socket: WebSocket, options: ExecStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ExecOpen,
+    doing: "run the command",
+    start: async ({ hostCwd, session, ...wanted }, signal) => {
+      const cwd = wanted.cwd ?? (hostCwd === undefined ? undefined : await options.mountedAt(hostCwd));
+      const request = { ...wanted, cwd };
+      if (session) return options.openSession(request, session, signal);
+      return options.guest().exec({ signal }, request);
+    },
+  });
+}
+
+/** The same for a connection to a port of the guest. */
+export function serveTunnel(socket: WebSocket, options: GuestStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: TunnelOpen,
+    doing: "open the tunnel",
+    start: async ({ port }, signal) => asProcess(await options.guest().connect({ signal }, port)),
+  });
+}
+
+export type DisplayStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  display: (signal: AbortSignal) => Promise<Duplex>;
+};
+
+/** The same for a connection to its screen. */
+export function serveDisplay(socket: WebSocket, options: DisplayStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: DisplayOpen,
+    doing: "open the display",
+    start: async (_open, signal) => asProcess(await options.display(signal)),
+  });
+}
+
+export type ConsoleStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  console: (open: ConsoleOpen, signal: AbortSignal) => Promise<Duplex>;
+};
+
+/** The same for its serial console. */
+export function serveConsole(socket: WebSocket, options: ConsoleStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ConsoleOpen,
+    doing: "open the console",
+    start: async (open, signal) => asProcess(await options.console(open, signal)),
+  });
+}
+
+/** The same for the guest's SFTP server. */
+export function serveSftp(socket: WebSocket, options: GuestStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: SftpOpen,
+    doing: "open the files",
+    start: async (_open, signal) => asProcess(await options.guest().sftp({ signal })),
+  });
+}
+
+async function serve<T>(socket: WebSocket, options: StreamOptions, kind: Kind<T>): Promise<void> {
+  const stream = new GuestStream(socket);
+  const ping = setInterval(() => socket.ping(), PING_INTERVAL_MS);
+  try {
+    const open = await stream.readOpen(kind.open, options.openTimeoutMs ?? OPEN_TIMEOUT_MS);
+    const exit = await stream.relay(await kind.start(open, stream.closed));
+    stream.end({ type: "exit", ...exit });
+  } catch (error) {
+    const known = toPublicError(error, kind.doing, options.log);
+    stream.end({ type: "error", error: known.toBody() });
+  }
+  await stream.ended;
+  clearInterval(ping);
+}
+
+/** A connection has no signals, size or stderr, and ends well when it is closed. */
+function asProcess(connection: Duplex): GuestProcess {
+  const exited = deferred<{ code: number }>();
+  exited.promise.catch(() => {});
+  connection.on("error", (error) => exited.reject(error));
+  connection.once("close", () => exited.resolve({ code: 0 }));
+  return {
+    ...{ stdin: connection, stdout: connection, stderr: Readable.from([]), exited: exited.promise },
+    resize: () => {},
+    signal: () => {},
+    close: () => connection.destroy(),
+  };
+}
