@@ -73,6 +73,25 @@ test("idle, it takes at most 90 MiB and is woken at most once a second", async (
   expect(figure(after, "voluntary_ctxt_switches") - before).toBeLessThanOrEqual(5);
 });
 
+test.each(["the socket", "its directory"])(
+  "where %s was cleaned away, it makes room for the next one",
+  async (what) => {
+    const other = { ...process.env, BERTH_HOME: path.join(root, `home-${what.slice(0, 3)}`) };
+    const { endpoint, run } = currentPaths(other);
+    const first = await connect({ env: other, engineBundle: bundle });
+    first.dispose();
+    await rm(what === "the socket" ? endpoint.path : run, { recursive: true });
+    const second = await connect({ env: other, engineBundle: bundle });
+    try {
+      expect(second.info.pid).not.toBe(first.info.pid);
+      expect((await second.api.instances.list()).items).toEqual([]);
+    } finally {
+      second.dispose();
+      signalProcess(second.info.pid, "SIGKILL");
+    }
+  },
+);
+
 test("told to leave, it leaves without a trace but its files", async () => {
   const paths = currentPaths(env);
   signalProcess(client.info.pid, "SIGTERM");

@@ -12,6 +12,7 @@ import type { Paths } from "../../base/paths.ts";
 import type { EngineCore } from "../engine-core.ts";
 import { type EngineLock, tryLock } from "../lock.ts";
 import type { Log } from "../log.ts";
+import { whenUnlinked } from "./endpoint-watch.ts";
 import { leaveWhenIdle } from "./idle.ts";
 import { type EngineServer, startServer } from "./server.ts";
 
@@ -65,7 +66,7 @@ async function serve<L extends Log>(options: HostOptions<L>): Promise<void> {
     });
     await publish(options, core);
     log.info("listening", { version: options.version, endpoint: paths.endpoint.path });
-    log.info("leaving", { because: await reasonToLeave(options.signal, core, server) });
+    log.info("leaving", { because: await reasonToLeave(options, core, server) });
   } finally {
     await server?.close();
     await core.close();
@@ -74,7 +75,11 @@ async function serve<L extends Log>(options: HostOptions<L>): Promise<void> {
 }
 
 /** Resolves with why the engine should go. */
-async function reasonToLeave(signal: AbortSignal, core: EngineCore, server: EngineServer): Promise<string> {
+async function reasonToLeave(
+  { signal, paths }: Pick<HostOptions, "signal" | "paths">,
+  core: EngineCore,
+  server: EngineServer,
+): Promise<string> {
   const owned = new DisposableStore();
   const reason = deferred<string>();
   const onSignal = () => reason.resolve(messageOf(signal.reason));
@@ -82,6 +87,7 @@ async function reasonToLeave(signal: AbortSignal, core: EngineCore, server: Engi
   signal.addEventListener("abort", onSignal, { once: true });
   owned.defer(() => signal.removeEventListener("abort", onSignal));
   owned.add(core.onDidDrain(() => reason.resolve("drained")));
+  owned.add(whenUnlinked(paths.endpoint, () => reason.resolve("its socket is gone")));
   owned.add(
     leaveWhenIdle({
       isIdle: () => core.idle && !server.busy,
