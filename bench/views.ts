@@ -150,8 +150,7 @@ async function took(act: () => Promise<void>, until: { waitFor(): Promise<void> 
 
 /** A minute with charts before one's eyes, one with another editor before them, one without the panel. */
 async function benchCharts(): Promise<void> {
-  await workbench.command("Berth: Show Details");
-  await workbench.pick("charts");
+  await workbench.commandOn("Berth: Show Details", "charts");
   const { page } = workbench;
   const panel = page.frameLocator('iframe.webview[src*="extensionId=berth"]').frameLocator("#active-frame");
   await panel.getByRole("img", { name: /^CPU: \d+ %/ }).waitFor();

@@ -20,8 +20,9 @@ export async function browseFiles(services: Services, args: Args): Promise<void>
   const folders = vscode.workspace.workspaceFolders ?? [];
   if (folders.some((folder) => folder.uri.toString() === uri.toString()))
     return vscode.commands.executeCommand("revealInExplorer", uri);
-  vscode.workspace.updateWorkspaceFolders(folders.length, 0, { uri, name: instance.name });
+  // First, since a second folder restarts the extension host, and what comes after may never run.
   await vscode.commands.executeCommand("workbench.view.explorer");
+  vscode.workspace.updateWorkspaceFolders(folders.length, 0, { uri, name: instance.name });
 }
 
 /** Files of this instance or another into the home of its user. What is there of the same name is refused, not lost. */

@@ -130,8 +130,7 @@ async function browse(workbench: Workbench, story: Story): Promise<void> {
   await page.keyboard.type("Saved from the editor");
   await page.keyboard.press("ControlOrMeta+S");
   await page.locator(".tab.active:not(.dirty)").waitFor();
-  await workbench.command("Berth: Open Shell");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Open Shell", "web");
   await workbench.terminalShows(/web:~\$/);
   await workbench.terminal("clear; uname -n; cat site/index.html", /web[\s\S]*Saved from/);
   await story.frame(

@@ -74,10 +74,8 @@ async function arrange(workbench: Workbench): Promise<void> {
   await workbench.openView();
   await workbench.row(BOOTING).waitFor();
   await widenSidebar(workbench, SIDEBAR);
-  await workbench.command("Berth: Group Instances By…");
-  await workbench.pick("env");
-  await workbench.command("Berth: Show Details");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Group Instances By…", "env");
+  await workbench.commandOn("Berth: Show Details", "web");
   const panel = page.frameLocator('iframe.webview[src*="extensionId=berth"]').frameLocator("#active-frame");
   await panel.getByRole("img", { name: /^CPU: \d+ %/ }).waitFor();
   await workbench.row("db").click();

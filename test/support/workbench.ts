@@ -16,6 +16,8 @@ const RESULTS = path.join(ROOT, "test-results");
 const VSIX = path.join(RESULTS, "berth.vsix");
 const READY_MS = 60_000;
 const ACTION_MS = 30_000;
+const PALETTE_MS = 10_000;
+const PALETTE_ATTEMPTS = 4;
 
 export type Theme = "Default Dark Modern" | "Default Light Modern";
 
@@ -155,38 +157,70 @@ export class Workbench {
     return this.page.locator(".part.sidebar").getByRole("treeitem", { name: new RegExp(`^${name}\\b`) });
   }
 
+  /** Shows what is below an instance, of which this is a part: its row may not be known to have any when it is clicked. */
+  async unfoldRow(name: string, part: Locator): Promise<void> {
+    await this.row(name).click();
+    for (const until = Date.now() + ACTION_MS; !(await part.isVisible()); await delay(500)) {
+      if (Date.now() > until) throw new Error(`the row of ${name} does not unfold`);
+      await this.page.keyboard.press("ArrowRight");
+    }
+  }
+
   /** Runs a command of the palette by its exact title. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press("F1");
-    await this.fill(`>${title}`);
     const exact = new RegExp(`^${title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
-    const rows = this.page.locator(".quick-input-list .monaco-list-row");
-    await rows
-      .filter({ has: this.page.locator(".label-name", { hasText: exact }) })
-      .first()
-      .click();
+    await this.#fromPalette(`>${title}`, exact);
+  }
+
+  /** Runs a command that asks for an instance, or something else first, and picks it. */
+  commandOn(title: string, what: string): Promise<void> {
+    return this.#again(async () => {
+      await this.command(title);
+      await this.pick(what, PALETTE_MS);
+    });
   }
 
   async openFile(name: string): Promise<void> {
-    await this.page.keyboard.press("F1");
-    await this.fill(name); // Without `>`, the palette looks for files.
-    await this.pick(name);
+    await this.#fromPalette(name, name); // Without `>`, the palette looks for files.
     await this.page.locator(".tab.active", { hasText: name }).waitFor();
   }
 
-  async fill(text: string): Promise<void> {
+  #fromPalette(text: string, label: string | RegExp): Promise<void> {
+    return this.#again(async () => {
+      await this.page.keyboard.press("F1");
+      await this.fill(text, PALETTE_MS);
+      await this.pick(label, PALETTE_MS);
+    });
+  }
+
+  /**
+   * A quick input closes when something else takes the focus, as a terminal does that was slow to come. Then it is
+   * opened again, as a person would do.
+   */
+  async #again(ask: () => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (attempt === PALETTE_ATTEMPTS) throw error;
+        await this.page.keyboard.press("Escape");
+      }
+    }
+  }
+
+  async fill(text: string, timeout = ACTION_MS): Promise<void> {
     const input = this.page.locator(".quick-input-widget:visible input[type=text]");
-    await input.waitFor();
-    await input.fill(text);
+    await input.waitFor({ timeout });
+    await input.fill(text, { timeout });
   }
 
   /** Clicks the row of the quick input whose label is, or begins with, this text. */
-  async pick(label: string): Promise<void> {
+  async pick(label: string | RegExp, timeout = ACTION_MS): Promise<void> {
     const rows = this.page.locator(".quick-input-list .monaco-list-row");
     await rows
       .filter({ has: this.page.locator(".label-name", { hasText: label }) })
       .first()
-      .click();
+      .click({ timeout });
   }
 
   /** The quick input's title, such as `Launch an Instance (2/4)`. */

@@ -8,6 +8,7 @@ import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { run } from "../../src/base/run.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { Workbench } from "../support/workbench.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -38,6 +39,8 @@ afterAll(async () => {
   await bundle?.dispose();
   await rm(scratch, { recursive: true, force: true });
 });
+
+takeFailurePictures("agents", () => workbench);
 beforeEach(({ onTestFailed }) => {
   onTestFailed(async () => void (await workbench?.screenshot("agents-failed")));
 });

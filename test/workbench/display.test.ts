@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { FrameLocator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { BARS, FRAMES } from "../support/fake-display.ts";
 import { startLocalEngine } from "../support/local-engine.ts";
 import { Workbench } from "../support/workbench.ts";
@@ -20,6 +21,8 @@ afterAll(async () => {
   await workbench?.close();
   await engine?.stop();
 });
+
+takeFailurePictures("display", () => workbench);
 
 const page = (): FrameLocator =>
   workbench.page.frameLocator('iframe.webview[src*="extensionId=berth.berth"]').frameLocator("#active-frame");

@@ -46,15 +46,13 @@ const panel = (): FrameLocator =>
 const row = (page: Page, name: RegExp) => page.locator(".part.sidebar").getByRole("treeitem", { name });
 
 async function openShell(): Promise<void> {
-  await workbench.command("Berth: Open Shell");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Open Shell", "web");
   await workbench.page.locator(".terminal-wrapper.active").waitFor();
   await workbench.terminal("echo sum-$((40+2))", /sum-42/);
 }
 
 test("an engine that dies under a panel and a terminal comes back, and both say what became of them", async () => {
-  await workbench.command("Berth: Show Details");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Show Details", "web");
   await panel()
     .getByRole("img", { name: /^CPU: \d+ %/ })
     .waitFor();
@@ -112,10 +110,8 @@ test("markup, escapes and turned text of a snapshot and of a failure are text", 
     "--comment",
     `<img src=x onerror=alert(1)> ${RTL}exe.txt`,
   ]);
-  await row(workbench.page, /^db\b/).click();
-  await workbench.page.keyboard.press("ArrowRight");
   const snapshot = row(workbench.page, /^snapshot s1/);
-  await snapshot.waitFor();
+  await workbench.unfoldRow("db", snapshot);
   const told = `${await snapshot.textContent()}${await snapshot.getAttribute("aria-label")}`;
   expect(told).toContain("<img src=x onerror=alert(1)>");
   expect(told).not.toContain(RTL);
@@ -134,8 +130,7 @@ test("two windows show the same, and what one does is seen in the other", async 
   await second.locator('.activitybar a.action-label[aria-label^="Berth"]').click({ force: true });
   await row(second, /^web\b.*running/i).waitFor({ timeout: 60_000 });
   const { berth } = workbench;
-  await workbench.command("Berth: Stop");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Stop", "web");
   await row(second, /^web\b.*stopped/i).waitFor();
   await row(second, /^web\b/).hover();
   await row(second, /^web\b/)

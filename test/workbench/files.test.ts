@@ -2,8 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { exists } from "../../src/base/durable.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { startLocalEngine } from "../support/local-engine.ts";
 import { Workbench } from "../support/workbench.ts";
 
@@ -51,9 +52,7 @@ afterAll(async () => {
   await engine?.stop();
 });
 
-afterEach(async ({ task }) => {
-  if (task.result?.state === "fail") await workbench.screenshot(`files-failed-${Date.now()}`);
-});
+takeFailurePictures("files", () => workbench);
 
 test("Browse Files adds the instance's home to the Explorer", async () => {
   await workbench.row("web").waitFor();
@@ -105,8 +104,7 @@ test("a folder of one instance is dropped on the row of another, and nothing the
   await workbench.notification(/exists/).waitFor();
   await workbench.screenshot("files-dropped-twice");
   expect(await readFile(copy, "utf8")).toBe("db's own\n");
-  await workbench.command("Berth: Browse Files");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Browse Files", "web");
 });
 
 test("a stopped instance's files are unavailable, and it is offered to start it", async () => {

@@ -1,6 +1,7 @@
 /** The whole path on real parts: wizard → engine → QEMU → guest → terminal, clicked in a real workbench. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { testImage } from "../support/guest-image.ts";
 import { Workbench } from "../support/workbench.ts";
 
@@ -27,6 +28,8 @@ afterAll(async () => {
   await workbench?.close();
   await catalog?.close();
 });
+
+takeFailurePictures("first-light", () => workbench);
 
 beforeEach(({ onTestFailed }) => {
   onTestFailed(async () => void (await workbench?.screenshot("first-light-failed")));
@@ -95,8 +98,7 @@ test("delete asks, the trash keeps it, recover brings it back, purge asks again"
   await workbench.screenshot("delete-question");
   await workbench.answer("Move to Trash");
   await workbench.row("Trash").waitFor();
-  await workbench.command("Berth: Recover");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Recover", "web");
   await workbench.row("Trash").waitFor({ state: "detached" });
   await workbench.row("web").waitFor();
 
@@ -104,8 +106,7 @@ test("delete asks, the trash keeps it, recover brings it back, purge asks again"
   await workbench.page.keyboard.press("Delete");
   await workbench.answer("Move to Trash");
   await workbench.row("Trash").waitFor();
-  await workbench.command("Berth: Purge");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Purge", "web");
   await workbench.page.locator(".monaco-dialog-box").waitFor();
   await workbench.screenshot("purge-question");
   await workbench.answer("Remove for Good");

@@ -1,6 +1,7 @@
 /** An instance's panel in a real workbench, over an engine whose guests are processes of this computer. */
 import type { FrameLocator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { startLocalEngine } from "../support/local-engine.ts";
 import { recordFigure, Workbench } from "../support/workbench.ts";
 
@@ -21,14 +22,15 @@ afterAll(async () => {
   await engine?.stop();
 });
 
+takeFailurePictures("panel", () => workbench);
+
 const page = (): FrameLocator =>
   workbench.page.frameLocator('iframe.webview[src*="extensionId=berth.berth"]').frameLocator("#active-frame");
 const tab = (name: string) => page().getByRole("tab", { name });
 
 test("it opens on a stopped instance, and says so", async () => {
   const begin = performance.now();
-  await workbench.command("Berth: Show Details");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Show Details", "web");
   await page().getByRole("heading", { name: "web" }).waitFor();
   await recordFigure("panelMs", Math.round(performance.now() - begin));
   await page().getByText("Stopped", { exact: true }).waitFor();
@@ -119,8 +121,7 @@ test("after the window was reloaded it is there again, on the same tab", async (
 
 test("the serial console stays when its guest stops, and comes back with it", async () => {
   await workbench.berth.ok(["start", "web"]);
-  await workbench.command("Berth: Open Serial Console");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Open Serial Console", "web");
   await workbench.page.locator(".terminal-wrapper.active").waitFor();
   await workbench.terminalShows(/This is the serial console of web[\s\S]*Booting web[\s\S]*web login:/);
   await workbench.terminal("root", /login: root[\s\S]*web login:/);
@@ -132,8 +133,7 @@ test("the serial console stays when its guest stops, and comes back with it", as
   await workbench.berth.ok(["start", "web"]);
   await workbench.terminalShows(/web has stopped\.[\s\S]*Booting web/);
   // There is one for each instance.
-  await workbench.command("Berth: Open Serial Console");
-  await workbench.pick("web");
+  await workbench.commandOn("Berth: Open Serial Console", "web");
   expect(await workbench.page.locator(".terminal-wrapper").count()).toBe(1);
   await workbench.command("Terminal: Kill All Terminals");
 });

@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { run } from "../../src/base/run.ts";
 import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { testImage } from "../support/guest-image.ts";
 import { remoteExtension } from "../support/remote-extension.ts";
 import { Workbench } from "../support/workbench.ts";
@@ -41,6 +42,8 @@ afterAll(async () => {
   await extension?.dispose();
   await catalog?.close();
 });
+
+takeFailurePictures("remote", () => workbench);
 
 beforeEach(({ onTestFailed }) => {
   onTestFailed(async () => void (await workbench?.screenshot("remote-failed")));

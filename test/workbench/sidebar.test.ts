@@ -59,9 +59,8 @@ function until<T>(read: () => Promise<T>) {
 }
 
 /** Runs a command that asks for an instance, and picks this one. */
-async function on(title: string, instance: string): Promise<void> {
-  await workbench.command(`Berth: ${title}`);
-  await workbench.pick(instance);
+function on(title: string, instance: string): Promise<void> {
+  return workbench.commandOn(`Berth: ${title}`, instance);
 }
 
 /** The row of an instance whose text tells this. */
@@ -73,9 +72,7 @@ const row = (name: string | RegExp) =>
   workbench.page.locator(".part.sidebar").getByRole("treeitem", { name });
 
 test("snapshots hang under their instance as a tree, with where it stands", async () => {
-  await workbench.row("db").click();
-  await workbench.page.keyboard.press("ArrowRight");
-  await row(/^snapshot fresh/).waitFor();
+  await workbench.unfoldRow("db", row(/^snapshot fresh/));
   await row(/^snapshot patched, current/).waitFor();
   await workbench.screenshot("sidebar-snapshots-dark");
 });
@@ -122,12 +119,10 @@ test("instances are grouped, and the choice is remembered in the settings", asyn
   await workbench.screenshot("sidebar-grouped-dark");
   await on("Stop", "cache");
   await row(/^Stopped, 2 instances/).waitFor();
-  await workbench.command("Berth: Group Instances By…");
-  await workbench.pick("env");
+  await workbench.commandOn("Berth: Group Instances By…", "env");
   await row(/^env: test/).waitFor();
   await row(/^Without env/).waitFor();
-  await workbench.command("Berth: Group Instances By…");
-  await workbench.pick("Nothing");
+  await workbench.commandOn("Berth: Group Instances By…", "Nothing");
   await row(/^env: test/).waitFor({ state: "detached" });
 });
 
@@ -391,8 +386,7 @@ test("images: what is here, what there is; pull, launch of one, remove, prune", 
     .waitFor();
   await workbench.screenshot("sidebar-images-dark");
 
-  await workbench.command("Berth: Pull Image…");
-  await workbench.pick("Debian 12");
+  await workbench.commandOn("Berth: Pull Image…", "Debian 12");
   await until(() => workbench.berth.ok(["image", "list"])).toContain("debian");
   await row(/unused/)
     .first()

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { recordFigure, Workbench } from "../support/workbench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -25,6 +26,8 @@ test("the empty view offers a first instance", async () => {
   await workbench.welcome("Launch…").waitFor();
   await workbench.screenshot("empty-light");
 });
+
+takeFailurePictures("smoke", () => workbench);
 
 test("every command that stands on its own is in the palette", async () => {
   const manifest = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));

@@ -43,8 +43,18 @@ export class Part<T> {
     this.#shown = text;
     const focused = this.element.contains(document.activeElement) ? document.activeElement?.id : undefined;
     this.element.replaceChildren(...this.#draw(data).filter(isShown));
-    if (focused) document.getElementById(focused)?.focus();
+    if (focused) focusAgain(focused);
   }
+}
+
+/** Not while the keyboard is elsewhere in the window, which a call of `focus` would take it from. */
+function focusAgain(id: string): void {
+  const focus = () => document.getElementById(id)?.focus();
+  if (document.hasFocus()) focus();
+  else
+    window.addEventListener("focus", () => document.activeElement === document.body && focus(), {
+      once: true,
+    });
 }
 
 function isShown(child: Child): child is Node | string {
