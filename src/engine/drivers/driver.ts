@@ -3,10 +3,12 @@
  * DriverInstance and an own directory, and reports what happens through what it returns. Every driver passes
  * `test/contract/driver.ts`.
  */
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
+import type { ContainerImage, ContainerRuntime, ContainerShape, ContainerSpec } from "../../api/container.ts";
 import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
+import type { Metrics } from "../../api/metrics.ts";
 import type { HostNetwork, HostNic } from "../../api/network.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { Ctx } from "../ctx.ts";
@@ -43,8 +45,12 @@ export type DriverInstance = {
   directory: string;
   /** Where short-lived sockets go; paths in it stay below the socket path limit. */
   runDirectory: string;
-  /** The cached image to stand on; undefined where its disk begins empty. */
+  /** The cached image to stand on; undefined where its disk begins empty, and of a container. */
   image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number } | undefined;
+  /** Present on a container. Its image is known by its id, whatever its reference means by now. */
+  container?: (ContainerSpec & { image: Pick<ContainerImage, "reference" | "id"> }) | undefined;
+  /** What is forwarded whenever it runs: some drivers can open ports only where they begin a run. */
+  ports?: readonly PortForward[] | undefined;
   guest: GuestKind;
   firmware: FirmwareKind;
   tpm: boolean;
@@ -77,7 +83,10 @@ export type Exit = { how: "guest-shutdown" } | { how: "stopped" } | { how: "cras
 
 /** Forwards from this host to a running guest. They last as long as its run, whichever engine opened them. */
 export interface PortSupport {
-  /** No effect where it is open already; rejects with `already-exists` where the host's port cannot be listened on. */
+  /**
+   * No effect where it is open already; rejects with `already-exists` where the host's port cannot be listened on, with
+   * `wrong-state` where only the next start can open it, and then does, if it is among the instance's ports.
+   */
   open(ctx: Ctx, port: PortForward): Promise<void>;
   /** No effect where it is not open. */
   close(ctx: Ctx, port: PortForward): Promise<void>;
@@ -133,6 +142,13 @@ export interface Running {
   readonly changeMedium?: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   /** Absent where the guest's hardware is fixed while it runs. */
   readonly disks?: HotDisks | undefined;
+  /** IPv4 of this run, where it is not the instance's own: a container's in the network of its runtime. */
+  readonly address?: string | undefined;
+  /** Halts it in memory, and lets it go on. Every call may be repeated. Absent where that cannot be. */
+  readonly pause?: ((ctx: Ctx) => Promise<void>) | undefined;
+  readonly unpause?: ((ctx: Ctx) => Promise<void>) | undefined;
+  /** What it uses, told again and again until the signal or its run ends; absent where only the guest knows. */
+  readonly stats?: ((ctx: Pick<Ctx, "signal">) => AsyncIterable<Metrics>) | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
   readonly nativeMounts?: ReadonlyMap<string, NativeOffer>;
   /** Lets go without stopping: closes connections, keeps the guest running for the next engine to adopt. */
@@ -170,6 +186,28 @@ export interface SnapshotSupport {
   /** Frees what only this one needs; no effect where there is none. */
   remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
 }
+
+export interface ContainerImages {
+  /** Pulls it where it is not there. Progress phases: `download`. Rejects with `not-found`, `unauthenticated`, … */
+  resolve(
+    ctx: Ctx,
+    reference: string,
+    options?: {
+      runtime?: ContainerRuntime | undefined;
+      arch?: Arch | undefined;
+      shape?: ContainerShape | undefined;
+    },
+  ): Promise<ContainerImage>;
+}
+
+/** Which part of what an instance has printed, and whether what comes later is wanted too. */
+export type LogRequest = {
+  follow?: boolean | undefined;
+  /** Nothing from before this moment, in milliseconds since 1970. */
+  sinceMs?: number | undefined;
+  /** At most that many lines of what there is. */
+  tail?: number | undefined;
+};
 
 export interface Driver {
   readonly name: string;
@@ -214,6 +252,13 @@ export interface Driver {
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
   /** Absent where instances have but one disk. */
   readonly disks?: DiskSupport;
+  /**
+   * What it printed by itself, both outputs as they came, whether it runs or has ended; the caller owns the stream.
+   * Followed, that ends with the instance's run. Absent where it is in files of the instance's directory alone.
+   */
+  logs?(ctx: Pick<Ctx, "signal">, instance: DriverInstance, request: LogRequest): Promise<Readable>;
+  /** Present on a driver of containers: images are its runtime's, not ours. */
+  readonly containerImages?: ContainerImages;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
 }
