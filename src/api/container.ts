@@ -99,6 +99,7 @@ export type ContainerSpec = z.infer<typeof ContainerSpec>;
 
 /** What an image is, that a container is made from. */
 export const ContainerImage = z.object({
+  runtime: ContainerRuntime.describe("Where it is"),
   reference: z.string().describe("What was asked for, in full: docker.io/library/nginx:1.27"),
   id: z.string().describe("sha256:… of its configuration"),
   digest: z.string().optional().describe("sha256:… of its manifest, where a registry gave it"),

@@ -27,6 +27,7 @@ export type DriverInstance = {
   id: string;
   name: string;
   arch: Arch;
+  /** Of these three, 0 is without a limit; a machine has none of that. */
   cpus: number;
   memoryBytes: number;
   diskBytes: number;
@@ -147,6 +148,8 @@ export interface Running {
   /** Halts it in memory, and lets it go on. Every call may be repeated. Absent where that cannot be. */
   readonly pause?: ((ctx: Ctx) => Promise<void>) | undefined;
   readonly unpause?: ((ctx: Ctx) => Promise<void>) | undefined;
+  /** It is halted now, whoever did that. */
+  readonly paused?: boolean | undefined;
   /** What it uses, told again and again until the signal or its run ends; absent where only the guest knows. */
   readonly stats?: ((ctx: Pick<Ctx, "signal">) => AsyncIterable<Metrics>) | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
