@@ -71,9 +71,7 @@ export function hostFindings({ host, drivers, problems, version, pid }: EngineIn
   return [
     { what: "Engine", verdict: "ok", text: `version ${version}, process ${pid}` },
     ...drivers.flatMap((driver): Finding[] => [
-      driver.available
-        ? { what: driver.name, verdict: "ok", text: `version ${driver.version ?? "unknown"}` }
-        : { what: driver.name, verdict: "error", text: "not available" },
+      driverFinding(driver),
       ...(driver.accelerator === undefined ||
       driver.problems.some((one) => one.code === "accelerator-unusable")
         ? []
@@ -95,6 +93,12 @@ export function hostFindings({ host, drivers, problems, version, pid }: EngineIn
     },
     ...problems.map((one) => problemFinding("Engine", one)),
   ];
+}
+
+/** Containers are an addition: a host without a runtime for them has all that VMs need. */
+function driverFinding({ name, kind, available, version }: EngineInfo["drivers"][number]): Finding {
+  if (available) return { what: name, verdict: "ok", text: `version ${version ?? "unknown"}` };
+  return { what: name, verdict: kind === "vm" ? "error" : "ok", text: "not available" };
 }
 
 function acceleratorFinding(accelerator: string): Finding {

@@ -28,7 +28,7 @@ export type EngineOptions = {
   version: string;
   /** A log with `setLevel` follows the setting `engine.log-level`. */
   log: Log & { setLevel?: (level: LogLevel) => void };
-  /** The first one runs what is launched. */
+  /** The first one of its kind runs what is launched. */
   drivers: (context: EngineContext) => readonly Driver[];
   images: (context: EngineContext) => Images;
   /** Environment that `BERTH_SETTING_…` defaults come from. */

@@ -9,6 +9,7 @@ import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { Aliases } from "./aliases.ts";
+import type { Ctx } from "./ctx.ts";
 import { examine } from "./doctor/examine.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
 import { probeAll } from "./drivers/probe-all.ts";
@@ -88,7 +89,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
     list: options.hostNetworks ?? (() => hostNetworks()),
     bridged: () => settings.get()["local.bridged-network"],
   };
-  const plan = { driver: drivers[0], arch, log, hostFacts, networks, checkUserData };
+  const plan = { drivers, arch, log, hostFacts, networks, checkUserData };
   const manager = new InstanceManager(keeper, operations, plan);
   const fallback = {
     arch,
@@ -217,7 +218,8 @@ class Engine implements EngineCore {
 
   /** Begins to look for accelerators now, so that the first question about them need not wait. */
   warmUp(): void {
-    void this.#probe(this.#ending.signal);
+    const machines = this.#parts.drivers.filter(({ kind }) => kind === "vm");
+    void probeAll(machines, this.#probing(this.#ending.signal), {});
   }
 
   /** OpenSSH's view of the instances follows them while this engine runs. */
@@ -275,7 +277,11 @@ class Engine implements EngineCore {
   }
 
   #probe(signal: AbortSignal, how: { fresh?: boolean } = {}): Promise<DriverInfo[]> {
-    return probeAll(this.#parts.drivers, { signal, progress: () => {}, log: this.#parts.options.log }, how);
+    return probeAll(this.#parts.drivers, this.#probing(signal), how);
+  }
+
+  #probing(signal: AbortSignal): Ctx {
+    return { signal, progress: () => {}, log: this.#parts.options.log };
   }
 
   get draining(): boolean {

@@ -31,8 +31,8 @@ import { checkMedium } from "./media.ts";
 import { mountFindings } from "./mounts.ts";
 
 export type PlanParts = {
-  /** Runs what is launched. */
-  driver: Driver | undefined;
+  /** The first one of its kind runs what is launched. */
+  drivers: readonly Driver[];
   /** The architecture of this host's guests. */
   arch: Descriptor["arch"];
   log: Log;
@@ -59,7 +59,8 @@ export function parseSpec(spec: LaunchSpec): ParsedSpec {
 /** Everything that speaks against the launch, cheapest first. The image is looked up by the launch itself. */
 export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedSpec): Promise<Finding[]> {
   const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
-  const [host, info] = await Promise.all([parts.hostFacts(), defaultDriver(parts).probe(ctx)]);
+  const driver = driverFor(parts, "vm");
+  const [host, info] = await Promise.all([parts.hostFacts(), driver.probe(ctx)]);
   const others = keeper.entries().filter(isUp);
   const { disks, findings: ofDisks } = await diskFindings(parts, wanted);
   const machine = machineOf(wanted, parts.arch);
@@ -70,7 +71,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ...keeper.zones.findings(wanted.zone),
     ...userData.map(asFinding),
     ...isolationFindings(wanted.network, wanted.networks ?? []),
-    ...(await nicFindings(ctx, wanted.networks ?? [], defaultDriver(parts), parts.networks)),
+    ...(await nicFindings(ctx, wanted.networks ?? [], driver, parts.networks)),
     ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
     ...ofDisks,
     ...machineFindings(wanted, machine),
@@ -80,7 +81,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
       host,
       others.map(({ record }) => record.descriptor),
     ),
-    ...(await driverFindings(parts, info, machine)),
+    ...(await driverFindings(parts, driver, info, machine)),
   ];
 }
 
@@ -103,7 +104,7 @@ export function nameFindings(keeper: Keeper, name: string | undefined): Finding[
 export async function plannedDisks(parts: PlanParts, wanted: ParsedSpec): Promise<PlannedDisk[]> {
   const { disks = [], name = "an instance" } = wanted;
   if (disks.length === 0) return [];
-  const driver = defaultDriver(parts);
+  const driver = driverFor(parts, "vm");
   if (!driver.disks) {
     const reason = `the driver ${driver.name} gives an instance but one disk`;
     throw new EngineError("not-supported", `cannot launch ${name}: ${reason}`);
@@ -116,7 +117,7 @@ export async function plannedDisks(parts: PlanParts, wanted: ParsedSpec): Promis
 export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wanted: ParsedSpec): LaunchInput {
   const id = randomUUID();
   const machine = machineOf(wanted, parts.arch);
-  const driver = defaultDriver(parts);
+  const driver = driverFor(parts, "vm");
   const others = keeper.entries().map(({ record }) => record.descriptor);
   const networks = planNics(keeper, id, wanted.networks ?? [], parts.networks);
   const zone = wanted.zone ?? keeper.zones.takeTurn();
@@ -144,13 +145,22 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
   };
 }
 
-function defaultDriver({ driver }: PlanParts): Driver {
-  if (driver) return driver;
-  throw new EngineError("missing-dependency", "cannot launch an instance: this engine has no driver");
+/** Throws `missing-dependency` where this engine has none of that kind. */
+function driverFor({ drivers }: PlanParts, kind: Driver["kind"]): Driver {
+  const found = drivers.find((one) => one.kind === kind);
+  if (found) return found;
+  throw new EngineError(
+    "missing-dependency",
+    `cannot launch an instance: this engine has no driver of a ${kind}`,
+  );
 }
 
-async function driverFindings(parts: PlanParts, info: DriverInfo, machine: MachineNeeds): Promise<Finding[]> {
-  const driver = defaultDriver(parts);
+async function driverFindings(
+  parts: PlanParts,
+  driver: Driver,
+  info: DriverInfo,
+  machine: MachineNeeds,
+): Promise<Finding[]> {
   const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
   const problems = (await driver.check?.(ctx, machine)) ?? [];
   const needed = problems.map(

@@ -67,3 +67,15 @@ test("OpenSSH's configuration pins the host key and quotes what needs it", () =>
   ForwardAgent no
 `);
 });
+
+test("a host without a runtime for containers is well, too", () => {
+  const missing = {
+    code: "no-runtime",
+    severity: "info" as const,
+    message: "neither Docker nor Podman runs",
+  };
+  const oci = { ...qemu, name: "oci", kind: "container" as const, available: false, problems: [missing] };
+  const findings = hostFindings({ ...info, drivers: [{ ...qemu, accelerator: "kvm", problems: [] }, oci] });
+  expect(findings.every((one) => one.verdict === "ok")).toBe(true);
+  expect(formatFindings(findings)).toContain("✓ oci:          neither Docker nor Podman runs\n");
+});
