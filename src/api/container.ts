@@ -110,3 +110,14 @@ export const ContainerImage = z.object({
   exposedPorts: z.array(z.int()).describe("TCP ports that it says it listens at"),
 });
 export type ContainerImage = z.infer<typeof ContainerImage>;
+
+/** What is shown of a container. The values of its environment may be secrets: its names alone are shown. */
+export const ContainerFacts = z.object({
+  ...ContainerSpec.omit({ env: true }).shape,
+  env: z.array(z.string()).describe("Names, without their values"),
+  image: ContainerImage.pick({ reference: true, id: true })
+    .optional()
+    .describe("Absent until it is on this host"),
+  paused: z.boolean().describe("Halted in memory, until it is let go on"),
+});
+export type ContainerFacts = z.infer<typeof ContainerFacts>;

@@ -19,8 +19,8 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
   return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
 }
 
-/** What a stream is: a process in a guest, a connection to one of its ports, its screen or its serial console, or its files by SFTP. */
-export type StreamKind = "exec" | "tunnel" | "display" | "console" | "sftp";
+/** What a stream is: a process in a guest, a connection to one of its ports, its screen or its serial console, its files by SFTP, or what it prints. */
+export type StreamKind = "exec" | "tunnel" | "display" | "console" | "sftp" | "logs";
 
 export function streamPath(name: string, kind: StreamKind): string {
   return `/v1/instances/${encodeURIComponent(name)}/${kind}`;

@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { ContainerFacts, ContainerSpec } from "./container.ts";
 import { Disk, NewDisk } from "./disk.ts";
 import { InstanceName } from "./instance-name.ts";
 import { LABEL_KEY, LABEL_VALUE, MOST_LABELS } from "./labels.ts";
 import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { HostNic, MOST_NICS, NewHostNic } from "./network.ts";
-import { PortForward } from "./port.ts";
+import { NewPortForward, PortForward } from "./port.ts";
 import { InstanceZone } from "./zone.ts";
 
 export const InstanceState = z.enum([
@@ -70,6 +71,9 @@ export const LaunchSpec = z.strictObject({
     .describe(
       "24.04, noble, lts, debian, release:24.04, file:///…, https://…; left out, the LTS, or with an ISO an empty disk",
     ),
+  container: ContainerSpec.optional().describe(
+    "Present: a container, and not a virtual machine. The image is then one of a registry, such as nginx:1.27",
+  ),
   arch: Arch.optional().describe("That of the host when left out; another one is emulated"),
   guest: GuestKind.optional().describe(
     "What it is made ready by and used through; linux when left out, other with an ISO",
@@ -95,6 +99,7 @@ export const LaunchSpec = z.strictObject({
   autostart: AutostartPolicy.optional(),
   network: NetworkMode.optional().describe("isolated: the guest reaches nothing beyond itself"),
   labels: Labels.optional(),
+  ports: z.array(NewPortForward).max(100).optional().describe("Forwarded from its first start on"),
   zone: z.string().min(1).optional().describe("Name of its zone; left out, the zones take turns"),
   timeoutMs: z
     .int()
@@ -140,10 +145,14 @@ export const Instance = z.object({
   operation: z.uuid().optional().describe("The operation that works on it now"),
   problems: z.array(Problem),
   image: ImageFacts,
-  cpus: z.int(),
-  memoryBytes: z.int(),
-  diskBytes: z.int(),
-  address: z.string().describe("IPv4 address of its own in the engine's subnet"),
+  cpus: z.int().describe("0 of a container that may use them all"),
+  memoryBytes: z.int().describe("0 of a container without a limit"),
+  diskBytes: z.int().describe("0 of a container, which has no disk of its own"),
+  address: z
+    .string()
+    .describe(
+      "IPv4 address of its own in the engine's subnet; of a container that which it has now, or empty",
+    ),
   mac: z.string(),
   network: NetworkMode,
   zone: InstanceZone,
@@ -152,6 +161,7 @@ export const Instance = z.object({
   accelerator: z.string().optional().describe("kvm, hvf, whpx or tcg; present while running"),
   ports: z.array(PortForward).describe("Forwarded whenever it runs"),
   mounts: z.array(Mount).describe("Shown in the guest whenever it runs"),
+  container: ContainerFacts.optional().describe("Present on a container"),
   guest: GuestKind,
   firmware: FirmwareKind,
   tpm: z.boolean(),

@@ -24,6 +24,8 @@ export const OperationKind = z.enum([
   "start",
   "stop",
   "restart",
+  "pause",
+  "unpause",
   "delete",
   "recover",
   "purge",

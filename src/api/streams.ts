@@ -2,8 +2,9 @@
  * The byte streams, beside the RPC procedures on the same server: one WebSocket per process of exec and shell on
  * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`, one per
  * viewer of its screen on `GET /v1/instances/{name}/display`, one per watcher of its serial console on
- * `GET /v1/instances/{name}/console`, one per connection to its SFTP server on `GET /v1/instances/{name}/sftp`. The first
- * message is a text frame with an ExecOpen, a TunnelOpen, a DisplayOpen, a ConsoleOpen or an SftpOpen; then
+ * `GET /v1/instances/{name}/console`, one per connection to its SFTP server on `GET /v1/instances/{name}/sftp`, one per
+ * reader of what a container prints on `GET /v1/instances/{name}/logs`. The first message is a text frame with an ExecOpen,
+ * a TunnelOpen, a DisplayOpen, a ConsoleOpen, an SftpOpen or a LogsOpen; then
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
@@ -21,6 +22,9 @@
  *
  * SFTP's is like a tunnel: what is sent and what comes are the packets of its version 3, and the files are those of the
  * instance's user.
+ *
+ * Logs are what a container's program has printed, on both its outputs in the order it came, whether it runs or has ended.
+ * Followed, they end with its run.
  */
 import * as z from "zod";
 import { ErrorBodySchema } from "./operation.ts";
@@ -60,6 +64,13 @@ export type DisplayOpen = z.infer<typeof DisplayOpen>;
 
 export const SftpOpen = z.strictObject({}).describe("Nothing is to be said");
 export type SftpOpen = z.infer<typeof SftpOpen>;
+
+export const LogsOpen = z.strictObject({
+  follow: z.boolean().optional().describe("What it prints from now on is wanted, too"),
+  sinceMs: z.int().nonnegative().optional().describe("Nothing from before this moment, in ms since 1970"),
+  tail: z.int().nonnegative().optional().describe("At most that many lines of what there is"),
+});
+export type LogsOpen = z.infer<typeof LogsOpen>;
 
 /** What a watcher of a console is given of the time before it came, at most. */
 export const CONSOLE_HISTORY_BYTES = 64 * 1024;

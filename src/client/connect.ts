@@ -8,7 +8,7 @@ import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
-import { openConsole, openDisplay, openProcess, openSftp, openTunnel } from "./exec.ts";
+import { openConsole, openDisplay, openLogs, openProcess, openSftp, openTunnel } from "./exec.ts";
 import { type Address, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
@@ -174,6 +174,9 @@ class Connection implements EngineClient {
 
   sftp: EngineClient["sftp"] = (name, { signal } = {}) =>
     openSftp(this.#search.address, name, this.#until(signal));
+
+  logs: EngineClient["logs"] = (name, open, { signal } = {}) =>
+    openLogs(this.#search.address, name, open, this.#until(signal));
 
   watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
     watchOperation(operation, {

@@ -6,7 +6,14 @@ import type { Contract } from "../api/contract.ts";
 import type { EngineHello } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
-import type { ConsoleOpen, ExecOpen, SignalName, TerminalSize, TunnelOpen } from "../api/streams.ts";
+import type {
+  ConsoleOpen,
+  ExecOpen,
+  LogsOpen,
+  SignalName,
+  TerminalSize,
+  TunnelOpen,
+} from "../api/streams.ts";
 
 /** Every procedure of the contract, typed. Failures reject with EngineError. */
 export type EngineApi = ContractRouterClient<Contract>;
@@ -23,6 +30,8 @@ export interface EngineClient {
   display(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Opens a connection to the SFTP server of a running instance. Aborting closes it. */
   sftp(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** What a container has printed, and prints from now on where that is followed. Aborting leaves it. */
+  logs(name: string, open: LogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * The serial console of an instance that runs or is about to: what it prints is `stdout`, what is written to `stdin` is
    * typed. It ends with the guest's run.

@@ -1,4 +1,4 @@
-/** A process in a guest, or a connection to one of its ports, its screen, its console or its files, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
+/** A process in a guest, or a connection to one of its ports, its screen, its console, its files or its logs, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
@@ -8,6 +8,7 @@ import type {
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
+  LogsOpen,
   SftpOpen,
   SignalName,
   StreamControl,
@@ -65,10 +66,20 @@ export function openSftp(address: Address, name: string, signal: AbortSignal): P
   return openStream(address, streamPath(name, "sftp"), {}, signal);
 }
 
+/** Resolves when what the container has printed is on its way. */
+export function openLogs(
+  address: Address,
+  name: string,
+  open: LogsOpen,
+  signal: AbortSignal,
+): Promise<RemoteConnection> {
+  return openStream(address, streamPath(name, "logs"), open, signal);
+}
+
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen,
+  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

@@ -2,7 +2,7 @@
  * The engine as its server sees it: what the procedures and byte streams call. Implemented by `engine.ts`; the
  * server translates and authorises, and decides nothing.
  */
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { Alias, AliasBook } from "../api/alias.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
@@ -22,6 +22,7 @@ import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
+import type { LogRequest } from "./drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "./guest/guest.ts";
 
 export interface EngineCore {
@@ -83,6 +84,8 @@ export interface InstancesApi {
     source: "serial" | "cloud-init" | "driver",
     signal: AbortSignal,
   ): Promise<{ text: string; file?: string }>;
+  /** What a container prints, and has printed; the caller owns the stream. `not-supported` of a VM. */
+  logs(name: string, request: LogRequest, signal: AbortSignal): Promise<Readable>;
   check(spec: LaunchSpec): Promise<Problem[]>;
   launch(spec: LaunchSpec): Promise<Operation>;
   /** `cold`: a suspended instance boots anew. */
@@ -96,6 +99,8 @@ export interface InstancesApi {
   purge(name: string): Promise<Operation>;
   update(name: string, change: SizeChange): Promise<Operation>;
   suspend(name: string): Promise<Operation>;
+  pause(name: string): Promise<Operation>;
+  unpause(name: string): Promise<Operation>;
   rename(name: string, to: string): Promise<Operation>;
   clone(name: string, as: string | undefined): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */

@@ -33,7 +33,7 @@ import { Lan } from "./instances/lan.ts";
 import { Listeners } from "./instances/listeners.ts";
 import { InstanceManager } from "./instances/manager.ts";
 import { Media } from "./instances/media.ts";
-import { metricsFeeds } from "./instances/metrics.ts";
+import { MetricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
@@ -190,7 +190,10 @@ class Engine implements EngineCore {
       parts.options.log,
     );
     const watched = (name: string) => guestOf(keeper.find(name, "watch"));
-    this.metrics = metricsFeeds(watched, parts.now);
+    this.metrics = new MetricsFeeds(watched, parts.now, (name) => {
+      const { running } = keeper.find(name, "watch");
+      return running?.stats?.bind(running);
+    });
     this.listeners = new Listeners(watched);
     this.consoles = new Consoles(keeper);
     this.ports = new Ports(keeper, parts.manager);

@@ -41,6 +41,8 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "remove-snapshot": (target) => l10n.t("Delete snapshot {0}", target),
   update: (target) => l10n.t("Change {0}", target),
   suspend: (target) => l10n.t("Suspend {0}", target),
+  pause: (target) => l10n.t("Pause {0}", target),
+  unpause: (target) => l10n.t("Unpause {0}", target),
   "cancel-stop": (target) => l10n.t("Cancel stop of {0}", target),
   rename: (target) => l10n.t("Rename {0}", target),
   clone: (target) => l10n.t("Clone {0}", target),

@@ -54,6 +54,8 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "remove-snapshot": l10n.t("removing a snapshot"),
   update: l10n.t("changing"),
   suspend: l10n.t("suspending"),
+  pause: l10n.t("pausing"),
+  unpause: l10n.t("unpausing"),
   "cancel-stop": l10n.t("cancelling the stop"),
   rename: l10n.t("renaming"),
   clone: l10n.t("cloning"),

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
 import type { Instance, LaunchSpec } from "../../src/api/instance.ts";
 import type { Operation, OperationKind } from "../../src/api/operation.ts";
@@ -20,7 +20,7 @@ import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { EventLog } from "../../src/engine/event-log.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
 import { Listeners } from "../../src/engine/instances/listeners.ts";
-import { metricsFeeds } from "../../src/engine/instances/metrics.ts";
+import { MetricsFeeds } from "../../src/engine/instances/metrics.ts";
 import { fakeDisplay } from "./fake-display.ts";
 import { sftpHere } from "./sftp-here.ts";
 
@@ -75,7 +75,7 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("remove-snapshot", instance),
   };
 
-  readonly metrics = metricsFeeds(
+  readonly metrics = new MetricsFeeds(
     (name) => this.instances.guest(name),
     () => new Date(),
   );
@@ -195,6 +195,7 @@ export class FakeCore implements EngineCore {
       return { addresses: [this.instances.get(name).address] };
     },
     log: async (_name, source) => ({ text: `${source} log` }),
+    logs: async (name) => Readable.from([Buffer.from(`${this.instances.get(name).name} says hello\n`)]),
     check: async () => [],
     launch: async (spec: LaunchSpec) => this.#begin("launch", spec.name ?? "generated"),
     start: async (name) => this.#begin("start", name),
@@ -205,6 +206,8 @@ export class FakeCore implements EngineCore {
     purge: async (name) => this.#begin("purge", name),
     cancelStop: async (name) => this.#begin("cancel-stop", name),
     suspend: async (name) => this.#begin("suspend", name),
+    pause: async (name) => this.#begin("pause", name),
+    unpause: async (name) => this.#begin("unpause", name),
     update: async (name) => this.#begin("update", name),
     rename: async (name) => this.#begin("rename", name),
     clone: async (name, as) => this.#begin("clone", as ?? `${name}-clone1`),

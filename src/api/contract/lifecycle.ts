@@ -29,6 +29,22 @@ export const lifecycle = {
   )
     .input(ByName)
     .output(Operation),
+  pause: procedure(
+    "POST",
+    "/v1/instances/{name}/pause",
+    "instance.power",
+    "Halt a container in memory; no effect where it is",
+  )
+    .input(ByName)
+    .output(Operation),
+  unpause: procedure(
+    "POST",
+    "/v1/instances/{name}/unpause",
+    "instance.power",
+    "Let a halted container go on; no effect where it does",
+  )
+    .input(ByName)
+    .output(Operation),
   cancelStop: procedure(
     "POST",
     "/v1/instances/{name}/cancel-stop",

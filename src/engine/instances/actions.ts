@@ -12,6 +12,7 @@ import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
 import { MediumRecord } from "../store/record.ts";
+import { pause, unpause } from "./container-work.ts";
 import { addDisk, PlannedDisk, purgeDisk, recoverDisk, removeDisk, resizeDisk } from "./disk-work.ts";
 import type { Entry } from "./entry.ts";
 import { addNetwork, removeNetwork } from "./host-nics.ts";
@@ -92,6 +93,8 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     work: (keeper, entry, ctx, { since }) => restart(keeper, entry, ctx, since),
   },
   suspend: { kind: "suspend", shows: "suspending", work: suspend },
+  pause: { kind: "pause", cancellable: false, work: pause },
+  unpause: { kind: "unpause", cancellable: false, work: unpause },
   delete: {
     kind: "delete",
     work: (keeper, entry, ctx, input) => moveToTrash(keeper, entry, ctx, { purge: input.purge ?? false }),

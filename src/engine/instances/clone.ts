@@ -108,13 +108,15 @@ async function copy(keeper: Keeper, entry: Entry, source: Entry, ctx: WorkCtx): 
   ctx.progress({ phase: "clone" });
   const original = await keeper.driverInstance(source);
   await keeper.files.prepare(id);
-  if (!(await keeper.files.readSecrets(id))) {
+  // Nobody logs in to a container.
+  if (!original.container && !(await keeper.files.readSecrets(id))) {
     const login = await keeper.makeLogin(original.login.user);
     await keeper.files.writeSecrets(id, { login, userData: original.userData });
   }
   const { id: from, clonedFrom } = source.record.descriptor;
   // A source that was never booted since it was cloned itself still lets its own source's key in.
-  const keys = [...new Set([...(clonedFrom?.keys ?? []), original.login.client.publicKey.trim()])];
+  const own = original.login.client.publicKey.trim();
+  const keys = [...new Set([...(clonedFrom?.keys ?? []), ...(own === "" ? [] : [own])])];
   await keeper.describe(entry, { clonedFrom: { id: from, keys } });
   ctx.signal.throwIfAborted();
   await cloneDriver(keeper, source)(ctx, original, await keeper.driverInstance(entry));

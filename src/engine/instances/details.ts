@@ -1,16 +1,19 @@
 /** What is looked up on demand: the guest's own facts, and the ends of logs. */
 import { open } from "node:fs/promises";
 import path from "node:path";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { InstanceDetails } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
+import type { LogRequest } from "../drivers/driver.ts";
 import type { GuestAccess } from "../guest/guest.ts";
+import { hasImage } from "../store/record.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
 export type LogSource = "serial" | "cloud-init" | "driver";
 
 const TAIL_BYTES = 256 * 1024;
+const TAIL_LINES = 5000;
 
 /** The guest's part is absent when it does not run or does not answer. */
 export async function details(keeper: Keeper, entry: Entry, signal: AbortSignal): Promise<InstanceDetails> {
@@ -32,14 +35,19 @@ async function guestDetails(entry: Entry, signal: AbortSignal): Promise<Instance
 }
 
 async function allocated(keeper: Keeper, entry: Entry): Promise<number | undefined> {
-  if (entry.broken || !entry.record.descriptor.base) return undefined;
+  if (entry.broken || !hasImage(entry.record.descriptor)) return undefined;
   return keeper.driverOf(entry).diskUsage(await keeper.driverInstance(entry, { withoutKeys: true }));
 }
 
 /** The guest of a running instance; `wrong-state` otherwise. */
 export function guestOf(entry: Entry): GuestAccess {
-  if (entry.running) return entry.running.guest;
   const name = nameOf(entry);
+  if (entry.running?.paused) {
+    throw new EngineError("wrong-state", `cannot reach ${name}: instance "${name}" is paused`, {
+      hint: `Let it go on: berth unpause ${name}`,
+    });
+  }
+  if (entry.running) return entry.running.guest;
   throw new EngineError("wrong-state", `cannot reach ${name}: instance "${name}" is not running`, {
     hint: `Start it: berth start ${name}`,
   });
@@ -74,9 +82,37 @@ export async function readLog(
   source: LogSource,
   signal: AbortSignal,
 ): Promise<{ text: string; file?: string }> {
+  if (source === "serial" && entry.record.descriptor.container)
+    return { text: await printedTail(await openLogs(keeper, entry, { tail: TAIL_LINES }, signal)) };
   if (source === "cloud-init") return { text: await guestOf(entry).cloudInitLog({ signal }) };
   const file = path.join(keeper.files.directory(entry.record.descriptor.id), `${source}.log`);
   return { text: (await logTail(file, TAIL_BYTES)).toString("utf8"), file };
+}
+
+/** What a container has printed, and goes on to print; the caller owns the stream. */
+export async function openLogs(
+  keeper: Keeper,
+  entry: Entry,
+  request: LogRequest,
+  signal: AbortSignal,
+): Promise<Readable> {
+  const driver = keeper.driverOf(entry);
+  const name = nameOf(entry);
+  if (!driver.logs) {
+    throw new EngineError("not-supported", `cannot read the logs of ${name}: it is not a container`, {
+      hint: `What its guest prints: berth log ${name}, or berth console ${name}`,
+    });
+  }
+  const instance = await keeper.driverInstance(entry, { withoutKeys: true });
+  return driver.logs({ signal }, instance, request);
+}
+
+/** Its last bytes: one line may be longer than all that is wanted. */
+async function printedTail(output: Readable): Promise<string> {
+  let kept = Buffer.alloc(0);
+  for await (const chunk of output as AsyncIterable<Buffer>)
+    kept = Buffer.concat([kept, chunk]).subarray(-TAIL_BYTES);
+  return kept.toString("utf8");
 }
 
 /** Up to so many bytes of its end; none of a log that was never written. */

@@ -2,7 +2,7 @@
 import { EngineError } from "../../base/errors.ts";
 import type { DriverInstance, Subnet } from "../drivers/driver.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
-import type { BaseImage } from "../store/record.ts";
+import type { BaseImage, Descriptor } from "../store/record.ts";
 import type { Entry } from "./entry.ts";
 import { hasDisplay, isBlank } from "./machine.ts";
 
@@ -36,8 +36,11 @@ export async function driverInstanceOf(
   const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks, base } = descriptor;
   const { guest, firmware, tpm } = descriptor;
   const display = hasDisplay(descriptor);
-  const secrets = withoutKeys ? undefined : await files.readSecrets(id);
-  if (!withoutKeys && !(base && secrets)) {
+  const container = containerOf(descriptor);
+  // Nobody logs in to a container: its runtime runs commands in it.
+  const keyless = withoutKeys || container !== undefined;
+  const secrets = keyless ? undefined : await files.readSecrets(id);
+  if (!keyless && !(base && secrets)) {
     throw new EngineError("internal", `cannot use ${name}: its keys are missing from its directory`, {
       hint: `Put back ${files.directory(id)} from a backup.`,
     });
@@ -48,11 +51,18 @@ export async function driverInstanceOf(
     ...{ guest, firmware, tpm, display, medium, subnet, runDirectory },
     isolated: descriptor.network === "isolated",
     directory: files.directory(id),
-    image: isBlank(base) ? undefined : { path, format, sizeBytes, virtualBytes },
+    image: container || isBlank(base) ? undefined : { path, format, sizeBytes, virtualBytes },
+    container,
+    ports: descriptor.ports,
     userData: secrets?.userData,
     shares: descriptor.mounts.filter(({ type }) => type === "native"),
     disks: descriptor.disks.filter(({ removedAt }) => removedAt === undefined),
     formerKeys: descriptor.clonedFrom?.keys,
-    login: secrets?.login ?? { user, client: NO_KEYS, host: NO_KEYS },
+    login: secrets?.login ?? { user: container?.user ?? user, client: NO_KEYS, host: NO_KEYS },
   };
+}
+
+/** Undefined of a VM, and of a container whose image is not known yet: no driver is given that. */
+function containerOf({ container }: Descriptor): DriverInstance["container"] {
+  return container?.image && { ...container, image: container.image };
 }

@@ -69,10 +69,11 @@ export function nameOf(entry: Entry): string {
 
 /**
  * Whether other guests know it by its name: not from the trash, not while nothing is known of it but a directory, and
- * not where it is used by its screen, for then it has no NIC in their network.
+ * not where it is used by its screen or is a container, for then it has no NIC in their network.
  */
 export function isNamed({ record, broken }: Entry): boolean {
-  return record.state !== "deleted" && !broken && record.descriptor.guest === "linux";
+  const { guest, kind } = record.descriptor;
+  return record.state !== "deleted" && !broken && guest === "linux" && kind === "vm";
 }
 
 /** Whether another operation (a forced stop) has taken the instance over from the one of `operationId`. */

@@ -11,7 +11,7 @@ import type { Login } from "../guest/keys.ts";
 import type { Images } from "../images/images.ts";
 import type { Log } from "../log.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
-import type { Descriptor, InstanceRecord } from "../store/record.ts";
+import { type Descriptor, hasImage, type InstanceRecord } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
 import { driverInstanceOf } from "./driver-instance.ts";
 import { crashed, type Entry, nameOf, without } from "./entry.ts";
@@ -297,7 +297,7 @@ export class Keeper {
   /** Only what has a descriptor on disk is in the index, and only what lasts is worth a commit. */
   #save(entry: Entry, before: InstanceRecord): void {
     const { record } = entry;
-    if (entry.broken || !record.descriptor.base || !LASTING.includes(record.state)) return;
+    if (entry.broken || !hasImage(record.descriptor) || !LASTING.includes(record.state)) return;
     const sameProblems = JSON.stringify(record.problems) === JSON.stringify(before.problems);
     if (record.state !== before.state || !sameProblems) this.store.saveInstance(record);
   }

@@ -3,11 +3,13 @@
  * afterwards the instance is the user's and stays, with a problem that says what went wrong.
  */
 import * as z from "zod";
+import { ContainerSpec } from "../../api/container.ts";
 import { Arch, AutostartPolicy, Labels, NetworkMode } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
 import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
 import { HostNic } from "../../api/network.ts";
+import { PortForward } from "../../api/port.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
@@ -15,6 +17,7 @@ import type { Ctx } from "../ctx.ts";
 import type { ReadyImage } from "../images/images.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Descriptor, MediumRecord } from "../store/record.ts";
+import { createContainer } from "./container-work.ts";
 import { createDisk, PlannedDisk, recordOf } from "./disk-work.ts";
 import { type Entry, newEntry, takenOver } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -45,6 +48,8 @@ export const LaunchInput = z.object({
   timeoutMs: z.int(),
   userData: z.string().optional(),
   mounts: z.array(Mount).optional(),
+  ports: z.array(PortForward).default([]),
+  container: z.object(ContainerSpec.shape).optional(),
   disks: z.array(PlannedDisk).default([]),
   guest: GuestKind.default("linux"),
   firmware: FirmwareKind.default("bios"),
@@ -69,7 +74,6 @@ export function entryOf(input: LaunchInput): Entry {
     revision: 0,
     image,
     booted: false,
-    ports: [],
     mounts: mounts ?? [],
     disks: input.disks.map(recordOf),
     snapshots: [],
@@ -114,7 +118,8 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
 
 /** Image, directory, keys, descriptor, disk: everything up to the first boot. */
 async function create(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput): Promise<void> {
-  const { id } = entry.record.descriptor;
+  const { id, container } = entry.record.descriptor;
+  if (container) return createContainer(keeper, entry, ctx, input.reference);
   const user = input.blank ? standOnNothing(keeper, entry) : await standOnImage(keeper, entry, ctx, input);
   ctx.signal.throwIfAborted();
   ctx.progress({ phase: "create" });

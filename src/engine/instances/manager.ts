@@ -15,7 +15,7 @@
  *        (nothing) ◄── purge ───── deleted
  */
 import { randomInt } from "node:crypto";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type {
   Instance,
   InstanceDetails,
@@ -28,14 +28,17 @@ import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
 import { KeyedQueue } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
+import type { LogRequest } from "../drivers/driver.ts";
 import type { InstancesApi } from "../engine-core.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { refusal, toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
+import { mountsOf } from "./container.ts";
+import { checkPause } from "./container-work.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
-import { details, guestOf, type LogSource, openDisplay, readLog } from "./details.ts";
+import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
@@ -43,6 +46,7 @@ import { checkMedium } from "./media.ts";
 import { checkMounts, refuseMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
 import { findings, lateFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
+import { planPorts } from "./ports.ts";
 import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
@@ -92,6 +96,10 @@ export class InstanceManager implements InstancesApi {
     return readLog(this.#keeper, this.#keeper.find(name, "read the log of"), source, signal);
   }
 
+  logs(name: string, request: LogRequest, signal: AbortSignal): Promise<Readable> {
+    return openLogs(this.#keeper, this.#keeper.find(name, "read the logs of"), request, signal);
+  }
+
   guest(name: string): GuestAccess {
     return guestOf(this.#reachable(name, "reach"));
   }
@@ -113,7 +121,8 @@ export class InstanceManager implements InstancesApi {
     const label = wanted.name ?? "an instance";
     this.#operations.refuseWhileDraining(`launch ${label}`);
     if (wanted.mounts?.length) refuseMounts(this.#keeper, label);
-    const mounts = await checkMounts(wanted.mounts ?? [], label);
+    const mounts = await checkMounts(mountsOf(wanted), label);
+    const ports = await planPorts(this.#keeper, wanted.ports ?? [], label);
     const disks = await plannedDisks(this.#plan, wanted);
     const medium = wanted.iso === undefined ? undefined : await checkMedium(wanted.iso, `launch ${label}`);
     const found = await findings(this.#plan, this.#keeper, wanted);
@@ -122,7 +131,8 @@ export class InstanceManager implements InstancesApi {
     const refused = refusal(label, found) ?? refusal(label, lateFindings(this.#keeper, name, wanted));
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
-    const input = { ...planLaunch(this.#plan, this.#keeper, name, wanted), mounts, disks, medium, warnings };
+    const planned = planLaunch(this.#plan, this.#keeper, name, wanted);
+    const input = { ...planned, mounts, ports, disks, medium, warnings };
     return this.#begin(entryOf(input), input);
   }
 
@@ -133,6 +143,15 @@ export class InstanceManager implements InstancesApi {
   async suspend(name: string): Promise<Operation> {
     checkSuspend(this.#keeper.find(name, "suspend"));
     return this.act(name, "suspend");
+  }
+
+  async pause(name: string): Promise<Operation> {
+    checkPause(this.#keeper.find(name, "pause"));
+    return this.act(name, "pause");
+  }
+
+  async unpause(name: string): Promise<Operation> {
+    return this.act(name, "unpause");
   }
 
   async stop(name: string, how: { force: boolean; delayMs?: number | undefined }): Promise<Operation> {

@@ -20,6 +20,8 @@ const MOUNT_MS = 330_000;
 /** After a start: all that are kept. What cannot be mounted is a problem of the instance, not the end of its start. */
 export async function openMounts(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<string[]> {
   const failures: string[] = [];
+  // Its runtime has made those of a container.
+  if (entry.record.descriptor.container) return [];
   if (!keeper.mountsAllowed && entry.record.descriptor.mounts.length > 0)
     return [`the mounts of ${nameOf(entry)} are left out: local.privileged-mounts is false`];
   for (const mount of entry.record.descriptor.mounts) {

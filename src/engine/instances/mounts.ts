@@ -8,6 +8,7 @@ import { cleanTarget, directoryIn, targetOf } from "../../base/mount-text.ts";
 import type { MountsApi } from "../engine-core.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Finding } from "./check.ts";
+import { byRuntime } from "./container.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { closeMount, openMount, withoutFailure } from "./mount-serving.ts";
@@ -29,7 +30,8 @@ export class Mounts implements MountsApi {
   async add(instance: string, wanted: NewMount): Promise<Operation> {
     const entry = this.#keeper.find(instance, "mount in");
     refuseMounts(this.#keeper, instance);
-    const mount = await checkMount(wanted, instance);
+    const { container } = entry.record.descriptor;
+    const mount = await checkMount(container ? byRuntime(wanted) : wanted, instance);
     if (entry.record.descriptor.mounts.some((one) => one.target === mount.target)) {
       const reason = `"${mount.target}" is already mounted in '${instance}'`;
       throw new EngineError("already-exists", `cannot mount in ${instance}: ${reason}`, {
@@ -39,7 +41,7 @@ export class Mounts implements MountsApi {
     if (mount.type === "native" && (entry.running || entry.suspended)) {
       const reason = "a native mount can only be added to a stopped instance";
       throw new EngineError("wrong-state", `cannot mount in ${instance}: ${reason}`, {
-        hint: "Stop it first, or use a classic mount.",
+        hint: container ? "Stop it first." : "Stop it first, or use a classic mount.",
       });
     }
     return this.#actions.act(instance, "mount", { mounts: [mount] });
@@ -60,6 +62,7 @@ export class Mounts implements MountsApi {
     const { mounts } = entry.record.descriptor;
     const wanted = target === undefined ? undefined : cleanTarget(target);
     const found = mounts.filter((one) => wanted === undefined || one.target === wanted);
+    if (found.length > 0) refuseOfRunningContainer(entry);
     if (found.length > 0 || target === undefined)
       return this.#actions.act(instance, "unmount", { mounts: found });
     const reason = `"${target}" is not mounted in '${instance}'`;
@@ -67,6 +70,14 @@ export class Mounts implements MountsApi {
       hint: `berth info ${instance} shows what is.`,
     });
   }
+}
+
+/** Its runtime shows it the same directories from its start to its end. */
+function refuseOfRunningContainer({ record, running }: Entry): void {
+  const { name, container } = record.descriptor;
+  if (!container || !running) return;
+  const reason = `cannot unmount from ${name}: a container that runs keeps its mounts`;
+  throw new EngineError("wrong-state", reason, { hint: "Stop it first." });
 }
 
 /** Mounts it where the guest runs, then keeps it: what cannot be mounted is not promised. */

@@ -13,6 +13,7 @@ import type { Log } from "../log.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
 import type { Descriptor } from "../store/record.ts";
 import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./check.ts";
+import { containerFindings, limitsOf, mountsOf } from "./container.ts";
 import type { PlannedDisk } from "./disk-work.ts";
 import { placed, planDisks, type Wanted } from "./disks.ts";
 import type { Entry } from "./entry.ts";
@@ -29,6 +30,7 @@ import type { LaunchInput } from "./launch.ts";
 import { hasDisplay, machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
 import { checkMedium } from "./media.ts";
 import { mountFindings } from "./mounts.ts";
+import { portFindings } from "./ports.ts";
 
 export type PlanParts = {
   /** The first one of its kind runs what is launched. */
@@ -59,12 +61,12 @@ export function parseSpec(spec: LaunchSpec): ParsedSpec {
 /** Everything that speaks against the launch, cheapest first. The image is looked up by the launch itself. */
 export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedSpec): Promise<Finding[]> {
   const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
-  const driver = driverFor(parts, "vm");
+  const driver = driverFor(parts, wanted);
   const [host, info] = await Promise.all([parts.hostFacts(), driver.probe(ctx)]);
-  const others = keeper.entries().filter(isUp);
+  const others = keeper.entries().filter(isMachineUp);
   const { disks, findings: ofDisks } = await diskFindings(parts, wanted);
   const machine = machineOf(wanted, parts.arch);
-  const sizes = sizesOf(wanted, machine);
+  const sizes = wanted.container ? limitsOf(wanted) : sizesOf(wanted, machine);
   const userData = wanted.userData === undefined ? [] : await parts.checkUserData(wanted.userData);
   return [
     ...nameFindings(keeper, wanted.name),
@@ -72,14 +74,16 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ...userData.map(asFinding),
     ...isolationFindings(wanted.network, wanted.networks ?? []),
     ...(await nicFindings(ctx, wanted.networks ?? [], driver, parts.networks)),
-    ...(await mountFindings(wanted.mounts ?? [], wanted.name ?? "an instance")),
+    ...(await mountFindings(mountsOf(wanted), wanted.name ?? "an instance")),
+    ...(await portFindings(keeper, wanted.ports ?? [], wanted.name ?? "an instance")),
     ...ofDisks,
-    ...machineFindings(wanted, machine),
+    ...(wanted.container ? containerFindings(wanted) : machineFindings(wanted, machine)),
     ...(await mediumFindings(wanted)),
     ...checkSizes(
       { ...sizes, diskBytes: sizes.diskBytes + total(disks) },
       host,
-      others.map(({ record }) => record.descriptor),
+      // What a container may use at most is not set aside for it.
+      wanted.container ? [] : others.map(({ record }) => record.descriptor),
     ),
     ...(await driverFindings(parts, driver, info, machine)),
   ];
@@ -103,8 +107,8 @@ export function nameFindings(keeper: Keeper, name: string | undefined): Finding[
 /** The extra disks that are asked for. Throws where one cannot be. */
 export async function plannedDisks(parts: PlanParts, wanted: ParsedSpec): Promise<PlannedDisk[]> {
   const { disks = [], name = "an instance" } = wanted;
-  if (disks.length === 0) return [];
-  const driver = driverFor(parts, "vm");
+  if (disks.length === 0 || wanted.container) return [];
+  const driver = driverFor(parts, wanted);
   if (!driver.disks) {
     const reason = `the driver ${driver.name} gives an instance but one disk`;
     throw new EngineError("not-supported", `cannot launch ${name}: ${reason}`);
@@ -117,7 +121,7 @@ export async function plannedDisks(parts: PlanParts, wanted: ParsedSpec): Promis
 export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wanted: ParsedSpec): LaunchInput {
   const id = randomUUID();
   const machine = machineOf(wanted, parts.arch);
-  const driver = driverFor(parts, "vm");
+  const driver = driverFor(parts, wanted);
   const others = keeper.entries().map(({ record }) => record.descriptor);
   const networks = planNics(keeper, id, wanted.networks ?? [], parts.networks);
   const zone = wanted.zone ?? keeper.zones.takeTurn();
@@ -130,7 +134,8 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     kind: driver.kind,
     ...machine,
     display: hasDisplay({ ...machine, display: wanted.display }),
-    ...sizesOf(wanted, machine),
+    ...(wanted.container ? limitsOf(wanted) : sizesOf(wanted, machine)),
+    container: wanted.container,
     zone,
     address: drawAddress(keeper.zones.subnetIn(zone), id, new Set(others.map((other) => other.address))),
     mac: drawMac(id, new Set([...macsIn(keeper), ...networks.map((one) => one.mac)])),
@@ -139,6 +144,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     timeoutMs: wanted.timeoutMs ?? DEFAULTS.launchTimeoutMs,
     userData: wanted.userData,
     disks: [],
+    ports: [],
     autostart: wanted.autostart ?? "off",
     network: wanted.network ?? "default",
     labels: wanted.labels ?? {},
@@ -146,7 +152,8 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
 }
 
 /** Throws `missing-dependency` where this engine has none of that kind. */
-function driverFor({ drivers }: PlanParts, kind: Driver["kind"]): Driver {
+function driverFor({ drivers }: PlanParts, { container }: ParsedSpec): Driver {
+  const kind: Driver["kind"] = container ? "container" : "vm";
   const found = drivers.find((one) => one.kind === kind);
   if (found) return found;
   throw new EngineError(
@@ -207,6 +214,7 @@ function asFinding(problem: Problem): Finding {
   return problem.severity === "error" ? { ...problem, error: "invalid-argument" } : problem;
 }
 
-function isUp({ running, record }: Entry): boolean {
+function isMachineUp({ running, record }: Entry): boolean {
+  if (record.descriptor.kind !== "vm") return false;
   return running !== undefined || record.state === "creating" || record.state === "starting";
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Problem } from "../../api/instance.ts";
 import type { PortForward } from "../../api/port.ts";
 import { portProblem } from "../../api/port-problem.ts";
-import { EngineError, messageOf } from "../../base/errors.ts";
+import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
@@ -29,10 +29,22 @@ export async function addPort(keeper: Keeper, entry: Entry, ctx: WorkCtx, port: 
     await keeper.describe(entry, { ports: ports.map((one) => (one === before ? port : one)) });
     keeper.update(entry, { problems: without(entry.record.problems, portProblem(port)) });
   } else if (!before) {
-    await open(keeper, entry, ctx, port);
+    const later = await openNowOrLater(keeper, entry, ctx, port);
     await keeper.describe(entry, { ports: [...ports, port] });
+    if (later) ctx.warn(`${textOf(port)} will be there when ${nameOf(entry)} is started next`);
   }
   if (!LOOPBACK.test(port.hostAddress)) ctx.warn(`${textOf(port)} can be reached from other computers`);
+}
+
+/** A container is given its ports as it starts: one that is asked for while it runs has to wait. */
+async function openNowOrLater(keeper: Keeper, entry: Entry, ctx: Ctx, port: PortForward): Promise<boolean> {
+  try {
+    await open(keeper, entry, ctx, port);
+    return false;
+  } catch (error) {
+    if (entry.record.descriptor.container && toEngineError(error).code === "wrong-state") return true;
+    throw error;
+  }
 }
 
 /** Both at once cannot be: one of them is every address of this host, or they may be. */

@@ -3,9 +3,10 @@ import { createSocket } from "node:dgram";
 import net from "node:net";
 import type { Operation } from "../../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange } from "../../api/port.ts";
-import { EngineError } from "../../base/errors.ts";
+import { EngineError, toEngineError } from "../../base/errors.ts";
 import { loopbackOf } from "../../base/loopback.ts";
 import type { ForwardName, PortsApi } from "../engine-core.ts";
+import type { Finding } from "./check.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { textOf } from "./port-work.ts";
@@ -28,8 +29,7 @@ export class Ports implements PortsApi {
     const entry = this.#keeper.find(instance, "forward a port of");
     refuseSsh(entry, asked);
     const wanted = { ...asked, hostAddress: await hostAddressOf(entry, asked) };
-    const hostPort = wanted.hostPort ?? (await this.#freePort(entry, wanted));
-    const port = { ...wanted, hostPort };
+    const port = { ...wanted, hostPort: wanted.hostPort ?? (await freePort(this.#keeper, entry, wanted)) };
     refuseHeld(this.#keeper, entry, port);
     return this.#actions.act(instance, "add-port", { port });
   }
@@ -47,17 +47,65 @@ export class Ports implements PortsApi {
     const entry = this.#keeper.find(instance, "remove a port of");
     return this.#actions.act(instance, "remove-port", { port: forwardOf(entry, name, "remove") });
   }
+}
 
-  /** The guest's own number where a user may take it and nobody has, else whatever the host gives. */
-  async #freePort(entry: Entry, wanted: Omit<PortForward, "hostPort">): Promise<number> {
-    const { protocol, hostAddress, guestPort } = wanted;
-    const same = { protocol, hostAddress, hostPort: guestPort, guestPort };
-    if (guestPort >= 1024 && !holderOf(this.#keeper, entry, same) && (await bindable(same)) !== undefined)
-      return guestPort;
-    const free = await bindable({ ...same, hostPort: 0 });
-    if (free !== undefined) return free;
-    throw new EngineError("no-resources", `cannot forward a port: ${hostAddress} has none that is free`);
+/**
+ * Those that an instance shall have from its launch on; `where` is its name, for messages. Throws where one cannot be had.
+ */
+export async function planPorts(
+  keeper: Keeper,
+  asked: readonly NewPortForward[],
+  where: string,
+): Promise<PortForward[]> {
+  const planned: PortForward[] = [];
+  const cannot = `cannot forward a port of ${where}`;
+  for (const { hostAddress, ...one } of asked) {
+    if (hostAddress === "own") {
+      throw new EngineError("invalid-argument", `${cannot}: its own address is not known before its launch`, {
+        hint: "Launch it, then: berth port add.",
+      });
+    }
+    const wanted = { ...one, hostAddress };
+    const port = {
+      ...wanted,
+      hostPort: one.hostPort ?? (await freePort(keeper, undefined, wanted, planned)),
+    };
+    const twice = planned.some((other) => meets(other, port));
+    const holder = holderOf(keeper, undefined, port);
+    if (twice || holder) throw held(where, port, holder ? nameOf(holder) : "another port of it");
+    planned.push(port);
   }
+  return planned;
+}
+
+export async function portFindings(
+  keeper: Keeper,
+  asked: readonly NewPortForward[],
+  where: string,
+): Promise<Finding[]> {
+  try {
+    await planPorts(keeper, asked, where);
+    return [];
+  } catch (error) {
+    const { code, message, hint } = toEngineError(error);
+    return [{ code: "port-impossible", severity: "error", message, error: code, ...(hint ? { hint } : {}) }];
+  }
+}
+
+/** The guest's own number where a user may take it and nobody has, else whatever the host gives. */
+async function freePort(
+  keeper: Keeper,
+  own: Entry | undefined,
+  wanted: Omit<PortForward, "hostPort">,
+  planned: readonly PortForward[] = [],
+): Promise<number> {
+  const { protocol, hostAddress, guestPort } = wanted;
+  const same = { protocol, hostAddress, hostPort: guestPort, guestPort };
+  const isFree = !holderOf(keeper, own, same) && !planned.some((one) => meets(one, same));
+  if (guestPort >= 1024 && isFree && (await bindable(same)) !== undefined) return guestPort;
+  const free = await bindable({ ...same, hostPort: 0 });
+  if (free !== undefined) return free;
+  throw new EngineError("no-resources", `cannot forward a port: ${hostAddress} has none that is free`);
 }
 
 /** An SSH server of ours is in Linux guests alone, and carries nothing but TCP. */
@@ -72,9 +120,12 @@ function refuseSsh(entry: Entry, { via, protocol }: NewPortForward): void {
 /** `before`: the forward that it takes the place of. */
 function refuseHeld(keeper: Keeper, entry: Entry, port: PortForward, before?: PortForward): void {
   const holder = holderOf(keeper, entry, port, before);
-  if (!holder) return;
-  const reason = `${textOf(port)} is forwarded to ${nameOf(holder)} already`;
-  throw new EngineError("already-exists", `cannot forward a port of ${nameOf(entry)}: ${reason}`, {
+  if (holder) throw held(nameOf(entry), port, nameOf(holder));
+}
+
+function held(where: string, port: PortForward, holder: string): EngineError {
+  const reason = `${textOf(port)} is forwarded to ${holder} already`;
+  return new EngineError("already-exists", `cannot forward a port of ${where}: ${reason}`, {
     hint: "Choose another port of this host, or remove that forward first.",
   });
 }
@@ -106,18 +157,28 @@ async function hostAddressOf(
 }
 
 /** Within an instance a port is known by its number alone; of others only what listens at the same address is in the way. */
-function holderOf(keeper: Keeper, own: Entry, wanted: PortForward, before?: PortForward): Entry | undefined {
-  const isSame = (one: PortForward) =>
-    one !== before && one.protocol === wanted.protocol && one.hostPort === wanted.hostPort;
-  const everywhere = "0.0.0.0";
-  const meets = ({ hostAddress }: PortForward) =>
-    [hostAddress, wanted.hostAddress].includes(everywhere) || hostAddress === wanted.hostAddress;
+function holderOf(
+  keeper: Keeper,
+  own: Entry | undefined,
+  wanted: PortForward,
+  before?: PortForward,
+): Entry | undefined {
+  const isHeld = (one: PortForward, entry: Entry) =>
+    one !== before && (entry === own ? isSame(one, wanted) : meets(one, wanted));
   return keeper.entries().find((entry) => {
     const { state, descriptor } = entry.record;
-    return (
-      state !== "deleted" && descriptor.ports.some((one) => isSame(one) && (entry === own || meets(one)))
-    );
+    return state !== "deleted" && descriptor.ports.some((one) => isHeld(one, entry));
   });
+}
+
+function isSame(one: PortForward, other: PortForward): boolean {
+  return one.protocol === other.protocol && one.hostPort === other.hostPort;
+}
+
+/** Whether both cannot listen at once. */
+function meets(one: PortForward, other: PortForward): boolean {
+  const addresses = [one.hostAddress, other.hostAddress];
+  return isSame(one, other) && (addresses.includes("0.0.0.0") || addresses[0] === addresses[1]);
 }
 
 /** The number under which a socket could be bound; undefined where it could not. Whoever is quicker may still take it. */

@@ -9,6 +9,7 @@ import type { Keeper } from "./keeper.ts";
 import { isBlank } from "./machine.ts";
 import { refuseMissingMedium } from "./media.ts";
 import { openMounts } from "./mount-serving.ts";
+import { refuseMounts } from "./mounts.ts";
 import { openPorts } from "./port-work.ts";
 import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
 import { discardMemory, lookForMemory, setClock } from "./suspend.ts";
@@ -50,14 +51,9 @@ export async function start(
 
 /** Starts the hypervisor; the guest is then `starting`. */
 export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
-  const { base, name } = entry.record.descriptor;
   ctx.progress({ phase: "boot" });
   const instance = await keeper.driverInstance(entry);
-  if (!base || !(isBlank(base) || (await keeper.images.get(base.id)))) {
-    throw new EngineError("not-found", `cannot start ${name}: the image that its disk stands on is gone`, {
-      hint: base ? `Put back ${base.path}.` : undefined,
-    });
-  }
+  await refuseMissingImage(keeper, entry);
   await refuseMissingMedium(keeper, entry);
   ctx.signal.throwIfAborted();
   const running = await keeper.driverOf(entry).start(ctx, instance);
@@ -65,6 +61,16 @@ export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void
   const state = entry.record.state === "restarting" ? "restarting" : "starting";
   keeper.attached(entry, running, { state, problems: [] });
   await openPorts(keeper, entry, ctx);
+}
+
+/** A container's is its runtime's to look after; what that shows of this host must be allowed still. */
+async function refuseMissingImage(keeper: Keeper, entry: Entry): Promise<void> {
+  const { base, name, container, mounts } = entry.record.descriptor;
+  if (container) return mounts.length > 0 ? refuseMounts(keeper, name) : undefined;
+  if (base && (isBlank(base) || (await keeper.images.get(base.id)))) return;
+  throw new EngineError("not-found", `cannot start ${name}: the image that its disk stands on is gone`, {
+    hint: base ? `Put back ${base.path}.` : undefined,
+  });
 }
 
 /** A guest that did not start is stopped; one that did not become ready goes on, unless it was the user who gave up. */
@@ -137,6 +143,8 @@ export async function end(keeper: Keeper, entry: Entry, ctx: Ctx, how: "graceful
   const running = entry.running;
   if (!running) return endUnknown(keeper, entry, ctx, how);
   ctx.progress({ phase: "stop" });
+  // What is halted cannot hear that it shall end.
+  if (running.paused) await running.unpause?.(ctx);
   await running.stop(ctx, how);
   await abortable(running.exited, ctx.signal);
   keeper.detached(entry, running);

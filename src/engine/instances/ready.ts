@@ -16,6 +16,9 @@ const CLOUD_INIT_FAILED = "cloud-init-failed";
 /** A guest's access gives its reason as soon as it is called off. */
 const REFUSAL_MS = 500;
 
+/** How long after a container's end its runtime may take to tell how it ended. */
+const END_MS = 5_000;
+
 /** How long an adopted guest may take to answer before that is shown as a problem. */
 const ADOPTED_READY_MS = 300_000;
 
@@ -24,6 +27,7 @@ export async function becomeReady(keeper: Keeper, entry: Entry, ctx: Ctx): Promi
   const running = entry.running;
   if (!running) throw endedEarly(entry, undefined);
   const report = await readyOrEnded(entry, running, ctx);
+  if (report === "ended") return endedWell(keeper, entry);
   if (entry.running !== running) throw endedEarly(entry, undefined);
   keeper.update(entry, { state: "running", ready: canTell(entry), problems: readyProblems(entry) });
   await keeper.guestNames.known(ctx.signal, entry);
@@ -39,21 +43,41 @@ function readyProblems(entry: Entry): Problem[] {
   return without(entry.record.problems, NOT_READY, CLOUD_INIT_FAILED);
 }
 
-async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<ReadyReport> {
-  const ended = deferred<never>();
+/** The program of an application may have done all it was for. */
+function endedWell(keeper: Keeper, entry: Entry): ReadyReport {
+  keeper.update(entry, { state: "stopped", problems: readyProblems(entry) });
+  return { cloudInit: "absent", errors: [] };
+}
+
+async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<ReadyReport | "ended"> {
+  const ended = deferred<"ended">();
   ctx.signal.throwIfAborted();
   const waiting = withEnd(ctx.signal);
-  void running.exited.then((exit) => ended.reject(endedEarly(entry, exit)));
+  void running.exited.then((exit) => {
+    if (exit.how === "guest-shutdown" && isApplication(entry)) ended.resolve("ended");
+    else ended.reject(endedEarly(entry, exit));
+  });
   const ready = running.guest.waitReady({ ...ctx, signal: waiting.signal });
   try {
     return await abortable(Promise.race([ready, ended.promise]), ctx.signal);
   } catch (error) {
+    // Who is asked inside may notice its end before it is told outside.
+    if (isApplication(entry) && isGone(error))
+      return await abortable(ended.promise, AbortSignal.timeout(END_MS));
     if (isTimeout(error)) throw await tooLate(error, ready, entry);
     throw await withLastWords(error, running);
   } finally {
     ended.promise.catch(() => {});
     waiting.end();
   }
+}
+
+function isApplication({ record }: Entry): boolean {
+  return record.descriptor.container?.shape === "application";
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof EngineError && error.code === "guest-unreachable";
 }
 
 function isTimeout(error: unknown): error is Error {
@@ -113,7 +137,8 @@ export async function readyInBackground(keeper: Keeper, entry: Entry): Promise<v
   if (!running || !controller) return;
   const deadline = withDeadline(ADOPTED_READY_MS, controller.signal);
   try {
-    await readyOrEnded(entry, running, { signal: deadline.signal, progress: () => {}, log: keeper.log });
+    const ctx = { signal: deadline.signal, progress: () => {}, log: keeper.log };
+    await readyOrEnded(entry, running, ctx);
     if (entry.running !== running) return;
     keeper.update(entry, { ready: canTell(entry), problems: readyProblems(entry) });
     await openMountsInBackground(keeper, entry);

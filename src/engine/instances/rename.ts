@@ -5,6 +5,7 @@ import { EngineError } from "../../base/errors.ts";
 import { LOCK_HOSTS } from "../guest/hosts.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
 import type { WorkCtx } from "../operations.ts";
+import { hasImage } from "../store/record.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -45,17 +46,17 @@ export async function rename(
   to: string,
   before: string,
 ): Promise<void> {
-  const { base } = entry.record.descriptor;
+  const { descriptor } = entry.record;
   try {
     ctx.commit();
     checkRename(keeper, entry, to);
-    const instance = base && (await keeper.driverInstance(entry));
+    const instance = hasImage(descriptor) ? await keeper.driverInstance(entry) : undefined;
     await keeper.rename(entry, to);
     if (instance) await keeper.driverOf(entry).reseed?.(ctx, { ...instance, name: to });
   } finally {
     keeper.letGoOf(to, entry);
   }
-  if (entry.running) await setHostname(entry, ctx, before, to);
+  if (entry.running && !descriptor.container) await setHostname(entry, ctx, before, to);
   await keeper.guestNames.known(ctx.signal);
 }
 

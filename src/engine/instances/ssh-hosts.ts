@@ -69,7 +69,10 @@ export class SshHosts {
   }
 
   async #update(): Promise<void> {
-    const entries = this.#parts.keeper.entries().filter(({ record }) => record.state !== "deleted");
+    // Nobody logs in to a container: it has no keys of ours.
+    const entries = this.#parts.keeper
+      .entries()
+      .filter(({ record }) => record.state !== "deleted" && !record.descriptor.container);
     const seen = entries.map((entry) => `${nameOf(entry)} ${this.#directory(entry)}`).join("\n");
     if (seen === this.#seen) return;
     const named = entries.map(({ record }) => record.descriptor);

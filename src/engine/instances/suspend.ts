@@ -3,6 +3,7 @@ import { EngineError } from "../../base/errors.ts";
 import type { Running } from "../drivers/driver.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
 import type { WorkCtx } from "../operations.ts";
+import { hasImage } from "../store/record.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { backToRest, reasonOf } from "./power.ts";
@@ -21,7 +22,8 @@ export function checkSuspend(entry: Entry): void {
   }
   if (!running || running.suspend) return;
   const reason = `cannot suspend ${nameOf(entry)}: the driver ${record.descriptor.driver} cannot do that on this host`;
-  throw new EngineError("not-supported", reason, { hint: "Stop it instead." });
+  const hint = running.pause ? `Pause it: berth pause ${nameOf(entry)}` : "Stop it instead.";
+  throw new EngineError("not-supported", reason, { hint });
 }
 
 export async function suspend(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
@@ -63,7 +65,7 @@ function endedBefore(entry: Entry): EngineError {
 /** Finds out whether memory is kept for the instance. */
 export async function lookForMemory(keeper: Keeper, entry: Entry): Promise<void> {
   const driver = keeper.driverOf(entry);
-  if (!driver.isSuspended || !entry.record.descriptor.base) {
+  if (!driver.isSuspended || !hasImage(entry.record.descriptor)) {
     entry.suspended = false;
     return;
   }

@@ -2,6 +2,7 @@
 import { withDeadline } from "../../base/async.ts";
 import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
+import { hasImage } from "../store/record.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { backToRest, end, reasonOf } from "./power.ts";
@@ -51,9 +52,8 @@ export async function remove(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<vo
 }
 
 async function freeFromDriver(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
-  const { base } = entry.record.descriptor;
   // Before it had an image, no driver was given it.
-  if (!base && !entry.broken) return;
+  if (!hasImage(entry.record.descriptor) && !entry.broken) return;
   const driver = keeper.driverOf(entry);
   const instance = await keeper.driverInstance(entry, { withoutKeys: true });
   if (!entry.broken) return driver.delete(ctx, instance);

@@ -1,6 +1,7 @@
 /** What the API shows of an instance. Pure. */
 import type { Instance, Problem } from "../../api/instance.ts";
 import type { InstanceZone } from "../../api/zone.ts";
+import { containerFacts } from "./container.ts";
 import type { Entry } from "./entry.ts";
 import { hasDisplay } from "./machine.ts";
 import { zoneHint, zoneReason } from "./transitions.ts";
@@ -22,7 +23,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     cpus: descriptor.cpus,
     memoryBytes: descriptor.memoryBytes,
     diskBytes: descriptor.diskBytes,
-    address: descriptor.address,
+    address: descriptor.container ? (running?.address ?? "") : descriptor.address,
     mac: descriptor.mac,
     network: descriptor.network,
     zone,
@@ -31,6 +32,9 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,
     mounts: descriptor.mounts,
+    ...(descriptor.container
+      ? { container: containerFacts(descriptor.container, running?.paused ?? false) }
+      : {}),
     guest: descriptor.guest,
     firmware: descriptor.firmware,
     tpm: descriptor.tpm,

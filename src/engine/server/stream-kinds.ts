@@ -1,8 +1,8 @@
-/** What a stream with a guest is joined to, by its kind: a process, a port, its screen, its serial port, its files. */
-import { type Duplex, Readable } from "node:stream";
+/** What a stream with a guest is joined to, by its kind: a process, a port, its screen, its serial port, its files, its logs. */
+import { type Duplex, PassThrough, Readable, type Writable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { SessionRequest } from "../../api/session.ts";
-import { ConsoleOpen, DisplayOpen, ExecOpen, SftpOpen, TunnelOpen } from "../../api/streams.ts";
+import { ConsoleOpen, DisplayOpen, ExecOpen, LogsOpen, SftpOpen, TunnelOpen } from "../../api/streams.ts";
 import { deferred } from "../../base/async.ts";
 import type { Log } from "../log.ts";
 import { toPublicError } from "./errors.ts";
@@ -97,6 +97,20 @@ export function serveSftp(socket: WebSocket, options: GuestStreamOptions): Promi
   });
 }
 
+export type LogsStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  logs: (open: LogsOpen, signal: AbortSignal) => Promise<Readable>;
+};
+
+/** The same for what it prints. */
+export function serveLogs(socket: WebSocket, options: LogsStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: LogsOpen,
+    doing: "open the logs",
+    start: async (open, signal) => asProcess(await options.logs(open, signal), new PassThrough().resume()),
+  });
+}
+
 async function serve<T>(socket: WebSocket, options: StreamOptions, kind: Kind<T>): Promise<void> {
   const stream = new GuestStream(socket);
   const ping = setInterval(() => socket.ping(), PING_INTERVAL_MS);
@@ -113,13 +127,15 @@ async function serve<T>(socket: WebSocket, options: StreamOptions, kind: Kind<T>
 }
 
 /** A connection has no signals, size or stderr, and ends well when it is closed. */
-function asProcess(connection: Duplex): GuestProcess {
+function asProcess(connection: Duplex): GuestProcess;
+function asProcess(output: Readable, stdin: Writable): GuestProcess;
+function asProcess(connection: Readable, stdin = connection as Duplex as Writable): GuestProcess {
   const exited = deferred<{ code: number }>();
   exited.promise.catch(() => {});
   connection.on("error", (error) => exited.reject(error));
   connection.once("close", () => exited.resolve({ code: 0 }));
   return {
-    ...{ stdin: connection, stdout: connection, stderr: Readable.from([]), exited: exited.promise },
+    ...{ stdin, stdout: connection, stderr: Readable.from([]), exited: exited.promise },
     resize: () => {},
     signal: () => {},
     close: () => connection.destroy(),

@@ -4,7 +4,7 @@ import type { Privilege } from "../../api/contract.ts";
 import type { StreamKind } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import { serveConsole, serveDisplay, serveExec, serveSftp, serveTunnel } from "./stream-kinds.ts";
+import { serveConsole, serveDisplay, serveExec, serveLogs, serveSftp, serveTunnel } from "./stream-kinds.ts";
 
 type Asked = { core: EngineCore; name: string; log: Log };
 
@@ -50,6 +50,12 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
     privilege: "instance.exec",
     serve: (socket, { core, name, log }) =>
       serveSftp(socket, { log, guest: () => core.instances.guest(name) }),
+  },
+  logs: {
+    what: "the logs of",
+    privilege: "instance.view",
+    serve: (socket, { core, name, log }) =>
+      serveLogs(socket, { log, logs: (open, signal) => core.instances.logs(name, open, signal) }),
   },
 };
 

@@ -1,6 +1,7 @@
 /** What is kept of an instance, and the text forms it is kept in. Pure. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { ContainerImage, ContainerSpec } from "../../api/container.ts";
 import { DiskName } from "../../api/disk.ts";
 import {
   Arch,
@@ -29,6 +30,13 @@ export const BaseImage = z.object({
 });
 export type BaseImage = z.infer<typeof BaseImage>;
 
+/** What makes an instance a container. Its image is absent until it is on this host. */
+export const ContainerRecord = z.object({
+  ...ContainerSpec.shape,
+  image: ContainerImage.pick({ reference: true, id: true }).optional(),
+});
+export type ContainerRecord = z.infer<typeof ContainerRecord>;
+
 /** The ISO in a drive; without a path it lies in the instance's directory. */
 export const MediumRecord = z.object({ reference: z.string(), path: z.string().optional() });
 export type MediumRecord = z.infer<typeof MediumRecord>;
@@ -53,28 +61,28 @@ export const SnapshotRecord = z.object({
   comment: z.string(),
   parent: z.uuid().optional(),
   createdAt: z.iso.datetime(),
-  cpus: z.int().min(1),
-  memoryBytes: z.int().positive(),
-  diskBytes: z.int().positive(),
+  cpus: z.int().nonnegative(),
+  memoryBytes: z.int().nonnegative(),
+  diskBytes: z.int().nonnegative(),
   mounts: z.array(Mount).default([]),
   disks: z.array(DiskRecord).default([]).describe("What it keeps beside the first one"),
   usedBytes: z.int().nonnegative().describe("What the disk took on the host when it was taken"),
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
 
-/** What an instance is, without what it does at the moment. Lives in `instance.json` in its own directory. */
-export const Descriptor = z.object({
+const Fields = z.object({
   id: z.uuid(),
   name: InstanceName,
   revision: z.int().nonnegative().describe("Grows with every write"),
   kind: z.enum(["vm", "container"]),
   driver: z.string().min(1),
   arch: Arch,
-  cpus: z.int().min(1),
-  memoryBytes: z.int().positive(),
-  diskBytes: z.int().positive(),
+  cpus: z.int().nonnegative().describe("0, as of memory and disk: a container without that limit"),
+  memoryBytes: z.int().nonnegative(),
+  diskBytes: z.int().nonnegative(),
   image: ImageFacts,
-  base: BaseImage.optional().describe("Absent until the image is on this host"),
+  base: BaseImage.optional().describe("Absent until the image is on this host, and of a container"),
+  container: ContainerRecord.optional(),
   address: z.ipv4(),
   mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
   zone: z.string().min(1).default("zone1"),
@@ -101,7 +109,18 @@ export const Descriptor = z.object({
   createdAt: z.iso.datetime(),
   deletedAt: z.iso.datetime().optional().describe("Present while in the trash"),
 });
+
+/** What an instance is, without what it does at the moment. Lives in `instance.json` in its own directory. */
+export const Descriptor = Fields.refine(
+  ({ container, cpus, memoryBytes, diskBytes }) => container || cpus * memoryBytes * diskBytes > 0,
+  { error: "cpus, memory and disk of a machine are never 0" },
+);
 export type Descriptor = z.infer<typeof Descriptor>;
+
+/** Whether its image is known: before that nothing of it is on disk. */
+export function hasImage({ base, container }: Pick<Descriptor, "base" | "container">): boolean {
+  return base !== undefined || container?.image !== undefined;
+}
 
 /** A row of the index: the descriptor and what was last true. */
 export const InstanceRecord = z.object({

@@ -10,6 +10,8 @@ export function lifecycleRoutes({ instances }: EngineCore) {
     ),
     rename: at.rename.handler(({ input }) => instances.rename(input.name, input.to)),
     suspend: at.suspend.handler(({ input }) => instances.suspend(input.name)),
+    pause: at.pause.handler(({ input }) => instances.pause(input.name)),
+    unpause: at.unpause.handler(({ input }) => instances.unpause(input.name)),
     cancelStop: at.cancelStop.handler(({ input }) => instances.cancelStop(input.name)),
     clone: at.clone.handler(({ input }) => instances.clone(input.name, input.as)),
   };

@@ -47,6 +47,11 @@ test.each([
   expect(() => parseDescriptor(text)).toThrow(reason);
 });
 
+test("a container may be without limits", () => {
+  const free = { ...descriptor, cpus: 0, memoryBytes: 0, diskBytes: 0, container: { env: { A: "b" } } };
+  expect(parseDescriptor(formatDescriptor(free))).toEqual(free);
+});
+
 test("any cut, any changed byte is noticed, never read as something else", () => {
   const text = formatDescriptor(descriptor);
   fc.assert(

@@ -1,0 +1,168 @@
+/**
+ * A driver of containers whose runtime is an object, over the same fake guests as the driver of VMs: what outlives an
+ * engine is in the FakeRuntime. An image's name tells what it is: `machine:…` has an init, `nonesuch` is nowhere.
+ */
+import { createHash } from "node:crypto";
+import { PassThrough, type Readable } from "node:stream";
+import type { ContainerImage } from "../../src/api/container.ts";
+import type { DriverInfo } from "../../src/api/engine-info.ts";
+import type { Metrics } from "../../src/api/metrics.ts";
+import { sleep } from "../../src/base/async.ts";
+import { EngineError } from "../../src/base/errors.ts";
+import { Emitter } from "../../src/base/event.ts";
+import { hostArch } from "../../src/base/paths.ts";
+import type { Ctx } from "../../src/engine/ctx.ts";
+import type {
+  ContainerImages,
+  Driver,
+  DriverInstance,
+  LogRequest,
+  Running,
+} from "../../src/engine/drivers/driver.ts";
+import { FakeDriver, FakeHost } from "./fake-driver.ts";
+
+const ADDRESS = "172.17.0.2";
+const STATS_MS = 5;
+
+/** What a runtime knows, whoever asks it. */
+export class FakeRuntime {
+  readonly host = new FakeHost();
+  readonly paused = new Set<string>();
+  /** Every image that was asked for, with what it was asked for. */
+  readonly pulls: string[] = [];
+  /** What each container was made of, the last time. */
+  readonly made = new Map<string, DriverInstance>();
+  readonly #printed = new Map<string, { at: number; text: string }[]>();
+  readonly #news = new Emitter<string>();
+  available = true;
+
+  /** The container's program prints a line. */
+  print(id: string, text: string): void {
+    this.#printed.set(id, [...(this.#printed.get(id) ?? []), { at: Date.now(), text: `${text}\n` }]);
+    this.#news.fire(id);
+  }
+
+  log(id: string, { follow = false, sinceMs = 0, tail }: LogRequest, over: AbortSignal): Readable {
+    const out = new PassThrough();
+    let told = 0;
+    const tell = (lines: { at: number; text: string }[]) => {
+      for (const { text } of lines) out.write(text);
+    };
+    const all = () => this.#printed.get(id) ?? [];
+    const before = all().filter(({ at }) => at >= sinceMs);
+    tell(tail === undefined ? before : before.slice(before.length - tail));
+    told = all().length;
+    if (!follow || over.aborted) return out.end();
+    const listener = this.#news.event((changed) => {
+      if (changed !== id) return;
+      tell(all().slice(told));
+      told = all().length;
+    });
+    over.addEventListener("abort", () => out.end(), { once: true });
+    out.once("close", () => listener.dispose());
+    return out;
+  }
+}
+
+export class FakeContainerDriver implements Driver {
+  readonly name = "fake-oci";
+  readonly kind = "container" as const;
+  readonly runtime: FakeRuntime;
+  readonly #guests: FakeDriver;
+  readonly snapshots: NonNullable<Driver["snapshots"]>;
+
+  constructor(runtime: FakeRuntime = new FakeRuntime()) {
+    this.runtime = runtime;
+    this.#guests = new FakeDriver(runtime.host);
+    this.snapshots = this.#guests.snapshots;
+  }
+
+  async probe(): Promise<DriverInfo> {
+    const { available } = this.runtime;
+    const hint = "Start Docker, or install Podman.";
+    const message = "neither Docker nor Podman runs here";
+    return {
+      ...{ name: this.name, kind: this.kind, available, version: "1.0" },
+      ...{ arches: [hostArch()], features: ["docker"] },
+      problems: available ? [] : [{ code: "no-runtime", severity: "info", message, hint }],
+    };
+  }
+
+  readonly containerImages: ContainerImages = {
+    resolve: async (ctx, reference, options = {}): Promise<ContainerImage> => {
+      this.runtime.pulls.push(`${reference} ${JSON.stringify(options)}`);
+      ctx.progress({ phase: "download", done: 1, total: 2 });
+      if (reference === "nonesuch")
+        throw new EngineError("not-found", `cannot pull ${reference}: there is no such image`);
+      ctx.signal.throwIfAborted();
+      const sha256 = createHash("sha256").update(reference).digest("hex");
+      return {
+        runtime: options.runtime ?? "docker",
+        reference: `docker.io/library/${reference}`,
+        ...{ id: `sha256:${sha256}`, digest: `sha256:${sha256}`, os: "linux", arch: "amd64", sizeBytes: 1 },
+        shape: reference.startsWith("machine:") ? "machine" : "application",
+        exposedPorts: [80],
+      };
+    },
+  };
+
+  async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.runtime.made.set(instance.name, instance);
+    await this.#guests.create(ctx, instance);
+  }
+
+  async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
+    this.runtime.made.set(instance.name, instance);
+    const running = await this.#guests.start(ctx, instance);
+    this.runtime.print(instance.id, `started ${instance.name}`);
+    return this.#running(instance, running);
+  }
+
+  async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
+    const running = await this.#guests.attach(ctx, instance);
+    return running && this.#running(instance, running);
+  }
+
+  delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    return this.#guests.delete(ctx, instance);
+  }
+
+  clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
+    return this.#guests.clone(ctx, source, target);
+  }
+
+  diskUsage(): Promise<number | undefined> {
+    return this.#guests.diskUsage();
+  }
+
+  async logs(ctx: Pick<Ctx, "signal">, instance: DriverInstance, request: LogRequest): Promise<Readable> {
+    const guest = this.runtime.host.guests.get(instance.id);
+    const over = guest ? AbortSignal.any([guest.over, ctx.signal]) : AbortSignal.abort();
+    return this.runtime.log(instance.id, request, over);
+  }
+
+  #running({ id }: DriverInstance, running: Running): Running {
+    const { paused, host } = this.runtime;
+    const over = host.guests.get(id)?.over ?? AbortSignal.abort();
+    const { exited, guest, startedAt, problems, ports } = running;
+    return {
+      ...{ exited, guest, startedAt, problems, ssh: undefined, accelerator: undefined, address: ADDRESS },
+      ...(ports ? { ports } : {}),
+      get paused() {
+        return paused.has(id);
+      },
+      pause: async () => void paused.add(id),
+      unpause: async () => void paused.delete(id),
+      stats: ({ signal }) => stats(AbortSignal.any([signal, over])),
+      stop: (ctx, how) => running.stop(ctx, how),
+      release: () => running.release(),
+    };
+  }
+}
+
+async function* stats(signal: AbortSignal): AsyncGenerator<Metrics, void> {
+  while (!signal.aborted) {
+    yield { at: new Date().toISOString(), cpu: 0.25, memory: { usedBytes: 2 ** 20, totalBytes: 2 ** 30 } };
+    await sleep(STATS_MS, signal).catch(() => {});
+  }
+}
