@@ -66,6 +66,10 @@ export const ProjectInstance = z.strictObject({
     )
     .optional()
     .describe("Disks beside its first one, by name: data: 10G. Added and enlarged, never removed or shrunk"),
+  display: z
+    .boolean()
+    .optional()
+    .describe("A screen, keyboard and pointer beside its SSH, from the launch on; it cannot be added later"),
   networks: z
     .array(
       z

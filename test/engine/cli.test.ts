@@ -181,7 +181,10 @@ test("a berth.yaml is brought up once, however often it is asked, and down", asy
   const marker = path.join(berth.home, "marker");
   const steps = [`echo once >> ${marker}`, { run: `echo always >> ${marker}`, always: true }];
   const project = {
-    instances: { app: { "depends-on": ["base"], ports: ["18081:80"], provision: steps }, base: { cpus: 2 } },
+    instances: {
+      app: { "depends-on": ["base"], ports: ["18081:80"], provision: steps },
+      base: { cpus: 2, display: true },
+    },
   };
   await writeFile(file, JSON.stringify(project));
   expect(await berth.ok(["up", "--file", file])).toBe("Up: base\nUp: app\n");
@@ -189,8 +192,10 @@ test("a berth.yaml is brought up once, however often it is asked, and down", asy
   expect(await readFile(marker, "utf8")).toBe("once\nalways\nalways\n");
   expect(await berth.ok(["status", "--file", file])).toMatch(/^app +Running +--\nbase +Running +--\n/m);
   expect(await berth.ok(["down", "--file", file])).toBe("Down: app\nDown: base\n");
-  await writeFile(file, JSON.stringify({ instances: { base: { cpus: 3 } } }));
-  expect(await berth.ok(["status", "--file", file])).toMatch(/^base +Stopped +cpus 2, file says 3$/m);
+  await writeFile(file, JSON.stringify({ instances: { base: { cpus: 3, display: false } } }));
+  expect(await berth.ok(["status", "--file", file])).toMatch(
+    /^base +Stopped +cpus 2, file says 3; display true, file says false$/m,
+  );
   await berth.ok(["up", "--file", file]);
   expect(await berth.json(["info", "base"])).toMatchObject({ info: { base: { berth: { cpus: 3 } } } });
   await writeFile(file, "instances:\n  base: {cpu: 1}\n");

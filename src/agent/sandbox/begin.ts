@@ -26,7 +26,7 @@ export type BeginOptions = {
   /** Name, image and sizes; the rest is the sandbox's own. */
   spec: Pick<
     LaunchSpec,
-    "name" | "image" | "cpus" | "memoryBytes" | "diskBytes" | "network" | "timeoutMs" | "userData"
+    "name" | "image" | "cpus" | "memoryBytes" | "diskBytes" | "display" | "network" | "timeoutMs" | "userData"
   >;
   signal: AbortSignal;
   onProgress?: ((target: string, progress: Progress) => void) | undefined;

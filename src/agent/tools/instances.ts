@@ -26,6 +26,7 @@ export function summaryOf(instance: InstanceFacts): Record<string, unknown> {
       return `${hostAddress}:${hostPort} -> ${guestPort}/${protocol}`;
     }),
     mounts: instance.mounts.map(({ source, target }) => `${source} at ${target}`),
+    ...(instance.display ? { display: true } : {}),
     snapshots: instance.snapshotCount,
     ...(problems.length > 0 ? { problems: problems.map(({ message }) => message) } : {}),
   };

@@ -19,6 +19,7 @@ export const machineInput = {
     .min(512)
     .max(2 ** 24)
     .optional(),
+  display: z.boolean().optional().describe("A screen that the user can open; not needed for commands"),
 };
 
 type MachineInput = z.infer<z.ZodObject<typeof machineInput>>;
@@ -30,6 +31,7 @@ export function machineSpec({
   cpus,
   memory_mib,
   disk_mib,
+  display,
 }: MachineInput): Partial<LaunchSpec> {
   return {
     image,
@@ -37,5 +39,6 @@ export function machineSpec({
     ...(cpus === undefined ? {} : { cpus }),
     ...(memory_mib === undefined ? {} : { memoryBytes: memory_mib * MIB }),
     ...(disk_mib === undefined ? {} : { diskBytes: disk_mib * MIB }),
+    ...(display === undefined ? {} : { display }),
   };
 }

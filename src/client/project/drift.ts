@@ -7,6 +7,7 @@ import {
   changesOf,
   difference,
   isElsewhere,
+  isOtherDisplay,
   missingNics,
   sizesOf,
   type Written,
@@ -14,7 +15,7 @@ import {
 
 export type Drift = {
   /** The key of the file. */
-  key: "cpus" | "memory" | "disk" | "zone" | "networks" | "ports" | "mounts" | "disks";
+  key: "cpus" | "memory" | "disk" | "zone" | "display" | "networks" | "ports" | "mounts" | "disks";
   /** `memory 1 GiB, file says 2 GiB` */
   text: string;
 };
@@ -26,6 +27,7 @@ export function driftOf(wanted: ProjectInstance, now: Instance | undefined, writ
   return [
     ...sizeDrift(wanted, now),
     ...(isElsewhere(wanted, now) ? [says("zone", now.zone.name, wanted.zone ?? "")] : []),
+    ...(isOtherDisplay(wanted, now) ? [says("display", now.display, wanted.display ?? false)] : []),
     ...list(
       "networks",
       missingNics(written.networks ?? [], now).map(({ network }) => network),
@@ -45,7 +47,7 @@ function sizeDrift(wanted: ProjectInstance, now: Instance): Drift[] {
   ];
 }
 
-function says(key: Drift["key"], now: string | number, wanted: string | number): Drift {
+function says(key: Drift["key"], now: string | number | boolean, wanted: string | number | boolean): Drift {
   return { key, text: `${key} ${now}, file says ${wanted}` };
 }
 

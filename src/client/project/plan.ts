@@ -90,8 +90,7 @@ export function changesOf(
       .map((mount) => ({ do: "add-mount" as const, mount })),
   ];
   const differing = difference(sizesOf(wanted), now);
-  const place = `${name} is in ${now.zone.name}, and stays there; its file says ${wanted.zone}`;
-  const told: Change[] = isElsewhere(wanted, now) ? [{ do: "tell", text: place }] : [];
+  const told = keptOtherwise(name, wanted, now).map((text) => ({ do: "tell" as const, text }));
   const unconnected = missingNics(networks, now);
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
     const what = [...(differing ? ["sizes"] : []), ...(unconnected.length > 0 ? ["networks"] : [])];
@@ -121,6 +120,19 @@ export function missingNics(wanted: readonly WrittenNic[], now: Pick<Instance, "
     if (at >= 0) left.splice(at, 1);
     return at < 0;
   });
+}
+
+/** In what it stays as it was launched, whatever its file says by now. */
+function keptOtherwise(name: string, wanted: ProjectInstance, now: Instance): string[] {
+  const { zone, display } = now;
+  const place = `${name} is in ${zone.name}, and stays there; its file says ${wanted.zone}`;
+  const screen = `${name} was launched ${display ? "with" : "without"} a display, and stays so; its file says display: ${wanted.display}`;
+  return [...(isElsewhere(wanted, now) ? [place] : []), ...(isOtherDisplay(wanted, now) ? [screen] : [])];
+}
+
+/** A screen is there from the launch on, or never. */
+export function isOtherDisplay({ display }: ProjectInstance, now: Pick<Instance, "display">): boolean {
+  return display !== undefined && display !== now.display;
 }
 
 /** An instance keeps the zone that it was launched in. */

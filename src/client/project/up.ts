@@ -159,9 +159,10 @@ async function launch(
   const spec = { name, ...sizesOf(wanted), ...(userData === undefined ? {} : { userData }) };
   const image = wanted.image === undefined ? {} : { image: wanted.image };
   const place = wanted.zone === undefined ? {} : { zone: wanted.zone };
+  const display = wanted.display === undefined ? {} : { display: wanted.display };
   const mounts = mountsOf(wanted, directory);
   const networks = (wanted.networks ?? []).map(parseNetwork);
-  const devices = { mounts, disks: disksOf(wanted), networks };
+  const devices = { ...display, mounts, disks: disksOf(wanted), networks };
   await caller.operate((api) => api.instances.launch({ ...spec, ...image, ...place, ...devices }));
 }
 

@@ -144,6 +144,17 @@ test("an instance stays in its zone", () => {
   }
 });
 
+test("a display is there from the launch on, or never", () => {
+  expect(read("instances: {web: {display: true}}").instances["web"]).toEqual({ display: true });
+  expect(() => read("instances: {web: {display: vnc}}")).toThrow(/instances.web.display/);
+  const has = { ...stopped, display: true };
+  expect(changesOf("web", { display: true }, has, [])).toEqual([{ do: "start" }]);
+  expect(changesOf("web", { display: true }, { ...has, display: false }, [])).toEqual([
+    { do: "tell", text: "web was launched without a display, and stays so; its file says display: true" },
+    { do: "start" },
+  ]);
+});
+
 test("NICs that are missing are added to a stopped instance", () => {
   const nic = (network: string) => ({ network, mode: "auto" as const, mac: "52:54:00:00:00:01" });
   const networks = [{ network: "br0" }, { network: "br0", mode: "manual" as const }, { network: "br1" }];

@@ -26,8 +26,8 @@ function taken(marked: string, label: string): string {
   return text.slice(0, from) + insert + text.slice(to);
 }
 
-const KEYS = ["image", "cpus", "memory", "disk", "zone", "disks", "networks", "cloud-init", "user-data"];
-const ALL = [...KEYS, "ports", "mounts", "snapshot", "provision", "depends-on"];
+const KEYS = ["image", "cpus", "memory", "disk", "zone", "disks", "display", "networks"];
+const ALL = [...KEYS, "cloud-init", "user-data", "ports", "mounts", "snapshot", "provision", "depends-on"];
 
 test.each<[string, string[]]>([
   ["|", ["instances"]],
