@@ -5,7 +5,13 @@ import { ERROR_CODES } from "../base/errors.ts";
 import { l10n } from "./l10n.ts";
 import { capitalised } from "./phrases.ts";
 
-export type Remedy = "retry" | "show-log" | "show-engine-log" | "install-qemu" | "start-cold";
+export type Remedy =
+  | "retry"
+  | "show-log"
+  | "open-console"
+  | "show-engine-log"
+  | "install-qemu"
+  | "start-cold";
 
 export type Presented = {
   severity: "info" | "warning" | "error";
@@ -17,7 +23,7 @@ export type Presented = {
 export type ErrorSituation = {
   /** The same thing can be tried again. */
   canRetry: boolean;
-  /** It is about one instance, whose logs may tell more. */
+  /** It is about one instance, whose logs and serial console may tell more. */
   instance?: string | undefined;
 };
 
@@ -47,13 +53,13 @@ const REMEDIES: Readonly<Record<ErrorCode, readonly Remedy[]>> = {
   "wrong-state": ["start-cold"],
   busy: ["retry"],
   cancelled: [],
-  "timed-out": ["retry", "show-log"],
+  "timed-out": ["retry", "show-log", "open-console"],
   "not-supported": [],
   "missing-dependency": ["install-qemu", "retry"],
   "no-resources": ["retry"],
   "permission-denied": ["show-engine-log"],
   unauthenticated: ["retry", "show-engine-log"],
-  "guest-unreachable": ["retry", "show-log"],
+  "guest-unreachable": ["retry", "show-log", "open-console"],
   "download-failed": ["retry", "show-engine-log"],
   "driver-failed": ["show-log", "show-engine-log"],
   "engine-unavailable": ["retry", "show-engine-log"],
@@ -63,7 +69,7 @@ const REMEDIES: Readonly<Record<ErrorCode, readonly Remedy[]>> = {
 function remediesFor(error: EngineError, { canRetry, instance }: ErrorSituation): Remedy[] {
   return REMEDIES[error.code].filter((remedy) => {
     if (remedy === "retry") return canRetry;
-    if (remedy === "show-log") return instance !== undefined;
+    if (remedy === "show-log" || remedy === "open-console") return instance !== undefined;
     if (remedy === "start-cold") return error.details?.["cold"] === true && instance !== undefined;
     if (remedy === "install-qemu") return isQemu(error);
     return true;

@@ -14,6 +14,7 @@ export type Situation = {
 const LABELS: Readonly<Record<Remedy, string>> = {
   retry: vscode.l10n.t("Retry"),
   "show-log": vscode.l10n.t("Show Log"),
+  "open-console": vscode.l10n.t("Open Serial Console"),
   "show-engine-log": vscode.l10n.t("Show Engine Log"),
   "start-cold": vscode.l10n.t("Boot Without Its Memory"),
   "install-qemu": vscode.l10n.t("Install QEMU"),
@@ -52,6 +53,9 @@ async function apply(remedy: Remedy, { retry, instance }: Situation): Promise<vo
       return;
     case "show-log":
       await run("berth.showLog", instance);
+      return;
+    case "open-console":
+      await run("berth.openConsole", instance);
       return;
     case "show-engine-log":
       await run("berth.showEngineLog");

@@ -133,7 +133,8 @@ test("the serial console stays when its guest stops, and comes back with it", as
   await workbench.berth.ok(["start", "web"]);
   await workbench.terminalShows(/web has stopped\.[\s\S]*Booting web/);
   // There is one for each instance.
-  await workbench.commandOn("Berth: Open Serial Console", "web");
+  await page().getByRole("button", { name: "Open Serial Console" }).click();
+  await workbench.terminal("root", /Booting web[\s\S]*login: root/);
   expect(await workbench.page.locator(".terminal-wrapper").count()).toBe(1);
   await workbench.command("Terminal: Kill All Terminals");
 });

@@ -7,6 +7,7 @@ import ssh2, { type ClientChannel, type ConnectConfig, type Client as SshClient 
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../log.ts";
+import { howToLook } from "./hints.ts";
 import { keyBlob } from "./keys.ts";
 
 export type SshTarget = {
@@ -175,7 +176,7 @@ export function unreachable(name: string, error: unknown): EngineError {
   const text = messageOf(error);
   const reason = /host denied|verif/i.test(text) ? "its host key is not the one it was given" : text;
   return new EngineError("guest-unreachable", `cannot reach ${name}: ${reason}`, {
-    hint: "Look at its serial log: it may still be booting, or its SSH server may not run.",
+    hint: `It may still be booting, or its SSH server may not run. What it says: ${howToLook(name)}`,
     cause: error,
   });
 }

@@ -9,6 +9,7 @@ import type { Log } from "../log.ts";
 import { outcomeOf, stageOf, WAIT_SCRIPT } from "./cloud-init.ts";
 import { DETAILS_SCRIPT, parseDetails } from "./details.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "./guest.ts";
+import { howToLook } from "./hints.ts";
 import { commandLine } from "./quote.ts";
 import { listenForBanner, SshConnection, type SshTarget } from "./ssh-connection.ts";
 import { processOn } from "./ssh-process.ts";
@@ -169,10 +170,11 @@ class SshGuest implements GuestAccess {
       }
     } catch (error) {
       parent.throwIfAborted();
+      const { name } = this.#target;
       throw new EngineError(
         "guest-unreachable",
-        `cannot reach ${this.#target.name}: its SSH server did not speak within ${SPEAK_MS / 1000} s`,
-        { hint: `Look at its serial log: berth log ${this.#target.name}`, cause: error },
+        `cannot reach ${name}: its SSH server did not speak within ${SPEAK_MS / 1000} s`,
+        { hint: `What it says: ${howToLook(name)}`, cause: error },
       );
     } finally {
       done();

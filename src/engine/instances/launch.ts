@@ -14,6 +14,7 @@ import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import type { Ctx } from "../ctx.ts";
+import { howToLook } from "../guest/hints.ts";
 import type { ReadyImage } from "../images/images.ts";
 import type { WorkCtx } from "../operations.ts";
 import { type Descriptor, MediumRecord } from "../store/record.ts";
@@ -186,7 +187,8 @@ function late(name: string, words: string | undefined, cause: unknown): EngineEr
   const reason = `cannot launch ${name}: timed out waiting for initialization to complete`;
   const said = words === undefined ? refusalIn(cause) : `cloud-init last said: ${words}`;
   const last = said === undefined ? "" : `${said}. `;
-  const hint = `${last}Give it more time with --timeout, or look at its log: berth log ${name} --source ${words === undefined ? "serial" : "cloud-init"}`;
+  const look = words === undefined ? howToLook(name) : `berth log ${name} --source cloud-init`;
+  const hint = `${last}Give it more time with --timeout, or look what it does: ${look}`;
   return new EngineError("timed-out", reason, { hint, cause });
 }
 

@@ -5,6 +5,7 @@ import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Exit, Running } from "../drivers/driver.ts";
 import type { ReadyReport } from "../guest/guest.ts";
+import { howToLook } from "../guest/hints.ts";
 import { type Entry, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { withLastWords } from "./last-words.ts";
@@ -99,7 +100,7 @@ async function tooLate(error: Error, ready: Promise<unknown>, entry: Entry): Pro
       ? `${refusal.message}; it ${error.message}`
       : `cannot reach ${name}: it ${error.message} to become ready`;
   return new EngineError("timed-out", why, {
-    hint: `It may still become ready. What it says meanwhile: berth console ${name}, or berth log ${name}`,
+    hint: `It may still become ready. What it says meanwhile: ${howToLook(name)}`,
     cause: refusal ?? error,
   });
 }

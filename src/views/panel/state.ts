@@ -35,6 +35,7 @@ export type PanelInputs = {
 const ACTIONS: readonly (PanelAction & { action: Action })[] = [
   { action: "shell", command: "berth.openShell", label: l10n.t("Open Shell"), primary: true },
   { action: "display", command: "berth.openDisplay", label: l10n.t("Open Graphical Console"), primary: true },
+  { action: "console", command: "berth.openConsole", label: l10n.t("Open Serial Console") },
   { action: "start", command: "berth.start", label: l10n.t("Start"), primary: true },
   { action: "stop", command: "berth.stop", label: l10n.t("Stop") },
   { action: "restart", command: "berth.restart", label: l10n.t("Restart") },

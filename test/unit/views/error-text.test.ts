@@ -20,8 +20,8 @@ function CASES(): [ErrorCode, string[] | "silent"][] {
     ["cancelled", "silent"],
     ["invalid-argument", []],
     ["busy", ["retry"]],
-    ["timed-out", ["retry", "show-log"]],
-    ["guest-unreachable", ["retry", "show-log"]],
+    ["timed-out", ["retry", "show-log", "open-console"]],
+    ["guest-unreachable", ["retry", "show-log", "open-console"]],
     ["engine-unavailable", ["retry", "show-engine-log"]],
     ["internal", ["show-engine-log"]],
   ];
@@ -52,6 +52,6 @@ test("without something to retry or an instance to look at, neither is offered",
   for (const code of CODES) {
     const shown = presentError(new EngineError(code, "cannot do it: no"), { canRetry: false });
     expect(shown?.remedies ?? []).not.toContain("retry");
-    expect(shown?.remedies ?? []).not.toContain("show-log");
+    for (const one of ["show-log", "open-console"]) expect(shown?.remedies ?? []).not.toContain(one);
   }
 });

@@ -37,6 +37,7 @@ describe("the state", () => {
     });
     expect(state.actions.map(({ command }) => command)).toEqual([
       "berth.openShell",
+      "berth.openConsole",
       "berth.stop",
       "berth.restart",
       "berth.delete",
@@ -51,6 +52,7 @@ describe("the state", () => {
       operations: [doing],
     });
     expect(busy).toMatchObject({ tone: "busy", progress: { percent: 25 } });
+    expect(busy.actions.map(({ command }) => command)).toContain("berth.openConsole");
     expect(busy.events[0]).toMatchObject({ what: "Launching", status: "running" });
     expect(stateOf({ lost: "the engine is gone" }).actions).toEqual([]);
   });
