@@ -31,6 +31,7 @@ import { addProjectCommands } from "./project.ts";
 import { addSandboxCommands } from "./sandbox.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
 import type { Session } from "./session.ts";
+import { addSessionCommands } from "./sessions.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
 import { addSshCommands } from "./ssh.ts";
@@ -69,6 +70,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addScreenshotCommand(program, session);
   addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
   addExecCommands(program.commandsGroup("Guests:"), session);
+  addSessionCommands(program.commandsGroup("Guests:"), session);
   addConsoleCommand(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);
   addMountCommands(program.commandsGroup("Guests:"), session);

@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { type IPty, spawn as spawnPty } from "node-pty";
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { deferred } from "../../src/base/async.ts";
 import { Berth } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
+import { onTerminal } from "../support/on-terminal.ts";
 
 let bundle: Awaited<ReturnType<typeof bundleCli>>;
 let berth: Berth;
@@ -22,34 +22,8 @@ afterAll(async () => {
 });
 beforeEach(() => berth.ok(["start", "web"]));
 
-/** The command on a terminal of its own. */
-function onTerminal(...args: string[]) {
-  const [file = "", ...before] = berth.argv;
-  const terminal: IPty = spawnPty(file, [...before, "console", ...args], { env: berth.env });
-  let screen = "";
-  let told = deferred<void>();
-  terminal.onData((data) => {
-    screen += data;
-    told.resolve();
-  });
-  const ended = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
-  onTestFinished(() => terminal.kill());
-  return {
-    ended,
-    type: (keys: string) => terminal.write(keys),
-    screen: () => screen,
-    shows: async (words: string) => {
-      while (!screen.includes(words)) {
-        const next = await Promise.race([told.promise, ended]);
-        if (next !== undefined) throw new Error(`it ended with ${next}: ${screen}`);
-        told = deferred<void>();
-      }
-    },
-  };
-}
-
 test("on a terminal the guest sees every key, Ctrl-C too, until Ctrl-] leaves", async () => {
-  const console = onTerminal("web");
+  const console = onTerminal(berth, "console", "web");
   await console.shows("Connected to the console of web. Ctrl-] leaves.");
   await console.shows("web login: ");
   console.type("ro\x03ot");
@@ -61,7 +35,7 @@ test("on a terminal the guest sees every key, Ctrl-C too, until Ctrl-] leaves", 
   const log = berth.ok(["log", "web"]);
   expect(await log).toContain("after");
   expect(await log).not.toContain("never");
-  const again = onTerminal("--no-history", "web");
+  const again = onTerminal(berth, "console", "--no-history", "web");
   await again.shows("Connected");
   again.type("x");
   await again.shows("x");
@@ -71,7 +45,7 @@ test("on a terminal the guest sees every key, Ctrl-C too, until Ctrl-] leaves", 
 });
 
 test("it says that the guest has stopped, and ends well", async () => {
-  const console = onTerminal("web");
+  const console = onTerminal(berth, "console", "web");
   await console.shows("login: ");
   await berth.ok(["stop", "web"]);
   expect(await console.ended).toBe(0);
