@@ -1,8 +1,9 @@
 /**
  * What the page of a graphical console and the extension tell each other. The page draws what the guest's screen says,
  * which passes through here as bytes, and sends back keys and the pointer; the stream to the engine is this side's. Types,
- * and the check of what the page says. Pure; no vscode.
+ * and the check of what either says. Pure; no vscode.
  */
+import { type Checks, isRecord, isText, readBy } from "../page-messages.ts";
 
 /** What the page says to its reader; `words.ts` has them in the reader's language. */
 export type Words = {
@@ -55,32 +56,36 @@ export type FromDisplay =
   /** A PNG, to be saved. */
   | { type: "screenshot"; bytes: Uint8Array };
 
-const MAX_TEXT = 1000;
 /** The page sends keys and the pointer, a few bytes each, and at most a clipboard's part. */
 export const MAX_INPUT_BYTES = 64 * 2 ** 10;
 const MAX_PNG_BYTES = 64 * 2 ** 20;
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-type Fields = Record<string, unknown>;
-
-/** What the page may say, by its type; everything else is no message of ours. */
-const CHECKS: Record<FromDisplay["type"], (message: Fields) => boolean> = {
+const FROM: Checks<FromDisplay> = {
   ready: () => true,
   connect: () => true,
   command: ({ command }) => DISPLAY_COMMANDS.some((known) => known === command),
   bytes: ({ stream, bytes }) => isCount(stream) && isBytes(bytes, MAX_INPUT_BYTES),
   taken: ({ stream, count }) => isCount(stream) && isCount(count),
-  failed: ({ stream, reason }) => isCount(stream) && typeof reason === "string" && reason.length <= MAX_TEXT,
+  failed: ({ stream, reason }) => isCount(stream) && isText(reason),
   screenshot: ({ bytes }) => isBytes(bytes, MAX_PNG_BYTES) && PNG.every((byte, at) => bytes[at] === byte),
 };
 
 /** Undefined for what is no message of the page. */
 export function readMessage(value: unknown): FromDisplay | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const fields = value as Fields;
-  const { type } = fields;
-  if (typeof type !== "string" || !Object.hasOwn(CHECKS, type)) return undefined;
-  return CHECKS[type as FromDisplay["type"]](fields) ? (value as FromDisplay) : undefined;
+  return readBy(FROM, value);
+}
+
+const TO: Checks<ToDisplay> = {
+  state: ({ id, words }) => isText(id) && isRecord(words),
+  opened: ({ stream }) => isCount(stream),
+  bytes: ({ stream, bytes }) => isCount(stream) && bytes instanceof Uint8Array,
+  closed: ({ stream }) => isCount(stream),
+};
+
+/** Undefined for what is no message of the extension: others may speak to a page, too. */
+export function readTold(value: unknown): ToDisplay | undefined {
+  return readBy(TO, value);
 }
 
 function isBytes(value: unknown, most: number): value is Uint8Array {

@@ -1,8 +1,9 @@
 /**
  * What an instance's panel and the extension tell each other. The panel is a web page that shows strings and asks for
- * things; what may be done is decided on this side. Types, and the check of what the page says. Pure; no vscode.
+ * things; what may be done is decided on this side. Types, and the check of what either says. Pure; no vscode.
  */
 import type { Metrics } from "../../api/metrics.ts";
+import { type Checks, isRecord, isText, readBy } from "../page-messages.ts";
 
 export type Tone = "on" | "busy" | "off" | "bad";
 
@@ -73,12 +74,9 @@ export type FromPanel =
   | { type: "open"; url: string };
 
 const LOGS: readonly string[] = ["serial", "cloud-init", "driver"] satisfies LogName[];
-const MAX_TEXT = 1000;
+const LISTS = ["problems", "actions", "facts", "snapshots", "ports", "mounts", "disks", "events"];
 
-type Fields = Record<string, unknown>;
-
-/** What a page may say, by its type; everything else is no message of ours. */
-const CHECKS: Record<FromPanel["type"], (message: Fields) => boolean> = {
+const FROM: Checks<FromPanel> = {
   ready: () => true,
   setup: () => true,
   command: ({ command }) => isText(command),
@@ -91,14 +89,20 @@ const CHECKS: Record<FromPanel["type"], (message: Fields) => boolean> = {
 
 /** Undefined for what is no message of the page. */
 export function readMessage(value: unknown): FromPanel | undefined {
-  if (!isRecord(value) || !isText(value["type"]) || !Object.hasOwn(CHECKS, value["type"])) return undefined;
-  return CHECKS[value["type"] as FromPanel["type"]](value) ? (value as FromPanel) : undefined;
+  return readBy(FROM, value);
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === "string" && value.length <= MAX_TEXT;
-}
+const TO: Checks<ToPanel> = {
+  state: ({ state }) =>
+    isRecord(state) && isRecord(state["sizes"]) && LISTS.every((key) => Array.isArray(state[key])),
+  metrics: ({ metrics }) => isRecord(metrics),
+  log: ({ source, text }) => isText(source) && LOGS.includes(source) && typeof text === "string",
+  setup: ({ status, errors }) => typeof status === "string" && Array.isArray(errors),
+  away: ({ reason }) => typeof reason === "string",
+  gone: ({ name }) => typeof name === "string",
+};
 
-function isRecord(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** Undefined for what is no message of the extension: others may speak to a page, too. */
+export function readTold(value: unknown): ToPanel | undefined {
+  return readBy(TO, value);
 }

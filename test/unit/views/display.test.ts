@@ -10,7 +10,7 @@ import { CHORDS, isRelease, strokes } from "../../../src/views/display/keys.ts";
 import { DisplayLink, MOST_UNDRAWN_BYTES } from "../../../src/views/display/link.ts";
 import { lookOf, rfbOptions } from "../../../src/views/display/look.ts";
 import { type PhaseInputs, phaseOf } from "../../../src/views/display/phase.ts";
-import { readMessage } from "../../../src/views/display/protocol.ts";
+import { readMessage, readTold } from "../../../src/views/display/protocol.ts";
 import { screenshotName } from "../../../src/views/display/screenshot-name.ts";
 import { actionsOf } from "../../../src/views/items.ts";
 import { pageHtml } from "../../../src/views/panel/html.ts";
@@ -90,6 +90,19 @@ describe("what the page may say", () => {
   test("nothing makes it throw", () => {
     fc.assert(fc.property(fc.anything(), (value) => void readMessage(value)));
   });
+});
+
+test("the page hears what is a message, and nothing else", () => {
+  const heard = [
+    { type: "state", id: "1", name: "win", words: { screen: "The screen" } },
+    { type: "opened", stream: 1 },
+    { type: "bytes", stream: 1, bytes: Uint8Array.of(82, 70, 66) },
+    { type: "closed", stream: 1 },
+  ];
+  for (const message of heard) expect(readTold(message)).toBe(message);
+  const others = [null, "x", { type: "state" }, { type: "bytes", stream: 1, bytes: [1] }, { type: "opened" }];
+  for (const message of others) expect(readTold(message)).toBeUndefined();
+  fc.assert(fc.property(fc.anything(), (value) => void readTold(value)));
 });
 
 describe("the link", () => {

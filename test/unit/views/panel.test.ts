@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Snapshot } from "../../../src/api/snapshot.ts";
 import { escapeHtml, pageHtml } from "../../../src/views/panel/html.ts";
-import { readMessage } from "../../../src/views/panel/protocol.ts";
+import { readMessage, readTold } from "../../../src/views/panel/protocol.ts";
 import { sizeChangeOf } from "../../../src/views/panel/sizes.ts";
 import { dateText, type PanelInputs, panelState, snapshotRows } from "../../../src/views/panel/state.ts";
 import { anyInstancesIn } from "../../../src/views/targets.ts";
@@ -148,6 +148,35 @@ describe("what the page may say", () => {
 
   test("nothing makes it throw", () => {
     fc.assert(fc.property(fc.anything(), (value) => void readMessage(value)));
+  });
+});
+
+describe("what the page hears", () => {
+  const state = JSON.parse(JSON.stringify(stateOf({ snapshots: [snapshot("clean")] }))) as object;
+  test.each<[object]>([
+    [{ type: "state", state }],
+    [{ type: "metrics", metrics: { at: 1 } }],
+    [{ type: "log", source: "serial", text: "x".repeat(2 ** 20) }],
+    [{ type: "setup", status: "done", errors: [] }],
+    [{ type: "away", reason: "the engine is gone" }],
+    [{ type: "gone", name: "web" }],
+  ])("%j", (message) => expect(readTold(message)).toBe(message));
+
+  test.each([
+    [undefined],
+    ["state"],
+    [{ type: "valueOf" }],
+    [{ type: "state" }],
+    [{ type: "state", state: { ...state, events: "none" } }],
+    [{ type: "state", state: { name: "web" } }],
+    [{ type: "metrics", metrics: 1 }],
+    [{ type: "log", source: "syslog", text: "" }],
+    [{ type: "setup", status: "done" }],
+    [{ type: "gone" }],
+  ])("not %j", (message) => expect(readTold(message)).toBeUndefined());
+
+  test("nothing makes it throw", () => {
+    fc.assert(fc.property(fc.anything(), (value) => void readTold(value)));
   });
 });
 

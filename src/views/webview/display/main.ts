@@ -1,7 +1,7 @@
 /** The page of a graphical console. It draws what the guest's screen says, and sends back keys and the pointer. */
 import "./display.css";
 import { type Look, lookOf } from "../../display/look.ts";
-import type { Notice, ToDisplay, Words } from "../../display/protocol.ts";
+import { type Notice, readTold, type ToDisplay, type Words } from "../../display/protocol.ts";
 import { type Child, h, Part } from "../dom.ts";
 import { save, saved, tell } from "./host.ts";
 import { Screen } from "./screen.ts";
@@ -66,7 +66,9 @@ function showState(message: Extract<ToDisplay, { type: "state" }>): void {
   tellKeyboard();
 }
 
-window.addEventListener("message", ({ data }: MessageEvent<ToDisplay>) => {
+window.addEventListener("message", ({ data: value }: MessageEvent<unknown>) => {
+  const data = readTold(value);
+  if (!data) return;
   if (data.type === "state") showState(data);
   else if (data.type === "opened") screen.open(data.stream);
   else if (data.type === "bytes") screen.receive(data.stream, data.bytes);

@@ -1,7 +1,7 @@
 /** The page of an instance's panel. It shows what the extension says and asks it for things; it knows nothing itself. */
 import "uplot/dist/uPlot.min.css";
 import "./panel.css";
-import type { LogName, PanelState, ToPanel } from "../../panel/protocol.ts";
+import { type LogName, type PanelState, readTold } from "../../panel/protocol.ts";
 import { type Child, h, Part } from "../dom.ts";
 import { Charts } from "./charts.ts";
 import { save, saved, tell } from "./host.ts";
@@ -133,7 +133,9 @@ function showInstead(text: string, remedy?: HTMLElement): void {
   root?.replaceChildren(empty(text), ...(remedy ? [remedy] : []));
 }
 
-window.addEventListener("message", ({ data }: MessageEvent<ToPanel>) => {
+window.addEventListener("message", ({ data: value }: MessageEvent<unknown>) => {
+  const data = readTold(value);
+  if (!data) return;
   if (data.type === "state") showState(data.state);
   else if (data.type === "metrics") charts.add(data.metrics);
   else if (data.type === "log") showLog(data.source, data.text);
