@@ -110,6 +110,7 @@ test("the keyboard goes through the tabs; events and logs are there", async () =
   await workbench.page.keyboard.press("ArrowLeft");
   await page().getByRole("tabpanel", { name: "Serial Log" }).waitFor();
   await tab("Sharing").click();
+  await page().getByText("its own, with other instances").waitFor();
   await workbench.screenshot("panel-shared");
 });
 

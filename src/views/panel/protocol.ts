@@ -47,6 +47,8 @@ export type PanelState = {
   ports: { id: string; text: string; url?: string | undefined }[];
   mounts: { target: string; source: string; type: string }[];
   disks: { name: string; size: string }[];
+  /** Its own one first, then those of this host. */
+  networks: { name: string; detail: string }[];
   events: EventRow[];
 };
 
@@ -74,7 +76,7 @@ export type FromPanel =
   | { type: "open"; url: string };
 
 const LOGS: readonly string[] = ["serial", "cloud-init", "driver"] satisfies LogName[];
-const LISTS = ["problems", "actions", "facts", "snapshots", "ports", "mounts", "disks", "events"];
+const LISTS = ["problems", "actions", "facts", "snapshots", "ports", "mounts", "disks", "networks", "events"];
 
 const FROM: Checks<FromPanel> = {
   ready: () => true,

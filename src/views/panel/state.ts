@@ -88,6 +88,7 @@ export function panelState(inputs: PanelInputs): PanelState {
     disks: instance.disks
       .filter(({ removedAt }) => !removedAt)
       .map((disk) => ({ name: disk.name, size: sizeText(disk.sizeBytes) })),
+    networks: networksOf(instance),
     events: inputs.operations
       .filter((one) => concerns(one, name))
       .map(eventRow)
@@ -162,6 +163,17 @@ function sizesOf(instance: Instance): PanelState["sizes"] {
   const locked =
     state === "stopped" ? undefined : l10n.t("CPUs, memory and disk can be changed while it is stopped.");
   return { cpus, memory: formatBytes(memoryBytes), disk: formatBytes(diskBytes), autostart, locked };
+}
+
+function networksOf({ address, mac, network, networks }: Instance): PanelState["networks"] {
+  const own =
+    network === "isolated" ? l10n.t("isolated: it reaches nothing") : l10n.t("its own, with other instances");
+  const others = networks.map((nic) => {
+    const how =
+      nic.mode === "auto" ? l10n.t("asks for an address there") : l10n.t("is set up in the guest by hand");
+    return { name: plain(nic.network), detail: `${how}, ${nic.mac}` };
+  });
+  return [{ name: address, detail: `${own}, ${mac}` }, ...others];
 }
 
 /** Parents before their children, siblings by age. One whose parent is not there stands at the root. */

@@ -84,6 +84,20 @@ describe("the state", () => {
   });
 });
 
+test("networks are its own one, and those of this host", () => {
+  const networks = [
+    { network: "br0", mode: "auto" as const, mac: "52:54:00:00:00:07" },
+    { network: "br1", mode: "manual" as const, mac: "52:54:00:00:00:08" },
+  ];
+  const shown = stateOf({ instance: instance({ networks, network: "isolated" }) }).networks;
+  expect(shown.map(({ name }) => name)).toEqual([instance().address, "br0", "br1"]);
+  expect(shown.map(({ detail }) => detail)).toEqual([
+    `isolated: it reaches nothing, ${instance().mac}`,
+    "asks for an address there, 52:54:00:00:00:07",
+    "is set up in the guest by hand, 52:54:00:00:00:08",
+  ]);
+});
+
 test("snapshots stand under their parents, each once, whatever is missing", () => {
   const rows = snapshotRows([
     snapshot("ccc", "a"),

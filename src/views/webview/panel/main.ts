@@ -113,7 +113,8 @@ function showState(state: PanelState): void {
   parts.facts.update(state.facts);
   parts.sizes.update(state.sizes);
   parts.snapshots.update({ rows: state.snapshots, canSnapshot: state.canSnapshot });
-  parts.shared.update({ ports: state.ports, mounts: state.mounts, disks: state.disks });
+  const { ports, mounts, disks, networks } = state;
+  parts.shared.update({ ports, mounts, disks, networks });
   parts.events.update(state.events);
   if (!running && noCharts.hidden) charts.clear();
   charts.element.hidden = !running;

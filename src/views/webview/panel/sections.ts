@@ -26,9 +26,9 @@ export function empty(text: string): HTMLElement {
   return h("p", { class: "empty" }, text);
 }
 
-export type SharedShown = Pick<PanelState, "ports" | "mounts" | "disks">;
+export type SharedShown = Pick<PanelState, "ports" | "mounts" | "disks" | "networks">;
 
-export function shared({ ports, mounts, disks }: SharedShown): Child[] {
+export function shared({ ports, mounts, disks, networks }: SharedShown): Child[] {
   return [
     block({
       title: "Forwarded ports",
@@ -55,10 +55,15 @@ export function shared({ ports, mounts, disks }: SharedShown): Child[] {
       add: button("Add Disk…", "berth.addDisk"),
       remove: button("Remove Disk…", "berth.removeDisk"),
     }),
+    block({
+      title: "Networks",
+      none: "None.",
+      rows: networks.map(({ name, detail }) => h("li", {}, h("code", {}, name), h("small", {}, detail))),
+    }),
   ];
 }
 
-type Block = { title: string; none: string; rows: HTMLElement[]; add: HTMLElement; remove: HTMLElement };
+type Block = { title: string; none: string; rows: HTMLElement[]; add?: HTMLElement; remove?: HTMLElement };
 
 function block({ title, none, rows, add, remove }: Block): HTMLElement {
   const list = rows.length > 0 ? h("ul", { class: "list" }, ...rows) : empty(none);
@@ -67,7 +72,7 @@ function block({ title, none, rows, add, remove }: Block): HTMLElement {
     {},
     h("h3", {}, title),
     list,
-    h("div", { class: "row" }, add, rows.length > 0 && remove),
+    add && h("div", { class: "row" }, add, rows.length > 0 && remove),
   );
 }
 
