@@ -250,6 +250,15 @@ export class Workbench {
     await this.page.keyboard.press("Enter");
   }
 
+  /** Changes settings. The window reads them when it is reloaded. */
+  async set(values: Readonly<Record<string, unknown>>): Promise<void> {
+    const file = path.join(this.#home, "User", "settings.json");
+    const before = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+    await writeFile(file, JSON.stringify({ ...before, ...values }));
+    await this.page.reload();
+    await this.activityBar().waitFor({ timeout: READY_MS });
+  }
+
   /** The colours of the window that is open. */
   async setTheme(theme: Theme): Promise<void> {
     await settings(this.#home, theme);

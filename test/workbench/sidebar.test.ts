@@ -2,10 +2,7 @@
  * Every view and command of the sidebar, in a real workbench, against the engine over a driver without guests: what is
  * driven here is the views. `first-light.test.ts` has a real guest.
  */
-import { once } from "node:events";
-import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleCli } from "../support/cli-bundle.ts";
@@ -226,106 +223,6 @@ test("what an instance shares: a folder, a port", async () => {
   await on("Stop Forwarding Port…", "store");
   await workbench.pick("18080");
   await until(() => workbench.berth.ok(["port", "list", "store"])).not.toContain("18080");
-});
-
-/** What the guest's kernel and its ss say from now on. */
-async function listening(...ports: { line: string; ss?: string }[]): Promise<void> {
-  const guest = path.join(workbench.berth.home, "guests", "web");
-  await writeFile(path.join(guest, "ss"), ports.map(({ ss = "" }) => ss).join("\n"));
-  const lines = ports.map(
-    ({ line }, at) => `   ${at}: ${line} 00000000:00000000 00:00000000 00000000  1000        0 ${at}`,
-  );
-  await writeFile(path.join(guest, "net"), `${lines.join("\n")}\n`);
-}
-
-const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
-const socket = (port: number, name: string, address = "0.0.0.0") => ({
-  line: `${address === "0.0.0.0" ? "00000000" : "0100007F"}:${hex(port)} 00000000:0000 0A`,
-  ss: `tcp LISTEN 0 5 ${address}:${port} 0.0.0.0:* users:(("${name}",pid=7,fd=3))`,
-});
-
-/** Processes that look for sockets in the guest. */
-async function watchers(): Promise<string[]> {
-  const guest = path.join(workbench.berth.home, "guests", "web");
-  const looking = async (pid: string) => {
-    const [directory, words] = await Promise.all([
-      readlink(`/proc/${pid}/cwd`).catch(() => ""),
-      readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
-    ]);
-    return directory === guest && words.includes("ip_local_port_range");
-  };
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(pids.map(async (pid) => ((await looking(pid)) ? pid : undefined)));
-  return found.flatMap((pid) => pid ?? []);
-}
-
-test("ports: what listens in a guest is seen, forwarded, opened, shown to others, stopped; unseen, nothing is watched", async () => {
-  const server = createServer((_request, response) => response.end("hello from the guest"));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const site = socket(port, "node", "127.0.0.1");
-  const api = socket(18_000, "\u001b[31mpython3\u202e");
-  await listening(site, api);
-  await workbench.unfold("Instances", false);
-  await workbench.unfold("Ports");
-  const detected = row(new RegExp(`^port ${port} of web, node, not forwarded`));
-  await detected.waitFor();
-  await row(/^port 18000 of web, python3<U\+202E>, not forwarded/).waitFor();
-  await workbench.screenshot("sidebar-ports-detected-dark");
-
-  await detected.hover();
-  await detected.getByRole("button", { name: "Forward Detected Port" }).click();
-  const forwarded = row(new RegExp(`^127\\.0\\.0\\.1:\\d+ to port ${port} of web, node, open, through SSH`));
-  await forwarded.waitFor();
-  await detected.waitFor({ state: "detached" });
-  await forwarded.hover();
-  const opened = workbench.page.context().waitForEvent("page");
-  await forwarded.getByRole("button", { name: "Open in Browser" }).click();
-  const page = await opened;
-  const [, hostPort = ""] = /127\.0\.0\.1:(\d+)/.exec((await forwarded.textContent()) ?? "") ?? [];
-  // This workbench lets no port through its own server; it names the one that it would.
-  await page.waitForURL(new RegExp(`(/proxy/|127\\.0\\.0\\.1:)${hostPort}/`));
-  await page.close();
-  expect(await (await fetch(`http://127.0.0.1:${hostPort}/`)).text()).toBe("hello from the guest");
-
-  await on("Forward Detected Port To…", "web");
-  await workbench.pick("18000");
-  await workbench.enter("Forward Port 18000 of web To", "0");
-  await workbench.page.getByText("Write a port such as 8080, or").first().waitFor();
-  await workbench.enter("Forward Port 18000 of web To", "0.0.0.0:18001");
-  await workbench.page
-    .locator(".monaco-dialog-box", { hasText: "Let other computers connect to web?" })
-    .waitFor();
-  await workbench.screenshot("sidebar-ports-wide-question");
-  await workbench.answer("Let Others Connect");
-  await row(/^0\.0\.0\.0:18001 to port 18000 of web, .*all addresses/).waitFor();
-  await workbench.screenshot("sidebar-ports-dark");
-  await on("Change Port Visibility…", "web");
-  await workbench.pick("0.0.0.0:18001");
-  await workbench.pick("This Host Only");
-  const narrow = row(/^127\.0\.0\.1:18001 to port 18000 of web/);
-  await narrow.waitFor();
-  await on("Copy Forwarded Address", "web");
-  await workbench.pick("127.0.0.1:18001");
-  await workbench.page.getByText("Address 127.0.0.1:18001 copied.").waitFor();
-  await narrow.click({ button: "right" });
-  await workbench.page.getByRole("menuitem", { name: "Stop Forwarding" }).waitFor();
-  await workbench.screenshot("sidebar-ports-menu-dark");
-  await workbench.page.keyboard.press("Escape");
-  for (const one of [narrow, forwarded]) {
-    await one.hover();
-    await one.getByRole("button", { name: "Stop Forwarding" }).click();
-    await one.waitFor({ state: "detached" });
-  }
-  await detected.waitFor();
-  await listening();
-  await detected.waitFor({ state: "detached" });
-  server.close();
-  await until(watchers).toHaveLength(1);
-  await workbench.unfold("Ports", false);
-  await until(watchers).toEqual([]);
-  await workbench.unfold("Instances");
 });
 
 test("files are copied into an instance: chosen, or dropped on its row", async () => {

@@ -5,8 +5,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { identify } from "../../src/base/process-identity.ts";
 import { run } from "../../src/base/run.ts";
 import { connect } from "../../src/client/connect.ts";
+import { gone } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
 import { takeFailurePictures } from "../support/failure-pictures.ts";
 import { Workbench } from "../support/workbench.ts";
@@ -62,6 +64,10 @@ function tasks() {
         env: { WORD: "said" },
         problemMatcher,
       },
+      {
+        ...{ label: "goes on", type: "berth", instance: "web", problemMatcher: [] },
+        shell: 'echo "pid-$$-"; exec sleep 1000',
+      },
     ],
   };
 }
@@ -83,6 +89,19 @@ test("a task runs in the guest, fails with its exit code, and its errors are pro
   await problems.filter({ hasText: "nothing is not declared" }).waitFor();
   await problems.filter({ hasText: "a.c" }).first().waitFor();
   await workbench.screenshot("task-problems");
+});
+
+test("Terminate Task ends the task's process in the guest", async () => {
+  await command("Tasks: Run Task");
+  await pick("goes on");
+  await workbench.terminalShows(/pid-\d+-/);
+  const shown = await page().locator(".terminal-wrapper.active .xterm-rows").textContent();
+  const pid = Number(/pid-(\d+)-/.exec(shown ?? "")?.[1]);
+  expect(await identify(pid)).toBeDefined();
+  await command("Tasks: Terminate Task");
+  await pick("goes on");
+  await gone(pid);
+  await workbench.screenshot("task-terminated");
 });
 
 /** The process that the extension runs in: it has the workbench's HOME. */
