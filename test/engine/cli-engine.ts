@@ -2,12 +2,13 @@
  * The real engine over the fake driver as a process, for the command's tests. Guests run commands as processes of
  * this computer; `pty` stands for a program on a terminal: it says its size, tells the bytes it gets, ends at `q`.
  * With `BERTH_FAKE_TERMINALS=real` terminals are real ones, of util-linux's `script`, with a shell that says little.
+ * A guest called `mute` runs and answers nothing.
  * An instance called `never-ready`, or as `BERTH_FAKE_NEVER_READY` says, never is; `never-stops` cannot be stopped gently.
  */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { PassThrough, Writable } from "node:stream";
-import { deferred } from "../../src/base/async.ts";
+import { abortable, deferred } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import { currentPaths } from "../../src/base/paths.ts";
 import { startChild } from "../../src/base/run.ts";
@@ -25,8 +26,16 @@ class LocalDriver extends FakeDriver {
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     const home = path.join(process.env["BERTH_HOME"] ?? "", "guests", instance.name);
     await mkdir(home, { recursive: true });
-    return withLocalProcesses(await super.start(ctx, instance), home);
+    const running = await super.start(ctx, instance);
+    return instance.name === "mute" ? withoutAnswers(running) : withLocalProcesses(running, home);
   }
+}
+
+function withoutAnswers(running: Running): Running {
+  const wait = ({ signal }: Pick<Ctx, "signal">) => abortable(new Promise<never>(() => {}), signal);
+  return Object.assign(running, {
+    guest: Object.assign(running.guest, { exec: wait, sftp: wait, connect: wait, details: wait }),
+  });
 }
 
 /** Commands begin in a directory of the guest's own, its home. Sockets of its own are what its files `net` and `ss` say. */

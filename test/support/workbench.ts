@@ -21,18 +21,23 @@ const PALETTE_ATTEMPTS = 4;
 
 export type Theme = "Default Dark Modern" | "Default Light Modern";
 
+/** How its server is run. */
+type Launch = { node: string; words: readonly string[]; env: NodeJS.ProcessEnv; home: string };
+
 export class Workbench {
   readonly page: Page;
   readonly berth: Berth;
   readonly #browser: Browser;
   readonly #server: ChildProcess;
   readonly #home: string;
+  readonly #launch: Launch;
 
-  private constructor(page: Page, browser: Browser, server: ChildProcess, home: string, berth: Berth) {
+  private constructor(page: Page, browser: Browser, server: ChildProcess, launch: Launch, berth: Berth) {
     this.page = page;
     this.#browser = browser;
     this.#server = server;
-    this.#home = home;
+    this.#home = launch.home;
+    this.#launch = launch;
     this.berth = berth;
   }
 
@@ -69,25 +74,18 @@ export class Workbench {
       await writeFile(path.join(folder, name), text);
     await settings(home, options.theme ?? "Default Dark Modern");
     const berth = await Berth.make(options.env, options.cli);
-    const flags = [
-      "--config",
-      path.join(home, "config.yaml"),
-      "--user-data-dir",
-      home,
-      "--extensions-dir",
-      path.join(home, "ext"),
+    const words = [
+      ...[entry, "--config", path.join(home, "config.yaml")],
+      ...["--user-data-dir", home, "--extensions-dir", path.join(home, "ext")],
     ];
-    const env = environment(home, berth);
-    for (const file of [...(options.bare ? [] : [VSIX]), ...(options.extensions ?? [])]) {
-      await ended(
-        spawn(node, [entry, ...flags, "--install-extension", file, "--force"], { env, stdio: "ignore" }),
-      );
-    }
+    const launch = { node, words, env: environment(home, berth), home };
+    for (const file of [...(options.bare ? [] : [VSIX]), ...(options.extensions ?? [])])
+      await installed(launch, file);
     const port = await freePort();
     const server = spawn(
       node,
       [
-        ...[entry, ...flags, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
+        ...[...words, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
         ...[
           "--disable-update-check",
           ...(options.untrusted ? [] : ["--disable-workspace-trust"]),
@@ -95,7 +93,7 @@ export class Workbench {
           "--disable-proxy",
         ],
       ],
-      { env, stdio: "ignore", detached: true },
+      { env: launch.env, stdio: "ignore", detached: true },
     );
     const browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
@@ -106,7 +104,7 @@ export class Workbench {
     });
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     page.setDefaultTimeout(ACTION_MS);
-    const workbench = new Workbench(page, browser, server, home, berth);
+    const workbench = new Workbench(page, browser, server, launch, berth);
     try {
       await healthy(port, server);
       await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
@@ -130,6 +128,11 @@ export class Workbench {
   async openView(): Promise<void> {
     await this.activityBar().click({ force: true }); // A badge of its own may lie over it.
     await this.page.locator(".part.sidebar .pane-header", { hasText: "Instances" }).waitFor();
+  }
+
+  /** Installs a VSIX file, or the Berth of another one in the place of this. */
+  install(file: string): Promise<void> {
+    return installed(this.#launch, file);
   }
 
   /** A page of the same browser that has nothing to do with the workbench. */
@@ -381,7 +384,8 @@ function environment(home: string, berth: Berth): NodeJS.ProcessEnv {
   };
 }
 
-function ended(child: ChildProcess): Promise<void> {
+function installed({ node, words, env }: Launch, file: string): Promise<void> {
+  const child = spawn(node, [...words, "--install-extension", file, "--force"], { env, stdio: "ignore" });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) =>

@@ -1,12 +1,13 @@
 /** Ports in a real workbench: the view, and what is told and forwarded of new ones. Guests are processes of this computer. */
 import { once } from "node:events";
-import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleCli } from "../support/cli-bundle.ts";
 import { takeFailurePictures } from "../support/failure-pictures.ts";
+import { type ListeningSocket, listening, socket } from "../support/listening.ts";
 import { Workbench } from "../support/workbench.ts";
 
 let bundle: Awaited<ReturnType<typeof bundleCli>>;
@@ -34,26 +35,9 @@ function until<T>(read: () => Promise<T>) {
 }
 
 /** Runs a command that asks for an instance, and picks this one. */
-async function on(title: string, instance: string): Promise<void> {
-  await workbench.command(`Berth: ${title}`);
-  await workbench.pick(instance);
-}
+const on = (title: string, instance: string) => workbench.commandOn(`Berth: ${title}`, instance);
 
-/** What the guest's kernel and its ss say from now on. */
-async function listening(...ports: { line: string; ss?: string }[]): Promise<void> {
-  const guest = path.join(workbench.berth.home, "guests", "web");
-  await writeFile(path.join(guest, "ss"), ports.map(({ ss = "" }) => ss).join("\n"));
-  const lines = ports.map(
-    ({ line }, at) => `   ${at}: ${line} 00000000:00000000 00:00000000 00000000  1000        0 ${at}`,
-  );
-  await writeFile(path.join(guest, "net"), `${lines.join("\n")}\n`);
-}
-
-const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
-const socket = (port: number, name: string, address = "0.0.0.0") => ({
-  line: `${address === "0.0.0.0" ? "00000000" : "0100007F"}:${hex(port)} 00000000:0000 0A`,
-  ss: `tcp LISTEN 0 5 ${address}:${port} 0.0.0.0:* users:(("${name}",pid=7,fd=3))`,
-});
+const hear = (...sockets: ListeningSocket[]) => listening(workbench.berth, "web", ...sockets);
 
 /** Processes that look for sockets in the guest. */
 async function watchers(): Promise<string[]> {
@@ -82,7 +66,7 @@ test("ports: what listens in a guest is seen, forwarded, opened, shown to others
   const { port, close } = await serving();
   const site = socket(port, "node", "127.0.0.1");
   const api = socket(18_000, "\u001b[31mpython3\u202e");
-  await listening(site, api);
+  await hear(site, api);
   await workbench.unfold("Instances", false);
   await workbench.unfold("Ports");
   const detected = row(new RegExp(`^port ${port} of web, node, not forwarded`));
@@ -135,7 +119,7 @@ test("ports: what listens in a guest is seen, forwarded, opened, shown to others
     await one.waitFor({ state: "detached" });
   }
   await detected.waitFor();
-  await listening();
+  await hear();
   await detected.waitFor({ state: "detached" });
   close();
   await until(watchers).toHaveLength(1);
@@ -145,13 +129,13 @@ test("ports: what listens in a guest is seen, forwarded, opened, shown to others
 });
 
 test("who wants to be told of new ports is told, with the view folded too, and opens or forwards them from there", async () => {
-  await listening(socket(17_000, "before"));
+  await hear(socket(17_000, "before"));
   await workbench.set({ "berth.ports.notify": true });
   await workbench.unfold("Ports");
   await row(/^port 17000 of web, before/).waitFor(); // What listens already is no news.
   await workbench.unfold("Ports", false);
   const api = socket(17_001, "\u001b[31mpython3\u202e");
-  await listening(socket(17_000, "before"), api);
+  await hear(socket(17_000, "before"), api);
   const told = workbench.notification("python3<U+202E> listens on port 17001 of web.");
   await told.waitFor();
   await workbench.screenshot("ports-told-dark");
@@ -160,7 +144,7 @@ test("who wants to be told of new ports is told, with the view folded too, and o
 
   const { port, close } = await serving();
   const opened = workbench.page.context().waitForEvent("page");
-  await listening(api, socket(port, "node", "127.0.0.1"));
+  await hear(api, socket(port, "node", "127.0.0.1"));
   await workbench
     .notification(`node listens on port ${port} of web.`)
     .getByRole("button", { name: "Open in Browser" })
@@ -173,9 +157,10 @@ test("who wants to be told of new ports is told, with the view folded too, and o
 
 test("where the settings say so, new ports are forwarded without a word", async () => {
   await workbench.set({ "berth.ports.notify": false, "berth.ports.autoForward": true });
+  await workbench.unfold("Instances"); // With it Berth begins.
   await until(watchers).toHaveLength(1);
   await workbench.command("Notifications: Clear All Notifications");
-  await listening(socket(17_002, "node"));
+  await hear(socket(17_002, "node"));
   await until(() => workbench.berth.ok(["port", "list", "web"])).toMatch(/17002/);
   expect(await workbench.notification(/17002/).count()).toBe(0);
   await workbench.set({ "berth.ports.autoForward": false });
