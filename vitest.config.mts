@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Three lanes: `fast` needs nothing but Node, `vm` boots real guests, `workbench` drives a real VS Code. */
+/**
+ * Four lanes: `fast` needs nothing but Node, `containers` starts real container runtimes, `vm` boots real guests,
+ * `workbench` drives a real VS Code.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -9,6 +12,15 @@ export default defineConfig({
           name: "fast",
           include: ["test/{unit,contract,engine}/**/*.test.ts"],
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "containers",
+          include: ["test/containers/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
         },
       },
       {

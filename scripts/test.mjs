@@ -1,14 +1,23 @@
-// `npm test`: installs what the tests need and runs them all. Parts: --fast, --vm, --workbench; other arguments go to vitest.
+// `npm test`: installs what the tests need and runs them all. Parts: --fast, --containers, --vm, --workbench; other arguments go to vitest.
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
+import { apart } from "./lib/apart.mjs";
 import { modernNode, nodeEnvironment } from "./lib/node24.mjs";
 import { installPackages, installWorkbench } from "./lib/packages.mjs";
 import { endAll, say, sh, step } from "./lib/steps.mjs";
 import { installSystem } from "./lib/system.mjs";
 import { packageVsix } from "./lib/vsix.mjs";
 
-const LANES = ["fast", "vm", "workbench"];
+/** Container runtimes of other platforms run in a guest of theirs: what is tested there is the same. */
+const LANES = ["fast", ...(process.platform === "linux" ? ["containers"] : []), "vm", "workbench"];
+/** Which programs of the system a lane needs, by the kinds of `lib/system.mjs`. */
+const NEEDS = {
+  fast: ["run", "test"],
+  containers: ["test", "containers"],
+  vm: ["run", "buildImages", "test"],
+  workbench: ["run", "buildImages", "test"],
+};
 /** Booting an emulated guest keeps about one core busy; more at a time only make each other late. */
 const GUEST_FILES_AT_ONCE = Math.max(1, Math.min(4, availableParallelism()));
 const MAX_VSIX_BYTES = 4 * 2 ** 20;
@@ -41,10 +50,10 @@ async function main() {
   await step("npm packages", () => installPackages(root));
   const node = modernNode(root);
   const env = { ...nodeEnvironment(node), FORCE_COLOR: colours ? "1" : "0" };
-  const system = lanes.some((lane) => lane !== "fast") ? ["run", "buildImages", "test"] : ["run", "test"];
-  await step("system programs", () => installSystem(system));
+  const system = new Set(lanes.flatMap((lane) => NEEDS[lane]));
+  await step("system programs", () => installSystem([...system]));
   // The guest image and the browser workbench are prepared while the quick checks run.
-  const image = lanes.some((lane) => lane !== "fast") ? start(() => prepareImage(node, env)) : undefined;
+  const image = lanes.some(needsGuest) ? start(() => prepareImage(node, env)) : undefined;
   const host = lanes.includes("workbench") ? start(() => installWorkbench(root)) : undefined;
 
   await step("type check", async () => {
@@ -63,13 +72,17 @@ async function main() {
   await step("build", () => sh([node, "esbuild.mjs"], { cwd: root, env, quiet: true }));
   if (whole || lanes.includes("workbench")) await step("VSIX", () => makeVsix(node, env));
   for (const lane of lanes) {
-    if (lane !== "fast" && image) await step("guest image", () => image);
+    if (needsGuest(lane) && image) await step("guest image", () => image);
     if (lane === "workbench" && host) {
       const { node: hostNode, entry } = await step("browser workbench", () => host);
       Object.assign(env, { BERTH_WORKBENCH_NODE: hostNode, BERTH_WORKBENCH_ENTRY: entry });
     }
     await step(`tests: ${lane}`, () => vitest(node, env, lane));
   }
+}
+
+function needsGuest(lane) {
+  return NEEDS[lane].includes("buildImages");
 }
 
 /** Begins now; a failure is told when it is waited for. */
@@ -107,11 +120,9 @@ async function vitest(node, env, lane) {
     ...(lane === "vm" ? [`--maxWorkers=${GUEST_FILES_AT_ONCE}`] : []),
     ...rest,
   ];
-  await sh([node, path.join(root, "node_modules/vitest/vitest.mjs"), ...args], {
-    cwd: root,
-    env,
-    allowFailure: true,
-  });
+  const command = [node, path.join(root, "node_modules/vitest/vitest.mjs"), ...args];
+  const argv = lane === "containers" ? apart(command, { root: process.getuid() === 0 }) : command;
+  await sh(argv, { cwd: root, env, allowFailure: true });
   if (!existsSync(report)) throw new Error(`the lane ${lane} ended without a report`);
   const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(
     readFileSync(report, "utf8"),

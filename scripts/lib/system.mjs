@@ -58,12 +58,37 @@ const NEEDS = {
     { file: "/usr/share/fonts/truetype/dejavu", "apt-get": "fonts-dejavu-core" },
   ],
   workbench: [],
+  containers: [
+    { program: "dockerd", "apt-get": "docker.io" },
+    { program: "podman", "apt-get": "podman" },
+    { program: "runc", "apt-get": "runc" },
+    { file: "/usr/lib/podman/netavark", "apt-get": "netavark" },
+    { file: "/usr/lib/podman/aardvark-dns", "apt-get": "aardvark-dns" },
+    { program: "iptables", "apt-get": "iptables" },
+    { program: "docker-registry", "apt-get": "docker-registry" },
+    { file: "/usr/share/doc/busybox-static", "apt-get": "busybox-static" },
+    { program: "unshare", "apt-get": "util-linux" },
+  ],
 };
+
+/** Debian starts the services that it installs, unless it is told not to; what a test needs, the test starts. */
+const WITHOUT_SERVICES = `
+set -e
+if [ ! -e "$0" ]; then
+  trap 'rm -f "$0"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$0"
+  chmod 755 "$0"
+fi
+"$@"
+`;
 
 const MANAGERS = {
   "apt-get": {
     update: ["apt-get", "update", "-q"],
-    install: ["apt-get", "install", "-y", "-q", "--no-install-recommends"],
+    install: [
+      ...["sh", "-c", WITHOUT_SERVICES, "/usr/sbin/policy-rc.d"],
+      ...["apt-get", "install", "-y", "-q", "--no-install-recommends"],
+    ],
   },
   dnf: { install: ["dnf", "install", "-y"] },
   pacman: { install: ["pacman", "-S", "--noconfirm", "--needed"] },

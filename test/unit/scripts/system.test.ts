@@ -24,6 +24,10 @@ test("apt installs everything in one command, with sudo where needed", () => {
     ["sudo", "apt-get", "update", "-q"],
     [
       "sudo",
+      "sh",
+      "-c",
+      expect.stringContaining("exit 101"),
+      "/usr/sbin/policy-rc.d",
       "apt-get",
       "install",
       "-y",
