@@ -4,6 +4,7 @@ import type { Driver, Running } from "../../src/engine/drivers/driver.ts";
 export const ABILITIES = [
   "extra disks",
   "console",
+  "display",
   "suspend",
   "disk resize",
   "reseed",
@@ -17,6 +18,7 @@ export type Ability = (typeof ABILITIES)[number];
 export const VM_ABILITIES: readonly Ability[] = [
   "extra disks",
   "console",
+  "display",
   "suspend",
   "disk resize",
   "reseed",
@@ -28,6 +30,8 @@ export function has(driver: Driver, running: Running, ability: Ability): boolean
       return driver.disks !== undefined && running.disks !== undefined;
     case "console":
       return running.console !== undefined;
+    case "display":
+      return running.openDisplay !== undefined;
     case "suspend":
       return running.suspend !== undefined && driver.isSuspended !== undefined;
     case "disk resize":

@@ -1,15 +1,15 @@
 /** What every driver promises, held against each one by its own test file. */
 import { randomUUID } from "node:crypto";
-import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Metrics } from "../../src/api/metrics.ts";
-import { abortable, deferred } from "../../src/base/async.ts";
+import { abortable } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { Driver, DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
 import type { ExecRequest } from "../../src/engine/guest/guest.ts";
 import { silentLog } from "../../src/engine/log.ts";
 import { ABILITIES, type Ability, has, VM_ABILITIES } from "./abilities.ts";
+import { says, text, view } from "./streams.ts";
 
 export type Harness = {
   driver: Driver;
@@ -34,29 +34,14 @@ export async function execIn(running: Running, request: ExecRequest, input = "")
   return { stdout, stderr, ...exit };
 }
 
-async function text(stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
+async function screenOf(running: Running) {
+  const screen = await running.openDisplay?.(ctx());
+  if (!screen) throw new Error("this guest has no screen");
+  return screen;
 }
 
-/** Resolves when the port has printed this. */
-async function says(port: Duplex, words: string): Promise<void> {
-  let printed = "";
-  const found = deferred<void>();
-  const look = (chunk: Buffer) => {
-    printed += chunk.toString("latin1");
-    if (printed.includes(words)) found.resolve();
-  };
-  port.on("data", look);
-  try {
-    await abortable(found.promise, AbortSignal.timeout(120_000)).catch((cause: unknown) => {
-      throw new Error(`it has printed only ${JSON.stringify(printed)}`, { cause });
-    });
-  } finally {
-    port.off("data", look);
-  }
-}
+/** A key that changes nothing in a guest; its keysym. */
+const SHIFT = 0xffe1;
 
 export function describeDriver(
   name: string,
@@ -77,7 +62,7 @@ export function describeDriver(
     beforeAll(async () => {
       harness = await makeHarness();
       driver = harness.driver;
-      instance = await harness.instance("contract");
+      instance = { ...(await harness.instance("contract")), display: offers.includes("display") };
     });
     afterAll(() => harness?.dispose());
 
@@ -194,6 +179,22 @@ export function describeDriver(
     );
 
     testOf(
+      "display",
+      "its screen is seen by several viewers at once; whoever leaves may come back",
+      async () => {
+        for (let i = 0; i < 2; i += 1) {
+          const screens = [await screenOf(running), await screenOf(running)];
+          for (const viewer of await Promise.all(screens.map(view))) {
+            const { width, height } = await viewer.picture();
+            expect(width * height).toBeGreaterThan(0);
+            for (const down of [true, false]) viewer.key(SHIFT, down);
+          }
+          for (const screen of screens) screen.destroy();
+        }
+      },
+    );
+
+    testOf(
       "extra disks",
       "gives a running guest a disk more, and takes it away, however often it is asked",
       async () => {
@@ -289,6 +290,13 @@ export function describeDriver(
       running = await driver.start(ctx(), instance);
       await running.stop(ctx(), "force");
       expect(await running.exited).toEqual({ how: "stopped" });
+    });
+
+    testOf("display", "a viewer of its screen is told of the end of the run", async () => {
+      running = await driver.start(ctx(), instance);
+      const viewer = await view(await screenOf(running));
+      await running.stop(ctx(), "force");
+      await abortable(viewer.end(), AbortSignal.timeout(30_000));
     });
 
     test("a delete ends what runs, and may be repeated", async () => {

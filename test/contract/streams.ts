@@ -1,0 +1,34 @@
+/** What the contract hears and sees of a guest. */
+import type { Duplex } from "node:stream";
+import { abortable, deferred } from "../../src/base/async.ts";
+import { RfbViewer } from "../support/rfb-viewer.ts";
+
+/** All that comes. */
+export async function text(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Resolves when the port has printed this. */
+export async function says(port: Duplex, words: string): Promise<void> {
+  let printed = "";
+  const found = deferred<void>();
+  const look = (chunk: Buffer) => {
+    printed += chunk.toString("latin1");
+    if (printed.includes(words)) found.resolve();
+  };
+  port.on("data", look);
+  try {
+    await abortable(found.promise, AbortSignal.timeout(120_000)).catch((cause: unknown) => {
+      throw new Error(`it has printed only ${JSON.stringify(printed)}`, { cause });
+    });
+  } finally {
+    port.off("data", look);
+  }
+}
+
+/** A viewer that has shaken hands with a screen. */
+export function view(screen: Duplex): Promise<RfbViewer> {
+  return RfbViewer.begin({ stdin: screen, stdout: screen });
+}
