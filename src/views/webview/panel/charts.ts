@@ -165,7 +165,8 @@ class Chart {
           grid: { stroke: themeColour("--vscode-panel-border"), width: 1 },
           ticks: { show: false },
           splits: (_, __, ___, top) => [0, top / 2, top],
-          values: (_, splits) => splits.map(text),
+          // A guest that has told nothing yet has no scale.
+          values: (_, splits) => splits.map((one) => (this.#times.length === 0 ? "" : text(one))),
         },
       ],
       series: [{}, ...lines],
