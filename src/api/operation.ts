@@ -10,12 +10,22 @@ export const ErrorBodySchema = z.object({
   details: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** One of the parts that work consists of, such as a layer of an image; the order is that of the work. */
+export const ProgressPart = z.object({
+  id: z.string(),
+  state: z.enum(["waiting", "moving", "unpacking", "done"]),
+  done: z.number().nonnegative(),
+  total: z.number().positive().optional(),
+});
+export type ProgressPart = z.infer<typeof ProgressPart>;
+
 /** How far work has come. `done` and `total` are bytes where the phase moves bytes, else steps; `total` may be unknown. */
 export const Progress = z.object({
   phase: z.string().describe("download, verify, convert, create, boot, cloud-init, stop, …"),
   done: z.number().nonnegative().optional(),
   total: z.number().positive().optional(),
   message: z.string().optional(),
+  parts: z.array(ProgressPart).optional().describe("The layers, of an image of a container"),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -53,6 +63,9 @@ export const OperationKind = z.enum([
   "enable-zone",
   "pull-image",
   "build-image",
+  "pull-container-image",
+  "load-image",
+  "save-image",
   "move-storage",
 ]);
 export type OperationKind = z.infer<typeof OperationKind>;

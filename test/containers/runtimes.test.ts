@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detectRuntimes } from "../../src/engine/drivers/oci/detect.ts";
+import { loadImage, makeImage } from "../support/container-image.ts";
 import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 
 const ctx = { signal: new AbortController().signal };
@@ -25,5 +26,25 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     expect(found.map(({ endpoint, version }) => [endpoint.runtime, version])).toEqual([
       [runtime, expect.stringMatching(/^\d+\./)],
     ]);
+  });
+
+  test("runs a process, and its bytes come over an upgraded connection", async () => {
+    const { api } = all[runtime];
+    await loadImage(api, await makeImage(), "localhost/berth-test:1");
+    const { Id } = await api.json<{ Id: string }>(ctx, "POST", "/containers/create", {
+      body: { Image: "localhost/berth-test:1", Cmd: ["cat"], OpenStdin: true, StdinOnce: true, Tty: true },
+    });
+    const query = { stream: "true", stdin: "true", stdout: "true" };
+    const connection = await api.upgrade(ctx, `/containers/${Id}/attach`, { query });
+    await api.json(ctx, "POST", `/containers/${Id}/start`);
+    let printed = "";
+    connection.on("data", (chunk: Buffer) => {
+      printed += chunk;
+    });
+    connection.write("ahoy\n");
+    await expect.poll(() => printed).toContain("ahoy");
+    connection.destroy();
+    await api.json(ctx, "DELETE", `/containers/${Id}`, { query: { force: "true" } });
+    await expect(api.json(ctx, "GET", `/containers/${Id}/json`)).rejects.toMatchObject({ code: "not-found" });
   });
 });

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EngineError } from "../../base/errors.ts";
+import { bytesBeneath, packFiles } from "../../base/pack-files.ts";
 import type { EngineClient } from "../engine-client.ts";
 import {
   expand,
@@ -16,7 +17,6 @@ import {
   unpacking,
   writing,
 } from "./in-guest.ts";
-import { bytesBeneath, packFiles } from "./pack.ts";
 import { baseName, type Place } from "./places.ts";
 import { unpackInto } from "./unpack.ts";
 

@@ -1,8 +1,15 @@
 /** Which container runtimes answer on this host. */
+import { realpath } from "node:fs/promises";
 import { type EngineError, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import { RuntimeApi } from "./api.ts";
-import { candidateEndpoints, type Endpoint, type EndpointInputs, type Unusable } from "./endpoints.ts";
+import {
+  candidateEndpoints,
+  type Endpoint,
+  type EndpointInputs,
+  type Unusable,
+  whereOf,
+} from "./endpoints.ts";
 
 /** A runtime that answers. Its endpoint says what it is by its own words, whatever its socket is called. */
 export type FoundRuntime = { endpoint: Endpoint; version: string; os: string; arch: string };
@@ -18,9 +25,10 @@ export type Detection = {
 /** A runtime on this host answers at once; one that was asked to wake up may take a moment. */
 const DETECT_MS = 5_000;
 
-/** Asks all candidates at once. A place where nothing listens is not told of. */
+/** Asks all candidates at once. A place where nothing listens is not told of, and one of two names is told once. */
 export async function detectRuntimes(ctx: Pick<Ctx, "signal">, inputs: EndpointInputs): Promise<Detection> {
-  const { endpoints, unusable } = candidateEndpoints(inputs);
+  const { endpoints: all, unusable } = candidateEndpoints(inputs);
+  const endpoints = await withoutAliases(all);
   const answers = await Promise.all(endpoints.map((endpoint) => askVersion(ctx, endpoint)));
   ctx.signal.throwIfAborted();
   const detection: Detection = { found: [], refused: [], unusable };
@@ -30,6 +38,17 @@ export async function detectRuntimes(ctx: Pick<Ctx, "signal">, inputs: EndpointI
     else if (answer.code !== "missing-dependency") detection.refused.push({ endpoint, error: answer });
   }
   return detection;
+}
+
+/** A socket often has a second name, by a link to it or to its directory. */
+async function withoutAliases(endpoints: readonly Endpoint[]): Promise<Endpoint[]> {
+  const places = new Map<string, Endpoint>();
+  for (const endpoint of endpoints) {
+    const where = whereOf(endpoint);
+    const place = await realpath(where).catch(() => where);
+    if (!places.has(place)) places.set(place, endpoint);
+  }
+  return [...places.values()];
 }
 
 type Version = {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
-import { type Endpoint, type EndpointInputs, RUNTIME_NAMES, whereOf } from "./endpoints.ts";
+import { type Endpoint, type EndpointInputs, RUNTIME_NAMES, type Runtime, whereOf } from "./endpoints.ts";
 
 /** What this host's environment and Docker's own configuration say of runtimes. */
 export async function endpointInputs(
@@ -55,6 +55,21 @@ async function readJson<T extends object>(file: string): Promise<T | undefined> 
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Where the user's logins at registries may be, the runtime's own place first. The other's come after it: a login is for
+ * a registry, and not for the tool by which it was made.
+ */
+export function loginFiles(runtime: Runtime, env: EndpointInputs["env"] = process.env): string[] {
+  const home = env["HOME"] || homedir();
+  const docker = path.join(env["DOCKER_CONFIG"] || path.join(home, ".docker"), "config.json");
+  const podman = [
+    env["REGISTRY_AUTH_FILE"],
+    env["XDG_RUNTIME_DIR"] && path.join(env["XDG_RUNTIME_DIR"], "containers", "auth.json"),
+    path.join(env["XDG_CONFIG_HOME"] || path.join(home, ".config"), "containers", "auth.json"),
+  ].filter((file): file is string => Boolean(file));
+  return runtime === "docker" ? [docker, ...podman] : [...podman, docker];
 }
 
 /** The name of the group that a socket belongs to; undefined where nobody can tell. */

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type net from "node:net";
 import { tmpdir } from "node:os";
@@ -230,6 +230,7 @@ test("a runtime is what it says, whatever its socket is called; where nothing li
       JSON.stringify({ Version: "4.3.1", Arch: "amd64", Components: [{ Name: "Podman Engine" }] }),
     ),
   );
+  await symlink(socketPath(), path.join(directory, "docker.sock")); // Where Docker's own would be.
   const dead = path.join(directory, "dead.sock");
   await writeFile(dead, "");
   const inputs = {
@@ -245,12 +246,8 @@ test("a runtime is what it says, whatever its socket is called; where nothing li
     currentContext: "dead",
   };
   const { found, unusable } = await detectRuntimes(ctx, inputs);
-  expect(found[0]).toEqual({
-    endpoint: { runtime: "podman", name: "DOCKER_HOST", address: { socketPath: socketPath() } },
-    version: "4.3.1",
-    os: "linux",
-    arch: "amd64",
-  });
+  const endpoint = { runtime: "podman", name: "DOCKER_HOST", address: { socketPath: socketPath() } };
+  expect(found).toEqual([{ endpoint, version: "4.3.1", os: "linux", arch: "amd64" }]);
   expect(unusable).toEqual([{ name: "far", reason: expect.stringContaining("SSH") }]);
 });
 

@@ -8,9 +8,11 @@ import tar, { type Headers, type Pack } from "tar-stream";
 
 export type PackOptions = {
   /** Called with bytes read of files. */
-  onBytes: (bytes: number) => void;
+  onBytes?: (bytes: number) => void;
   /** Called with what is left out, such as a socket. */
-  onSkipped: (file: string) => void;
+  onSkipped?: (file: string) => void;
+  /** What of a name in the archive is wanted: it and what is in it, what is in it alone, or nothing. All when left out. */
+  wanted?: (name: string) => "whole" | "inside" | "nothing";
   signal: AbortSignal;
 };
 
@@ -35,16 +37,19 @@ export function packFiles(
 
 async function add(pack: Pack, file: string, name: string, options: PackOptions): Promise<void> {
   options.signal.throwIfAborted();
+  const wanted = options.wanted?.(name) ?? "whole";
+  if (wanted === "nothing") return;
   const facts = await lstat(file);
   const base = { name, mode: facts.mode & 0o7777, mtime: facts.mtime };
-  if (facts.isSymbolicLink()) return put(pack, { ...base, type: "symlink", linkname: await readlink(file) });
   if (facts.isDirectory()) {
-    await put(pack, { ...base, type: "directory" });
+    if (wanted === "whole") await put(pack, { ...base, type: "directory" });
     for (const child of await readdir(file))
       await add(pack, path.join(file, child), `${name}/${child}`, options);
     return;
   }
-  if (!facts.isFile()) return options.onSkipped(file);
+  if (wanted === "inside") return;
+  if (facts.isSymbolicLink()) return put(pack, { ...base, type: "symlink", linkname: await readlink(file) });
+  if (!facts.isFile()) return options.onSkipped?.(file);
   // A file that grows meanwhile is sent as long as it was; one that shrinks is an error of the archive.
   const entry = pack.entry({ ...base, type: "file", size: facts.size });
   if (facts.size === 0) return void entry.end();
@@ -53,7 +58,7 @@ async function add(pack: Pack, file: string, name: string, options: PackOptions)
     highWaterMark: 256 * 1024,
     signal: options.signal,
   });
-  source.on("data", (chunk) => options.onBytes(chunk.length));
+  source.on("data", (chunk) => options.onBytes?.(chunk.length));
   await pipeline(source, entry);
 }
 
