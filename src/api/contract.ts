@@ -5,6 +5,7 @@
  */
 import { access } from "./contract/access.ts";
 import { aliases } from "./contract/aliases.ts";
+import { containerImages } from "./contract/container-images.ts";
 import { disks } from "./contract/disks.ts";
 import { engine, events, settings } from "./contract/engine.ts";
 import { images } from "./contract/images.ts";
@@ -37,6 +38,7 @@ export const contract = {
   operations,
   aliases,
   images,
+  containerImages,
   storage,
   access,
 };

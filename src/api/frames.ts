@@ -19,9 +19,13 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
   return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
 }
 
-/** What a stream is: a process in a guest, a connection to one of its ports, its screen or its serial console, its files by SFTP, or what it prints. */
-export type StreamKind = "exec" | "tunnel" | "display" | "console" | "sftp" | "logs";
+/** What a stream with an instance is: a process in its guest, a connection to one of its ports, its screen or its serial console, its files by SFTP, or what it prints. */
+export type InstanceStreamKind = "exec" | "tunnel" | "display" | "console" | "sftp" | "logs";
+/** The others are of no instance: a build of an image. */
+export type StreamKind = InstanceStreamKind | "build";
 
-export function streamPath(name: string, kind: StreamKind): string {
+export const BUILD_PATH = "/v1/container-images/build";
+
+export function streamPath(name: string, kind: InstanceStreamKind): string {
   return `/v1/instances/${encodeURIComponent(name)}/${kind}`;
 }

@@ -23,10 +23,15 @@
  * SFTP's is like a tunnel: what is sent and what comes are the packets of its version 3, and the files are those of the
  * instance's user.
  *
+ * A build of an image of containers is a stream of no instance, on `GET /v1/container-images/build`, and begins with a
+ * BuildOpen. Its stdout is what the build prints, then the image's id in a line of its own; a client that closes early
+ * ends it.
+ *
  * Logs are what a container's program has printed, on both its outputs in the order it came, whether it runs or has ended.
  * Followed, they end with its run.
  */
 import * as z from "zod";
+import { ContainerBuild } from "./container-image.ts";
 import { ErrorBodySchema } from "./operation.ts";
 import { SessionRequest } from "./session.ts";
 
@@ -84,6 +89,9 @@ export const ConsoleOpen = z.strictObject({
     .describe("How much of what it printed before comes first; all that is kept where left out"),
 });
 export type ConsoleOpen = z.infer<typeof ConsoleOpen>;
+
+export const BuildOpen = ContainerBuild;
+export type BuildOpen = z.input<typeof BuildOpen>;
 
 export const SignalName = z.enum(["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2"]);
 export type SignalName = z.infer<typeof SignalName>;

@@ -8,7 +8,7 @@ import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
-import { openConsole, openDisplay, openLogs, openProcess, openSftp, openTunnel } from "./exec.ts";
+import { openBuild, openConsole, openDisplay, openLogs, openProcess, openSftp, openTunnel } from "./exec.ts";
 import { type Address, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
@@ -177,6 +177,9 @@ class Connection implements EngineClient {
 
   logs: EngineClient["logs"] = (name, open, { signal } = {}) =>
     openLogs(this.#search.address, name, open, this.#until(signal));
+
+  build: EngineClient["build"] = (open, { signal } = {}) =>
+    openBuild(this.#search.address, open, this.#until(signal));
 
   watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
     watchOperation(operation, {

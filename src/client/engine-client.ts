@@ -7,6 +7,7 @@ import type { EngineHello } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
 import type {
+  BuildOpen,
   ConsoleOpen,
   ExecOpen,
   LogsOpen,
@@ -32,6 +33,8 @@ export interface EngineClient {
   sftp(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** What a container has printed, and prints from now on where that is followed. Aborting leaves it. */
   logs(name: string, open: LogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** Builds an image of containers: what that prints, then the image's id. Aborting ends it. */
+  build(open: BuildOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * The serial console of an instance that runs or is about to: what it prints is `stdout`, what is written to `stdin` is
    * typed. It ends with the guest's run.

@@ -2,9 +2,10 @@
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
-import { decodeFrame, encodeFrame, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
+import { BUILD_PATH, decodeFrame, encodeFrame, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import type {
+  BuildOpen,
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
@@ -76,10 +77,15 @@ export function openLogs(
   return openStream(address, streamPath(name, "logs"), open, signal);
 }
 
+/** Resolves when the build has begun. */
+export function openBuild(address: Address, open: BuildOpen, signal: AbortSignal): Promise<RemoteConnection> {
+  return openStream(address, BUILD_PATH, open, signal);
+}
+
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen,
+  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | BuildOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

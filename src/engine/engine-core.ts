@@ -4,6 +4,8 @@
  */
 import type { Duplex, Readable } from "node:stream";
 import type { Alias, AliasBook } from "../api/alias.ts";
+import type { ContainerRuntime } from "../api/container.ts";
+import type { ContainerBuild, StoredContainerImage } from "../api/container-image.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
@@ -50,6 +52,7 @@ export interface EngineCore {
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
   readonly images: ImagesApi;
+  readonly containerImages: ContainerImagesApi;
   readonly storage: StorageApi;
   readonly passphrase: PassphraseApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
@@ -237,6 +240,24 @@ export interface StorageApi {
   show(signal: AbortSignal): Promise<StoragePlace[]>;
   move(wanted: StorageMove): Promise<Operation>;
 }
+
+/** Images of containers, which lie in the runtimes of this host. */
+export interface ContainerImagesApi {
+  list(where: AtRuntime, signal: AbortSignal): Promise<StoredContainerImage[]>;
+  pull(input: AtRuntime & { reference: string; arch?: Arch | undefined }): Promise<Operation>;
+  load(input: AtRuntime & { file: string }): Promise<Operation>;
+  save(input: AtRuntime & { reference: string; file: string }): Promise<Operation>;
+  /** `busy` while an instance or another container stands on it. */
+  remove(input: AtRuntime & { reference: string }, signal: AbortSignal): Promise<void>;
+  prune(
+    input: AtRuntime & { foreign: boolean },
+    signal: AbortSignal,
+  ): Promise<{ removed: string[]; freedBytes: number }>;
+  /** What the build prints, then the image's id in a line of its own. Destroying it ends the build. */
+  build(request: ContainerBuild, signal: AbortSignal): Readable;
+}
+
+type AtRuntime = { runtime?: ContainerRuntime | undefined };
 
 export interface ImagesApi {
   find(

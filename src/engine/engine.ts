@@ -9,6 +9,7 @@ import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { Aliases } from "./aliases.ts";
+import { ContainerImageWork, isContainerImageRow } from "./container-image-work.ts";
 import type { Ctx } from "./ctx.ts";
 import { examine } from "./doctor/examine.ts";
 import type { Driver, Subnet } from "./drivers/driver.ts";
@@ -102,12 +103,14 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   };
   const storage = new Storage({ ...{ locations, keeper, manager, operations, images, takeIn } });
   const imageWork = new ImageWork(images, operations, events, log, arch);
+  const containerUsers = () => keeper.usersOfContainerImages();
+  const containerImages = new ContainerImageWork({ drivers, operations, events, log, users: containerUsers });
   const core = new Engine(
     {
       ...{ id, options, now, store, settings, events, operations, keeper, manager, drivers },
       ...{ hostFacts, subnet, networks },
     },
-    imageWork,
+    { images: imageWork, containerImages },
     { storage, locations },
   );
   core.warmUp();
@@ -115,10 +118,12 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const rows = store.interruptedOperations();
   const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
   const isMove = (row: (typeof rows)[number]) => row.kind === "move-storage";
-  const interrupted = rows.filter((row) => !isImageRow(row) && !isZoneRow(row) && !isMove(row));
+  const others = [isImageRow, isContainerImageRow, isZoneRow, isMove];
+  const interrupted = rows.filter((row) => !others.some((is) => is(row)));
   const boot = await (options.hostBoot ?? hostBoot)();
   const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted });
   for (const row of rows.filter(isImageRow)) imageWork.resume(row);
+  for (const row of rows.filter(isContainerImageRow)) containerImages.resume(row);
   for (const row of rows.filter(isZoneRow)) core.zones.resume(row);
   for (const row of rows.filter(isMove)) storage.resume(row);
   core.keepSshHosts();
@@ -161,6 +166,7 @@ class Engine implements EngineCore {
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
+  readonly containerImages: ContainerImageWork;
   readonly storage: Storage;
   readonly passphrase: Passphrase;
   readonly onDidDrain: Operations["onDidDrain"];
@@ -172,7 +178,11 @@ class Engine implements EngineCore {
   readonly #ending = new AbortController();
   #sshHosts: Promise<void> | undefined;
 
-  constructor(parts: Parts, images: ImageWork, places: { storage: Storage; locations: Locations }) {
+  constructor(
+    parts: Parts,
+    images: { images: ImageWork; containerImages: ContainerImageWork },
+    places: { storage: Storage; locations: Locations },
+  ) {
     this.#parts = parts;
     this.storage = places.storage;
     this.#locations = places.locations;
@@ -206,7 +216,8 @@ class Engine implements EngineCore {
     this.disks = new Disks(keeper, parts.manager, parts.hostFacts);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.operations = parts.operations;
-    this.images = images;
+    this.images = images.images;
+    this.containerImages = images.containerImages;
     this.passphrase = new Passphrase(parts.store);
     this.onDidDrain = parts.operations.onDidDrain;
     this.onDidChangeIdle = (listener) => {

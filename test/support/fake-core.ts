@@ -249,6 +249,16 @@ export class FakeCore implements EngineCore {
     prune: async () => ({ removed: [], freedBytes: 0 }),
   };
 
+  containerImages: EngineCore["containerImages"] = {
+    list: async () => [],
+    pull: async ({ reference }) => this.#begin("pull-container-image", reference),
+    load: async ({ file }) => this.#begin("load-image", file),
+    save: async ({ reference }) => this.#begin("save-image", reference),
+    remove: async () => {},
+    prune: async () => ({ removed: [], freedBytes: 0 }),
+    build: ({ directory }) => Readable.from([`building ${directory}\n`]),
+  };
+
   /** A guest whose processes run here. */
   guest: GuestAccess = {
     waitReady: async () => ({ cloudInit: "done", errors: [] }),

@@ -10,6 +10,7 @@ const COMPOSITION: readonly string[] = [
   "base",
   "api",
   "engine",
+  "engine/container-image-work.ts",
   "engine/doctor",
   "engine/drivers",
   "engine/guest",
@@ -66,6 +67,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/store",
   ],
   "engine/image-work.ts": ["base", "api", "engine", "engine/images", "engine/operations.ts", "engine/store"],
+  "engine/container-image-work.ts": [
+    "base",
+    "api",
+    "engine",
+    "engine/drivers",
+    "engine/operations.ts",
+    "engine/store",
+  ],
   "engine/engine.ts": [
     ...COMPOSITION,
     "engine/engine-options.ts",

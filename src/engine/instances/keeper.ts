@@ -125,6 +125,16 @@ export class Keeper {
       .map(nameOf);
   }
 
+  /** Which instances (by name) stand on images of containers, by the ids of those. */
+  usersOfContainerImages(): ReadonlyMap<string, string[]> {
+    const images = new Map<string, string[]>();
+    for (const entry of this.entries()) {
+      const id = entry.record.descriptor.container?.image?.id;
+      if (id !== undefined) images.set(id, [...(images.get(id) ?? []), nameOf(entry)]);
+    }
+    return images;
+  }
+
   /** Throws `missing-dependency` when this engine has no such driver. */
   driverOf(entry: Entry): Driver {
     const { name, driver } = entry.record.descriptor;

@@ -5,7 +5,7 @@ import { aliasRoutes } from "./routes/aliases.ts";
 import { os } from "./routes/base.ts";
 import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
-import { imageRoutes } from "./routes/images.ts";
+import { containerImageRoutes, imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
 import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
@@ -34,6 +34,7 @@ export function createRouter(core: EngineCore, version: string) {
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),
     images: imageRoutes(core),
+    containerImages: containerImageRoutes(core),
     storage: storageRoutes(core),
     access: accessRoutes(core),
   });

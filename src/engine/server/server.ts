@@ -148,8 +148,10 @@ class ApiServer implements EngineServer {
       const context = this.#context(socket);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
-      await recorded(context, { procedure: `instances.${kind}`, target: name }, async () =>
-        requirePrivilege(this.#identity, privilege, `open ${what} ${name}`),
+      await recorded(
+        context,
+        { procedure: `${kind === "build" ? "containerImages" : "instances"}.${kind}`, target: name },
+        async () => requirePrivilege(this.#identity, privilege, `open ${what} ${name}`),
       );
       const { core, log } = this.#options;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {

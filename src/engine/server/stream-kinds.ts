@@ -1,8 +1,17 @@
 /** What a stream with a guest is joined to, by its kind: a process, a port, its screen, its serial port, its files, its logs. */
 import { type Duplex, PassThrough, Readable, type Writable } from "node:stream";
 import type { WebSocket } from "ws";
+import type { ContainerBuild } from "../../api/container-image.ts";
 import type { SessionRequest } from "../../api/session.ts";
-import { ConsoleOpen, DisplayOpen, ExecOpen, LogsOpen, SftpOpen, TunnelOpen } from "../../api/streams.ts";
+import {
+  BuildOpen,
+  ConsoleOpen,
+  DisplayOpen,
+  ExecOpen,
+  LogsOpen,
+  SftpOpen,
+  TunnelOpen,
+} from "../../api/streams.ts";
 import { deferred } from "../../base/async.ts";
 import type { Log } from "../log.ts";
 import { toPublicError } from "./errors.ts";
@@ -108,6 +117,20 @@ export function serveLogs(socket: WebSocket, options: LogsStreamOptions): Promis
     open: LogsOpen,
     doing: "open the logs",
     start: async (open, signal) => asProcess(await options.logs(open, signal), new PassThrough().resume()),
+  });
+}
+
+export type BuildStreamOptions = StreamOptions & {
+  /** Called when the stream opens; destroying what it gives ends the build. */
+  build: (open: ContainerBuild, signal: AbortSignal) => Readable;
+};
+
+/** The same for what a build of an image prints. */
+export function serveBuild(socket: WebSocket, options: BuildStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: BuildOpen,
+    doing: "build the image",
+    start: async (open, signal) => asProcess(options.build(open, signal), new PassThrough().resume()),
   });
 }
 

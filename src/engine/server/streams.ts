@@ -1,10 +1,18 @@
 /** Which byte streams there are: what a caller needs for each, and who serves it. */
 import type { WebSocket } from "ws";
 import type { Privilege } from "../../api/contract.ts";
-import type { StreamKind } from "../../api/frames.ts";
+import { BUILD_PATH, type StreamKind } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import { serveConsole, serveDisplay, serveExec, serveLogs, serveSftp, serveTunnel } from "./stream-kinds.ts";
+import {
+  serveBuild,
+  serveConsole,
+  serveDisplay,
+  serveExec,
+  serveLogs,
+  serveSftp,
+  serveTunnel,
+} from "./stream-kinds.ts";
 
 type Asked = { core: EngineCore; name: string; log: Log };
 
@@ -57,12 +65,22 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
     serve: (socket, { core, name, log }) =>
       serveLogs(socket, { log, logs: (open, signal) => core.instances.logs(name, open, signal) }),
   },
+  build: {
+    what: "a build of",
+    privilege: "image.add",
+    serve: (socket, { core, log }) =>
+      serveBuild(socket, { log, build: (open, signal) => core.containerImages.build(open, signal) }),
+  },
 };
+
+/** What a build has in the place of an instance's name. */
+const NO_NAME = "an image";
 
 /** The stream that a path names, and of which instance; undefined for every other path. Pure. */
 export function streamOf(path: string): { name: string; kind: StreamKind } | undefined {
+  if (path === BUILD_PATH) return { name: NO_NAME, kind: "build" };
   const [, name, kind = ""] = /^\/v1\/instances\/([^/]+)\/([a-z]+)$/.exec(path) ?? [];
-  if (name === undefined || !isStreamKind(kind)) return undefined;
+  if (name === undefined || kind === "build" || !isStreamKind(kind)) return undefined;
   try {
     return { name: decodeURIComponent(name), kind };
   } catch {

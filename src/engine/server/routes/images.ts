@@ -1,6 +1,22 @@
 import type { EngineCore } from "../../engine-core.ts";
 import { os } from "./base.ts";
 
+export function containerImageRoutes({ containerImages: images }: EngineCore) {
+  return {
+    list: os.containerImages.list.handler(async ({ input, context }) => ({
+      items: await images.list(input, context.signal),
+    })),
+    pull: os.containerImages.pull.handler(({ input }) => images.pull(input)),
+    load: os.containerImages.load.handler(({ input }) => images.load(input)),
+    save: os.containerImages.save.handler(({ input }) => images.save(input)),
+    remove: os.containerImages.remove.handler(async ({ input, context }) => {
+      await images.remove(input, context.signal);
+      return {};
+    }),
+    prune: os.containerImages.prune.handler(({ input, context }) => images.prune(input, context.signal)),
+  };
+}
+
 export function imageRoutes({ images }: EngineCore) {
   return {
     find: os.images.find.handler(({ input: { query, unsupported, arch, refresh }, context }) =>

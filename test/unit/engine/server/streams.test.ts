@@ -1,13 +1,21 @@
 import { expect, test } from "vitest";
-import { streamPath } from "../../../../src/api/frames.ts";
+import { BUILD_PATH, streamPath } from "../../../../src/api/frames.ts";
 import { STREAMS, streamOf } from "../../../../src/engine/server/streams.ts";
 
-test.each(Object.keys(STREAMS) as (keyof typeof STREAMS)[])("the path of %s leads to it", (kind) => {
+const kinds = Object.keys(STREAMS) as (keyof typeof STREAMS)[];
+
+test.each(kinds.filter((kind) => kind !== "build"))("the path of %s leads to it", (kind) => {
   expect(streamOf(streamPath("web", kind))).toEqual({ name: "web", kind });
   expect(streamOf(streamPath("a/ü %", kind))).toEqual({ name: "a/ü %", kind });
 });
 
+test("a build is of no instance", () => {
+  expect(streamOf(BUILD_PATH)?.kind).toBe("build");
+  expect(STREAMS.build.privilege).toBe("image.add");
+});
+
 test.each([
+  "/v1/instances/web/build",
   "/v1/instances/web",
   "/v1/instances/web/nothing",
   "/v1/instances/web/toString",
