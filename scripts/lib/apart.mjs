@@ -12,18 +12,23 @@ ip link set lo up
 export BERTH_APART=1
 status=0
 "$@" || status=$?
-find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
-find /sys/fs/cgroup -depth -type d -path '*/berth-test*' -exec rmdir {} + 2>/dev/null || true
 exit $status
 `;
 
+/** Control groups alone stay behind; those that are empty by now, when all processes are gone, are removed. */
+const AROUND = `
+status=0
+"$@" || status=$?
+for each in berth-test libpod_parent buildah-; do
+  find /sys/fs/cgroup -depth -type d -path "*/$each*" -exec rmdir {} + 2>/dev/null || true
+done
+exit $status
+`;
+
+const UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
 /** The command that runs this one apart. */
 export function apart(argv, { root }) {
-  return [
-    ...(root ? [] : ["sudo", "--preserve-env"]),
-    "unshare",
-    ...["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
-    ...["sh", "-c", WITHIN, "sh"],
-    ...argv,
-  ];
+  const sudo = root ? [] : ["sudo", "--preserve-env"];
+  return [...sudo, "sh", "-c", AROUND, "sh", ...UNSHARE, "sh", "-c", WITHIN, "sh", ...argv];
 }
