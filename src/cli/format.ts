@@ -5,6 +5,7 @@ import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/i
 import type { Operation } from "../api/operation.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
+import { containerMark, containerRows } from "./container-formats.ts";
 import { disksText } from "./disk-formats.ts";
 import { foreignArch, machineText, readyText } from "./machine-formats.ts";
 import { mountsJson, mountsText } from "./mount-formats.ts";
@@ -31,7 +32,8 @@ export function isCutOff({ state, zone }: Pick<Instance, "state" | "zone">): boo
   return !zone.available && (state === "stopped" || state === "suspended");
 }
 
-export function stateWord(instance: Pick<Instance, "state" | "zone">): string {
+export function stateWord(instance: Pick<Instance, "state" | "zone" | "container">): string {
+  if (instance.state === "running" && instance.container?.paused) return "Paused";
   return isCutOff(instance) ? "Unavailable" : STATES[instance.state];
 }
 
@@ -64,17 +66,31 @@ export function imageName({ image }: Pick<Instance, "image">): string {
 
 /** An address is shown where it can be used. */
 function addressesOf({ state, address }: Instance): string[] {
-  return state === "running" ? [address] : [];
+  return state === "running" && address !== "" ? [address] : [];
 }
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
   const { zone, network, networks, labels, guest, firmware, tpm, display, medium, screen, ...more } = rest;
-  const { cpus, memoryBytes, diskBytes, disks, accelerator, operation } = more;
+  const { cpus, memoryBytes, diskBytes, disks, accelerator, operation, container, ports } = more;
   const machine = { guest, firmware, tpm, display, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
   const where = { zone, network, networks, labels };
-  return { id, kind, driver, arch, ready, ...where, ...machine, ...sizes, accelerator, operation, problems };
+  const own = container ? { container, ports } : {};
+  return {
+    id,
+    kind,
+    driver,
+    arch,
+    ready,
+    ...own,
+    ...where,
+    ...machine,
+    ...sizes,
+    accelerator,
+    operation,
+    problems,
+  };
 }
 
 export function formatList(instances: readonly Instance[], format: Format): string {
@@ -96,7 +112,7 @@ export function formatList(instances: readonly Instance[], format: Format): stri
       one.name,
       stateWord(one),
       addressesOf(one)[0] ?? "--",
-      `${imageName(one)}${foreignArch(one)}`,
+      `${imageName(one)}${foreignArch(one)}${containerMark(one)}`,
     ]),
   );
 }
@@ -132,7 +148,7 @@ export function infoText({ instance, details }: InfoItem): string {
       "Image",
       `${imageName(instance)}${instance.image.sha256 ? ` (${instance.image.sha256.slice(0, 12)})` : ""}`,
     ],
-    ["CPUs", String(details.cpus ?? instance.cpus)],
+    ["CPUs", String((details.cpus ?? instance.cpus) || "all")],
     ["Load", load ? load.map((one) => one.toFixed(2)).join(" ") : "--"],
     ["Disk usage", disk ? `${formatBytes(disk.usedBytes)} out of ${formatBytes(disk.totalBytes)}` : "--"],
     [
@@ -141,6 +157,7 @@ export function infoText({ instance, details }: InfoItem): string {
     ],
   ];
   const machine = machineText(instance);
+  rows.push(...containerRows(instance));
   if (machine !== undefined) rows.push(["Machine", machine]);
   for (const { network, mode, mac } of instance.networks)
     rows.push(["Network", `${network} as ${mac}${mode === "manual" ? " (manual)" : ""}`]);

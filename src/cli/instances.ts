@@ -4,6 +4,7 @@ import type { LaunchSpec } from "../api/instance.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
+import { containerLaunch, containerNetworks } from "./container-options.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
 import { addOwnLaunchOptions, networkSpec, type OwnLaunchOptions, ownLaunchSpec } from "./launch-options.ts";
 import { formatOption, repeated, timeoutOption } from "./options.ts";
@@ -45,10 +46,15 @@ export function addInstanceCommands(program: Command, session: Session): void {
       repeated,
     )
     .option("--bridged", "one `--network bridged`")
-    .option("--zone <zone>", "availability zone to launch it in; the zones take turns when left out")
-    .action(async (image: string, options: LaunchOptions) => launch(session, image, options));
+    .option("--zone <zone>", "availability zone to launch it in; the zones take turns when left out");
   timeoutOption(launching);
-  if (session.dialect === "berth") addOwnLaunchOptions(launching);
+  if (session.dialect === "berth") {
+    addOwnLaunchOptions(launching);
+    launching.argument("[command...]", "the command of a container and its arguments, after --");
+    launching.action((image: string, command: string[], options: LaunchOptions) =>
+      launch(session, image, options, command),
+    );
+  } else launching.action((image: string, options: LaunchOptions) => launch(session, image, options));
 
   formatOption(
     program
@@ -89,7 +95,12 @@ function cpuCount(text: string): number {
   throw new InvalidArgumentError(`${text} is not a valid number of CPUs.`);
 }
 
-async function launch(session: Session, image: string, options: LaunchOptions): Promise<void> {
+async function launch(
+  session: Session,
+  image: string,
+  options: LaunchOptions,
+  command: readonly string[] = [],
+): Promise<void> {
   const sizes = await sizesOf(session, options);
   if (options.name !== undefined && !NAME_PATTERN.test(options.name)) {
     throw new EngineError("invalid-argument", `Invalid instance name supplied: ${options.name}`, {
@@ -101,11 +112,12 @@ async function launch(session: Session, image: string, options: LaunchOptions): 
     typeof options.cloudInit === "string" ? await session.userData(options.cloudInit) : undefined;
   const mounts = await launchMounts(session, name, options.mount);
   const installs = options.iso !== undefined && image === "default";
+  const own = session.dialect === "berth" ? containerLaunch(image, options, command, process.env) : undefined;
   const spec: LaunchSpec = {
-    ...(installs ? {} : { image }),
+    ...(own ?? (installs ? {} : { image })),
     ...sizes,
     ...(mounts.length > 0 ? { mounts } : {}),
-    ...networkSpec(options, session.dialect),
+    ...(own?.container ? containerNetworks(own.container, options) : networkSpec(options, session.dialect)),
     ...(name === undefined ? {} : { name }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),

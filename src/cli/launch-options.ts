@@ -2,18 +2,23 @@
 import type { Command } from "commander";
 import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
 import { labelsFrom } from "../api/labels.ts";
+import type { NewPortForward } from "../api/port.ts";
 import { parseNetwork } from "../client/network-text.ts";
+import { addContainerOptions, type ContainerOptions } from "./container-options.ts";
 import { parseDisk } from "./disk-text.ts";
 import type { Dialect } from "./formats.ts";
 import { policyFrom } from "./instance-settings.ts";
 import { addMachineOptions, type MachineOptions, machineSpec } from "./machine-options.ts";
 import { repeated } from "./options.ts";
+import { parsePort } from "./ports.ts";
 
 export type OwnLaunchOptions = {
   autostart?: string | true;
   extraDisk?: string[];
   label?: string[];
-} & MachineOptions;
+  publish?: string[];
+} & MachineOptions &
+  ContainerOptions;
 
 export function addOwnLaunchOptions(command: Command): void {
   command.option(
@@ -27,19 +32,31 @@ export function addOwnLaunchOptions(command: Command): void {
   );
   addMachineOptions(command);
   command.option("--label <label>", "a word or key=value to find it by; may be repeated", repeated);
+  command.option(
+    "-p, --publish <port>",
+    "a port to reach on this host: HOST:GUEST, or GUEST alone; may be repeated",
+    repeated,
+  );
+  addContainerOptions(command);
 }
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
-  const { autostart, extraDisk = [], label = [] } = options;
+  const { autostart, extraDisk = [], label = [], publish = [] } = options;
   return {
     ...machineSpec(options),
     ...(autostart === undefined
       ? {}
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),
     ...(extraDisk.length > 0 ? { disks: extraDisk.map((text) => parseDisk(text, process.cwd())) } : {}),
+    ...(publish.length > 0 ? { ports: publish.map(portOf) } : {}),
     ...(label.length > 0 ? { labels: labelsFrom(label.join(",")) } : {}),
   };
+}
+
+/** On this host alone, unless told otherwise. */
+function portOf(text: string): NewPortForward {
+  return { protocol: "tcp", hostAddress: "127.0.0.1", ...parsePort(text) };
 }
 
 const MODES: readonly NetworkMode[] = ["default", "isolated"];

@@ -1,6 +1,6 @@
 /** The verbs that change the power or the existence of one instance, several, or all. */
 import { type Command, InvalidArgumentError } from "commander";
-import type { InstanceState } from "../api/instance.ts";
+import type { Instance } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
 import type { EngineApi } from "../client/engine-client.ts";
@@ -13,13 +13,15 @@ import { removeSnapshots, snapshotReference } from "./snapshots.ts";
 type Selection = { all?: boolean };
 type Timed = { timeout?: number };
 type StopOptions = Selection & { force?: boolean; time?: number; cancel?: boolean };
-type Fits = (state: InstanceState) => boolean;
+type Fits = (instance: Pick<Instance, "state" | "container">) => boolean;
 
-const powered: Fits = (state) => !["stopped", "deleted", "failed", "suspended"].includes(state);
-const runs: Fits = (state) => state === "running";
-const startable: Fits = (state) => state !== "deleted" && state !== "failed";
-const notDeleted: Fits = (state) => state !== "deleted";
-const deleted: Fits = (state) => state === "deleted";
+const powered: Fits = ({ state }) => !["stopped", "deleted", "failed", "suspended"].includes(state);
+const runs: Fits = ({ state, container }) => state === "running" && !container;
+const startable: Fits = ({ state }) => state !== "deleted" && state !== "failed";
+const notDeleted: Fits = ({ state }) => state !== "deleted";
+const deleted: Fits = ({ state }) => state === "deleted";
+const isRunningContainer: Fits = ({ state, container }) => state === "running" && container !== undefined;
+const isPaused: Fits = (instance) => isRunningContainer(instance) && instance.container?.paused === true;
 
 export function addPowerCommands(program: Command, session: Session): void {
   const several = (name: string, description: string, all: string) =>
@@ -49,6 +51,20 @@ export function addPowerCommands(program: Command, session: Session): void {
         api.instances.suspend({ name }),
       ),
   );
+  if (session.dialect === "berth") {
+    several("pause", "Halt running containers in memory", "pause all running containers").action(
+      async (names: string[], { all }: Selection) =>
+        apply(session, await select(session, names, all, isRunningContainer), (api, name) =>
+          api.instances.pause({ name }),
+        ),
+    );
+    several("unpause", "Let halted containers go on", "unpause all that are paused").action(
+      async (names: string[], { all }: Selection) =>
+        apply(session, await select(session, names, all, isPaused), (api, name) =>
+          api.instances.unpause({ name }),
+        ),
+    );
+  }
   several("stop", "Stop running instances", "stop all running instances")
     .option("--force", "pull the plug; unsaved data in the guest is lost")
     .option("-t, --time <minutes>", "stop only after this time; who is logged in is told", minutes)
@@ -142,7 +158,7 @@ async function select(
       );
     }
     const { api } = await session.client();
-    return (await api.instances.list()).items.filter((item) => fits(item.state)).map((item) => item.name);
+    return (await api.instances.list()).items.filter(fits).map((item) => item.name);
   }
   if (names.length > 0) return [...new Set(names)];
   const primary = elsePrimary ? await session.primaryName() : "";

@@ -20,6 +20,7 @@ import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addIsoCommands } from "./iso.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
+import { addLogsCommand } from "./logs.ts";
 import { addMcpCommand } from "./mcp.ts";
 import { addMountCommands } from "./mounts.ts";
 import { multipassMessage, multipassUsage } from "./multipass/messages.ts";
@@ -35,6 +36,7 @@ import { addSessionCommands } from "./sessions.ts";
 import { addSettingCommands } from "./settings.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
 import { addSshCommands } from "./ssh.ts";
+import { addStatsCommand } from "./stats.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTransferCommand } from "./transfer.ts";
 import { addZoneCommands } from "./zones.ts";
@@ -45,7 +47,7 @@ const NO_COMMAND_EXIT = 2;
 /** `primary` names the primary instance in the help that it gives under the name `multipass`. */
 export function createProgram(session: Session, primary = PRIMARY_NAME): Command {
   const program = new Command("berth")
-    .description("Virtual machines in one step.")
+    .description("Virtual machines and containers in one step.")
     .version(manifest.version, "-V, --version", "show the version")
     .helpOption("-h, --help", "show help")
     .enablePositionalOptions()
@@ -72,6 +74,8 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addExecCommands(program.commandsGroup("Guests:"), session);
   addSessionCommands(program.commandsGroup("Guests:"), session);
   addConsoleCommand(program.commandsGroup("Guests:"), session);
+  addLogsCommand(program.commandsGroup("Guests:"), session);
+  addStatsCommand(program.commandsGroup("Guests:"), session);
   addTransferCommand(program.commandsGroup("Guests:"), session);
   addMountCommands(program.commandsGroup("Guests:"), session);
   addPortCommands(program.commandsGroup("Guests:"), session);

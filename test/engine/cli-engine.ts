@@ -18,17 +18,29 @@ import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts"
 import { quote } from "../../src/engine/guest/quote.ts";
 import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
+import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
 import { connectHere, FakeDriver } from "../support/fake-driver.ts";
 import { FakeWorld } from "../support/fake-engine.ts";
 import { sftpHere } from "../support/sftp-here.ts";
 
 class LocalDriver extends FakeDriver {
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
-    const home = path.join(process.env["BERTH_HOME"] ?? "", "guests", instance.name);
-    await mkdir(home, { recursive: true });
+    const home = await homeOf(instance);
     const running = await super.start(ctx, instance);
     return instance.name === "mute" ? withoutAnswers(running) : withLocalProcesses(running, home);
   }
+}
+
+class LocalContainerDriver extends FakeContainerDriver {
+  override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
+    return withLocalProcesses(await super.start(ctx, instance), await homeOf(instance));
+  }
+}
+
+async function homeOf({ name }: DriverInstance): Promise<string> {
+  const home = path.join(process.env["BERTH_HOME"] ?? "", "guests", name);
+  await mkdir(home, { recursive: true });
+  return home;
 }
 
 function withoutAnswers(running: Running): Running {
@@ -112,6 +124,7 @@ function terminal({ tty, term, argv }: ExecRequest): GuestProcess {
 
 const paths = currentPaths();
 const world = FakeWorld.at(process.env["BERTH_HOME"] ?? "");
+const runtime = new FakeRuntime();
 world.host.knobsOf.set(process.env["BERTH_FAKE_NEVER_READY"] ?? "never-ready", { ready: "never" });
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
@@ -123,6 +136,6 @@ void runEngineProcess({
   openCore: (log) =>
     world.open({
       ...{ paths, log, env: process.env, version: "0.0.0-fake" },
-      drivers: () => [new LocalDriver(world.host)],
+      drivers: () => [new LocalDriver(world.host), new LocalContainerDriver(runtime)],
     }),
 });

@@ -60,6 +60,8 @@ test("without a runtime a container is refused with what to do, and a VM is laun
     },
   );
   await succeeded(engine, engine.instances.launch({ name: "vm" }));
+  runtime.available = true;
+  await launch("web");
 });
 
 test("what only a machine has is refused, all of it at once and in its words", async () => {
@@ -110,6 +112,14 @@ test("an application that has done its work has ended well; one that fails says 
   runtime.host.end(engine.instances.get("bad").id, { how: "crashed", detail });
   expect((await ended(engine, failing)).error?.message).toContain(detail);
   expect(engine.instances.get("bad")).toMatchObject({ state: "stopped", problems: [{ severity: "error" }] });
+});
+
+test("whoever names a program gets an application, whatever the image is made for", async () => {
+  await launch("own", { image: "machine:1", container: { command: ["serve"] } });
+  await launch("box", { image: "machine:1" });
+  await launch("both", { image: "machine:1", container: { command: ["init"], shape: "machine" } });
+  const shapes = ["own", "box", "both"].map((name) => engine.instances.get(name).container?.shape);
+  expect(shapes).toEqual(["application", "machine", "machine"]);
 });
 
 test("a machine that shuts down before it is ready has not", async () => {

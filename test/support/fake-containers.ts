@@ -69,6 +69,8 @@ export class FakeContainerDriver implements Driver {
   readonly kind = "container" as const;
   readonly runtime: FakeRuntime;
   readonly #guests: FakeDriver;
+  /** As it was when it was last looked. */
+  #available: boolean | undefined;
   readonly snapshots: NonNullable<Driver["snapshots"]>;
 
   constructor(runtime: FakeRuntime = new FakeRuntime()) {
@@ -77,8 +79,9 @@ export class FakeContainerDriver implements Driver {
     this.snapshots = this.#guests.snapshots;
   }
 
-  async probe(): Promise<DriverInfo> {
-    const { available } = this.runtime;
+  async probe(_ctx: Ctx, { fresh = false }: { fresh?: boolean } = {}): Promise<DriverInfo> {
+    if (fresh || this.#available === undefined) this.#available = this.runtime.available;
+    const available = this.#available;
     const hint = "Start Docker, or install Podman.";
     const message = "neither Docker nor Podman runs here";
     return {

@@ -1,9 +1,10 @@
 /** What is done with a container and not with a VM: it is made from its runtime's image, halted, and let go on. */
-import type { ContainerImage } from "../../api/container.ts";
+import type { ContainerImage, ContainerShape } from "../../api/container.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Running } from "../drivers/driver.ts";
 import type { WorkCtx } from "../operations.ts";
+import type { ContainerRecord } from "../store/record.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -34,7 +35,8 @@ async function standOnContainerImage(
   if (!container || container.image) return;
   const { containerImages } = keeper.driverOf(entry);
   if (!containerImages) throw new EngineError("internal", `cannot launch ${name}: its driver has no images`);
-  const { runtime, shape } = container;
+  const { runtime } = container;
+  const shape = shapeOf(container);
   const image = await containerImages.resolve(ctx, reference, { runtime, shape, arch });
   const { id } = image;
   keeper.note(entry, {
@@ -46,6 +48,11 @@ async function standOnContainerImage(
       image: { reference: image.reference, id },
     },
   });
+}
+
+/** Whoever names a program wants that, whatever the image is made for. Undefined where that is asked. */
+function shapeOf({ shape, command, entrypoint }: ContainerRecord): ContainerShape | undefined {
+  return shape ?? (command || entrypoint ? "application" : undefined);
 }
 
 /** Its reference is all that is known of what is in it. */

@@ -108,7 +108,7 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
     const isLate = !ctx.signal.aborted && deadline.signal.aborted;
     const words = isLate && entry.running ? await lastWords(entry.running) : undefined;
     const failure = isLate
-      ? late(input.name, words, error)
+      ? late(input, words, error)
       : toEngineError(reasonOf(ctx, error), `launch ${input.name}`);
     await afterFailure(keeper, entry, ctx, failure);
     throw failure;
@@ -183,11 +183,12 @@ function refusalIn(error: unknown): string | undefined {
 }
 
 /** What it was busy with tells whether more time would help. */
-function late(name: string, words: string | undefined, cause: unknown): EngineError {
+function late({ name, container }: LaunchInput, words: string | undefined, cause: unknown): EngineError {
   const reason = `cannot launch ${name}: timed out waiting for initialization to complete`;
   const said = words === undefined ? refusalIn(cause) : `cloud-init last said: ${words}`;
   const last = said === undefined ? "" : `${said}. `;
-  const look = words === undefined ? howToLook(name) : `berth log ${name} --source cloud-init`;
+  const guest = words === undefined ? howToLook(name) : `berth log ${name} --source cloud-init`;
+  const look = container ? `berth logs ${name}` : guest;
   const hint = `${last}Give it more time with --timeout, or look what it does: ${look}`;
   return new EngineError("timed-out", reason, { hint, cause });
 }

@@ -8,6 +8,7 @@ import {
   type Problem,
 } from "../../api/instance.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
 import type { Driver, MachineNeeds } from "../drivers/driver.ts";
 import type { Log } from "../log.ts";
 import { drawAddress, drawMac } from "../networks/addresses.ts";
@@ -62,7 +63,7 @@ export function parseSpec(spec: LaunchSpec): ParsedSpec {
 export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedSpec): Promise<Finding[]> {
   const ctx = { signal: AbortSignal.timeout(CHECK_MS), progress: () => {}, log: parts.log };
   const driver = driverFor(parts, wanted);
-  const [host, info] = await Promise.all([parts.hostFacts(), driver.probe(ctx)]);
+  const [host, info] = await Promise.all([parts.hostFacts(), probed(driver, ctx)]);
   const others = keeper.entries().filter(isMachineUp);
   const { disks, findings: ofDisks } = await diskFindings(parts, wanted);
   const machine = machineOf(wanted, parts.arch);
@@ -160,6 +161,12 @@ function driverFor({ drivers }: PlanParts, { container }: ParsedSpec): Driver {
     "missing-dependency",
     `cannot launch an instance: this engine has no driver of a ${kind}`,
   );
+}
+
+/** A runtime for containers may have been started since it was looked for in vain. */
+async function probed(driver: Driver, ctx: Ctx): Promise<DriverInfo> {
+  const known = await driver.probe(ctx);
+  return known.available || driver.kind === "vm" ? known : driver.probe(ctx, { fresh: true });
 }
 
 async function driverFindings(

@@ -113,10 +113,10 @@ function withEnd(parent: AbortSignal): { signal: AbortSignal; end: () => void } 
 }
 
 function endedEarly(entry: Entry, exit: Exit | undefined): EngineError {
-  const { name } = entry.record.descriptor;
+  const { name, container } = entry.record.descriptor;
   const how = exit?.how === "crashed" ? `it ended unexpectedly: ${exit.detail}` : "it shut down";
   return new EngineError("guest-unreachable", `cannot reach ${name}: ${how} before it was ready`, {
-    hint: "Its serial log may say why.",
+    hint: container ? `What it printed may say why: berth logs ${name}` : "Its serial log may say why.",
   });
 }
 
