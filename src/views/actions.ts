@@ -8,7 +8,7 @@ import { sourceChoices } from "./logs.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { instancesIn } from "./targets.ts";
-import { openConsoleTerminal, openTerminal } from "./terminals.ts";
+import { openConsoleTerminal, openLogsTerminal, openTerminal } from "./terminals.ts";
 
 export type Args = readonly unknown[];
 
@@ -41,11 +41,21 @@ export async function runCommand(services: Services, args: Args): Promise<void> 
 export async function showLog(services: Services, args: Args): Promise<void> {
   const [instance] = await targets(services, "log", args);
   if (!instance) return;
-  const source = await vscode.window.showQuickPick(sourceChoices(instance), {
-    placeHolder: vscode.l10n.t("Which log of {0}?", instance.name),
-    matchOnDetail: true,
-  });
+  const choices = sourceChoices(instance);
+  const [only] = choices;
+  const source =
+    choices.length === 1
+      ? only
+      : await vscode.window.showQuickPick(choices, {
+          placeHolder: vscode.l10n.t("Which log of {0}?", instance.name),
+          matchOnDetail: true,
+        });
   if (source) await services.logs.show(instance.name, source.id);
+}
+
+/** What containers print, as it comes. */
+export async function viewLogs(services: Services, args: Args): Promise<void> {
+  for (const { name } of await targets(services, "logs", args)) openLogsTerminal(services, name);
 }
 
 export async function showCloudInitLog(services: Services, args: Args): Promise<void> {

@@ -12,8 +12,8 @@ import { instancesIn } from "./targets.ts";
 export async function browseFiles(services: Services, args: Args): Promise<void> {
   await services.mirror.client();
   const { model } = services;
-  const [named] = instancesIn(args, "open", model, services.selection()) ?? [];
-  const instance = named ?? (await pickInstance(model, "open", { single: "take" }));
+  const [named] = instancesIn(args, "browse", model, services.selection()) ?? [];
+  const instance = named ?? (await pickInstance(model, "browse", { single: "take" }));
   if (!instance) return;
   await makeRunning(services, instance.name);
   const uri = await services.files.homeOf(instance);

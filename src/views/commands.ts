@@ -47,6 +47,8 @@ export const COMMANDS = {
   "berth.stopLater": async (services, ...args) => (await power()).stopLater(services, args),
   "berth.cancelStop": async (services, ...args) => (await power()).cancelStop(services, args),
   "berth.suspend": async (services, ...args) => (await power()).suspend(services, args),
+  "berth.pause": async (services, ...args) => (await power()).pause(services, args),
+  "berth.unpause": async (services, ...args) => (await power()).unpause(services, args),
   "berth.restart": async (services, ...args) => (await power()).restart(services, args),
   "berth.forceStop": async (services, ...args) => (await power()).forceStop(services, args),
   "berth.cancel": async (services, ...args) => (await actions()).cancel(services, args),
@@ -54,6 +56,7 @@ export const COMMANDS = {
   "berth.showDetails": async (services, ...args) =>
     (await import("./panel/command.ts")).showDetails(services, args),
   "berth.showLog": async (services, ...args) => (await actions()).showLog(services, args),
+  "berth.viewLogs": async (services, ...args) => (await actions()).viewLogs(services, args),
   "berth.cloudInitLog": async (services, ...args) => (await actions()).showCloudInitLog(services, args),
   "berth.copySshCommand": async (services, ...args) => (await actions()).copySshCommand(services, args),
   "berth.copyAddress": async (services, ...args) => (await actions()).copyAddress(services, args),

@@ -5,6 +5,7 @@
 
 import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
+import { containerActions, sizeFacts } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import { cpusText, imageText, operationText, STATE_WORDS, sizeText, timeText } from "./phrases.ts";
 
@@ -18,6 +19,8 @@ export type Action =
   | "forceStop"
   | "restart"
   | "suspend"
+  | "pause"
+  | "unpause"
   | "enableZone"
   | "delete"
   | "recover"
@@ -27,9 +30,11 @@ export type Action =
   | "shell"
   | "exec"
   | "open"
+  | "browse"
   | "copyTo"
   | "details"
   | "log"
+  | "logs"
   | "cloudInitLog"
   | "ssh"
   | "address"
@@ -87,7 +92,8 @@ export function actionsOf(instance: Instance, operation?: Operation): Action[] {
     ...screenOf(instance),
     "details",
   ];
-  return instance.guest === "linux" ? all : all.filter((action) => !OVER_SSH.has(action));
+  const own = containerActions(all, instance);
+  return instance.guest === "linux" ? own : own.filter((action) => !OVER_SSH.has(action));
 }
 
 /** One that is about to run is waited for. */
@@ -106,7 +112,7 @@ function screenOf({ display, state }: Instance): Action[] {
 
 /** What goes through the SSH server and cloud-init, which only Linux guests are given. */
 const OVER_SSH: ReadonlySet<Action> = new Set([
-  ...(["shell", "exec", "copyTo", "open", "cloudInitLog", "ssh", "mount", "unmount"] as const),
+  ...(["shell", "exec", "copyTo", "open", "browse", "cloudInitLog", "ssh", "mount", "unmount"] as const),
 ]);
 
 function possible(instance: Instance, operation?: Operation): Action[] {
@@ -124,7 +130,7 @@ function possible(instance: Instance, operation?: Operation): Action[] {
       return [
         ...(["stop", "forceStop", "restart", "suspend"] as const),
         instance.stopAt === undefined ? "stopLater" : "cancelStop",
-        ...(["shell", "exec", "copyTo", "open", "log", "cloudInitLog"] as const),
+        ...(["shell", "exec", "copyTo", "open", "browse", "log", "cloudInitLog"] as const),
         ...(instance.ssh ? (["ssh"] as const) : []),
         "address",
         ...kept(instance),
@@ -142,7 +148,7 @@ function possible(instance: Instance, operation?: Operation): Action[] {
 const FORCE: readonly Action[] = ["forceStop"];
 const CAN_BE_FORCED: ReadonlySet<InstanceState> = new Set(["stopping", "restarting", "suspending"]);
 /** Entering one that is not running starts it. */
-const LOOK: readonly Action[] = ["shell", "exec", "open", "log", "address"];
+const LOOK: readonly Action[] = ["shell", "exec", "open", "browse", "log", "address"];
 
 /** On what is kept of it, whether it runs or not. */
 function kept({ mounts, ports, disks, snapshotCount }: Instance): Action[] {
@@ -182,16 +188,17 @@ export function contextValueOf(instance: Instance, operation?: Operation): strin
 
 export function descriptionOf(instance: Instance, operation?: Operation): string {
   if (operation?.status === "running") return operationText(operation);
-  const facts = [imageText(instance.image), cpusText(instance.cpus), sizeText(instance.memoryBytes)];
+  const facts = [imageText(instance.image), ...sizeFacts(instance)];
   if (!instance.zone.available && !BEYOND_ZONES.has(instance.state))
     return [l10n.t("{0} is disabled", instance.zone.name), ...facts].join(" · ");
   switch (instance.state) {
     case "running":
       return [
+        ...(instance.container?.paused ? [l10n.t("paused")] : []),
         ...(instance.stopAt === undefined ? [] : [l10n.t("stops at {0}", timeText(instance.stopAt))]),
         ...(instance.ready || instance.guest !== "linux" ? [] : [l10n.t("not ready")]),
         ...facts,
-        instance.address,
+        ...(instance.address === "" ? [] : [instance.address]),
       ].join(" · ");
     case "stopped":
       return facts.join(" · ");
@@ -209,12 +216,14 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
 /** States in which a disabled zone changes nothing. */
 const BEYOND_ZONES: ReadonlySet<InstanceState> = new Set(["deleted", "failed"]);
 
+/** A box for a container, a screen for a machine. */
 function iconOf(instance: Instance, busy: boolean): Icon {
   if (instance.state === "restarting") return { id: "sync~spin" };
   if (busy) return { id: "loading~spin" };
   switch (instance.state) {
     case "running":
-      return { id: "vm-running", color: "charts.green" };
+      if (instance.container?.paused) return { id: "debug-pause" };
+      return { id: instance.container ? "package" : "vm-running", color: "charts.green" };
     case "failed":
       return { id: "error", color: "list.errorForeground" };
     case "deleted":
@@ -222,7 +231,8 @@ function iconOf(instance: Instance, busy: boolean): Icon {
     case "suspended":
       return { id: "debug-pause" };
     case "stopped":
-      return { id: instance.zone.available ? "vm-outline" : "circle-slash" };
+      if (!instance.zone.available) return { id: "circle-slash" };
+      return { id: instance.container ? "package" : "vm-outline" };
     case "unknown":
       return { id: "question", color: "list.warningForeground" };
     default:
@@ -249,9 +259,16 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
     STATE_WORDS[instance.state],
     ...(operation?.status === "running" ? [operationText(operation)] : []),
     imageText(instance.image),
-    cpusText(instance.cpus),
-    l10n.t("{0} memory", sizeText(instance.memoryBytes)),
-    ...(instance.state === "running" ? [l10n.t("address {0}", instance.address)] : []),
+    ...(instance.container
+      ? [
+          l10n.t("container"),
+          ...sizeFacts(instance),
+          ...(instance.container.paused ? [l10n.t("paused")] : []),
+        ]
+      : [cpusText(instance.cpus), l10n.t("{0} memory", sizeText(instance.memoryBytes))]),
+    ...(instance.state === "running" && instance.address !== ""
+      ? [l10n.t("address {0}", instance.address)]
+      : []),
     ...(instance.zone.available ? [] : [l10n.t("{0} is disabled", instance.zone.name)]),
     ...(instance.stopAt === undefined ? [] : [l10n.t("stops at {0}", timeText(instance.stopAt))]),
     ...(count > 0 ? [count === 1 ? l10n.t("1 problem") : l10n.t("{0} problems", count)] : []),

@@ -77,7 +77,8 @@ async function endOf(file: string): Promise<string> {
   }
 }
 
-export function sourceChoices({ state }: Instance): (vscode.QuickPickItem & { id: LogSource })[] {
+export function sourceChoices({ state, container }: Instance): (vscode.QuickPickItem & { id: LogSource })[] {
+  if (container) return [{ id: "serial", label: vscode.l10n.t("Output") }];
   const guest: (vscode.QuickPickItem & { id: LogSource })[] =
     state === "running"
       ? [

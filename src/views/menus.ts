@@ -71,7 +71,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     ...{ flag: "open", group: "1_shell@5", one: true },
   }),
   "berth.browseFiles": on("Browse Files", "folder-library", {
-    ...{ flag: "open", group: "1_shell@7", one: true },
+    ...{ flag: "browse", group: "1_shell@7", one: true },
   }),
 
   // Power.
@@ -85,6 +85,8 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     ...{ flag: "cancelStop", group: "2_power@5" },
   }),
   "berth.suspend": on("Suspend", "debug-pause", { flag: "suspend", group: "2_power@6" }),
+  "berth.pause": on("Pause", "debug-pause", { flag: "pause", group: "2_power@6" }),
+  "berth.unpause": on("Unpause", "debug-continue", { flag: "unpause", group: "2_power@6", inline: 3 }),
   "berth.restart": on("Restart", "debug-restart", { flag: "restart", group: "2_power@7" }),
   "berth.forceStop": on("Force Stop", "circle-slash", { flag: "forceStop", group: "2_power@8" }),
   "berth.cancel": on("Cancel Operation", "close", { flag: "cancel", group: "2_power@9", inline: 6 }),
@@ -93,6 +95,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   // Look at it.
   "berth.showDetails": on("Show Details", "info", { flag: "details", group: "3_look@0" }),
   "berth.showLog": on("Show Log", "output", { flag: "log", group: "3_look@1", one: true }),
+  "berth.viewLogs": on("View Logs", "list-selection", { flag: "logs", group: "3_look@2", inline: 2 }),
   "berth.cloudInitLog": on("Show cloud-init Log", "checklist", {
     ...{ flag: "cloudInitLog", group: "3_look@2", one: true },
   }),

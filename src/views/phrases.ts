@@ -115,10 +115,15 @@ const AGES: readonly { size: number; one: () => string; many: (count: number) =>
   { size: 1, one: () => l10n.t("1 minute ago"), many: (count) => l10n.t("{0} minutes ago", count) },
 ];
 
-/** `Ubuntu 24.04`; what the user asked for while the image is not known yet. */
+/**
+ * `Ubuntu 24.04`; what the user asked for while the image is not known yet, and of a container's image, whose usual
+ * registry nobody names.
+ */
 export function imageText({ os, release, reference }: ImageFacts): string {
   const short = release.replace(/\s+LTS$/i, "");
-  return [os, short].filter((part) => part !== "").join(" ") || reference;
+  return (
+    [os, short].filter((part) => part !== "").join(" ") || reference.replace(/^docker\.io\/(library\/)?/, "")
+  );
 }
 
 /** `downloading 43 %`, or `setting up` where no amount is known. */

@@ -25,6 +25,14 @@ const SUSPEND: Verb = {
   request: (api, name) => api.instances.suspend({ name }),
   expected: "suspending",
 };
+const PAUSE: Verb = {
+  title: (count) => vscode.l10n.t("Pausing {0} containers", count),
+  request: (api, name) => api.instances.pause({ name }),
+};
+const UNPAUSE: Verb = {
+  title: (count) => vscode.l10n.t("Letting {0} containers go on", count),
+  request: (api, name) => api.instances.unpause({ name }),
+};
 const RESTART: Verb = {
   title: (count) => vscode.l10n.t("Restarting {0} instances", count),
   request: (api, name) => api.instances.restart({ name }),
@@ -69,6 +77,14 @@ export async function forceStop(services: Services, args: Args): Promise<void> {
 
 export async function suspend(services: Services, args: Args): Promise<void> {
   await runOn(services, SUSPEND, await targets(services, "suspend", args));
+}
+
+export async function pause(services: Services, args: Args): Promise<void> {
+  await runOn(services, PAUSE, await targets(services, "pause", args));
+}
+
+export async function unpause(services: Services, args: Args): Promise<void> {
+  await runOn(services, UNPAUSE, await targets(services, "unpause", args));
 }
 
 export async function restart(services: Services, args: Args): Promise<void> {

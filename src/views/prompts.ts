@@ -12,6 +12,8 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   stopLater: vscode.l10n.t("Which instance should stop later?"),
   cancelStop: vscode.l10n.t("Which instance shall not stop after all?"),
   suspend: vscode.l10n.t("Which instance should be suspended?"),
+  pause: vscode.l10n.t("Which container should be paused?"),
+  unpause: vscode.l10n.t("Which container should go on?"),
   enableZone: vscode.l10n.t("Enable the zone of which instance?"),
   forceStop: vscode.l10n.t("Which instance should be stopped by force?"),
   restart: vscode.l10n.t("Which instance should restart?"),
@@ -23,6 +25,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   shell: vscode.l10n.t("Open a shell in which instance?"),
   exec: vscode.l10n.t("Run a command in which instance?"),
   open: vscode.l10n.t("Open a folder in which instance?"),
+  browse: vscode.l10n.t("Browse the files of which instance?"),
   copyTo: vscode.l10n.t("Copy files to which instance?"),
   cloudInitLog: vscode.l10n.t("Show the cloud-init log of which instance?"),
   mount: vscode.l10n.t("Mount a folder in which instance?"),
@@ -40,6 +43,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   labels: vscode.l10n.t("Edit the labels of which instance?"),
   details: vscode.l10n.t("Show the details of which instance?"),
   log: vscode.l10n.t("Show the log of which instance?"),
+  logs: vscode.l10n.t("View the logs of which container?"),
   ssh: vscode.l10n.t("Copy the SSH command of which instance?"),
   address: vscode.l10n.t("Copy the address of which instance?"),
   cancel: vscode.l10n.t("Cancel the operation on which instance?"),
@@ -115,14 +119,14 @@ export async function confirmDelete(instances: readonly Instance[]): Promise<boo
 export async function confirmPurge(instances: readonly Instance[]): Promise<boolean> {
   const names = listText(instances.map(({ name }) => name));
   const bytes = instances.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
-  return confirm(
-    vscode.l10n.t("Remove {0} for good?", names),
-    vscode.l10n.t("Remove for Good"),
-    vscode.l10n.t(
-      "The disk (up to {0}) and everything on it is removed. This cannot be undone.",
-      sizeText(bytes),
-    ),
-  );
+  const detail =
+    bytes > 0
+      ? vscode.l10n.t(
+          "The disk (up to {0}) and everything on it is removed. This cannot be undone.",
+          sizeText(bytes),
+        )
+      : vscode.l10n.t("Everything in it is removed, but for volumes with a name. This cannot be undone.");
+  return confirm(vscode.l10n.t("Remove {0} for good?", names), vscode.l10n.t("Remove for Good"), detail);
 }
 
 export async function confirmForceStop(instances: readonly Instance[]): Promise<boolean> {

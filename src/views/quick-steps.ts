@@ -93,7 +93,8 @@ export async function inputStep(frame: Frame, options: InputStep): Promise<Reply
     input.validationMessage = found && { message: found.message, severity: found.refused ? error : warning };
     return !found?.refused;
   };
-  check();
+  // Nothing is wrong with a question that was not answered yet.
+  if (input.value !== "") check();
   store.add(input.onDidChangeValue(check));
   store.add(input.onDidHide(() => reply.resolve(undefined)));
   store.add(input.onDidTriggerButton(() => reply.resolve(BACK)));

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { Instance } from "../api/instance.ts";
 import { ConsoleTerminal } from "./console-terminal.ts";
+import { LogsTerminal } from "./logs-terminal.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { GuestTerminal } from "./shell.ts";
@@ -39,6 +40,22 @@ export function openConsoleTerminal({ mirror, model }: Deps, instance: Pick<Inst
       name: vscode.l10n.t("Serial Console: {0}", instance.name),
       iconPath: new vscode.ThemeIcon("circuit-board"),
       pty: new ConsoleTerminal({ instance, model, client: () => mirror.client() }),
+    });
+  terminal.show();
+}
+
+/** What a container prints: one for each, since a second one would only show the same. */
+export function openLogsTerminal({ mirror }: Pick<Deps, "mirror">, instance: string): void {
+  const open = vscode.window.terminals.find(({ creationOptions, exitStatus }) => {
+    const pty = "pty" in creationOptions ? creationOptions.pty : undefined;
+    return exitStatus === undefined && pty instanceof LogsTerminal && pty.instance === instance;
+  });
+  const terminal =
+    open ??
+    vscode.window.createTerminal({
+      name: vscode.l10n.t("Logs: {0}", instance),
+      iconPath: new vscode.ThemeIcon("list-selection"),
+      pty: new LogsTerminal({ instance, client: () => mirror.client() }),
     });
   terminal.show();
 }

@@ -4,6 +4,7 @@ import type { Instance, InstanceDetails, Problem } from "../api/instance.ts";
 import { labelsText } from "../api/labels.ts";
 import type { Operation } from "../api/operation.ts";
 import { formatDuration } from "../base/units.ts";
+import { runtimeText, sizeFacts } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import {
   capitalised,
@@ -44,6 +45,7 @@ function stateLine(instance: Instance, operation?: Operation): string {
     return operation.progress ? longProgressText(operation.progress) : operationText(operation);
   }
   const waiting = instance.state === "running" && instance.guest === "linux" && !instance.ready;
+  if (instance.container?.paused) return l10n.t("paused");
   const word = STATE_WORDS[instance.state];
   return waiting ? l10n.t("{0}, not ready", word) : word;
 }
@@ -57,7 +59,7 @@ function factRows({ instance, details, now }: TooltipInputs): Row[] {
   return [
     [l10n.t("Image"), `${escapeMarkdown(release)}${build}`],
     [l10n.t("Size"), sizeLine(instance)],
-    [l10n.t("Address"), `\`${instance.address}\``],
+    ...(instance.address === "" ? [] : ([[l10n.t("Address"), `\`${instance.address}\``]] as Row[])),
     ...(instance.ssh
       ? ([["SSH", `\`${instance.ssh.user}@${instance.ssh.host}:${instance.ssh.port}\``]] as Row[])
       : []),
@@ -101,13 +103,18 @@ function guestRows(details: InstanceDetails): Row[] {
   ];
 }
 
-function sizeLine({ cpus, memoryBytes, diskBytes }: Instance): string {
+function sizeLine(instance: Instance): string {
+  const { cpus, memoryBytes, diskBytes, container } = instance;
+  if (container) return sizeFacts(instance).slice(1).join(", ") || l10n.t("without limits");
   const words = cpus === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", cpus);
   return l10n.t("{0}, {1} memory, {2} disk", words, sizeText(memoryBytes), sizeText(diskBytes));
 }
 
 /** `QEMU with KVM, x86_64`; emulation is called by its name, because it explains slowness. Nothing in it needs escaping. */
-export function driverText({ driver, accelerator, arch }: Instance): string {
+export function driverText(instance: Instance): string {
+  const { driver, accelerator, arch } = instance;
+  const runtime = runtimeText(instance);
+  if (runtime !== undefined) return `${runtime}, ${arch}`;
   const names: Record<string, string> = { qemu: "QEMU", oci: "OCI", incus: "Incus" };
   const name = names[driver] ?? driver;
   if (accelerator === undefined) return `${name}, ${arch}`;

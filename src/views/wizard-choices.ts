@@ -16,6 +16,26 @@ export function typedReference(text: string, known: ReadonlySet<string>): string
   return reference;
 }
 
+/** `Docker and Podman`: what runs containers on this host; empty where nothing does. */
+export function runtimesOf({ drivers }: Pick<EngineInfo, "drivers">): string {
+  const there = drivers.filter(({ kind, available }) => kind === "container" && available);
+  const names = there.flatMap(({ features }) => RUNTIMES.filter(([word]) => features.includes(word)));
+  return there.length > 0 && names.length === 0
+    ? l10n.t("this host")
+    : listText(names.map(([, name]) => name));
+}
+
+const RUNTIMES = [
+  ["docker", "Docker"],
+  ["podman", "Podman"],
+] as const;
+
+/** Why this cannot be the image of a container, or undefined when it may be one. */
+export function containerImageProblem(text: string): string | undefined {
+  const image = text.replace(/^(docker|podman|oci):(\/\/)?/, "");
+  return /^[A-Za-z0-9][\w./:@+-]*$/.test(image) ? undefined : l10n.t("Write an image such as nginx:1.27.");
+}
+
 /** Why this cannot be the name, or undefined when it can. */
 export function nameProblem(name: string, taken: ReadonlySet<string>): string | undefined {
   if (name === "") return l10n.t("A name is needed.");

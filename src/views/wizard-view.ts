@@ -4,16 +4,29 @@ import * as vscode from "vscode";
 import type { ImageEntry } from "../api/image.ts";
 import type { Problem } from "../api/instance.ts";
 import { messageOf } from "../base/errors.ts";
+import { containerReference } from "../client/container-text.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import { groupImages } from "./image-groups.ts";
 import type { Model } from "./model.ts";
+import { typedPorts } from "./port-text.ts";
 import { problemText } from "./problems.ts";
 import { BACK, type Frame, inputStep, pickStep, type Reply } from "./quick-steps.ts";
-import { answer, back, type Draft, newWizard, position, type StepId, suggestName } from "./wizard.ts";
+import {
+  answer,
+  back,
+  type Draft,
+  newWizard,
+  position,
+  type StepId,
+  suggestContainerName,
+  suggestName,
+} from "./wizard.ts";
 import * as choices from "./wizard-choices.ts";
 
 type Context = {
   client: EngineClient;
+  /** Names of the runtimes that run containers here; empty where none does. */
+  runtimes: string;
   host: choices.Host;
   taken: ReadonlySet<string>;
   images: Promise<{ items: ImageEntry[]; problems: Problem[] }>;
@@ -28,9 +41,11 @@ export async function runWizard(
   const searching = new AbortController();
   const images = client.api.images.find({ query: "" }, { signal: searching.signal });
   images.catch(() => {});
+  const engine = model.engine ?? (await client.api.engine.info());
   const context: Context = {
     client,
-    host: (model.engine ?? (await client.api.engine.info())).host,
+    host: engine.host,
+    runtimes: choices.runtimesOf(engine),
     taken: new Set(model.all().map(({ name }) => name)),
     images,
   };
@@ -54,7 +69,9 @@ type Ask = (frame: Frame, draft: Draft, context: Context) => Promise<Reply<Draft
 
 const ASK: Readonly<Record<StepId, Ask>> = {
   image: askImage,
+  "container-image": askContainerImage,
   name: askName,
+  ports: askPorts,
   size: askSize,
   cpus: (frame, draft, { host }) =>
     askNumber(frame, {
@@ -83,7 +100,7 @@ const ASK: Readonly<Record<StepId, Ask>> = {
   "cloud-init": askCloudInit,
 };
 
-type ImagePick = vscode.QuickPickItem & { reference?: string; os?: string };
+type ImagePick = vscode.QuickPickItem & { reference?: string; os?: string; container?: true };
 
 async function askImage(frame: Frame, draft: Draft, context: Context): Promise<Reply<Draft>> {
   const known = new Set<string>();
@@ -92,7 +109,7 @@ async function askImage(frame: Frame, draft: Draft, context: Context): Promise<R
     load: async () => {
       const { items, problems } = await context.images;
       for (const { reference, aliases } of items) for (const name of [reference, ...aliases]) known.add(name);
-      return [...problemPicks(problems), ...imagePicks(items)];
+      return [...problemPicks(problems), ...containerPicks(context), ...imagePicks(items)];
     },
     failed: (error) => [
       {
@@ -101,23 +118,65 @@ async function askImage(frame: Frame, draft: Draft, context: Context): Promise<R
         alwaysShow: true,
       },
     ],
-    isActive: (item) => item.reference !== undefined && item.reference === draft.image,
+    isActive: (item) =>
+      draft.container === undefined
+        ? item.reference !== undefined && item.reference === draft.image
+        : item.container === true,
     typed: (text) => {
       const reference = choices.typedReference(text, known);
       const label = `$(arrow-right) ${vscode.l10n.t("Use “{0}”", reference ?? "")}`;
       return reference === undefined ? undefined : { label, reference, os: "", alwaysShow: true };
     },
-    accepts: (item) => item.reference !== undefined,
+    accepts: (item) => item.reference !== undefined || item.container === true,
   });
   if (reply === undefined || reply === BACK) return reply;
-  const { reference, os } = reply;
+  const { reference, os, container } = reply;
+  if (container) return { container: draft.container ?? "" };
+  // Typed with its runtime before it: the next question shows it.
+  if (reference !== undefined && containerReference(reference)) return { container: reference };
   return imageDraft(reference ?? "", os ?? "", draft, context);
 }
 
 function imageDraft(image: string, os: string, draft: Draft, { taken }: Context): Draft {
   const suggested = draft.name === undefined || draft.name === draft.suggestedName;
   const name = suggestName(os, taken);
-  return suggested ? { image, name, suggestedName: name } : { image };
+  return { image, container: undefined, ...(suggested ? { name, suggestedName: name } : {}) };
+}
+
+function containerPicks({ runtimes }: Context): ImagePick[] {
+  if (runtimes === "") return [];
+  const description = vscode.l10n.t("an image of a registry, on {0}", runtimes);
+  return [{ label: `$(package) ${vscode.l10n.t("Container…")}`, description, container: true }];
+}
+
+async function askContainerImage(frame: Frame, draft: Draft, { taken }: Context): Promise<Reply<Draft>> {
+  const reply = await inputStep(frame, {
+    prompt: vscode.l10n.t("Which image? docker: or podman: before it says where."),
+    value: draft.container ?? "",
+    validate: (text) => {
+      const problem = choices.containerImageProblem(text.trim());
+      return problem === undefined ? undefined : { message: problem, refused: true };
+    },
+  });
+  if (reply === undefined || reply === BACK) return reply;
+  const container = reply.trim();
+  const isSuggested = draft.name === undefined || draft.name === draft.suggestedName;
+  const name = suggestContainerName(container, taken);
+  return { container, ...(isSuggested ? { name, suggestedName: name } : {}) };
+}
+
+async function askPorts(frame: Frame, draft: Draft): Promise<Reply<Draft>> {
+  const reply = await inputStep(frame, {
+    prompt: vscode.l10n.t("Which of its ports shall this host reach? 8080:80, or several; empty for none."),
+    value: (draft.ports ?? [])
+      .map(({ hostPort, guestPort }) => `${hostPort ?? guestPort}:${guestPort}`)
+      .join(" "),
+    validate: (text) => {
+      if (typedPorts(text)) return undefined;
+      return { message: vscode.l10n.t("Write a port such as 80, 8080:80 or 5353:53/udp."), refused: true };
+    },
+  });
+  return reply === undefined || reply === BACK ? reply : { ports: typedPorts(reply) ?? [] };
 }
 
 function imagePicks(items: readonly ImageEntry[]): ImagePick[] {

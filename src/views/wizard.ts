@@ -3,8 +3,19 @@
  * `wizard-view.ts` asks the questions.
  */
 import type { LaunchSpec } from "../api/instance.ts";
+import type { NewPortForward } from "../api/port.ts";
+import { containerReference } from "../client/container-text.ts";
 
-export type StepId = "image" | "name" | "size" | "cpus" | "memory" | "disk" | "cloud-init";
+export type StepId =
+  | "image"
+  | "container-image"
+  | "name"
+  | "ports"
+  | "size"
+  | "cpus"
+  | "memory"
+  | "disk"
+  | "cloud-init";
 
 export type Size = { cpus: number; memoryBytes: number; diskBytes: number };
 
@@ -13,6 +24,10 @@ export type PresetId = "small" | "medium" | "large" | "custom";
 /** Answers so far. Going back keeps them, so that each question shows what was answered before. */
 export type Draft = {
   image?: string;
+  /** A container is wanted, of this image; empty until it is named. */
+  container?: string | undefined;
+  /** What of a container is reached on this host. */
+  ports?: NewPortForward[];
   name?: string;
   /** What the wizard proposed; while the name is still this, another image may bring another proposal. */
   suggestedName?: string;
@@ -40,6 +55,7 @@ export function newWizard(draft: Draft = {}): Wizard {
 
 /** The questions that these answers lead to, in order. */
 export function stepsOf(draft: Draft): StepId[] {
+  if (draft.container !== undefined) return ["image", "container-image", "name", "ports"];
   const custom: StepId[] = draft.preset === "custom" ? ["cpus", "memory", "disk"] : [];
   return ["image", "name", "size", ...custom, "cloud-init"];
 }
@@ -71,6 +87,7 @@ export function position(wizard: Wizard): { step: number; total: number } {
 
 /** What to launch, once every question is answered. */
 export function specOf(draft: Draft): LaunchSpec {
+  if (draft.container !== undefined) return containerSpecOf(draft, draft.container);
   const size = sizeOf(draft);
   const { name, image, cloudInit } = draft;
   return {
@@ -78,6 +95,16 @@ export function specOf(draft: Draft): LaunchSpec {
     ...(name === undefined ? {} : { name }),
     ...size,
     ...(cloudInit === undefined || cloudInit === "none" ? {} : { userData: cloudInit.text }),
+  };
+}
+
+function containerSpecOf({ name, ports = [] }: Draft, text: string): LaunchSpec {
+  const { image, runtime } = containerReference(text) ?? { image: text, runtime: undefined };
+  return {
+    image,
+    container: runtime === undefined ? {} : { runtime },
+    ...(name === undefined ? {} : { name }),
+    ...(ports.length > 0 ? { ports } : {}),
   };
 }
 
@@ -93,7 +120,18 @@ function sizeOf({ preset, cpus, memoryBytes, diskBytes }: Draft): Partial<Size> 
 /** `primary` while it is free, else the image's name with the first free number: `ubuntu-2`. */
 export function suggestName(os: string, taken: ReadonlySet<string>): string {
   if (!taken.has("primary")) return "primary";
-  const word = /[A-Za-z][A-Za-z0-9]*/.exec(os)?.[0].toLowerCase().slice(0, 40) ?? "instance";
+  return numbered(os, "instance", taken);
+}
+
+/** `nginx-1` for `docker.io/library/nginx:1.27`. */
+export function suggestContainerName(text: string, taken: ReadonlySet<string>): string {
+  const image = containerReference(text)?.image ?? text;
+  return numbered(image.split("@")[0]?.split("/").at(-1)?.split(":")[0] ?? "", "container", taken);
+}
+
+/** The first word in the text, with the first number that is free. */
+function numbered(text: string, otherwise: string, taken: ReadonlySet<string>): string {
+  const word = /[A-Za-z][A-Za-z0-9]*/.exec(text)?.[0].toLowerCase().slice(0, 40) ?? otherwise;
   for (let number = 1; ; number += 1) {
     const name = `${word}-${number}`;
     if (!taken.has(name)) return name;

@@ -41,7 +41,16 @@ export type PanelState = {
   actions: PanelAction[];
   facts: [name: string, value: string][];
   running: boolean;
-  sizes: { cpus: number; memory: string; disk: string; autostart: string; locked?: string | undefined };
+  /** It has no cloud-init, no disks and no size of its own; its limits may be left open. */
+  isContainer: boolean;
+  sizes: {
+    cpus: string;
+    memory: string;
+    /** Absent where it has no disk of its own. */
+    disk?: string | undefined;
+    autostart: string;
+    locked?: string | undefined;
+  };
   snapshots: SnapshotRow[];
   canSnapshot: boolean;
   ports: { id: string; text: string; url?: string | undefined }[];

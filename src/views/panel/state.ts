@@ -4,6 +4,7 @@ import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { formatBytes } from "../../base/units.ts";
+import { containerFacts, containerNetworks, sizeFacts } from "../container-items.ts";
 import { type Action, actionsOf, isBusy } from "../items.ts";
 import { l10n } from "../l10n.ts";
 import {
@@ -37,6 +38,8 @@ const ACTIONS: readonly (PanelAction & { action: Action })[] = [
   { action: "display", command: "berth.openDisplay", label: l10n.t("Open Graphical Console"), primary: true },
   { action: "console", command: "berth.openConsole", label: l10n.t("Open Serial Console") },
   { action: "start", command: "berth.start", label: l10n.t("Start"), primary: true },
+  { action: "logs", command: "berth.viewLogs", label: l10n.t("View Logs") },
+  { action: "unpause", command: "berth.unpause", label: l10n.t("Unpause"), primary: true },
   { action: "stop", command: "berth.stop", label: l10n.t("Stop") },
   { action: "restart", command: "berth.restart", label: l10n.t("Restart") },
   { action: "cancel", command: "berth.cancel", label: l10n.t("Cancel") },
@@ -57,15 +60,10 @@ export const SNAPSHOT_COMMANDS: ReadonlySet<string> = new Set([
 
 export function panelState(inputs: PanelInputs): PanelState {
   const { instance, operation, lost } = inputs;
-  const { name, image, cpus, memoryBytes, diskBytes } = instance;
+  const { name } = instance;
   return {
     ...{ id: instance.id, name, lost, word: wordOf(instance), tone: toneOf(instance, operation) },
-    summary: [
-      imageText(image),
-      cpusText(cpus),
-      l10n.t("{0} memory", sizeText(memoryBytes)),
-      l10n.t("{0} disk", sizeText(diskBytes)),
-    ].join(" · "),
+    summary: [imageText(instance.image), ...summaryOf(instance)].join(" · "),
     progress: progressOf(operation),
     problems: instance.problems.map(({ severity, message, hint }) => ({
       severity,
@@ -75,6 +73,7 @@ export function panelState(inputs: PanelInputs): PanelState {
     actions: lost ? [] : headerActions(instance, operation),
     facts: factsOf(inputs),
     running: instance.state === "running",
+    isContainer: instance.container !== undefined,
     sizes: sizesOf(instance),
     snapshots: snapshotRows(inputs.snapshots),
     canSnapshot: !lost && instance.state === "stopped" && !isBusy(instance, operation),
@@ -96,12 +95,20 @@ export function panelState(inputs: PanelInputs): PanelState {
   };
 }
 
+function summaryOf(instance: Instance): string[] {
+  if (instance.container) return sizeFacts(instance);
+  const { cpus, memoryBytes, diskBytes } = instance;
+  const memory = l10n.t("{0} memory", sizeText(memoryBytes));
+  return [cpusText(cpus), memory, l10n.t("{0} disk", sizeText(diskBytes))];
+}
+
 /** A line as it is, and nothing that moves a cursor or turns the reading direction. */
 function plain(text: string): string {
   return withoutControls(text).slice(0, 2000);
 }
 
 function wordOf(instance: Instance): string {
+  if (instance.state === "running" && instance.container?.paused) return capitalised(l10n.t("paused"));
   const waiting = instance.state === "running" && !instance.ready;
   const word = capitalised(STATE_WORDS[instance.state]);
   return waiting ? l10n.t("{0}, not ready", word) : word;
@@ -138,8 +145,9 @@ function factsOf({ instance, details }: PanelInputs): [string, string][] {
     ],
     [
       l10n.t("Address"),
-      [instance.address, ...(details?.addresses ?? []).filter((one) => one !== instance.address)].join(", "),
+      [...new Set([instance.address, ...(details?.addresses ?? [])])].filter(Boolean).join(", ") || undefined,
     ],
+    ...containerFacts(instance),
     ["SSH", ssh && `${ssh.user}@${ssh.host}:${ssh.port}`],
     [l10n.t("Driver"), driverText(instance)],
     [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0} (disabled)", zone.name)],
@@ -159,13 +167,21 @@ export function dateText(time: string): string {
 }
 
 function sizesOf(instance: Instance): PanelState["sizes"] {
-  const { cpus, memoryBytes, diskBytes, autostart, state } = instance;
-  const locked =
-    state === "stopped" ? undefined : l10n.t("CPUs, memory and disk can be changed while it is stopped.");
-  return { cpus, memory: formatBytes(memoryBytes), disk: formatBytes(diskBytes), autostart, locked };
+  const { cpus, memoryBytes, diskBytes, autostart, state, container } = instance;
+  const words = container
+    ? l10n.t("Its limits can be changed while it is stopped.")
+    : l10n.t("CPUs, memory and disk can be changed while it is stopped.");
+  return {
+    // Nothing stands where there is no limit.
+    ...{ cpus: cpus > 0 ? String(cpus) : "", memory: memoryBytes > 0 ? formatBytes(memoryBytes) : "" },
+    ...(container ? {} : { disk: formatBytes(diskBytes) }),
+    ...{ autostart, locked: state === "stopped" ? undefined : words },
+  };
 }
 
-function networksOf({ address, mac, network, networks }: Instance): PanelState["networks"] {
+function networksOf(instance: Instance): PanelState["networks"] {
+  const { address, mac, network, networks, container } = instance;
+  if (container) return containerNetworks(instance);
   const own =
     network === "isolated" ? l10n.t("isolated: it reaches nothing") : l10n.t("its own, with other instances");
   const others = networks.map((nic) => {

@@ -47,6 +47,26 @@ export function instance(patch: Partial<Instance> = {}): Instance {
   };
 }
 
+/** A container of an image that serves something. */
+export function container(
+  patch: Partial<Instance> = {},
+  own: Partial<NonNullable<Instance["container"]>> = {},
+): Instance {
+  const { ssh: _, accelerator: __, ...machine } = instance();
+  return {
+    ...machine,
+    ...{ name: "web", kind: "container", driver: "oci", cpus: 0, memoryBytes: 0, diskBytes: 0 },
+    image: { reference: "docker.io/library/nginx:1.27", os: "", release: "", version: "" },
+    address: "172.17.0.2",
+    ...patch,
+    container: {
+      ...{ runtime: "docker", shape: "application", env: ["MODE"], paused: false },
+      image: { reference: "docker.io/library/nginx:1.27", id: "sha256:00" },
+      ...own,
+    },
+  };
+}
+
 export function operation(patch: Partial<Operation> = {}): Operation {
   return {
     id: randomUUID(),

@@ -11,7 +11,9 @@ import {
   runningCount,
   worstOf,
 } from "../../../src/views/items.ts";
-import { instance, operation } from "./fixtures.ts";
+import { container, instance, operation } from "./fixtures.ts";
+
+const NGINX = "nginx:1.27";
 
 type Case = {
   of: Partial<Instance>;
@@ -101,11 +103,11 @@ test("what can be done follows from the state", () => {
       .join(" ");
   const kept = "mount addPort rename addDisk autostart labels";
   const power = "stop forceStop restart suspend";
-  const enter = "shell exec copyTo open log cloudInitLog";
+  const enter = "shell exec copyTo open browse log cloudInitLog";
   expect(of({})).toBe(`${power} stopLater ${enter} ssh address ${kept} delete`);
   expect(of({ ssh: undefined })).toBe(`${power} stopLater ${enter} address ${kept} delete`);
   expect(of({ stopAt: "2026-11-23T10:00:00.000Z" })).toContain("suspend cancelStop shell");
-  const look = "shell exec open log address";
+  const look = "shell exec open browse log address";
   expect(of({ state: "stopped" })).toBe(`start ${look} snapshot clone sizes ${kept} delete`);
   expect(of({ state: "suspended" })).toBe(`start startCold ${look} ${kept} delete`);
   expect(of({ guest: "windows" })).toBe(
@@ -168,7 +170,7 @@ test("nothing that changes an instance is offered while it is busy, whatever its
 
 test("the context value names the state and each action as a flag", () => {
   expect(contextValueOf(instance({ state: "stopped" }))).toBe(
-    "instance.stopped+start+shell+exec+open+log+address+snapshot+clone+sizes+mount+addPort+rename+addDisk+autostart+labels+delete+details",
+    "instance.stopped+start+shell+exec+open+browse+log+address+snapshot+clone+sizes+mount+addPort+rename+addDisk+autostart+labels+delete+details",
   );
   expect(contextValueOf(instance())).toMatch(/\+stop(\+|$)/);
   expect(contextValueOf(instance({ state: "failed" }))).not.toMatch(/\+stop(\+|$)/);
@@ -203,4 +205,30 @@ test("primary comes first, then names as people sort them", () => {
 test("only what runs is counted, and errors come before warnings", () => {
   expect(runningCount([instance(), instance({ state: "stopped" }), instance({ state: "deleted" })])).toBe(1);
   expect(worstOf(instance({ problems: [slow, lost] }))).toBe(lost);
+});
+
+test("a container is shown as what it is, without what it has not", () => {
+  expect(instanceItem(container())).toMatchObject({
+    ...{ description: `${NGINX} · Docker · 172.17.0.2`, icon: { id: "package", color: "charts.green" } },
+    ariaLabel: `web, running, ${NGINX}, container, Docker, address 172.17.0.2`,
+  });
+  const small = container({ cpus: 1, memoryBytes: 2 ** 29, state: "stopped", address: "" });
+  expect(instanceItem(small)).toMatchObject({
+    ...{ description: `${NGINX} · Docker · 1 cpu · 512 MiB`, icon: { id: "package" } },
+  });
+  expect(instanceItem(container({ address: "" }, { paused: true }))).toMatchObject({
+    ...{ description: `paused · ${NGINX} · Docker`, icon: { id: "debug-pause" } },
+  });
+});
+
+test("what can be done with a container follows from what it is", () => {
+  const of = (patch: Partial<Instance>, paused = false) => actionsOf(container(patch, { paused })).join(" ");
+  const kept = "addPort rename autostart labels delete details";
+  const enter = "shell exec copyTo browse";
+  expect(of({})).toBe(`stop forceStop restart stopLater ${enter} log address ${kept} pause logs`);
+  expect(of({}, true)).toBe(`stop forceStop restart stopLater log address ${kept} unpause logs`);
+  expect(of({ state: "stopped" })).toBe(
+    "start shell exec browse log address snapshot clone mount addPort rename autostart labels delete details logs",
+  );
+  expect(of({ state: "deleted" })).toBe("recover purge details");
 });

@@ -14,7 +14,7 @@ import { forwardItem, instancePortsItem, listenerItem } from "../../../src/views
 import { instanceOfProject } from "../../../src/views/project/rows.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
 import { DRIVEN } from "../../support/driven-commands.ts";
-import { cachedImage, imageEntry, instance, listener, operation } from "./fixtures.ts";
+import { cachedImage, container, imageEntry, instance, listener, operation } from "./fixtures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const text = readFileSync(path.join(ROOT, "package.json"), "utf8");
@@ -68,6 +68,7 @@ test("each row of the context menu appears on at least one row of its view", () 
     contextValueOf(instance({ state, stopAt: "2026-11-23T10:00:00.000Z", display: true })),
     contextValueOf(instance({ state, zone: { name: "zone1", available: false } })),
     contextValueOf(instance({ state }), operation()),
+    ...[true, false].map((paused) => contextValueOf(container({ state }, { paused }))),
     ["snapshot", ...actionsOfSnapshot(instance({ state }))].join("+"),
   ]);
   const now = new Date();

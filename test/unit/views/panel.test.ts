@@ -7,7 +7,7 @@ import { readMessage, readTold } from "../../../src/views/panel/protocol.ts";
 import { sizeChangeOf } from "../../../src/views/panel/sizes.ts";
 import { dateText, type PanelInputs, panelState, snapshotRows } from "../../../src/views/panel/state.ts";
 import { anyInstancesIn } from "../../../src/views/targets.ts";
-import { instance, operation } from "./fixtures.ts";
+import { container, instance, operation } from "./fixtures.ts";
 
 const stateOf = (patch: Partial<PanelInputs> = {}) =>
   panelState({ instance: instance(), snapshots: [], operations: [], ...patch });
@@ -42,6 +42,35 @@ describe("the state", () => {
       "berth.restart",
       "berth.delete",
     ]);
+  });
+
+  test("of a container tells what it has, and nothing of what it has not", () => {
+    const own = {
+      command: ["serve", "-v"],
+      restart: "always",
+      volumes: [{ name: "data", target: "/data" }],
+    } as const;
+    const state = stateOf({
+      instance: container(
+        { memoryBytes: 2 ** 29 },
+        { ...own, command: [...own.command], volumes: [...own.volumes] },
+      ),
+    });
+    expect(state).toMatchObject({
+      isContainer: true,
+      word: "Running",
+      sizes: { cpus: "", memory: "512MiB" },
+    });
+    expect(state.summary).toBe("nginx:1.27 · Docker · 512 MiB");
+    expect(state.sizes).not.toHaveProperty("disk");
+    expect(Object.fromEntries(state.facts)).toMatchObject({
+      ...{ Driver: "Docker, x86_64", Shape: "Application", Command: "serve -v", Environment: "MODE" },
+      ...{ Volumes: "/data (data)", "When it ends": "always", Address: "172.17.0.2" },
+    });
+    expect(state.facts.map(([name]) => name)).not.toContain("SSH");
+    expect(state.actions.map(({ command }) => command)).toContain("berth.viewLogs");
+    expect(stateOf({ instance: container({}, { paused: true }) }).word).toBe("Paused");
+    expect(stateOf().isContainer).toBe(false);
   });
 
   test("follows the operation, and offers nothing while the engine is away", () => {

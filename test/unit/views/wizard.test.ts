@@ -11,6 +11,7 @@ import {
   position,
   specOf,
   stepsOf,
+  suggestContainerName,
   suggestName,
   type Wizard,
 } from "../../../src/views/wizard.ts";
@@ -18,7 +19,9 @@ import {
 const GIB = 2 ** 30;
 
 const ANSWERS: Record<string, Draft[]> = {
-  image: [{ image: "lts" }, { image: "debian" }],
+  image: [{ image: "lts", container: undefined }, { container: "" }],
+  "container-image": [{ container: "docker:nginx" }],
+  ports: [{ ports: [] }],
   name: [{ name: "web" }],
   size: [{ preset: "small" }, { preset: "custom" }],
   cpus: [{ cpus: 3 }],
@@ -84,6 +87,31 @@ test("the answers amount to a spec that the contract accepts", () => {
     diskBytes: 9 * GIB,
     userData: "#cloud-config\n",
   });
+});
+
+test("a container is asked for its image, its name and its ports", () => {
+  expect(stepsOf({ container: "" })).toEqual(["image", "container-image", "name", "ports"]);
+  const port = { protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 } as const;
+  const chosen = {
+    image: "lts",
+    container: "podman:nginx:1.27",
+    name: "web",
+    ports: [port],
+    preset: "small",
+  } as const;
+  const spec = specOf({ ...chosen, ports: [port] });
+  expect(spec).toEqual({
+    ...{ image: "nginx:1.27", name: "web", ports: [port] },
+    container: { runtime: "podman" },
+  });
+  expect(LaunchSpec.safeParse(spec).success).toBe(true);
+  expect(specOf({ container: "alpine" })).toEqual({ image: "alpine", container: {} });
+  // Whoever goes back and takes a machine after all gets one.
+  expect(stepsOf({ container: undefined, image: "lts" })).toHaveLength(4);
+  const free = new Set<string>();
+  expect(suggestContainerName("docker.io/library/nginx:1.27", free)).toBe("nginx-1");
+  expect(suggestContainerName("docker:quay.io/x/Web-App@sha256:0", new Set(["web-1"]))).toBe("web-2");
+  expect(suggestContainerName("", free)).toBe("container-1");
 });
 
 test("own sizes that were given up for a preset do not reach the spec", () => {

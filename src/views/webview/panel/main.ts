@@ -113,8 +113,10 @@ function showState(state: PanelState): void {
   parts.facts.update(state.facts);
   parts.sizes.update(state.sizes);
   parts.snapshots.update({ rows: state.snapshots, canSnapshot: state.canSnapshot });
-  const { ports, mounts, disks, networks } = state;
-  parts.shared.update({ ports, mounts, disks, networks });
+  const { ports, mounts, disks, networks, isContainer } = state;
+  parts.shared.update({ ports, mounts, disks, networks, isContainer });
+  tabs.offer("setup", !isContainer);
+  tabs.rename("serial", isContainer ? "Log" : "Serial Log");
   parts.events.update(state.events);
   if (!running && noCharts.hidden) charts.clear();
   charts.element.hidden = !running;

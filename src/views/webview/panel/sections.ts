@@ -26,9 +26,9 @@ export function empty(text: string): HTMLElement {
   return h("p", { class: "empty" }, text);
 }
 
-export type SharedShown = Pick<PanelState, "ports" | "mounts" | "disks" | "networks">;
+export type SharedShown = Pick<PanelState, "ports" | "mounts" | "disks" | "networks" | "isContainer">;
 
-export function shared({ ports, mounts, disks, networks }: SharedShown): Child[] {
+export function shared({ ports, mounts, disks, networks, isContainer }: SharedShown): Child[] {
   return [
     block({
       title: "Forwarded ports",
@@ -48,13 +48,14 @@ export function shared({ ports, mounts, disks, networks }: SharedShown): Child[]
       add: button("Mount Folder…", "berth.mountFolder"),
       remove: button("Unmount…", "berth.unmount"),
     }),
-    block({
-      title: "Extra disks",
-      none: "None beside the one that its system is on.",
-      rows: disks.map(({ name, size }) => h("li", {}, h("code", {}, name), h("small", {}, size))),
-      add: button("Add Disk…", "berth.addDisk"),
-      remove: button("Remove Disk…", "berth.removeDisk"),
-    }),
+    !isContainer &&
+      block({
+        title: "Extra disks",
+        none: "None beside the one that its system is on.",
+        rows: disks.map(({ name, size }) => h("li", {}, h("code", {}, name), h("small", {}, size))),
+        add: button("Add Disk…", "berth.addDisk"),
+        remove: button("Remove Disk…", "berth.removeDisk"),
+      }),
     block({
       title: "Networks",
       none: "None.",

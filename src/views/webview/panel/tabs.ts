@@ -34,6 +34,20 @@ export class Tabs {
     this.#onChange(shown.id);
   }
 
+  /** Takes a tab away, or puts it back; one that is shown gives way to the first. */
+  offer(id: string, offered: boolean): void {
+    const at = this.#tabs.findIndex((tab) => tab.id === id);
+    const button = this.#buttons[at];
+    if (!button || button.hidden === !offered) return;
+    button.hidden = !offered;
+    if (!offered && this.#tabs[at]?.element.hidden === false) this.show(this.#tabs[0]?.id ?? id);
+  }
+
+  rename(id: string, label: string): void {
+    const button = this.#buttons[this.#tabs.findIndex((tab) => tab.id === id)];
+    if (button && button.textContent !== label) button.textContent = label;
+  }
+
   #buttonOf({ id, label }: Tab): HTMLButtonElement {
     const facts = { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}` };
     const onclick = () => this.show(id);
@@ -42,12 +56,13 @@ export class Tabs {
 
   #onKey(event: KeyboardEvent, id: string): void {
     const at = this.#tabs.findIndex((tab) => tab.id === id);
-    const last = this.#tabs.length - 1;
-    const moves: Record<string, number> = {
-      ArrowRight: at === last ? 0 : at + 1,
-      ArrowLeft: at === 0 ? last : at - 1,
-      Home: 0,
-      End: last,
+    const there = this.#buttons.flatMap((button, index) => (button.hidden ? [] : [index]));
+    const here = there.indexOf(at);
+    const moves: Record<string, number | undefined> = {
+      ArrowRight: there[here + 1] ?? there[0],
+      ArrowLeft: there[here - 1] ?? there.at(-1),
+      Home: there[0],
+      End: there.at(-1),
     };
     const to = moves[event.key];
     if (to === undefined) return;

@@ -1,0 +1,74 @@
+/** What the tree, the tooltip and the panel show of a container and not of a VM, and what can be done with one. Pure. */
+import type { ContainerRuntime } from "../api/container.ts";
+import type { Instance } from "../api/instance.ts";
+import type { Action } from "./items.ts";
+import { l10n } from "./l10n.ts";
+import { cpusText, sizeText } from "./phrases.ts";
+
+const RUNTIMES: Readonly<Record<ContainerRuntime, string>> = { docker: "Docker", podman: "Podman" };
+
+/** A container has no screen, no cloud-init, no login by SSH and no disks; its limits are changed in its panel. */
+const OF_MACHINES: ReadonlySet<Action> = new Set([
+  ...(["suspend", "startCold", "console", "display", "cloudInitLog", "ssh", "open"] as const),
+  ...(["addDisk", "removeDisk", "sizes"] as const),
+]);
+/** Its runtime shows it the same directories from its start to its end. */
+const WHILE_STOPPED: ReadonlySet<Action> = new Set(["mount", "unmount"]);
+/** Nothing answers in what is halted. */
+const INSIDE: ReadonlySet<Action> = new Set(["shell", "exec", "copyTo", "browse"]);
+
+/** What can be done with it of all that can be done with an instance in its state. */
+export function containerActions(all: readonly Action[], { container, state }: Instance): Action[] {
+  if (!container) return [...all];
+  const running = state === "running";
+  const { paused } = container;
+  const possible = all.filter(
+    (action) =>
+      !OF_MACHINES.has(action) && !(running && WHILE_STOPPED.has(action)) && !(paused && INSIDE.has(action)),
+  );
+  const power: Action[] = running && all.includes("stop") ? [paused ? "unpause" : "pause"] : [];
+  const logs: Action[] = all.includes("log") ? ["logs"] : [];
+  return [...possible, ...power, ...logs];
+}
+
+/** `Docker`, `Podman`; undefined of a VM, and of a container whose runtime is not known yet. */
+export function runtimeText({ container }: Pick<Instance, "container">): string | undefined {
+  return container?.runtime && RUNTIMES[container.runtime];
+}
+
+/** How large it is: a container is so only where it has limits. */
+export function sizeFacts(instance: Instance): string[] {
+  const { cpus, memoryBytes, container } = instance;
+  if (!container) return [cpusText(cpus), sizeText(memoryBytes)];
+  const runtime = runtimeText(instance);
+  return [
+    ...(runtime === undefined ? [] : [runtime]),
+    ...(cpus > 0 ? [cpusText(cpus)] : []),
+    ...(memoryBytes > 0 ? [sizeText(memoryBytes)] : []),
+  ];
+}
+
+/** Rows of the panel's facts. */
+export function containerFacts({ container }: Instance): [string, string | undefined][] {
+  if (!container) return [];
+  const { shape, entrypoint = [], command = [], env, user, restart, volumes = [], privileged } = container;
+  const shapes = { application: l10n.t("Application"), machine: l10n.t("Machine") };
+  const said = (text: string) => (text === "" ? undefined : text);
+  return [
+    [l10n.t("Shape"), shape && shapes[shape]],
+    [l10n.t("Command"), said([...entrypoint, ...command].join(" "))],
+    [l10n.t("User"), user],
+    [l10n.t("Environment"), said(env.join(", "))],
+    [l10n.t("Volumes"), said(volumes.map(({ name, target }) => `${target} (${name})`).join(", "))],
+    [l10n.t("When it ends"), restart === undefined || restart === "no" ? undefined : restart],
+    [l10n.t("Privileged"), privileged ? l10n.t("yes") : undefined],
+  ];
+}
+
+/** Rows of the panel's networks: those of its runtime that it is connected to. */
+export function containerNetworks({ container, network }: Instance): { name: string; detail: string }[] {
+  if (network === "isolated")
+    return [{ name: l10n.t("none"), detail: l10n.t("isolated: it reaches nothing") }];
+  const names = container?.networks ?? [l10n.t("default")];
+  return names.map((name) => ({ name, detail: l10n.t("of its runtime") }));
+}

@@ -1,0 +1,89 @@
+/** What a container prints, on a terminal. */
+import { PassThrough } from "node:stream";
+import { expect, onTestFinished, test } from "vitest";
+import { deferred } from "../../../src/base/async.ts";
+import { EngineError } from "../../../src/base/errors.ts";
+import type { EngineClient, RemoteConnection } from "../../../src/client/engine-client.ts";
+import { LogsTerminal } from "../../../src/views/logs-terminal.ts";
+
+class PlayedLog implements RemoteConnection {
+  readonly stdin = new PassThrough();
+  readonly stdout = new PassThrough();
+  readonly end = deferred<{ code?: number }>();
+  readonly exited = this.end.promise;
+  close(): void {}
+}
+
+function setup(logs: (PlayedLog | Error)[]) {
+  const asked: unknown[] = [];
+  const signals: AbortSignal[] = [];
+  const client = {
+    logs: async (name: string, open: unknown, { signal }: { signal: AbortSignal }) => {
+      asked.push([name, open]);
+      signals.push(signal);
+      const next = logs.shift();
+      if (!next) throw new Error("it has read once too often");
+      if (next instanceof Error) throw next;
+      return next;
+    },
+  } as unknown as EngineClient;
+  const terminal = new LogsTerminal({ instance: "web", client: async () => client });
+  let screen = "";
+  let told = deferred<void>();
+  terminal.onDidWrite((text) => {
+    screen += text;
+    told.resolve();
+  });
+  let closed = false;
+  terminal.onDidClose(() => {
+    closed = true;
+  });
+  onTestFinished(() => terminal.close());
+  const shows = async (pattern: RegExp) => {
+    while (!pattern.test(screen)) {
+      await told.promise;
+      told = deferred<void>();
+    }
+    screen = screen.replace(pattern, "");
+  };
+  return { terminal, asked, signals, shows, isClosed: () => closed };
+}
+
+test("it shows what there is and what comes, and reads anew at a key when it has ended", async () => {
+  const [first, second] = [new PlayedLog(), new PlayedLog()];
+  const { terminal, shows, asked } = setup([first, second]);
+  terminal.open();
+  first.stdout.write(Buffer.from("one\ntwo\r\ngr\xc3", "latin1"));
+  first.stdout.write(Buffer.from("\xbcn\n", "latin1"));
+  await shows(/one\r\ntwo\r\ngrün\r\n/);
+  terminal.handleInput("x"); // Nothing is typed to a program that is only listened to.
+  first.end.resolve({ code: 0 });
+  await shows(/web prints no more: it has ended\.[\s\S]*A key reads it anew/);
+  terminal.handleInput(" ");
+  second.stdout.write("again\n");
+  await shows(/again\r\n/);
+  expect(asked).toEqual([
+    ["web", { follow: true, tail: 1000 }],
+    ["web", { follow: true, tail: 1000 }],
+  ]);
+});
+
+test("a failure is told in words, and Ctrl+C closes", async () => {
+  const gone = new EngineError("not-found", 'cannot read the logs of web: instance "web" does not exist');
+  const { terminal, shows, isClosed } = setup([gone]);
+  terminal.open();
+  await shows(/does not exist/);
+  expect(isClosed()).toBe(false);
+  terminal.handleInput("\x03");
+  expect(isClosed()).toBe(true);
+});
+
+test("closing it ends the following", async () => {
+  const log = new PlayedLog();
+  const { terminal, shows, signals } = setup([log]);
+  terminal.open();
+  log.stdout.write("a\n");
+  await shows(/a\r\n/);
+  terminal.close();
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+});

@@ -1,0 +1,72 @@
+/** Containers in a real workbench, over the real engine and a fake runtime: what is driven here is the views. */
+import type { FrameLocator } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bundleCli } from "../support/cli-bundle.ts";
+import { takeFailurePictures } from "../support/failure-pictures.ts";
+import { Workbench } from "../support/workbench.ts";
+
+let bundle: Awaited<ReturnType<typeof bundleCli>>;
+let workbench: Workbench;
+
+beforeAll(async () => {
+  bundle = await bundleCli();
+  const env = { BERTH_FAKE_TERMINALS: "real", SHELL: "/bin/sh", TERM: "xterm-256color" };
+  workbench = await Workbench.start({ cli: bundle.cli, env });
+  await workbench.berth.ok(["launch", "--name", "vm"]);
+  await workbench.openView();
+  await workbench.row("vm").waitFor();
+});
+afterAll(async () => {
+  await workbench?.close();
+  await bundle?.dispose();
+});
+
+takeFailurePictures("containers", () => workbench);
+
+const telling = (name: string, text: string | RegExp) => workbench.row(name).filter({ hasText: text });
+const page = (): FrameLocator =>
+  workbench.page.frameLocator('iframe.webview[src*="extensionId=berth.berth"]').frameLocator("#active-frame");
+
+test("a container is launched by the wizard, beside a VM", async () => {
+  await workbench.command("Berth: Launch…");
+  await workbench.pick("Container…");
+  await workbench.enter("Which image?", "nginx:1.27");
+  await workbench.enter("What is it called?", "web");
+  await workbench.enter("Which of its ports", "18080:80");
+  await telling("web", /nginx:1\.27 · Docker · 172\.17\.0\.2/).waitFor();
+  await workbench.screenshot("containers-tree");
+  expect(await workbench.berth.ok(["info", "web"])).toContain("127.0.0.1:18080 => 80/tcp");
+});
+
+test("a shell is attached, and its logs are viewed", async () => {
+  await workbench.commandOn("Berth: Open Shell", "web");
+  await workbench.terminal("echo in-$((40 + 2))", /in-42/);
+  await workbench.commandOn("Berth: View Logs", "web");
+  await workbench.terminalShows(/started web/);
+  await workbench.screenshot("containers-logs");
+  await workbench.commandOn("Berth: Show Log", "web");
+  await workbench.page.locator(".editor-instance", { hasText: "started web" }).waitFor();
+});
+
+test("it is paused, said to be, and goes on", async () => {
+  await workbench.commandOn("Berth: Pause", "web");
+  await telling("web", "paused").waitFor();
+  await workbench.commandOn("Berth: Unpause", "web");
+  await telling("web", "paused").waitFor({ state: "detached" });
+});
+
+test("its panel shows what it has, and hides what it has not", async () => {
+  await workbench.commandOn("Berth: Show Details", "web");
+  await page().getByRole("heading", { name: "web" }).waitFor();
+  await page().getByText("Application", { exact: true }).waitFor();
+  expect(await page().getByRole("tab", { name: "cloud-init" }).isVisible()).toBe(false);
+  await page().getByRole("tab", { name: "Log", exact: true }).click();
+  await page().getByText("started web").waitFor();
+  await page().getByRole("tab", { name: "Sharing" }).click();
+  await page().getByText("127.0.0.1:18080 → 80/tcp").waitFor();
+  expect(await page().getByText("Extra disks").count()).toBe(0);
+  await page().getByRole("tab", { name: "Resources" }).click();
+  await page().getByRole("textbox", { name: "Memory" }).waitFor();
+  expect(await page().getByRole("textbox", { name: "Disk" }).count()).toBe(0);
+  await workbench.screenshot("containers-panel");
+});
