@@ -37,8 +37,9 @@ export const ProjectInstance = z.strictObject({
     .min(1)
     .optional()
     .meta({
-      description: "A release, an alias, a file:// or an https:// URL; the LTS when left out",
-      examples: ["24.04", "noble", "lts", "debian"],
+      description:
+        "A release, an alias, a file:// or an https:// URL, or a container's as docker:, podman: or oci: and its name; the LTS when left out",
+      examples: ["24.04", "noble", "lts", "debian", "docker:nginx:1.27"],
     }),
   cpus: z
     .int()

@@ -1,5 +1,5 @@
 /** Containers on the command line, over a real engine and a fake runtime. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
@@ -112,6 +112,27 @@ test("stop, snapshot, restore, clone, delete", async () => {
   expect(await berth.ok(["logs", "twin"])).toBe("started twin\n");
   await berth.ok(["delete", "--purge", "twin"]);
   await berth.ok(["start", "web"]);
+});
+
+test("a project's file names one by its prefix, with its ports, mounts and what is run in it", async () => {
+  const project = path.join(berth.home, "project");
+  await mkdir(path.join(project, "data"), { recursive: true });
+  const lines = [
+    "instances:",
+    "  shop:",
+    "    image: podman:nginx",
+    '    ports: ["18090:80"]',
+    '    mounts: ["./data:/data"]',
+    '    provision: ["echo made > made"]',
+  ];
+  await writeFile(path.join(project, "berth.yaml"), `${lines.join("\n")}\n`);
+  await berth.ok(["up"], { cwd: project });
+  await berth.ok(["up"], { cwd: project });
+  const info = await berth.ok(["info", "shop"]);
+  expect(info).toContain("application on podman");
+  expect(info).toContain("127.0.0.1:18090 => 80/tcp");
+  expect(await berth.ok(["exec", "shop", "--", "cat", "made"])).toBe("made\n");
+  await berth.ok(["down", "--delete"], { cwd: project });
 });
 
 test("what cannot be is said in words", async () => {

@@ -5,6 +5,7 @@ import type { NewPortForward } from "../../api/port.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
 import { parseMount, targetOf } from "../../base/mount-text.ts";
 import { parseSize } from "../../base/units.ts";
+import { containerReference } from "../container-text.ts";
 import { parseNetwork, type WrittenNic } from "../network-text.ts";
 
 export type Sizes = { cpus?: number; memoryBytes?: number; diskBytes?: number };
@@ -81,6 +82,8 @@ export function changesOf(
   { mounts = [], networks = [] }: Written = {},
 ): Change[] {
   const ports = (wanted.ports ?? []).map(portOf);
+  // A container is given its ports when it is made.
+  if (!now && isContainer(wanted)) return [{ do: "launch" }];
   if (!now) return [{ do: "launch" }, ...ports.map((port) => ({ do: "add-port" as const, port }))];
   const missing = ports.filter((port) => !now.ports.some((one) => isPort(one, port)));
   const opened: Change[] = [
@@ -110,6 +113,10 @@ export function changesOf(
     ...(now.state === "suspended" ? diskChanges(name, wanted, now) : []),
     ...opened,
   ];
+}
+
+export function isContainer({ image }: ProjectInstance): boolean {
+  return image !== undefined && containerReference(image) !== undefined;
 }
 
 /** Those that it has no NIC for; others that it has are left alone. */

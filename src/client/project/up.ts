@@ -1,8 +1,10 @@
 /** Makes instances be and run as their file says, or ends them; a command and a window do it alike. */
 import path from "node:path";
+import type { LaunchSpec } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
+import { containerReference } from "../container-text.ts";
 import type { EngineApi, EngineClient } from "../engine-client.ts";
 import { parseNetwork } from "../network-text.ts";
 import {
@@ -10,6 +12,7 @@ import {
   changesOf,
   disksOf,
   mountsOf,
+  portOf,
   selected,
   sizesOf,
   stepsOf,
@@ -157,13 +160,26 @@ async function launch(
 ): Promise<void> {
   const userData = await userDataOf(caller, wanted, directory);
   const spec = { name, ...sizesOf(wanted), ...(userData === undefined ? {} : { userData }) };
-  const image = wanted.image === undefined ? {} : { image: wanted.image };
+  const image = imageOf(wanted);
   const place = wanted.zone === undefined ? {} : { zone: wanted.zone };
   const display = wanted.display === undefined ? {} : { display: wanted.display };
   const mounts = mountsOf(wanted, directory);
   const networks = (wanted.networks ?? []).map(parseNetwork);
   const devices = { ...display, mounts, disks: disksOf(wanted), networks };
   await caller.operate((api) => api.instances.launch({ ...spec, ...image, ...place, ...devices }));
+}
+
+/** `docker:nginx`, `podman:nginx` and `oci:nginx` are containers, with their ports. */
+function imageOf(wanted: ProjectInstance): Pick<LaunchSpec, "image" | "container" | "ports"> {
+  const { image, ports = [] } = wanted;
+  const container = image === undefined ? undefined : containerReference(image);
+  if (!container) return image === undefined ? {} : { image };
+  const { runtime } = container;
+  return {
+    image: container.image,
+    container: runtime === undefined ? {} : { runtime },
+    ports: ports.map((text) => ({ protocol: "tcp", hostAddress: "127.0.0.1", ...portOf(text) })),
+  };
 }
 
 async function userDataOf(

@@ -21,10 +21,15 @@ const OF_MACHINES: readonly [keyof ParsedSpec, string, string?][] = [
 /** What contradicts itself where a container is asked for. */
 export function containerFindings(spec: ParsedSpec): Finding[] {
   if (!spec.container) return [];
-  const asked = OF_MACHINES.filter(([key]) => spec[key] !== undefined);
+  const asked = OF_MACHINES.filter(([key]) => isAsked(spec[key]));
   const findings = asked.map(([, message, hint]) => refused(message, hint));
   if (spec.image === undefined) findings.push(refused("a container needs an image", "Name one: alpine:3.20"));
   return findings;
+}
+
+/** None of something is what every container has. */
+function isAsked(value: unknown): boolean {
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
 }
 
 function refused(message: string, hint?: string): Finding {
