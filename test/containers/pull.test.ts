@@ -52,7 +52,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     // Podman tells of the configuration in the same way.
     expect(last?.parts?.map(({ id }) => id)).toEqual(expect.arrayContaining(layers));
     expect(last?.message).toMatch(/^(\d) of \1 layers$/);
-    for (const layer of pushed.layers) expect(fetchesOf(all.registry, layer)).toHaveLength(1);
+    for (const layer of pushed.layers) expect(fetchesOf(all.registry, pushed, layer)).toHaveLength(1);
 
     const before = all.registry.passed.length;
     expect(await library.resolve(makeCtx(), pushed.reference)).toEqual(image);
@@ -60,7 +60,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     expect(all.registry.passed).toHaveLength(before);
     expect(await library.pull(makeCtx(), pushed.reference)).toEqual(image);
     expect(all.registry.passed.length).toBeGreaterThan(before);
-    for (const layer of pushed.layers) expect(fetchesOf(all.registry, layer)).toHaveLength(1);
+    for (const layer of pushed.layers) expect(fetchesOf(all.registry, pushed, layer)).toHaveLength(1);
   });
 
   test("a digest pins what comes", async () => {
@@ -98,8 +98,8 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     const [, whole = "", broken = ""] = pushed.layers;
     all.registry.fault(new RegExp(`/blobs/${broken}$`), { kind: "drop", at: 2 * MIB }, 1);
     await library.resolve(makeCtx(), pushed.reference);
-    expect(fetchesOf(all.registry, whole)).toHaveLength(1);
-    const [first, again] = fetchesOf(all.registry, broken);
+    expect(fetchesOf(all.registry, pushed, whole)).toHaveLength(1);
+    const [first, again] = fetchesOf(all.registry, pushed, broken);
     expect(first?.range).toBeUndefined();
     expect(again).toBeDefined();
     if (runtime === "docker") expect(again?.range).toMatch(/^bytes=[1-9]/);
@@ -112,8 +112,8 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     const ctx = makeCtx();
     const pulling = library.resolve(ctx, pushed.reference);
     pulling.catch(() => {});
-    await expect.poll(() => fetchesOf(all.registry, stalled).length, { timeout: 30_000 }).toBe(1);
-    await expect.poll(() => fetchesOf(all.registry, whole).length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => fetchesOf(all.registry, pushed, stalled).length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => fetchesOf(all.registry, pushed, whole).length, { timeout: 30_000 }).toBe(1);
     ctx.cancel();
     await expect(pulling).rejects.toMatchObject({ name: "AbortError" });
     expect(await findImage(makeCtx(), world.api, pushed.reference)).toBeUndefined();
@@ -188,7 +188,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     const pulling = library.resolve(makeCtx(), pushed.reference);
     pulling.catch(() => {});
     await expect
-      .poll(() => fetchesOf(all.registry, pushed.layers[1] ?? "").length, { timeout: 30_000 })
+      .poll(() => fetchesOf(all.registry, pushed, pushed.layers[1] ?? "").length, { timeout: 30_000 })
       .toBe(1);
     await all[runtime].kill();
     await expect(pulling).rejects.toMatchObject({ name: "EngineError" });

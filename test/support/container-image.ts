@@ -117,7 +117,7 @@ export async function loadImage(api: RuntimeApi, image: TestImage, reference: st
   if (/"error"/.test(said)) throw new Error(`cannot load ${reference}: ${said}`);
 }
 
-export type Pushed = { reference: string; digest: string; layers: string[]; manifest: string };
+export type Pushed = { name: string; reference: string; digest: string; layers: string[]; manifest: string };
 
 export const MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -161,6 +161,7 @@ export async function pushImage(
   if (put.status !== 201) throw new Error(`cannot push to ${base}: ${put.status} ${await put.text()}`);
   const digest = digestOf(manifest);
   return {
+    name,
     reference: `${host}/${name}:${tag}`,
     digest,
     layers: layers.map((layer) => layer.digest),

@@ -38,9 +38,10 @@ export async function publish(registry: TestRegistry, options: ImageOptions = {}
   return pushImage(registry.host, name, "1", image, LOGIN);
 }
 
-/** Every time that this layer was fetched. */
-export function fetchesOf(registry: TestRegistry, digest: string): Passed[] {
-  return registry.passed.filter(({ method, url }) => method === "GET" && url.endsWith(`/blobs/${digest}`));
+/** Every time that this layer of the image was fetched; the same layer of others does not count. */
+export function fetchesOf(registry: TestRegistry, { name }: Pushed, digest = ""): Passed[] {
+  const path = `/v2/${name}/blobs/${digest}`;
+  return registry.passed.filter(({ method, url }) => method === "GET" && url === path);
 }
 
 /** One runtime with a library and logins of the test's own. Dispose it at the test's end. */

@@ -48,7 +48,7 @@ export class RuntimeApi {
       const { statusCode = 0 } = answer;
       if (statusCode >= 400)
         throw answeredError(this.endpoint, options.doing ?? `${method} ${path}`, statusCode, text);
-      return (text === "" ? undefined : JSON.parse(text)) as T;
+      return parsed(text) as T;
     } catch (error) {
       ctx.signal.throwIfAborted();
       if (deadline.signal.aborted)
@@ -186,6 +186,15 @@ function bodyHeaders(body: unknown): Record<string, string> {
   if (body instanceof Readable) return { "content-type": "application/x-tar" };
   const length = String(Buffer.byteLength(textOf(body) ?? ""));
   return { "content-length": length, ...(body === undefined ? {} : { "content-type": "application/json" }) };
+}
+
+/** Where there is nothing to say, some answers are empty and others an empty line. */
+function parsed(text: string): unknown {
+  try {
+    return text.trim() === "" ? undefined : JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`its answer is no JSON: ${text.slice(0, 100)}`, { cause });
+  }
 }
 
 async function readText(answer: IncomingMessage): Promise<string> {

@@ -61,8 +61,12 @@ test("asks with a query and a body, and takes the value of the answer", async ()
   });
 });
 
-test("what has no value is undefined", async () => {
-  const api = await serve((_request, response) => response.writeHead(304).end());
+test.each([
+  [304, ""],
+  [204, ""],
+  [201, "\n"],
+])("what has no value is undefined: %i %j", async (status, body) => {
+  const api = await serve((_request, response) => response.writeHead(status).end(body));
   expect(await api.json(ctx, "POST", "/containers/x/start")).toBeUndefined();
 });
 
@@ -108,7 +112,10 @@ test("a refusal without words is told by its status", async () => {
 
 test("an answer that is no JSON is an error of the runtime", async () => {
   const api = await serve((_request, response) => response.end("<html>"));
-  await expect(api.json(ctx, "GET", "/x")).rejects.toMatchObject({ code: "driver-failed" });
+  await expect(api.json(ctx, "GET", "/x")).rejects.toMatchObject({
+    code: "driver-failed",
+    message: expect.stringContaining("its answer is no JSON: <html>"),
+  });
 });
 
 test("where nothing listens, it says what to start", async () => {
