@@ -12,6 +12,8 @@ import { Berth } from "../test/support/berth.ts";
 import { startCatalogServer } from "../test/support/catalog-server.ts";
 import { testImage } from "../test/support/guest-image.ts";
 
+type Timed = { seconds: number; peakMib: number };
+
 const MIB = Number(process.env["BERTH_BENCH_MIB"] ?? 4096);
 
 const image = await testImage();
@@ -30,9 +32,20 @@ try {
   const wanted = await checksum(file);
   const config = path.join(berth.home, "ssh.conf");
   await (await open(config, "w")).writeFile(await berth.ok(["ssh-config"]));
-  const engine = await berth.enginePid();
   const scp = (from: string, to: string) => timed(["scp", "-q", "-F", config, from, to]);
-  const ours = (from: string, to: string) => timed([...berth.argv, "transfer", from, to]);
+  let engineMib = 0;
+  // An engine that nobody has used for a while leaves, as it does while scp is at work.
+  const ours = async (from: string, to: string) => {
+    const took = await timed([...berth.argv, "transfer", from, to]);
+    engineMib = Math.max(engineMib, await peakMibOf(await berth.enginePid()));
+    return took;
+  };
+  const tell = (way: string, own: Timed, peer: Timed) => {
+    const ratio = (own.seconds / peer.seconds).toFixed(2);
+    console.log(
+      `${way.padEnd(5)} ${MIB} MiB: berth ${own.seconds.toFixed(1)} s, scp ${peer.seconds.toFixed(1)} s, ${ratio} ×; peak of the command ${own.peakMib.toFixed(0)} MiB, of the engine ${engineMib.toFixed(0)} MiB`,
+    );
+  };
   const back = path.join(berth.home, "back");
 
   // What the run before has left to be written must not be paid for by the next one.
@@ -40,25 +53,16 @@ try {
     await berth.ok(["exec", "box", "--", "sh", "-c", 'rm -f "$@"; sync', "sh", ...old]);
     await run(["sync"]);
   };
-  const up = { berth: await ours(file, "box:by-berth"), scp: { seconds: 0, peakMib: 0 } };
+  const up = await ours(file, "box:by-berth");
   const sum = (await berth.ok(["exec", "box", "--", "sha256sum", "by-berth"])).split(" ")[0];
+  console.log(`checksum in the guest ${sum === wanted ? "equal" : "DIFFERENT"}`);
   await settle(["by-berth"]);
-  up.scp = await scp(file, "box:by-scp");
+  tell("up", up, await scp(file, "box:by-scp"));
   await settle([]);
-  const down = { scp: await scp("box:by-scp", `${back}.scp`), berth: { seconds: 0, peakMib: 0 } };
+  const down = await scp("box:by-scp", `${back}.scp`);
   await settle([]);
-  down.berth = await ours("box:by-scp", back);
-  const rss = Number(/^VmHWM:\s+(\d+)/m.exec(await readFile(`/proc/${engine}/status`, "utf8"))?.[1]) / 1024;
-  console.log(
-    `checksums: in the guest ${sum === wanted ? "equal" : "DIFFERENT"}, back ${(await checksum(back)) === wanted ? "equal" : "DIFFERENT"}`,
-  );
-  for (const [way, { scp: peer, berth: own }] of Object.entries({ up, down })) {
-    const ratio = own.seconds / peer.seconds;
-    console.log(
-      `${way.padEnd(5)} ${MIB} MiB: berth ${own.seconds.toFixed(1)} s, scp ${peer.seconds.toFixed(1)} s, ${ratio.toFixed(2)} ×; peak of the command ${own.peakMib.toFixed(0)} MiB`,
-    );
-  }
-  console.log(`peak of the engine ${rss.toFixed(0)} MiB`);
+  tell("down", await ours("box:by-scp", back), down);
+  console.log(`checksum of what came back ${(await checksum(back)) === wanted ? "equal" : "DIFFERENT"}`);
 } finally {
   await berth.dispose();
   await catalog.close();
@@ -77,8 +81,13 @@ async function checksum(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
+async function peakMibOf(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+}
+
 /** Wall time, and the most memory that was seen, ten times a second. */
-async function timed(argv: readonly string[]): Promise<{ seconds: number; peakMib: number }> {
+async function timed(argv: readonly string[]): Promise<Timed> {
   await rm(argv.at(-1) ?? "", { force: true });
   const start = performance.now();
   const child = startChild(argv, { env: berth.env });
