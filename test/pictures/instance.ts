@@ -114,8 +114,8 @@ async function browse(workbench: Workbench, story: Story): Promise<void> {
   const { page } = workbench;
   await workbench.command("Berth: Browse Files");
   const tree = page.locator(".explorer-folders-view");
-  const item = (name: string) => tree.getByRole("treeitem", { name: new RegExp(`^${name}`) });
-  await item("web").waitFor({ timeout: BOOT_MS });
+  const item = (name: string) => workbench.inExplorer(name);
+  await workbench.folderInExplorer("web");
   if ((await item("web").getAttribute("aria-expanded")) !== "true") await item("web").click();
   await item("site").click();
   await item("index.html").dblclick();

@@ -17,7 +17,7 @@ const VSIX = path.join(RESULTS, "berth.vsix");
 const READY_MS = 60_000;
 const ACTION_MS = 30_000;
 const PALETTE_MS = 10_000;
-const PALETTE_ATTEMPTS = 4;
+const ATTEMPTS = 4;
 
 export type Theme = "Default Dark Modern" | "Default Light Modern";
 
@@ -150,6 +150,28 @@ export class Workbench {
     return this.#home;
   }
 
+  /** A file or folder in the Explorer. */
+  inExplorer(name: string): Locator {
+    return this.page
+      .locator(".explorer-folders-view")
+      .getByRole("treeitem", { name: new RegExp(`^${name}`) });
+  }
+
+  /**
+   * Waits for a folder that is new in the workspace. In a browser that is busy, a window that becomes one of several
+   * folders may come up without any of them, until it is loaded once more: its workspace was read before anybody listened.
+   */
+  async folderInExplorer(name: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.inExplorer(name).waitFor({ timeout: READY_MS });
+      } catch (error) {
+        if (attempt === ATTEMPTS) throw error;
+        await this.page.reload();
+      }
+    }
+  }
+
   /** A button of the view that has no instances yet. */
   welcome(name: string): Locator {
     return this.page.getByRole("region", { name: "Welcome" }).getByRole("button", { name });
@@ -205,7 +227,7 @@ export class Workbench {
       try {
         return await ask();
       } catch (error) {
-        if (attempt === PALETTE_ATTEMPTS) throw error;
+        if (attempt === ATTEMPTS) throw error;
         await this.page.keyboard.press("Escape");
       }
     }

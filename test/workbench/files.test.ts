@@ -12,8 +12,7 @@ let workbench: Workbench;
 let engine: Awaited<ReturnType<typeof startLocalEngine>>;
 const guest = (...names: string[]) => path.join(workbench.berth.home, "guests", "web", ...names);
 const vscodeUri = (guestPath: string) => `berth://web${encodeURI(guestPath)}`;
-const file = (name: string) =>
-  workbench.page.locator(".explorer-folders-view").getByRole("treeitem", { name: new RegExp(`^${name}`) });
+const file = (name: string) => workbench.inExplorer(name);
 
 /** A window that begins draws its Explorer anew, so a click that came too early is made again. */
 async function unfold(name: string, until: string): Promise<void> {
@@ -22,7 +21,7 @@ async function unfold(name: string, until: string): Promise<void> {
     if ((await file(name).getAttribute("aria-expanded")) !== "true") await file(name).click();
     return file(until).isVisible();
   };
-  await file(name).waitFor({ timeout: 60_000 });
+  await file(name).waitFor();
   await expect.poll(shown, { timeout: 60_000, interval: 1000 }).toBe(true);
 }
 
@@ -57,7 +56,8 @@ takeFailurePictures("files", () => workbench);
 test("Browse Files adds the instance's home to the Explorer", async () => {
   await workbench.row("web").waitFor();
   await workbench.command("Berth: Browse Files");
-  await unfold("web", "notes"); // A second folder begins the window anew.
+  await workbench.folderInExplorer("web"); // A second folder begins the window anew.
+  await unfold("web", "notes");
   await unfold("notes", "hello.txt");
   await file("hello.txt").dblclick();
   await workbench.page.getByText("hello from inside").waitFor();
