@@ -81,4 +81,5 @@ export async function widenSidebar({ page }: Workbench, width: number): Promise<
   await page.mouse.down();
   await page.mouse.move(box.x + width, edge.y, { steps: 5 });
   await page.mouse.up();
+  await page.mouse.move(box.x + 2 * width, edge.y); // The edge is marked while the mouse is on it.
 }

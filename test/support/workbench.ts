@@ -2,14 +2,12 @@
  * A real VS Code workbench (code-server) with the packaged extension, driven by a real browser. Everything it starts
  * has directories of its own and ends with `close`.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { Berth } from "./berth.ts";
+import { type ServerOptions, type Theme, WorkbenchServer, writeSettings } from "./workbench-server.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const RESULTS = path.join(ROOT, "test-results");
@@ -19,31 +17,22 @@ const ACTION_MS = 30_000;
 const PALETTE_MS = 10_000;
 const ATTEMPTS = 4;
 
-export type Theme = "Default Dark Modern" | "Default Light Modern";
-
-/** How its server is run. */
-type Launch = { node: string; words: readonly string[]; env: NodeJS.ProcessEnv; home: string };
-
 export class Workbench {
   readonly page: Page;
   readonly berth: Berth;
   readonly #browser: Browser;
-  readonly #server: ChildProcess;
-  readonly #home: string;
-  readonly #launch: Launch;
+  readonly #server: WorkbenchServer;
 
-  private constructor(page: Page, browser: Browser, server: ChildProcess, launch: Launch, berth: Berth) {
+  private constructor(page: Page, browser: Browser, server: WorkbenchServer, berth: Berth) {
     this.page = page;
     this.#browser = browser;
     this.#server = server;
-    this.#home = launch.home;
-    this.#launch = launch;
     this.berth = berth;
   }
 
   /** The folder that is open in it. */
   get folder(): string {
-    return path.join(this.#home, "project");
+    return this.#server.folder;
   }
 
   /**
@@ -51,50 +40,16 @@ export class Workbench {
    * beside it, where it is not the shipped one. `bare` is a workbench without Berth.
    */
   static async start(
-    options: {
+    options: ServerOptions & {
       env?: Record<string, string>;
-      theme?: Theme;
       extensions?: readonly string[];
       cli?: string;
-      /** Text files that its folder has from the beginning, by name. */
-      files?: Readonly<Record<string, string>>;
-      /** Whether the folder has to be trusted first, and nobody is asked. */
-      untrusted?: boolean;
       bare?: boolean;
     } = {},
   ): Promise<Workbench> {
-    const node = process.env["BERTH_WORKBENCH_NODE"];
-    const entry = process.env["BERTH_WORKBENCH_ENTRY"];
-    if (!node || !entry)
-      throw new Error("run it through `npm run test:workbench`, which installs the workbench");
-    const home = await mkdtemp(path.join(tmpdir(), "berth-workbench-"));
-    const folder = path.join(home, "project");
-    await mkdir(folder);
-    for (const [name, text] of Object.entries(options.files ?? {}))
-      await writeFile(path.join(folder, name), text);
-    await settings(home, options.theme ?? "Default Dark Modern");
     const berth = await Berth.make(options.env, options.cli);
-    const words = [
-      ...[entry, "--config", path.join(home, "config.yaml")],
-      ...["--user-data-dir", home, "--extensions-dir", path.join(home, "ext")],
-    ];
-    const launch = { node, words, env: environment(home, berth), home };
-    for (const file of [...(options.bare ? [] : [VSIX]), ...(options.extensions ?? [])])
-      await installed(launch, file);
-    const port = await freePort();
-    const server = spawn(
-      node,
-      [
-        ...[...words, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
-        ...[
-          "--disable-update-check",
-          ...(options.untrusted ? [] : ["--disable-workspace-trust"]),
-          "--disable-getting-started-override",
-          "--disable-proxy",
-        ],
-      ],
-      { env: launch.env, stdio: "ignore", detached: true },
-    );
+    const vsix = [...(options.bare ? [] : [VSIX]), ...(options.extensions ?? [])];
+    const server = await WorkbenchServer.start(berth, vsix, options);
     const browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
       args: [
@@ -104,10 +59,10 @@ export class Workbench {
     });
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     page.setDefaultTimeout(ACTION_MS);
-    const workbench = new Workbench(page, browser, server, launch, berth);
+    const workbench = new Workbench(page, browser, server, berth);
     try {
-      await healthy(port, server);
-      await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
+      await server.ready();
+      await page.goto(server.url);
       const ready = options.bare
         ? page.locator(".activitybar a.action-label").first()
         : workbench.activityBar();
@@ -132,7 +87,7 @@ export class Workbench {
 
   /** Installs a VSIX file, or the Berth of another one in the place of this. */
   install(file: string): Promise<void> {
-    return installed(this.#launch, file);
+    return this.#server.install(file);
   }
 
   /** A page of the same browser that has nothing to do with the workbench. */
@@ -142,12 +97,12 @@ export class Workbench {
 
   /** The process in whose tree the extension hosts are. */
   get serverPid(): number {
-    return this.#server.pid ?? Number.NaN;
+    return this.#server.pid;
   }
 
   /** HOME of the workbench and all that it runs. */
   get home(): string {
-    return this.#home;
+    return this.#server.home;
   }
 
   /** A file or folder in the Explorer. */
@@ -277,7 +232,7 @@ export class Workbench {
 
   /** Changes settings. The window reads them when it is reloaded. */
   async set(values: Readonly<Record<string, unknown>>): Promise<void> {
-    const file = path.join(this.#home, "User", "settings.json");
+    const file = path.join(this.home, "User", "settings.json");
     const before = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
     await writeFile(file, JSON.stringify({ ...before, ...values }));
     await this.page.reload();
@@ -286,7 +241,7 @@ export class Workbench {
 
   /** The colours of the window that is open. */
   async setTheme(theme: Theme): Promise<void> {
-    await settings(this.#home, theme);
+    await writeSettings(this.home, theme);
     await this.page.reload();
     const kind = theme.includes("Light") ? "vs" : "vs-dark";
     await this.page.locator(`.monaco-workbench.${kind}`).first().waitFor();
@@ -366,75 +321,10 @@ export class Workbench {
 
   async close(): Promise<void> {
     await this.#browser.close();
-    const { pid } = this.#server;
-    if (pid !== undefined && this.#server.exitCode === null) {
-      const gone = new Promise((resolve) => this.#server.once("exit", resolve));
-      process.kill(-pid, "SIGKILL");
-      await gone;
-    }
+    await this.#server.stop();
     await this.berth.dispose();
-    await rm(this.#home, { recursive: true, force: true, maxRetries: 10 });
+    await this.#server.removeHome();
   }
-}
-
-async function settings(home: string, theme: Theme): Promise<void> {
-  await mkdir(path.join(home, "User"), { recursive: true });
-  const values = {
-    "workbench.colorTheme": theme,
-    // Otherwise a terminal's text is pixels, not elements.
-    "terminal.integrated.gpuAcceleration": "off",
-    "workbench.startupEditor": "none",
-    "chat.disableAIFeatures": true,
-    "extensions.autoUpdate": false,
-    "window.commandCenter": false,
-    "security.workspace.trust.startupPrompt": "never",
-    "workbench.layoutControl.enabled": false,
-    "workbench.secondarySideBar.defaultVisibility": "hidden",
-  };
-  await writeFile(path.join(home, "User", "settings.json"), JSON.stringify(values));
-  await writeFile(path.join(home, "config.yaml"), "auth: none\n");
-}
-
-function environment(home: string, berth: Berth): NodeJS.ProcessEnv {
-  const own = Object.entries(berth.env).filter(
-    ([name]) => !name.startsWith("VSCODE_") && name !== "NODE_OPTIONS",
-  );
-  return {
-    ...Object.fromEntries(own),
-    HOME: home,
-    EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}',
-  };
-}
-
-function installed({ node, words, env }: Launch, file: string): Promise<void> {
-  const child = spawn(node, [...words, "--install-extension", file, "--force"], { env, stdio: "ignore" });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) =>
-      code === 0 ? resolve() : reject(new Error(`the VSIX was not installed (${code})`)),
-    );
-  });
-}
-
-/** The server tells nobody when it listens, so it is asked until it answers. */
-async function healthy(port: number, server: ChildProcess): Promise<void> {
-  for (const until = Date.now() + READY_MS; Date.now() < until; await delay(100)) {
-    if (server.exitCode !== null) throw new Error(`the workbench's server ended with ${server.exitCode}`);
-    const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
-    if (answer?.ok) return;
-  }
-  throw new Error("the workbench's server did not answer");
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Keeps a figure that a test measured, beside the others. */
