@@ -64,6 +64,7 @@ export const OperationKind = z.enum([
   "pull-image",
   "build-image",
   "pull-container-image",
+  "push-image",
   "load-image",
   "save-image",
   "move-storage",

@@ -25,7 +25,7 @@ const Input = z.object({
 });
 type Input = z.infer<typeof Input>;
 
-const KINDS = ["pull-container-image", "load-image", "save-image"] as const;
+const KINDS = ["pull-container-image", "push-image", "load-image", "save-image"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Whether it is about images of containers. */
@@ -61,6 +61,10 @@ export class ContainerImageWork implements ContainerImagesApi {
 
   async pull(input: Input & { reference: string }): Promise<Operation> {
     return this.#begin("pull-container-image", input.reference, input);
+  }
+
+  async push(input: Input & { reference: string }): Promise<Operation> {
+    return this.#begin("push-image", input.reference, input);
   }
 
   async load(input: Input & { file: string }): Promise<Operation> {
@@ -137,6 +141,7 @@ export class ContainerImageWork implements ContainerImagesApi {
     return async (ctx) => {
       const store = this.#store(`use image ${reference || file}`);
       if (kind === "pull-container-image") await store.pull(ctx, reference, where);
+      else if (kind === "push-image") await store.push(ctx, reference, where);
       else if (kind === "load-image") await store.load(ctx, file, where);
       else await store.save(ctx, reference, file, where);
       this.#changed();

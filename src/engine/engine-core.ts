@@ -245,6 +245,7 @@ export interface StorageApi {
 export interface ContainerImagesApi {
   list(where: AtRuntime, signal: AbortSignal): Promise<StoredContainerImage[]>;
   pull(input: AtRuntime & { reference: string; arch?: Arch | undefined }): Promise<Operation>;
+  push(input: AtRuntime & { reference: string }): Promise<Operation>;
   load(input: AtRuntime & { file: string }): Promise<Operation>;
   save(input: AtRuntime & { reference: string; file: string }): Promise<Operation>;
   /** `busy` while an instance or another container stands on it. */

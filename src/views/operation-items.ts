@@ -51,6 +51,7 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "pull-image": (target) => l10n.t("Pull image {0}", target),
   "build-image": (target) => l10n.t("Build image {0}", target),
   "pull-container-image": (target) => l10n.t("Pull image {0}", target),
+  "push-image": (target) => l10n.t("Push image {0}", target),
   "load-image": (target) => l10n.t("Load images from {0}", target),
   "save-image": (target) => l10n.t("Save image {0}", target),
   "move-storage": (target) => l10n.t("Move data to {0}", target),

@@ -38,6 +38,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "pull-image": l10n.t("downloading the image"),
   "build-image": l10n.t("building the image"),
   "pull-container-image": l10n.t("downloading the image"),
+  "push-image": l10n.t("sending the image"),
   "load-image": l10n.t("loading images"),
   "save-image": l10n.t("saving the image"),
   "add-port": l10n.t("forwarding a port"),

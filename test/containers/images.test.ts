@@ -86,6 +86,30 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     });
   });
 
+  test("pushes with the user's login, and says why it may not", async () => {
+    const { host } = all.privateRegistry;
+    const { id } = await library.resolve(
+      makeCtx(),
+      (await publish(all.registry, { extraLayers: [MIB] })).reference,
+    );
+    const target = `${host}/pushed/${runtime}:1`;
+    const tag = { repo: `${host}/pushed/${runtime}`, tag: "1" };
+    await world.request("POST", `/images/${id}/tag`, { query: tag });
+    await expect(library.push(makeCtx(), target)).rejects.toMatchObject({
+      code: "unauthenticated",
+      message: expect.stringContaining(`cannot push ${target}: `),
+    });
+    await world.keepLogins("auth.json", { auths: { [host]: { auth: AUTH } } });
+    const ctx = makeCtx();
+    await library.push(ctx, target);
+    expect(ctx.told.at(-1)?.phase).toBe("upload");
+    // Podman says nothing of the layers that it sends.
+    if (runtime === "docker") expect(ctx.told.at(-1)?.message).toMatch(/^(\d) of \1 layers$/);
+    await library.remove(makeCtx(), target);
+    expect(await library.resolve(makeCtx(), target)).toMatchObject({ id });
+    await expect(library.push(makeCtx(), `${host}/absent:1`)).rejects.toMatchObject({ code: "not-found" });
+  });
+
   test("an image that an instance was kept in is none of the user's", async () => {
     await loadImage(world.api, await makeImage({ seed: "own" }), "localhost/berth/0001:base");
     expect((await library.list(makeCtx())).flatMap(({ references }) => references)).not.toContain(

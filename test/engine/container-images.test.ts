@@ -58,6 +58,11 @@ test("what an engine has left is gone on with by the next", async () => {
   expect(store.calls.at(-1)).toBe('pull nginx:1 {"runtime":"podman"}');
 });
 
+test("a push is one, too", async () => {
+  await succeeded(engine, engine.containerImages.push({ reference: "app:1" }));
+  expect(store.calls).toEqual(["push app:1"]);
+});
+
 test("archives are loaded and saved by absolute paths", async () => {
   await succeeded(engine, engine.containerImages.load({ file: "/tmp/a.tar" }));
   await succeeded(engine, engine.containerImages.save({ reference: "x:1", file: "/tmp/b.tar" }));

@@ -38,6 +38,11 @@ export class FakeContainerStore implements ContainerStore {
     return { runtime: "docker", reference, id, ...facts };
   };
 
+  push: ContainerStore["push"] = async (ctx, reference) => {
+    await abortable(this.gate, ctx.signal);
+    this.calls.push(`push ${reference}`);
+  };
+
   remove: ContainerStore["remove"] = async (_ctx, reference) => {
     const image = [...this.images.values()].find(({ references }) => references.includes(reference));
     if (!image) throw new EngineError("not-found", `cannot remove image ${reference}: there is none`);

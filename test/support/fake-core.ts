@@ -252,6 +252,7 @@ export class FakeCore implements EngineCore {
   containerImages: EngineCore["containerImages"] = {
     list: async () => [],
     pull: async ({ reference }) => this.#begin("pull-container-image", reference),
+    push: async ({ reference }) => this.#begin("push-image", reference),
     load: async ({ file }) => this.#begin("load-image", file),
     save: async ({ reference }) => this.#begin("save-image", reference),
     remove: async () => {},

@@ -19,6 +19,9 @@ export const containerImages = {
   pull: procedure("POST", "/v1/container-images/pull", "image.add", "Get an image from its registry")
     .input(Where.extend({ reference: Reference, arch: Arch.optional() }))
     .output(Operation),
+  push: procedure("POST", "/v1/container-images/push", "image.add", "Send an image to its registry")
+    .input(Where.extend({ reference: Reference }))
+    .output(Operation),
   load: procedure("POST", "/v1/container-images/load", "image.add", "Take in the images of an archive")
     .input(Where.extend({ file: HostFile }))
     .output(Operation),

@@ -231,6 +231,8 @@ export interface ContainerStore {
   list(ctx: Pick<Ctx, "signal">, where?: AtRuntime): Promise<StoredImage[]>;
   /** Asks the registry, whatever is there. Goes on with layers that have come before. */
   pull(ctx: Ctx, reference: string, where?: AtRuntime & { arch?: Arch | undefined }): Promise<ContainerImage>;
+  /** Sends it to the registry that its reference names. */
+  push(ctx: Ctx, reference: string, where?: AtRuntime): Promise<void>;
   /** Rejects with `busy` where a container stands on it. */
   remove(ctx: Ctx, reference: string, where?: AtRuntime): Promise<void>;
   /** Never what a container stands on or is `needed`; what others have brought only where `foreign`. */

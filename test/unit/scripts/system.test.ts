@@ -1,8 +1,12 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { expect, test } from "vitest";
 // @ts-expect-error See above.
 import { isNewEnough } from "../../../scripts/lib/node24.mjs";
 // @ts-expect-error The scripts are plain JavaScript, so that they run before anything is installed.
 import { planInstall } from "../../../scripts/lib/system.mjs";
+import { run } from "../../../src/base/run.ts";
 
 const qemu = {
   program: "qemu-system-x86_64",
@@ -39,6 +43,23 @@ test("apt installs everything in one command, with sudo where needed", () => {
     ],
   ]);
   expect(planInstall([qemu], "apt-get", { root: true }).commands[0][0]).toBe("apt-get");
+});
+
+test("what apt installs starts no service, and what stood in the way before stays", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "berth-policy-"));
+  try {
+    const [, command] = planInstall([debianOnly], "apt-get", { root: true }).commands;
+    const [shell, option, script] = command;
+    const policy = path.join(folder, "policy-rc.d");
+    const installing = (...argv: string[]) => run([shell, option, script, policy, ...argv]);
+    await expect(installing(policy)).rejects.toMatchObject({ exitCode: 101 });
+    expect(await readdir(folder)).toEqual([]);
+    await writeFile(policy, "theirs");
+    expect((await installing("cat", policy)).stdout).toBe("theirs");
+    expect(await readFile(policy, "utf8")).toBe("theirs");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test("brew and winget name a package once, never use sudo, and say what they do not have", () => {

@@ -7,7 +7,7 @@ import { moveDurable, syncFile } from "../../../base/durable.ts";
 import { EngineError, messageOf, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { RuntimeApi } from "./api.ts";
-import { eventsIn } from "./pull-events.ts";
+import { eventsIn } from "./registry-events.ts";
 
 /** Resolves with the references or ids of what the archive held. */
 export async function loadArchive(ctx: Ctx, api: RuntimeApi, file: string): Promise<string[]> {

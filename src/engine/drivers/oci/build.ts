@@ -7,9 +7,9 @@ import type { RuntimeApi } from "./api.ts";
 import { type BuildContext, openContext } from "./build-context.ts";
 import { encodeHeader, type Login } from "./credentials.ts";
 import { inspectImage } from "./images.ts";
-import { loginFor, platformOf } from "./pull.ts";
-import { eventsIn } from "./pull-events.ts";
 import { formatImageReference, parseImageReference } from "./reference.ts";
+import { loginFor, platformOf } from "./registry.ts";
+import { eventsIn } from "./registry-events.ts";
 
 export type BuildRequest = Omit<ContainerBuild, "runtime"> & { loginFiles: readonly string[] };
 

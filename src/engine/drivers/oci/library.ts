@@ -20,8 +20,8 @@ import {
   removeImage,
 } from "./images.ts";
 import { Ledger } from "./ledger.ts";
-import { pullImage } from "./pull.ts";
 import { formatImageReference, isImageId, parseImageReference } from "./reference.ts";
+import { pullImage, pushImage } from "./registry.ts";
 
 export type LibraryOptions = {
   /** The runtimes that answer, best first. Rejects where none does. */
@@ -57,6 +57,13 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   /** Asks the registry, whatever is there. */
   async pull(ctx: Ctx, reference: string, wanted: Wanted = {}): Promise<ContainerImage> {
     return this.#bring(ctx, await this.#runtime(ctx, wanted.runtime), reference, wanted);
+  }
+
+  async push(ctx: Ctx, reference: string, { runtime }: Where = {}): Promise<void> {
+    const name = nameOf(reference);
+    const api = await this.#holding(ctx, name, runtime);
+    await inspectImage(ctx, api, name); // What is not there is told before a registry is asked.
+    await pushImage(ctx, api, name, this.#loginFiles(api));
   }
 
   async list(ctx: Pick<Ctx, "signal">, { runtime }: Where = {}): Promise<StoredImage[]> {

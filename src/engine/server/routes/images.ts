@@ -7,6 +7,7 @@ export function containerImageRoutes({ containerImages: images }: EngineCore) {
       items: await images.list(input, context.signal),
     })),
     pull: os.containerImages.pull.handler(({ input }) => images.pull(input)),
+    push: os.containerImages.push.handler(({ input }) => images.push(input)),
     load: os.containerImages.load.handler(({ input }) => images.load(input)),
     save: os.containerImages.save.handler(({ input }) => images.save(input)),
     remove: os.containerImages.remove.handler(async ({ input, context }) => {

@@ -1,4 +1,7 @@
-/** Pulls images: with the user's own logins, again where the connection was at fault, and never another than was named. */
+/**
+ * Images on their way between a runtime and registries: with the user's own logins, again where the connection was at
+ * fault, and never another than was named.
+ */
 
 import type { Arch } from "../../../api/instance.ts";
 import type { Progress } from "../../../api/operation.ts";
@@ -6,11 +9,11 @@ import { sleep } from "../../../base/async.ts";
 import { EngineError, messageOf } from "../../../base/errors.ts";
 import type { Secret } from "../../../base/secret.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { RuntimeApi } from "./api.ts";
-import { findLogin, type Login, loginHeader } from "./credentials.ts";
+import type { RequestMore, RuntimeApi } from "./api.ts";
+import { encodeHeader, findLogin, type Login, loginHeader } from "./credentials.ts";
 import { inspectImage } from "./images.ts";
-import { eventsIn, LayerProgress, type PullReason, pullError } from "./pull-events.ts";
 import { formatImageReference, type ImageReference, parseImageReference } from "./reference.ts";
+import { eventsIn, LayerProgress, type RegistryReason, registryError } from "./registry-events.ts";
 
 export type PullOptions = {
   arch?: Arch | undefined;
@@ -23,7 +26,7 @@ const ATTEMPTS = 2;
 const AGAIN_MS = 1_000;
 
 /**
- * Rejects with `not-found`, `unauthenticated`, `not-supported`, `no-resources`, or `download-failed` with a PullReason;
+ * Rejects with `not-found`, `unauthenticated`, `not-supported`, `no-resources`, or `download-failed` with a RegistryReason;
  * progress has the layers as its parts.
  */
 export async function pullImage(
@@ -33,10 +36,18 @@ export async function pullImage(
   options: PullOptions,
 ): Promise<void> {
   const reference = parseImageReference(text);
-  const login = await loginFor(ctx, api, reference, options.loginFiles);
+  const name = formatImageReference(reference);
+  const headers = loginHeader(await loginFor(ctx, api, reference, options.loginFiles));
+  const query = { fromImage: name, platform: options.arch && platformOf(options.arch) };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await pullOnce(ctx, api, reference, login, options.arch);
+      await follow(ctx, api, {
+        doing: `pull ${name}`,
+        path: "/images/create",
+        query,
+        headers,
+        phase: "download",
+      });
       break;
     } catch (error) {
       ctx.signal.throwIfAborted();
@@ -48,44 +59,54 @@ export async function pullImage(
   await checkDigest(ctx, api, reference);
 }
 
-async function pullOnce(
+/** Sends an image to the registry that its reference names; without a domain, to the runtime's default one. */
+export async function pushImage(
   ctx: Ctx,
   api: RuntimeApi,
-  reference: ImageReference,
-  login: Secret<Login> | undefined,
-  arch: Arch | undefined,
+  text: string,
+  files: readonly string[],
 ): Promise<void> {
+  const reference = parseImageReference(text);
   const name = formatImageReference(reference);
-  const progress = new LayerProgress();
+  const login = await loginFor(ctx, api, reference, files);
+  // Docker wants the header of those without a login, too.
+  const headers = login ? loginHeader(login) : { "x-registry-auth": encodeHeader({}) };
+  await follow(ctx, api, { doing: `push ${name}`, path: `/images/${name}/push`, headers, phase: "upload" });
+}
+
+type Exchange = RequestMore & { doing: string; path: string; phase: "download" | "upload" };
+
+/** Until the runtime has done it. What fails has the registry's meaning, wherever the runtime has told it. */
+async function follow(ctx: Ctx, api: RuntimeApi, { path, phase, ...more }: Exchange): Promise<void> {
+  const { doing } = more;
+  ctx.progress({ phase });
+  const progress = new LayerProgress(phase);
   const tell = (told: Progress | undefined) => told && ctx.progress(told);
-  const query = { fromImage: name, platform: arch && platformOf(arch) };
-  const answer = await api
-    .stream(ctx, "POST", "/images/create", { doing: `pull ${name}`, query, headers: loginHeader(login) })
-    .catch((error: unknown) => {
-      throw explained(name, error);
-    });
+  const answer = await api.stream(ctx, "POST", path, more).catch((error: unknown) => {
+    throw explained(doing, error);
+  });
   try {
     for await (const event of eventsIn(answer)) {
-      if (event.error !== undefined) throw pullError(name, event.error);
+      if (event.error !== undefined) throw registryError(doing, event.error);
       tell(progress.take(event));
     }
     tell(progress.finish());
   } catch (error) {
     ctx.signal.throwIfAborted();
-    throw error instanceof EngineError ? error : pullError(name, messageOf(error), error);
+    throw error instanceof EngineError ? error : registryError(doing, messageOf(error), error);
   } finally {
     answer.destroy();
   }
 }
 
 /** What the runtime itself refuses has the same words as what it tells in its stream. */
-function explained(name: string, error: unknown): unknown {
+function explained(doing: string, error: unknown): unknown {
   if (!(error instanceof EngineError) || error.details?.["status"] === undefined) return error;
-  return pullError(name, error.message.replace(/^cannot .*? says: /s, ""), error);
+  return registryError(doing, error.message.replace(/^cannot .*? says: /s, ""), error);
 }
 
-function reasonOf(error: unknown): PullReason | undefined {
-  return error instanceof EngineError ? (error.details?.["reason"] as PullReason | undefined) : undefined;
+function reasonOf(error: unknown): RegistryReason | undefined {
+  return error instanceof EngineError ? (error.details?.["reason"] as RegistryReason | undefined) : undefined;
 }
 
 export function platformOf(arch: Arch): string {
@@ -116,5 +137,5 @@ async function checkDigest(ctx: Ctx, api: RuntimeApi, reference: ImageReference)
   const name = formatImageReference(reference);
   const { digests } = await inspectImage(ctx, api, name);
   if (digests.includes(reference.digest)) return;
-  throw pullError(name, `digest mismatch: it has ${digests.join(", ") || "none"}`);
+  throw registryError(`pull ${name}`, `digest mismatch: it has ${digests.join(", ") || "none"}`);
 }

@@ -1,7 +1,11 @@
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { eventsIn, LayerProgress, pullError } from "../../../../../src/engine/drivers/oci/pull-events.ts";
+import {
+  eventsIn,
+  LayerProgress,
+  registryError,
+} from "../../../../../src/engine/drivers/oci/registry-events.ts";
 
 const read = async (chunks: (string | Buffer)[]) => {
   const events = [];
@@ -82,7 +86,7 @@ test.each([
   ["dial tcp 127.0.0.1:1: connect: connection refused", "download-failed", "connection"],
   ["something else", "download-failed", undefined],
 ])("%s is %s %s", (words, code, reason) => {
-  const error = pullError("x:1", words);
+  const error = registryError("pull x:1", words);
   expect(error).toMatchObject({ code, message: `cannot pull x:1: ${words}` });
   expect(error.details?.["reason"]).toBe(reason);
 });

@@ -1,9 +1,9 @@
-/** What a runtime tells while it pulls, builds or loads: an object on each line. Pure, but for the reading of lines. */
+/** What a runtime tells while it pulls, pushes, builds or loads: an object on each line. Pure, but for the reading of lines. */
 import type { Readable } from "node:stream";
 import type { Progress, ProgressPart } from "../../../api/operation.ts";
 import { EngineError, type ErrorCode } from "../../../base/errors.ts";
 
-export type PullEvent = {
+export type RuntimeEvent = {
   status?: string | undefined;
   /** Of a layer. */
   id?: string | undefined;
@@ -18,7 +18,7 @@ export type PullEvent = {
 const MAX_LINE = 2 ** 20;
 
 /** The objects in a stream of lines. What is no object is passed over, and a line without an end is not kept. */
-export async function* eventsIn(stream: Readable): AsyncGenerator<PullEvent> {
+export async function* eventsIn(stream: Readable): AsyncGenerator<RuntimeEvent> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -30,10 +30,10 @@ export async function* eventsIn(stream: Readable): AsyncGenerator<PullEvent> {
   yield* eventIn(rest);
 }
 
-function* eventIn(line: string): Generator<PullEvent> {
+function* eventIn(line: string): Generator<RuntimeEvent> {
   try {
     const value: unknown = JSON.parse(line);
-    if (typeof value === "object" && value !== null) yield value as PullEvent;
+    if (typeof value === "object" && value !== null) yield value as RuntimeEvent;
   } catch {
     // An empty line, or half of one.
   }
@@ -51,14 +51,23 @@ const STATES: Record<string, LayerState> = {
   Extracting: "unpacking",
   "Pull complete": "done",
   "Already exists": "done",
+  Preparing: "waiting",
+  Pushing: "moving",
+  Pushed: "done",
+  "Layer already exists": "done",
 };
 
-/** Sums up the layers of one pull. */
+/** Sums up the layers of one image on its way. */
 export class LayerProgress {
+  readonly #phase: "download" | "upload";
   readonly #layers = new Map<string, Layer>();
 
+  constructor(phase: "download" | "upload" = "download") {
+    this.#phase = phase;
+  }
+
   /** What is to be told now; undefined where an event says nothing of a layer. */
-  take(event: PullEvent): Progress | undefined {
+  take(event: RuntimeEvent): Progress | undefined {
     const { id, status = "", progressDetail } = event;
     const state = /^Retrying in/.test(status) ? "waiting" : STATES[status];
     if (id === undefined || state === undefined) return undefined;
@@ -84,7 +93,7 @@ export class LayerProgress {
     const total = layers.reduce((sum, layer) => sum + layer.total, 0);
     const known = layers.every(({ total, state }) => total > 0 || state === "done");
     return {
-      phase: "download",
+      phase: this.#phase,
       done: layers.reduce((sum, layer) => sum + layer.done, 0),
       ...(known && total > 0 ? { total } : {}),
       message: `${done} of ${layers.length} layers`,
@@ -99,9 +108,9 @@ export class LayerProgress {
 }
 
 /** Why a registry or the way to it refused. */
-export type PullReason = "rate-limited" | "digest-mismatch" | "connection";
+export type RegistryReason = "rate-limited" | "digest-mismatch" | "connection";
 
-type Meaning = { code: ErrorCode; reason?: PullReason; hint: string };
+type Meaning = { code: ErrorCode; reason?: RegistryReason; hint: string };
 
 /** The first that fits counts: what a runtime says of a refusal often has words of several. */
 const MEANINGS: readonly [RegExp, Meaning][] = [
@@ -157,12 +166,12 @@ const MEANINGS: readonly [RegExp, Meaning][] = [
   ],
 ];
 
-/** What a runtime's words about a failed pull mean. */
-export function pullError(reference: string, words: string, cause?: unknown): EngineError {
+/** What a runtime's words mean when `doing`, such as `pull nginx`, has failed. */
+export function registryError(doing: string, words: string, cause?: unknown): EngineError {
   const meaning = MEANINGS.find(([pattern]) => pattern.test(words))?.[1];
   return new EngineError(
     meaning?.code ?? "download-failed",
-    `cannot pull ${reference}: ${words.trim().slice(0, 1000)}`,
+    `cannot ${doing}: ${words.trim().slice(0, 1000)}`,
     {
       hint: meaning?.hint,
       ...(meaning?.reason ? { details: { reason: meaning.reason } } : {}),
