@@ -1,4 +1,6 @@
 /** How things are printed. Pure. */
+
+import type { StoredContainerImage } from "../api/container-image.ts";
 import type { EngineInfo } from "../api/engine-info.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/instance.ts";
@@ -248,6 +250,21 @@ export function formatCached(items: readonly CachedImage[], format: Format): str
       formatBytes(item.sizeBytes),
       item.usedBy.join(",") || "--",
       `${item.os} ${item.release}${item.verified ? "" : " (unverified)"}`,
+    ]),
+  );
+}
+
+export function formatContainerImages(items: readonly StoredContainerImage[], format: Format): string {
+  if (format === "json") return json({ images: items });
+  if (items.length === 0) return "No images of containers on this host.\n";
+  return table(
+    ["Image", "Id", "Size", "Runtime", "Used by"],
+    items.map(({ references, id, sizeBytes, runtime, usedBy, inUse }) => [
+      references.join(", ") || "--",
+      id.replace(/^sha256:/, "").slice(0, 12),
+      formatBytes(sizeBytes),
+      runtime,
+      usedBy.join(",") || (inUse ? "other containers" : "--"),
     ]),
   );
 }

@@ -9,6 +9,7 @@ import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
 import { addConsoleCommand } from "./console.ts";
+import { addContainerImageCommands } from "./container-images.ts";
 import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
@@ -83,6 +84,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addCloudInitCommands(program, session);
   addAliasCommands(program.commandsGroup("Aliases:"), session, () => namesOf(program));
   addImageCommands(program.commandsGroup("Images:"), session);
+  addContainerImageCommands(program, session);
   addEngineCommands(program.commandsGroup("Engine:"), session);
   addNetworkCommands(program, session);
   addHostsCommand(program, session);

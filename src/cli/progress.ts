@@ -12,6 +12,9 @@ const PHASES: Record<string, string> = {
   resolve: "Looking for the image",
   download: "Downloading the image",
   verify: "Verifying the image",
+  upload: "Sending the image",
+  load: "Loading",
+  save: "Saving",
   convert: "Converting the image",
   create: "Creating the disk",
   boot: "Booting",
@@ -32,7 +35,7 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|verify|convert|suspend|transfer|copy/.test(phase);
+  const bytes = /download|upload|load|save|verify|convert|suspend|transfer|copy/.test(phase);
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined

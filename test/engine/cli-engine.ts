@@ -18,6 +18,7 @@ import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts"
 import { quote } from "../../src/engine/guest/quote.ts";
 import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
+import { FakeContainerStore } from "../support/fake-container-store.ts";
 import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
 import { connectHere, FakeDriver } from "../support/fake-driver.ts";
 import { FakeWorld } from "../support/fake-engine.ts";
@@ -32,6 +33,8 @@ class LocalDriver extends FakeDriver {
 }
 
 class LocalContainerDriver extends FakeContainerDriver {
+  readonly containerStore = new FakeContainerStore();
+
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     return withLocalProcesses(await super.start(ctx, instance), await homeOf(instance));
   }
