@@ -34,11 +34,15 @@ async function hosts(session: Session, options: Options): Promise<void> {
   await change(session, file, options, (text) => withNames(text, lines), "Put the instances' names into");
 }
 
-/** All but those in the trash: their addresses stay what they are, so that one that is started later is there already. */
+/**
+ * All but those in the trash: their addresses stay what they are, so that one that is started later is there already.
+ * Containers have addresses of their runtime's, which come and go.
+ */
 async function linesOfEngine(session: Session): Promise<string[]> {
   const { api } = await session.client();
   const { items } = await api.instances.list();
-  return hostsLines(items.filter(({ state }) => state !== "deleted" && state !== "failed"));
+  const named = items.filter(({ container }) => !container);
+  return hostsLines(named.filter(({ state }) => state !== "deleted" && state !== "failed"));
 }
 
 async function textFrom(session: Session, from: string): Promise<string> {

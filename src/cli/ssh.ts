@@ -1,6 +1,7 @@
 /** How other programs get into a guest. */
 import { homedir } from "node:os";
 import type { Command } from "commander";
+import type { Instance } from "../api/instance.ts";
 import { EngineError } from "../base/errors.ts";
 import { currentPaths, hostPlatform } from "../base/paths.ts";
 import type { Session } from "./session.ts";
@@ -13,8 +14,9 @@ export function addSshCommands(program: Command, session: Session): void {
     .argument("<name>", "the instance")
     .action(async (name: string) => {
       const { api } = await session.client();
-      const { ssh } = await api.instances.get({ name });
-      if (!ssh) throw notRunning(name);
+      const instance = await api.instances.get({ name });
+      if (!instance.ssh) throw withoutSsh(instance);
+      const { ssh } = instance;
       const { sshCommand } = await import("../client/ssh-command.ts");
       session.print(sshCommand(ssh, hostPlatform()));
     });
@@ -42,7 +44,7 @@ export function addSshCommands(program: Command, session: Session): void {
           ? await Promise.all(names.map((name) => api.instances.get({ name })))
           : (await api.instances.list()).items;
       const stopped = names.length > 0 ? instances.find((one) => !one.ssh) : undefined;
-      if (stopped) throw notRunning(stopped.name);
+      if (stopped) throw withoutSsh(stopped);
       session.print(sshConfig(instances));
     });
 }
@@ -88,7 +90,12 @@ function addProxy(program: Command, session: Session): void {
     });
 }
 
-function notRunning(name: string): EngineError {
+function withoutSsh({ name, container }: Pick<Instance, "name" | "container">): EngineError {
+  if (container) {
+    return new EngineError("not-supported", `instance "${name}" is a container: nobody logs in to it`, {
+      hint: `Enter it: berth shell ${name}`,
+    });
+  }
   return new EngineError("wrong-state", `instance "${name}" is not running`, {
     hint: `Start it: berth start ${name}`,
   });

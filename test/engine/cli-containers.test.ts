@@ -135,6 +135,15 @@ test("a project's file names one by its prefix, with its ports, mounts and what 
   await berth.ok(["down", "--delete"], { cwd: project });
 });
 
+test("it is no SSH host, and has no name on this host", async () => {
+  expect(await berth.run(["ssh-command", "web"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('instance "web" is a container'),
+  });
+  expect(await berth.ok(["ssh-config"])).not.toMatch(/Host web$/m);
+  expect(await berth.ok(["hosts"])).toMatch(/^127\.\S+ vm\.berth\n$/);
+});
+
 test("what cannot be is said in words", async () => {
   expect(await berth.run(["launch", "--container"])).toMatchObject({
     code: 1,

@@ -27,6 +27,7 @@ export function summaryOf(instance: InstanceFacts): Record<string, unknown> {
     }),
     mounts: instance.mounts.map(({ source, target }) => `${source} at ${target}`),
     ...(instance.display ? { display: true } : {}),
+    ...(instance.container ? { container: instance.container.runtime ?? true } : {}),
     snapshots: instance.snapshotCount,
     ...(problems.length > 0 ? { problems: problems.map(({ message }) => message) } : {}),
   };
@@ -36,7 +37,7 @@ const list = tool({
   name: "list_instances",
   title: "List instances",
   description:
-    "Lists all virtual machines that Berth knows with their state, sizes, network mode, forwarded ports and mounted directories. Those in state deleted are in the trash.",
+    "Lists all virtual machines and containers that Berth knows with their state, sizes, network mode, forwarded ports and mounted directories. Those in state deleted are in the trash.",
   input: z.object({}),
   hints: READS,
   inGuest: false,
