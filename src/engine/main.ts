@@ -1,6 +1,7 @@
 /** The engine process: the real parts put together. It takes no arguments; the environment says where its files are. */
 import manifest from "../../package.json" with { type: "json" };
 import { currentPaths } from "../base/paths.ts";
+import { createOciDriver } from "./drivers/oci/driver.ts";
 import { createQemuDriver } from "./drivers/qemu/driver.ts";
 import { openEngine } from "./engine.ts";
 import type { EngineContext } from "./engine-options.ts";
@@ -20,7 +21,10 @@ void runEngineProcess({
       paths,
       version,
       log,
-      drivers: ({ settings }: EngineContext) => [createQemuDriver({ settings: () => settings.get() })],
+      drivers: ({ settings }: EngineContext) => [
+        createQemuDriver({ settings: () => settings.get() }),
+        createOciDriver({ data: paths.data }),
+      ],
       images: ({ locations, settings, imageUsers }: EngineContext) =>
         openImages({ paths: locations, settings: () => settings.get(), users: imageUsers, log }),
     }),

@@ -50,7 +50,7 @@ test("answers, with what this host offers", async () => {
     problems: [],
   });
   expect(info.version).toMatch(/^\d+\.\d+\.\d+$/);
-  expect(info.drivers.map(({ name }) => name)).toEqual(["qemu"]);
+  expect(info.drivers.map(({ name }) => name)).toEqual(["qemu", "oci"]);
   expect((await client.api.instances.list()).items).toEqual([]);
   expect((await client.api.operations.list()).items).toEqual([]);
 });

@@ -149,7 +149,12 @@ export function spawnLogged(
   const out = openSync(log, "a");
   try {
     const [program = "", ...args] = argv;
-    return spawn(program, args, { stdio: ["ignore", out, out], env: { ...process.env, PATH, ...env } });
+    return spawn(program, args, {
+      // Podman's monitors leave a file where they were started when memory runs out.
+      cwd: path.dirname(log),
+      stdio: ["ignore", out, out],
+      env: { ...process.env, PATH, ...env },
+    });
   } finally {
     closeSync(out);
   }

@@ -1,5 +1,5 @@
 /** GuestAccess over SSH: how the engine works inside virtual machines. */
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import type { ClientChannel, PseudoTtyOptions } from "ssh2";
 import type { InstanceDetails } from "../../api/instance.ts";
 import { deferred, sleep, withDeadline } from "../../base/async.ts";
@@ -11,6 +11,7 @@ import { DETAILS_SCRIPT, parseDetails } from "./details.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "./guest.ts";
 import { howToLook } from "./hints.ts";
 import { commandLine } from "./quote.ts";
+import { scriptOutput, timedOutput } from "./script.ts";
 import { listenForBanner, SshConnection, type SshTarget } from "./ssh-connection.ts";
 import { processOn } from "./ssh-process.ts";
 
@@ -24,8 +25,6 @@ const SSH_PORT = 22;
 const LOOPBACKS = ["127.0.0.1", "::1"] as const;
 /** For the SSH server of a guest that boots under emulation on a busy host. */
 const SPEAK_MS = 300_000;
-/** Most that is kept of what a script of ours prints. */
-const MAX_OUTPUT_BYTES = 2 ** 20;
 const DEFAULT_TERM = "xterm-256color";
 
 export function createSshGuest(target: SshTarget, log: Log): GuestAccess {
@@ -45,7 +44,7 @@ class SshGuest implements GuestAccess {
     ctx.progress({ phase: "boot" });
     await this.#waitForServer(ctx);
     ctx.progress({ phase: "cloud-init" });
-    const output = await this.#script(ctx.signal, WAIT_SCRIPT, (line) => {
+    const output = await scriptOutput(this, ctx.signal, WAIT_SCRIPT, (line) => {
       const stage = stageOf(line);
       if (stage) ctx.progress({ phase: "cloud-init", message: stage });
     });
@@ -181,63 +180,12 @@ class SshGuest implements GuestAccess {
     }
   }
 
-  async #timed(parent: AbortSignal, ms: number, script: string): Promise<string> {
-    const { signal, done } = withDeadline(ms, parent);
-    try {
-      return await this.#script(signal, script);
-    } catch (error) {
-      if (parent.aborted || !signal.aborted) throw error;
-      throw new EngineError(
-        "guest-unreachable",
-        `cannot reach ${this.#target.name}: it did not answer in ${ms / 1000} s`,
-        {
-          hint: "It may be busy; look at its serial log.",
-          cause: error,
-        },
-      );
-    } finally {
-      done();
-    }
-  }
-
-  /** Runs a script through the guest's `sh`; resolves with what it printed. */
-  async #script(signal: AbortSignal, script: string, onLine?: (line: string) => void): Promise<string> {
-    const child = await this.exec({ signal }, { argv: ["sh", "-c", script] });
-    const onAbort = () => child.close();
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      child.stdin.end();
-      child.stderr.resume();
-      const output = await textOf(child.stdout, onLine);
-      await child.exited;
-      signal.throwIfAborted();
-      return output;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+  #timed(signal: AbortSignal, ms: number, script: string): Promise<string> {
+    return timedOutput(this, signal, script, { ms, name: this.#target.name });
   }
 }
 
 function terminalOf(request: ExecRequest): PseudoTtyOptions | undefined {
   if (!request.tty) return undefined;
   return { cols: request.tty.cols, rows: request.tty.rows, term: request.term || DEFAULT_TERM };
-}
-
-/** The stream's text to its end, or to `MAX_OUTPUT_BYTES`: a guest may print for ever. */
-async function textOf(stream: Readable, onLine: ((line: string) => void) | undefined): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let told = 0;
-  for await (const chunk of stream) {
-    if (text.length > MAX_OUTPUT_BYTES) continue;
-    text += decoder.decode(chunk as Buffer, { stream: true });
-    for (let end = text.indexOf("\n", told); onLine && end >= 0; end = text.indexOf("\n", told)) {
-      onLine(text.slice(told, end));
-      told = end + 1;
-    }
-  }
-  return text;
 }

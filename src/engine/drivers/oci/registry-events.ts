@@ -2,6 +2,7 @@
 import type { Readable } from "node:stream";
 import type { Progress, ProgressPart } from "../../../api/operation.ts";
 import { EngineError, type ErrorCode } from "../../../base/errors.ts";
+import { objectsIn } from "./json-lines.ts";
 
 export type RuntimeEvent = {
   status?: string | undefined;
@@ -15,28 +16,9 @@ export type RuntimeEvent = {
   error?: string | undefined;
 };
 
-const MAX_LINE = 2 ** 20;
-
-/** The objects in a stream of lines. What is no object is passed over, and a line without an end is not kept. */
-export async function* eventsIn(stream: Readable): AsyncGenerator<RuntimeEvent> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > MAX_LINE) rest = "";
-    for (const line of lines) yield* eventIn(line);
-  }
-  yield* eventIn(rest);
-}
-
-function* eventIn(line: string): Generator<RuntimeEvent> {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value === "object" && value !== null) yield value as RuntimeEvent;
-  } catch {
-    // An empty line, or half of one.
-  }
+/** What a pull, a build or a load tells while it goes on. */
+export function eventsIn(stream: Readable): AsyncGenerator<RuntimeEvent> {
+  return objectsIn<RuntimeEvent>(stream);
 }
 
 type Layer = { id: string; state: LayerState; done: number; total: number };

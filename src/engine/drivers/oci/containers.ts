@@ -1,0 +1,273 @@
+/**
+ * The one container of an instance, as its runtime knows it. It is known by its labels, never by its name alone, and
+ * what has not our labels is not touched. A container cannot be changed: another one is made from what the first holds,
+ * beneath its name, and the first goes when the other is whole. It bears `.old` at its name's end meanwhile, so that a
+ * step which was interrupted is seen and undone.
+ */
+import { EngineError } from "../../../base/errors.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { DriverInstance } from "../driver.ts";
+import type { RuntimeApi } from "./api.ts";
+import {
+  type ContainerInstance,
+  createBody,
+  furtherNetworks,
+  INSTANCE_LABEL,
+  type KeptVolume,
+  nameOf,
+  SPEC_LABEL,
+  specHash,
+} from "./create-body.ts";
+import { findImage, type InspectedImage, inspectImage } from "./images.ts";
+import { objectsIn } from "./json-lines.ts";
+import { baseOf, commit, dropImage } from "./own-images.ts";
+
+type Signal = Pick<Ctx, "signal">;
+
+export type Inspected = {
+  Id: string;
+  Name: string;
+  /** The id of its image. */
+  Image: string;
+  State: {
+    Status: string;
+    Running: boolean;
+    Paused: boolean;
+    Restarting?: boolean;
+    OOMKilled: boolean;
+    ExitCode: number;
+    Error?: string;
+    StartedAt: string;
+  };
+  Config: { Labels: Record<string, string> | null; User?: string; WorkingDir?: string };
+  Mounts: { Type: string; Name?: string; Destination: string }[] | null;
+  NetworkSettings: {
+    IPAddress?: string;
+    Networks?: Record<string, { IPAddress?: string } | null> | null;
+  };
+  SizeRw?: number;
+};
+
+const OLD = ".old";
+/** Layers are written, and what they hold may be large. */
+const WRITE_MS = 30 * 60_000;
+/** A volume's name where nobody has given it one. */
+const ANONYMOUS = /^[0-9a-f]{64}$/;
+
+export class Containers {
+  readonly api: RuntimeApi;
+  readonly #engine: string;
+
+  /** `engine`: what says whose its containers are. */
+  constructor(api: RuntimeApi, engine: string) {
+    this.api = api;
+    this.#engine = engine;
+  }
+
+  /** The instance's container; undefined where the runtime has none of it. */
+  async find(ctx: Signal, { id, name }: Pick<DriverInstance, "id" | "name">): Promise<Inspected | undefined> {
+    const ids = await this.#list(ctx, id);
+    const found = await Promise.all(ids.map((one) => this.inspect(ctx, one, name)));
+    const there = found.filter((one) => one !== undefined);
+    return there.find((one) => !isOld(one)) ?? there[0];
+  }
+
+  /** Undefined where there is none of this id. `name` is the instance's, for messages. */
+  async inspect(
+    ctx: Signal,
+    id: string,
+    name: string,
+    query: { size?: string } = {},
+  ): Promise<Inspected | undefined> {
+    const doing = `look at the container of ${name}`;
+    return this.api
+      .json<Inspected>(ctx, "GET", `/containers/${id}/json`, { doing, query, deadlineMs: WRITE_MS })
+      .catch(undefinedWhereAbsent);
+  }
+
+  /**
+   * What happens to it from now on, as its runtime calls that; begins with what has happened if that is its end. A wait
+   * for its end would be simpler, but Podman asks its state again and again for that.
+   */
+  async *events(ctx: Signal, id: string, name: string): AsyncGenerator<string> {
+    const filters = JSON.stringify({ type: ["container"], container: [id] });
+    const answer = await this.api.stream(ctx, "GET", "/events", {
+      doing: `watch ${name}`,
+      query: { filters },
+    });
+    try {
+      const now = await this.inspect(ctx, id, name);
+      if (!now || !isUp(now)) yield "die";
+      for await (const { status, Action } of objectsIn<{ status?: string; Action?: string }>(answer))
+        yield status ?? Action ?? "";
+    } finally {
+      answer.destroy();
+    }
+  }
+
+  /** As `find`, after what an interrupted change has left is put right. */
+  async settled(ctx: Signal, instance: DriverInstance): Promise<Inspected | undefined> {
+    const found = await this.find(ctx, instance);
+    if (!found) return undefined;
+    if (isOld(found)) await this.#rename(ctx, found, instance, nameOf(instance));
+    else await this.#removeOld(ctx, instance);
+    return found;
+  }
+
+  /** Makes it where there is none. */
+  async make(
+    ctx: Signal,
+    instance: ContainerInstance,
+    image: InspectedImage,
+    kept: readonly KeptVolume[] = [],
+  ): Promise<void> {
+    const name = nameOf(instance);
+    const doing = `create ${instance.name}`;
+    const body = createBody(instance, this.#engine, image, kept);
+    const query = { name };
+    const made = await this.api
+      .json<{ Id: string }>(ctx, "POST", "/containers/create", { doing, query, body, deadlineMs: WRITE_MS })
+      .catch((error: unknown) => {
+        throw nameTaken(error, instance, name);
+      });
+    try {
+      await this.#connect(ctx, instance, made.Id);
+    } catch (error) {
+      await this.#remove({ signal: AbortSignal.timeout(WRITE_MS) }, made.Id, true);
+      throw error;
+    }
+  }
+
+  /** The one that the instance asks for: itself where nothing has changed, else another with what it holds. */
+  async upToDate(ctx: Signal, instance: ContainerInstance, found: Inspected): Promise<Inspected> {
+    const image = await inspectImage(ctx, this.api, found.Image);
+    if (found.Config.Labels?.[SPEC_LABEL] === specHash(instance, image)) {
+      await this.rename(ctx, instance, found);
+      return found;
+    }
+    const base = baseOf(instance);
+    await commit(ctx, this.api, found.Id, base, instance.name);
+    return this.remake(ctx, instance, found, await inspectImage(ctx, this.api, base));
+  }
+
+  /** Makes it from that image, in the place of the one that there is. Volumes stay. */
+  async remake(
+    ctx: Signal,
+    instance: ContainerInstance,
+    found: Inspected | undefined,
+    image: InspectedImage,
+  ): Promise<Inspected> {
+    if (found) await this.#rename(ctx, found, instance, `${nameOf(instance)}${OLD}`);
+    try {
+      await this.make(ctx, instance, image, found ? anonymousVolumes(found) : []);
+    } catch (error) {
+      const undo = { signal: AbortSignal.timeout(WRITE_MS) };
+      if (found) await this.#rename(undo, found, instance, nameOf(instance));
+      throw error;
+    }
+    await this.#removeOld(ctx, instance);
+    if (found) await this.#dropUnused(ctx, instance, found.Image, image.id);
+    const made = await this.find(ctx, instance);
+    if (made) return made;
+    throw goneError(instance.name);
+  }
+
+  /** Beneath the name that the instance has now. */
+  async rename(ctx: Signal, instance: DriverInstance, found: Inspected): Promise<void> {
+    if (found.Name.replace(/^\//, "") !== nameOf(instance))
+      await this.#rename(ctx, found, instance, nameOf(instance));
+  }
+
+  /** Ends and removes it, its volumes without a name, and its images. No effect where there is nothing. */
+  async delete(ctx: Signal, instance: DriverInstance): Promise<void> {
+    for (const id of await this.#list(ctx, instance.id)) {
+      const found = await this.inspect(ctx, id, instance.name);
+      await this.#remove(ctx, id, true);
+      for (const { name } of found ? anonymousVolumes(found) : [])
+        await this.api
+          .json(ctx, "DELETE", `/volumes/${name}`, { doing: `delete a volume of ${instance.name}` })
+          .catch(undefinedWhereAbsent);
+    }
+  }
+
+  async #list(ctx: Signal, id: string): Promise<string[]> {
+    const query = { all: "true", filters: JSON.stringify({ label: [`${INSTANCE_LABEL}=${id}`] }) };
+    const found = await this.api.json<{ Id: string }[]>(ctx, "GET", "/containers/json", {
+      doing: "look for a container",
+      query,
+    });
+    return found.map(({ Id }) => Id);
+  }
+
+  async #removeOld(ctx: Signal, instance: DriverInstance): Promise<void> {
+    for (const id of await this.#list(ctx, instance.id)) {
+      const found = await this.inspect(ctx, id, instance.name);
+      if (!found || !isOld(found)) continue;
+      await this.#remove(ctx, id, false);
+    }
+  }
+
+  /** The image that it stood on, where that was made of itself and nothing names it any more. */
+  async #dropUnused(ctx: Signal, instance: ContainerInstance, id: string, now: string): Promise<void> {
+    if (id === now || id === instance.container.image.id) return;
+    const image = await findImage(ctx, this.api, id);
+    if (image?.references.length === 0) await dropImage(ctx, this.api, id);
+  }
+
+  async #remove(ctx: Signal, id: string, withVolumes: boolean): Promise<void> {
+    const query = { force: "true", v: String(withVolumes) };
+    const options = { doing: "delete a container", query, deadlineMs: WRITE_MS };
+    await this.api.json(ctx, "DELETE", `/containers/${id}`, options).catch(undefinedWhereAbsent);
+  }
+
+  async #rename(ctx: Signal, { Id: id }: Inspected, instance: DriverInstance, name: string): Promise<void> {
+    const doing = `rename the container of ${instance.name}`;
+    await this.api.json(ctx, "POST", `/containers/${id}/rename`, { doing, query: { name } });
+  }
+
+  async #connect(ctx: Signal, instance: ContainerInstance, id: string): Promise<void> {
+    for (const network of furtherNetworks(instance))
+      await this.api.json(ctx, "POST", `/networks/${encodeURIComponent(network)}/connect`, {
+        doing: `connect ${instance.name} to the network ${network}`,
+        body: { Container: id },
+      });
+  }
+}
+
+export function isUp({ State }: Inspected): boolean {
+  return State.Running || State.Paused || State.Restarting === true;
+}
+
+export function isOld({ Name }: Inspected): boolean {
+  return Name.endsWith(OLD);
+}
+
+/** What nobody has named: the runtime made it because the image asked for it. */
+export function anonymousVolumes({ Mounts }: Inspected): KeptVolume[] {
+  return (Mounts ?? []).flatMap(({ Type, Name, Destination }) =>
+    Type === "volume" && Name !== undefined && ANONYMOUS.test(Name)
+      ? [{ name: Name, target: Destination }]
+      : [],
+  );
+}
+
+export function undefinedWhereAbsent(error: unknown): undefined {
+  if (error instanceof EngineError && error.code === "not-found") return undefined;
+  throw error;
+}
+
+export function goneError(name: string, verb = "start"): EngineError {
+  return new EngineError("not-found", `cannot ${verb} ${name}: its container was removed outside of Berth`, {
+    hint: `Restore a snapshot of it, or delete it: berth delete ${name}`,
+  });
+}
+
+function nameTaken(error: unknown, instance: DriverInstance, container: string): unknown {
+  if (!(error instanceof EngineError) || !/name/i.test(error.message) || error.code !== "already-exists")
+    return error;
+  const reason = `another container is called ${container}, and it is not ours`;
+  return new EngineError("already-exists", `cannot create ${instance.name}: ${reason}`, {
+    hint: "Rename or remove that one, then try again.",
+    cause: error,
+  });
+}

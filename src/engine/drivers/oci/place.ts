@@ -1,0 +1,35 @@
+/** Which runtime an instance's container is at, written down when it is made: another one may be found first later. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import * as z from "zod";
+import { ContainerRuntime } from "../../../api/container.ts";
+import { writeFileDurable } from "../../../base/durable.ts";
+import type { DriverInstance } from "../driver.ts";
+import type { Endpoint } from "./endpoints.ts";
+
+const PlaceRecord = z.object({
+  schema: z.literal(1),
+  /** Whose it is: a copied directory must not lead to the original's container. */
+  instance: z.string(),
+  runtime: ContainerRuntime,
+  name: z.string(),
+  address: z.union([z.object({ socketPath: z.string() }), z.object({ host: z.string(), port: z.int() })]),
+});
+
+const fileOf = ({ directory }: DriverInstance) => path.join(directory, "container.json");
+
+export function writePlace(instance: DriverInstance, { runtime, name, address }: Endpoint): Promise<void> {
+  const record: z.infer<typeof PlaceRecord> = { schema: 1, instance: instance.id, runtime, name, address };
+  return writeFileDurable(fileOf(instance), JSON.stringify(record));
+}
+
+/** Undefined where none is written down, or nothing that can be read. */
+export async function readPlace(instance: DriverInstance): Promise<Endpoint | undefined> {
+  try {
+    const record = PlaceRecord.parse(JSON.parse(await readFile(fileOf(instance), "utf8")));
+    if (record.instance !== instance.id) return undefined;
+    return { runtime: record.runtime, name: record.name, address: record.address };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,256 @@
+/** A container that runs: watched until it has ended for good, whoever ended it. */
+
+import type { Metrics } from "../../../api/metrics.ts";
+import type { PortForward } from "../../../api/port.ts";
+import { abortable, deferred, sleep } from "../../../base/async.ts";
+import { EngineError } from "../../../base/errors.ts";
+import { formatBytes } from "../../../base/units.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { GuestAccess } from "../../guest/guest.ts";
+import type { Log } from "../../log.ts";
+import type { Exit, PortSupport, Running } from "../driver.ts";
+import type { Containers, Inspected } from "./containers.ts";
+import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
+import { RUNTIME_NAMES } from "./endpoints.ts";
+import { addressesOf, ContainerGuest } from "./guest.ts";
+import { statsOf } from "./stats.ts";
+
+/** Beyond what its program is given to end, for the runtime to clean up. */
+const STOP_EXTRA_MS = 60_000;
+/** What is about to be started again, or removed, looks for a moment as if it had but ended. */
+const GRACE_MS = 1_500;
+/** How long a runtime that is restarted may be away, and the pauses between looks. */
+const AWAY_MS = 60_000;
+const LOOK_PAUSE_MS = 500;
+/** Of a runtime that tells no events, such as a Podman without a place for them, it is asked this often. */
+const DEAF_PAUSE_MS = 2_000;
+/** As Docker and Podman call the end of a program, and of its container. */
+const END_EVENTS = new Set(["die", "died", "destroy", "remove"]);
+
+type Parts = { containers: Containers; instance: ContainerInstance; found: Inspected; log: Log };
+
+export class ContainerRunning implements Running {
+  readonly exited: Promise<Exit>;
+  readonly guest: GuestAccess;
+  readonly ssh = undefined;
+  readonly accelerator = undefined;
+  readonly problems = [];
+  readonly ports: PortSupport;
+  readonly #parts: Parts;
+  readonly #life = new AbortController();
+  #found: Inspected;
+  #stopping = false;
+  /** Aborted when it is known to have ended, or may have. */
+  #listening = new AbortController();
+
+  constructor(parts: Parts) {
+    const { containers, instance, found, log } = parts;
+    this.#parts = parts;
+    this.#found = found;
+    this.guest = new ContainerGuest({ containers, instance, id: found.Id, log });
+    this.ports = publishedPorts(instance);
+    const ended = deferred<Exit>();
+    this.exited = ended.promise;
+    void this.#watch().then(
+      (exit) => ended.resolve(exit),
+      (error: unknown) => {
+        if (!this.#life.signal.aborted) ended.resolve({ how: "crashed", detail: String(error) });
+      },
+    );
+  }
+
+  get startedAt(): Date {
+    return new Date(this.#found.State.StartedAt);
+  }
+
+  get address(): string | undefined {
+    return addressesOf(this.#found)[0];
+  }
+
+  get paused(): boolean {
+    return this.#found.State.Paused;
+  }
+
+  async stop(ctx: Ctx, how: "graceful" | "force"): Promise<void> {
+    const { instance } = this.#parts;
+    await this.unpause(ctx);
+    this.#stopping = true;
+    const seconds = how === "graceful" ? stopSecondsOf(instance) : 0;
+    const deadlineMs = seconds * 1000 + STOP_EXTRA_MS;
+    try {
+      await this.#ask(ctx, "stop", `stop ${instance.name}`, { t: String(seconds) }, deadlineMs);
+    } catch (error) {
+      this.#stopping = false;
+      if (!(error instanceof EngineError && error.code === "not-found")) throw error;
+    }
+    this.#listening.abort();
+    await abortable(this.exited, ctx.signal);
+  }
+
+  async pause(ctx: Ctx): Promise<void> {
+    await this.#refresh(ctx);
+    if (this.paused) return;
+    await this.#ask(ctx, "pause", `pause ${this.#parts.instance.name}`);
+    await this.#refresh(ctx);
+  }
+
+  async unpause(ctx: Ctx): Promise<void> {
+    await this.#refresh(ctx);
+    if (!this.paused) return;
+    await this.#ask(ctx, "unpause", `let ${this.#parts.instance.name} go on`);
+    await this.#refresh(ctx);
+  }
+
+  stats({ signal }: Pick<Ctx, "signal">): AsyncIterable<Metrics> {
+    const { containers, instance } = this.#parts;
+    const either = AbortSignal.any([signal, this.#life.signal]);
+    return statsOf({ signal: either }, containers.api, this.#found.Id, instance);
+  }
+
+  release(): void {
+    this.#life.abort();
+    this.guest.dispose();
+  }
+
+  async #ask(
+    ctx: Ctx,
+    verb: string,
+    doing: string,
+    query: Record<string, string> = {},
+    deadlineMs?: number,
+  ): Promise<void> {
+    const { api } = this.#parts.containers;
+    await api.json(ctx, "POST", `/containers/${this.#found.Id}/${verb}`, { doing, query, deadlineMs });
+  }
+
+  /** Resolves with how it has ended. A runtime that was away may have ended it, or not have. */
+  async #watch(): Promise<Exit> {
+    const { signal } = this.#life;
+    for (;;) {
+      const heard = await this.#listen();
+      const look = await this.#settled();
+      if (look === "away") return { how: "crashed", detail: this.#awayWords() };
+      const exit = exitOf(look, this.#parts.instance, this.#stopping);
+      if (exit && heard === "lost" && exit.how !== "stopped" && look)
+        return { how: "crashed", detail: `${this.#runtime()} was stopped, and its containers with it` };
+      if (exit) return exit;
+      if (look) this.#found = look;
+      if (heard !== "end") await sleep(DEAF_PAUSE_MS, signal);
+    }
+  }
+
+  /** Until its runtime says that it has ended, for good or not. It may fall silent without a reason, or be gone itself. */
+  async #listen(): Promise<"end" | "silence" | "lost"> {
+    this.#listening = new AbortController();
+    const signal = AbortSignal.any([this.#life.signal, this.#listening.signal]);
+    const { containers, instance } = this.#parts;
+    try {
+      for await (const event of containers.events({ signal }, this.#found.Id, instance.name))
+        if (END_EVENTS.has(event)) return "end";
+      return "silence";
+    } catch (error) {
+      this.#life.signal.throwIfAborted();
+      if (this.#listening.signal.aborted) return "end";
+      return error instanceof EngineError && error.details?.["status"] !== undefined ? "silence" : "lost";
+    }
+  }
+
+  /** The container as it is now; looks again while the runtime is away for a moment. */
+  async #look(): Promise<Inspected | undefined | "away"> {
+    const { containers, instance } = this.#parts;
+    const { signal } = this.#life;
+    for (const until = Date.now() + AWAY_MS; ; ) {
+      try {
+        return await containers.inspect({ signal }, this.#found.Id, instance.name);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#parts.log.debug("a container could not be looked at", { instance: instance.name, error });
+        if (Date.now() > until) return "away";
+        await sleep(LOOK_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  /** As it is when nothing more is about to happen to it. */
+  async #settled(): Promise<Inspected | undefined | "away"> {
+    const look = await this.#look();
+    if (!look || look === "away" || this.#stopping || !exitOf(look, this.#parts.instance, false)) return look;
+    const { restart = "no" } = this.#parts.instance.container;
+    if (restart === "no" && look.State.ExitCode !== KILLED + SIGKILL) return look;
+    await sleep(GRACE_MS, this.#life.signal);
+    return this.#look();
+  }
+
+  async #refresh(ctx: Pick<Ctx, "signal">): Promise<void> {
+    const { containers, instance } = this.#parts;
+    this.#found = (await containers.inspect(ctx, this.#found.Id, instance.name)) ?? this.#found;
+  }
+
+  #runtime(): string {
+    return RUNTIME_NAMES[this.#parts.containers.api.endpoint.runtime];
+  }
+
+  #awayWords(): string {
+    return `${this.#runtime()} does not run any more; start it, then start the instance`;
+  }
+}
+
+/** What a shell adds to the number of the signal that has ended a program. */
+const KILLED = 128;
+const SIGKILL = 9;
+const SIGNALS: Record<number, string> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  6: "SIGABRT",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  15: "SIGTERM",
+};
+
+/** How it has ended; undefined while it runs, or is about to again. Pure. */
+export function exitOf(
+  found: Pick<Inspected, "State"> | undefined,
+  { memoryBytes }: Pick<ContainerInstance, "memoryBytes">,
+  stopping: boolean,
+): Exit | undefined {
+  if (!found)
+    return stopping
+      ? { how: "stopped" }
+      : { how: "crashed", detail: "its container was removed outside of Berth" };
+  const { Running, Restarting, Paused, OOMKilled, ExitCode, Error: words } = found.State;
+  if (Running || Restarting || Paused) return undefined;
+  if (stopping) return { how: "stopped" };
+  const limit = memoryBytes > 0 ? ` (limit ${formatBytes(memoryBytes)})` : "";
+  if (OOMKilled) return { how: "crashed", detail: `out of memory${limit}` };
+  if (ExitCode === 0) return { how: "guest-shutdown" };
+  // Older Podmans never tell that it was for want of memory.
+  const perhaps = ExitCode === KILLED + SIGKILL && limit ? `, perhaps out of memory${limit}` : "";
+  const how = `${endOf(ExitCode)}${perhaps}`;
+  return { how: "crashed", detail: words ? `${how}: ${words}` : how };
+}
+
+function endOf(code: number): string {
+  const signal = SIGNALS[code - KILLED];
+  return signal ? `its command was ended by ${signal}` : `its command ended with code ${code}`;
+}
+
+/** A runtime publishes ports when it makes a container, and never after. */
+function publishedPorts(instance: ContainerInstance): PortSupport {
+  const same = (a: PortForward, b: PortForward) =>
+    a.protocol === b.protocol &&
+    a.hostAddress === b.hostAddress &&
+    a.hostPort === b.hostPort &&
+    a.guestPort === b.guestPort;
+  return {
+    open: async (_ctx, port) => {
+      if (instance.ports?.some((one) => same(one, port))) return;
+      const reason = "ports of a container are published when it starts";
+      const message = `cannot forward ${port.hostPort}/${port.protocol} to ${instance.name}: ${reason}`;
+      throw new EngineError("wrong-state", message, {
+        hint: `Stop it, add the port, and start it: berth stop ${instance.name}`,
+      });
+    },
+    // Until the next start it listens on; the instance's ports are what that publishes.
+    close: async () => {},
+  };
+}
