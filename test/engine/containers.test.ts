@@ -78,9 +78,17 @@ test("what only a machine has is refused, all of it at once and in its words", a
   await expect(engine.instances.suspend("web")).rejects.toMatchObject({
     ...{ code: "not-supported", hint: "Pause it: berth pause web" },
   });
-  await expect(engine.disks.add("web", { sizeBytes: 2 ** 30 })).rejects.toMatchObject({
-    code: "not-supported",
-  });
+  const { signal } = new AbortController();
+  for (const [asked, words] of [
+    [engine.disks.add("web", { sizeBytes: 2 ** 30 }), "a container has no disks to be plugged in"],
+    [engine.consoles.open("web", {}, signal), "a container has no serial port"],
+    [engine.instances.openDisplay("web", signal), "a container has no screen"],
+    [engine.media.insert("web", "/x.iso"), "a container has no drive"],
+  ] as const)
+    await expect(asked).rejects.toMatchObject({
+      code: "not-supported",
+      message: expect.stringContaining(words),
+    });
   await succeeded(engine, engine.instances.stop("web", { force: false }));
   expect(await ended(engine, engine.instances.update("web", { diskBytes: 2 ** 30 }))).toMatchObject({
     error: { code: "not-supported" },

@@ -7,6 +7,7 @@ import type { Disposable } from "../../base/disposable.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Running } from "../drivers/driver.ts";
 import { ConsoleFeed } from "./console-feed.ts";
+import { refuseOfContainer } from "./container.ts";
 import { logTail } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -28,6 +29,8 @@ export class Consoles implements Disposable {
 
   async open(name: string, { historyBytes }: ConsoleOpen, signal: AbortSignal): Promise<Duplex> {
     const entry = this.#keeper.find(name, "open the console of");
+    const hint = `What it prints: berth logs -f ${name}. Enter it: berth shell ${name}`;
+    refuseOfContainer(entry.record.descriptor, "open the console of", "serial port", hint);
     const running = await this.#running(entry, signal);
     for (;;) {
       signal.throwIfAborted();

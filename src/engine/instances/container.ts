@@ -1,7 +1,8 @@
 /** What a launch of a container asks for, and what cannot be asked of one. Pure. */
 import type { ContainerFacts } from "../../api/container.ts";
 import type { NewMount } from "../../api/mount.ts";
-import type { ContainerRecord } from "../store/record.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { ContainerRecord, Descriptor } from "../store/record.ts";
 import type { Finding, Sizes } from "./check.ts";
 import type { ParsedSpec } from "./plan.ts";
 
@@ -35,6 +36,17 @@ function isAsked(value: unknown): boolean {
 function refused(message: string, hint?: string): Finding {
   const finding = { code: "container-impossible", severity: "error", message } as const;
   return { ...finding, error: "invalid-argument", ...(hint === undefined ? {} : { hint }) };
+}
+
+/** Throws `not-supported` for a container: `doing` begins the message, `lacks` is what only a machine has. */
+export function refuseOfContainer(
+  { name, container }: Pick<Descriptor, "name" | "container">,
+  doing: string,
+  lacks: string,
+  hint: string,
+): void {
+  if (!container) return;
+  throw new EngineError("not-supported", `cannot ${doing} ${name}: a container has no ${lacks}`, { hint });
 }
 
 /** Directories of this host are shown to a container by its runtime. */

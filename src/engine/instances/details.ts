@@ -7,6 +7,7 @@ import { EngineError } from "../../base/errors.ts";
 import type { LogRequest } from "../drivers/driver.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import { hasImage } from "../store/record.ts";
+import { refuseOfContainer } from "./container.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -56,6 +57,12 @@ export function guestOf(entry: Entry): GuestAccess {
 /** A connection to the screen of a running instance; the caller owns it. */
 export async function openDisplay(entry: Entry, signal: AbortSignal): Promise<Duplex> {
   const name = nameOf(entry);
+  refuseOfContainer(
+    entry.record.descriptor,
+    "open the display of",
+    "screen",
+    `Enter it: berth shell ${name}`,
+  );
   const refuse = (code: "wrong-state" | "not-supported", reason: string, hint: string) =>
     new EngineError(code, `cannot open the display of ${name}: ${reason}`, { hint });
   const { running } = entry;

@@ -12,6 +12,7 @@ import type { DiskRecord } from "../store/record.ts";
 import type { ActionInput } from "./actions.ts";
 import type { HostFacts } from "./check.ts";
 import { checkSizes } from "./check.ts";
+import { refuseOfContainer } from "./container.ts";
 import type { PlannedDisk } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -124,6 +125,8 @@ function removed(disks: readonly DiskRecord[]): DiskRecord[] {
 
 /** Throws `not-supported` where the driver gives an instance but one disk. */
 export function supportOf(keeper: Keeper, entry: Entry): DiskSupport {
+  const hint = "Launch one with a volume: --volume NAME:/dir";
+  refuseOfContainer(entry.record.descriptor, "change the disks of", "disks to be plugged in", hint);
   const driver = keeper.driverOf(entry);
   if (driver.disks) return driver.disks;
   const reason = `cannot change the disks of ${nameOf(entry)}: the driver ${driver.name} gives it but one`;

@@ -14,6 +14,7 @@ import { allowedUrl } from "../images/urls.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { MediumRecord } from "../store/record.ts";
 import type { ActionInput } from "./actions.ts";
+import { refuseOfContainer } from "./container.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -47,6 +48,12 @@ export class Media implements MediaApi {
 
 function refuseWithoutDrive({ record }: Entry): void {
   const { name, guest } = record.descriptor;
+  refuseOfContainer(
+    record.descriptor,
+    "change the ISO of",
+    "drive",
+    `Copy files: berth transfer FILE ${name}:`,
+  );
   if (guest !== "linux") return;
   const reason = `cannot change the ISO of ${name}: a guest that cloud-init made ready has no CD-ROM drive`;
   throw new EngineError("not-supported", reason, { hint: `Give it a disk instead: berth disk add ${name}` });
