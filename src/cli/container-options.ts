@@ -74,6 +74,7 @@ export function addContainerOptions(command: Command): void {
     .option("--cap-drop <capability>", "such as ALL; may be repeated", repeated)
     .option("--privileged", "it may do to this host whatever its runtime may")
     .option("--pids-limit <count>", "how many processes it may have", wholeNumber("processes"))
+    .optionsGroup("Options:") // Of what every command takes.
     .addHelpText(
       "after",
       `

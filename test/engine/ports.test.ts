@@ -19,6 +19,15 @@ afterEach(() => world.dispose());
 const tcp = { protocol: "tcp", hostAddress: "127.0.0.1" } as const;
 const ports = () => engine.instances.get("web").ports;
 
+test("ports that a launch asks for are open from its first start on", async () => {
+  const wanted = [{ hostPort: 8081, guestPort: 80 }, { guestPort: 8082 }];
+  await succeeded(engine, engine.instances.launch({ name: "shop", ports: wanted }));
+  const [first, second] = engine.instances.get("shop").ports;
+  expect(first).toEqual({ ...tcp, hostPort: 8081, guestPort: 80 });
+  expect(world.host.openPorts.get(8081)).toBe("shop");
+  expect(world.host.openPorts.get(second?.hostPort ?? 0)).toBe("shop");
+});
+
 test("a port is open at once, after a restart, and until it is removed", async () => {
   expect(
     await succeeded(engine, engine.ports.add("web", { ...tcp, hostPort: 8080, guestPort: 80 })),
