@@ -8,20 +8,11 @@ import { containerReference } from "../client/container-text.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import { groupImages } from "./image-groups.ts";
 import type { Model } from "./model.ts";
-import { typedPorts } from "./port-text.ts";
 import { problemText } from "./problems.ts";
 import { BACK, type Frame, inputStep, pickStep, type Reply } from "./quick-steps.ts";
-import {
-  answer,
-  back,
-  type Draft,
-  newWizard,
-  position,
-  type StepId,
-  suggestContainerName,
-  suggestName,
-} from "./wizard.ts";
+import { answer, back, type Draft, newWizard, position, type StepId, suggestName } from "./wizard.ts";
 import * as choices from "./wizard-choices.ts";
+import { askContainerImage, askPorts } from "./wizard-container.ts";
 
 type Context = {
   client: EngineClient;
@@ -147,36 +138,6 @@ function containerPicks({ runtimes }: Context): ImagePick[] {
   if (runtimes === "") return [];
   const description = vscode.l10n.t("an image of a registry, on {0}", runtimes);
   return [{ label: `$(package) ${vscode.l10n.t("Container…")}`, description, container: true }];
-}
-
-async function askContainerImage(frame: Frame, draft: Draft, { taken }: Context): Promise<Reply<Draft>> {
-  const reply = await inputStep(frame, {
-    prompt: vscode.l10n.t("Which image? docker: or podman: before it says where."),
-    value: draft.container ?? "",
-    validate: (text) => {
-      const problem = choices.containerImageProblem(text.trim());
-      return problem === undefined ? undefined : { message: problem, refused: true };
-    },
-  });
-  if (reply === undefined || reply === BACK) return reply;
-  const container = reply.trim();
-  const isSuggested = draft.name === undefined || draft.name === draft.suggestedName;
-  const name = suggestContainerName(container, taken);
-  return { container, ...(isSuggested ? { name, suggestedName: name } : {}) };
-}
-
-async function askPorts(frame: Frame, draft: Draft): Promise<Reply<Draft>> {
-  const reply = await inputStep(frame, {
-    prompt: vscode.l10n.t("Which of its ports shall this host reach? 8080:80, or several; empty for none."),
-    value: (draft.ports ?? [])
-      .map(({ hostPort, guestPort }) => `${hostPort ?? guestPort}:${guestPort}`)
-      .join(" "),
-    validate: (text) => {
-      if (typedPorts(text)) return undefined;
-      return { message: vscode.l10n.t("Write a port such as 80, 8080:80 or 5353:53/udp."), refused: true };
-    },
-  });
-  return reply === undefined || reply === BACK ? reply : { ports: typedPorts(reply) ?? [] };
 }
 
 function imagePicks(items: readonly ImageEntry[]): ImagePick[] {
