@@ -65,11 +65,9 @@ export class Containers {
   }
 
   /** The instance's container; undefined where the runtime has none of it. */
-  async find(ctx: Signal, { id, name }: Pick<DriverInstance, "id" | "name">): Promise<Inspected | undefined> {
-    const ids = await this.#list(ctx, id);
-    const found = await Promise.all(ids.map((one) => this.inspect(ctx, one, name)));
-    const there = found.filter((one) => one !== undefined);
-    return there.find((one) => !isOld(one)) ?? there[0];
+  async find(ctx: Signal, instance: Pick<DriverInstance, "id" | "name">): Promise<Inspected | undefined> {
+    const all = await this.#all(ctx, instance);
+    return all.find((one) => !isOld(one)) ?? all[0];
   }
 
   /** Undefined where there is none of this id. `name` is the instance's, for messages. */
@@ -107,11 +105,12 @@ export class Containers {
 
   /** As `find`, after what an interrupted change has left is put right. */
   async settled(ctx: Signal, instance: DriverInstance): Promise<Inspected | undefined> {
-    const found = await this.find(ctx, instance);
-    if (!found) return undefined;
-    if (isOld(found)) await this.#rename(ctx, found, instance, nameOf(instance));
-    else await this.#removeOld(ctx, instance);
-    return found;
+    const all = await this.#all(ctx, instance);
+    const found = all.find((one) => !isOld(one)) ?? all[0];
+    for (const one of all) if (one !== found && isOld(one)) await this.#remove(ctx, one.Id, false);
+    if (!found || !isOld(found)) return found;
+    await this.#rename(ctx, found, instance, nameOf(instance));
+    return { ...found, Name: `/${nameOf(instance)}` };
   }
 
   /** Makes it where there is none. */
@@ -165,9 +164,8 @@ export class Containers {
       if (found) await this.#rename(undo, found, instance, nameOf(instance));
       throw error;
     }
-    await this.#removeOld(ctx, instance);
+    const made = await this.settled(ctx, instance);
     if (found) await this.#dropUnused(ctx, instance, found.Image, image.id);
-    const made = await this.find(ctx, instance);
     if (made) return made;
     throw goneError(instance.name);
   }
@@ -180,31 +178,24 @@ export class Containers {
 
   /** Ends and removes it, its volumes without a name, and its images. No effect where there is nothing. */
   async delete(ctx: Signal, instance: DriverInstance): Promise<void> {
-    for (const id of await this.#list(ctx, instance.id)) {
-      const found = await this.inspect(ctx, id, instance.name);
-      await this.#remove(ctx, id, true);
-      for (const { name } of found ? anonymousVolumes(found) : [])
+    for (const found of await this.#all(ctx, instance)) {
+      await this.#remove(ctx, found.Id, true);
+      for (const { name } of anonymousVolumes(found))
         await this.api
           .json(ctx, "DELETE", `/volumes/${name}`, { doing: `delete a volume of ${instance.name}` })
           .catch(undefinedWhereAbsent);
     }
   }
 
-  async #list(ctx: Signal, id: string): Promise<string[]> {
-    const query = { all: "true", filters: JSON.stringify({ label: [`${INSTANCE_LABEL}=${id}`] }) };
-    const found = await this.api.json<{ Id: string }[]>(ctx, "GET", "/containers/json", {
-      doing: "look for a container",
-      query,
+  /** One, or two where a change was interrupted. */
+  async #all(ctx: Signal, { id, name }: Pick<DriverInstance, "id" | "name">): Promise<Inspected[]> {
+    const filters = JSON.stringify({ label: [`${INSTANCE_LABEL}=${id}`] });
+    const listed = await this.api.json<{ Id: string }[]>(ctx, "GET", "/containers/json", {
+      doing: `look for the container of ${name}`,
+      query: { all: "true", filters },
     });
-    return found.map(({ Id }) => Id);
-  }
-
-  async #removeOld(ctx: Signal, instance: DriverInstance): Promise<void> {
-    for (const id of await this.#list(ctx, instance.id)) {
-      const found = await this.inspect(ctx, id, instance.name);
-      if (!found || !isOld(found)) continue;
-      await this.#remove(ctx, id, false);
-    }
+    const found = await Promise.all(listed.map(({ Id }) => this.inspect(ctx, Id, name)));
+    return found.filter((one) => one !== undefined);
   }
 
   /** The image that it stood on, where that was made of itself and nothing names it any more. */
