@@ -23,6 +23,20 @@ const STORM = { changes: 200, everyMs: 25 };
 const CHARTS_MS = 20_000;
 const SETTLE_MS = 5000;
 
+/** The page's own classes are not known here: this script, and others, are texts. */
+const RECORD_FRAMES = `(() => {
+  const gaps = [];
+  let last = performance.now();
+  let goesOn = true;
+  const next = (now) => {
+    gaps.push(now - last);
+    last = now;
+    if (goesOn) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+  window.berthFrames = () => { goesOn = false; return gaps; };
+})()`;
+
 const rows: Row[] = [];
 const bare = await Workbench.start({ bare: true });
 const without = await hostMemory(bare);
@@ -269,19 +283,6 @@ function frameWith(words: string): string {
     look();
   })`;
 }
-
-const RECORD_FRAMES = `(() => {
-  const gaps = [];
-  let last = performance.now();
-  let goesOn = true;
-  const next = (now) => {
-    gaps.push(now - last);
-    last = now;
-    if (goesOn) requestAnimationFrame(next);
-  };
-  requestAnimationFrame(next);
-  window.berthFrames = () => { goesOn = false; return gaps; };
-})()`;
 
 function tell(few: Tree, many: Tree): void {
   const ratio = (pick: (one: Tree) => number) => pick(many) / pick(few);
