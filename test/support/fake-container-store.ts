@@ -1,7 +1,7 @@
 /** The images of a runtime as an object: what was asked of it is noted, and slow work waits until it is let go on. */
 import { abortable } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
-import type { ContainerStore, StoredImage } from "../../src/engine/drivers/driver.ts";
+import type { ContainerStore, StoredImage } from "../../src/engine/drivers/container-store.ts";
 
 export class FakeContainerStore implements ContainerStore {
   readonly images = new Map<string, StoredImage>();

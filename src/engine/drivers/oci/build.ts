@@ -2,7 +2,7 @@
 import type { ContainerBuild } from "../../../api/container-image.ts";
 import { EngineError, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { BuildOutput } from "../driver.ts";
+import type { BuildOutput } from "../container-store.ts";
 import type { RuntimeApi } from "./api.ts";
 import { type BuildContext, openContext } from "./build-context.ts";
 import { encodeHeader, type Login } from "./credentials.ts";

@@ -10,9 +10,9 @@ import type { DriverInfo } from "../../../api/engine-info.ts";
 import type { Arch, Problem } from "../../../api/instance.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
+import type { ContainerStore } from "../container-store.ts";
 import type {
   ContainerImages,
-  ContainerStore,
   Driver,
   DriverInstance,
   LogRequest,
