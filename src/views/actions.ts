@@ -23,6 +23,11 @@ export async function openShell(services: Services, args: Args): Promise<void> {
   for (const { name } of await targets(services, "shell", args)) openTerminal(services, name);
 }
 
+/** The same, as it is called of a container. */
+export async function attachShell(services: Services, args: Args): Promise<void> {
+  for (const { name } of await targets(services, "attach", args)) openTerminal(services, name);
+}
+
 export async function openConsole(services: Services, args: Args): Promise<void> {
   for (const instance of await targets(services, "console", args)) openConsoleTerminal(services, instance);
 }

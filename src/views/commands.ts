@@ -28,6 +28,7 @@ export const COMMANDS = {
   "berth.launch": async (services) => (await launch()).launchWithWizard(services),
   "berth.launchPrimary": async (services) => (await launch()).launchPrimary(services),
   "berth.openShell": async (services, ...args) => (await actions()).openShell(services, args),
+  "berth.attachShell": async (services, ...args) => (await actions()).attachShell(services, args),
   "berth.openDisplay": async (services, ...args) =>
     (await import("./display/command.ts")).openDisplay(services, args),
   "berth.openConsole": async (services, ...args) => (await actions()).openConsole(services, args),

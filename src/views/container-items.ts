@@ -28,7 +28,8 @@ export function containerActions(all: readonly Action[], { container, state }: I
   );
   const power: Action[] = running && all.includes("stop") ? [paused ? "unpause" : "pause"] : [];
   const logs: Action[] = all.includes("log") ? ["logs"] : [];
-  return [...possible, ...power, ...logs];
+  const attach: Action[] = possible.includes("shell") ? ["attach"] : [];
+  return [...possible, ...attach, ...power, ...logs];
 }
 
 /** `Docker`, `Podman`; undefined of a VM, and of a container whose runtime is not known yet. */

@@ -28,6 +28,7 @@ export type Action =
   | "console"
   | "display"
   | "shell"
+  | "attach"
   | "exec"
   | "open"
   | "browse"
@@ -42,6 +43,7 @@ export type Action =
   | "unmount"
   | "addPort"
   | "removePort"
+  | "openPort"
   | "snapshot"
   | "snapshots"
   | "rename"
@@ -131,6 +133,7 @@ function possible(instance: Instance, operation?: Operation): Action[] {
         ...(["stop", "forceStop", "restart", "suspend"] as const),
         instance.stopAt === undefined ? "stopLater" : "cancelStop",
         ...(["shell", "exec", "copyTo", "open", "browse", "log", "cloudInitLog"] as const),
+        ...(instance.ports.some(({ protocol }) => protocol === "tcp") ? (["openPort"] as const) : []),
         ...(instance.ssh ? (["ssh"] as const) : []),
         "address",
         ...kept(instance),
@@ -180,9 +183,14 @@ export function instanceItem(instance: Instance, operation?: Operation): ItemDat
   };
 }
 
+/** A shell of a container has two names; a menu shows the one that people know of containers. */
+export function inMenus(actions: readonly Action[]): Action[] {
+  return actions.filter((action) => action !== "shell" || !actions.includes("attach"));
+}
+
 /** `instance.<state>` and a `+flag` for each action; the manifest matches `/\+stop\b/` and the like. */
 export function contextValueOf(instance: Instance, operation?: Operation): string {
-  const flags: string[] = actionsOf(instance, operation);
+  const flags: string[] = inMenus(actionsOf(instance, operation));
   return [`instance.${instance.state}`, ...flags].join("+");
 }
 

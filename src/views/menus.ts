@@ -50,7 +50,8 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
 
   // Enter it.
   "berth.openShell": on("Open Shell", "terminal", { flag: "shell", group: "1_shell@1", inline: 1 }),
-  "berth.openConsole": on("Open Serial Console", "circuit-board", { flag: "console", group: "1_shell@8" }),
+  "berth.attachShell": on("Attach Shell", "terminal", { flag: "attach", group: "1_shell@1", inline: 1 }),
+  "berth.openConsole": on("Open Serial Console", "circuit-board", { flag: "console", group: "1_shell@9" }),
   "berth.openDisplay": on("Open Graphical Console", "device-desktop", {
     ...{ flag: "display", group: "1_shell@7", inline: 1 },
   }),
@@ -215,9 +216,13 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   },
 
   // Ports.
-  "berth.openPort": on("Open in Browser", "link-external", {
-    ...{ view: "ports", flag: "openPort", group: "1_open@1", inline: 1, one: true },
-  }),
+  "berth.openPort": {
+    ...{ title: "Open in Browser", icon: "link-external", palette: INSTANCES },
+    rows: [
+      { view: "ports", flag: "openPort", group: "1_open@1", inline: 1, one: true },
+      { flag: "openPort", group: "1_shell@8", one: true },
+    ],
+  },
   "berth.forwardDetected": on("Forward Detected Port", "plug", {
     ...{ view: "ports", flag: "forward", group: "2_forward@1", inline: 2 },
   }),

@@ -147,9 +147,27 @@ async function portsFor(
   fits: (port: Port) => boolean,
 ): Promise<Port[]> {
   const nodes = nodesIn(args);
+  const [only] = nodes;
+  if (only?.type === "instance") return forwardsOf(services, only, question, fits);
   if (nodes.length > 0) return nodes.flatMap((node) => portOf(services, node) ?? []).filter(fits);
   const instance = await pickInstance(services.model, "addPort", { single: "take" });
   const port = instance && (await pickPort(services, instance, question, fits));
+  return port ? [port] : [];
+}
+
+/** Of a row of an instance: the one that it has, or the one of several that the user picks. */
+async function forwardsOf(
+  services: Services,
+  node: PortNode,
+  question: string,
+  fits: (port: Port) => boolean,
+): Promise<Port[]> {
+  const instance = ownerIn(services, node);
+  const forwards = instance.ports
+    .map((forward): Port => ({ type: "forward", instance, forward }))
+    .filter(fits);
+  if (forwards.length === 1) return forwards;
+  const port = await pickPort(services, instance, question, fits);
   return port ? [port] : [];
 }
 
@@ -192,9 +210,14 @@ async function listenersOf(services: Services, { state, guest, name }: Instance)
   });
 }
 
-function portOf({ model }: Services, node: PortNode): Port | undefined {
+function ownerIn({ model }: Services, node: PortNode): Instance {
   const instance = model.get(ownerOf(node));
   if (!instance) throw new EngineError("not-found", "cannot use the port: its instance is no more");
+  return instance;
+}
+
+function portOf(services: Services, node: PortNode): Port | undefined {
+  const instance = ownerIn(services, node);
   if (node.type === "listener") return { type: "listener", instance, listener: node };
   if (node.type !== "forward") return undefined;
   const forward = instance.ports.find(

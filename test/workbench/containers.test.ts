@@ -39,13 +39,27 @@ test("a container is launched by the wizard, beside a VM", async () => {
 });
 
 test("a shell is attached, and its logs are viewed", async () => {
-  await workbench.commandOn("Berth: Open Shell", "web");
+  await workbench.commandOn("Berth: Attach Shell", "web");
   await workbench.terminal("echo in-$((40 + 2))", /in-42/);
   await workbench.commandOn("Berth: View Logs", "web");
   await workbench.terminalShows(/started web/);
   await workbench.screenshot("containers-logs");
   await workbench.commandOn("Berth: Show Log", "web");
   await workbench.page.locator(".editor-instance", { hasText: "started web" }).waitFor();
+});
+
+test("its menu has what one does with a container, by the names that people know", async () => {
+  const { page } = workbench;
+  const entry = (name: string) => page.getByRole("menuitem", { name, exact: true });
+  await workbench.row("web").click({ button: "right" });
+  for (const name of ["Attach Shell", "Browse Files", "Open in Browser", "View Logs"])
+    await entry(name).waitFor();
+  expect(await entry("Open Shell").count()).toBe(0);
+  await workbench.screenshot("containers-menu");
+  const opened = page.context().waitForEvent("page");
+  await entry("Open in Browser").click();
+  await (await opened).waitForURL(/18080/);
+  await (await opened).close();
 });
 
 test("it is paused, said to be, and goes on", async () => {

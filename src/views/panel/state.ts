@@ -5,7 +5,7 @@ import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { formatBytes } from "../../base/units.ts";
 import { containerFacts, containerNetworks, sizeFacts } from "../container-items.ts";
-import { type Action, actionsOf, isBusy } from "../items.ts";
+import { type Action, actionsOf, inMenus, isBusy } from "../items.ts";
 import { l10n } from "../l10n.ts";
 import {
   capitalised,
@@ -35,6 +35,7 @@ export type PanelInputs = {
 /** In the header, in this order, where the instance allows them. */
 const ACTIONS: readonly (PanelAction & { action: Action })[] = [
   { action: "shell", command: "berth.openShell", label: l10n.t("Open Shell"), primary: true },
+  { action: "attach", command: "berth.attachShell", label: l10n.t("Attach Shell"), primary: true },
   { action: "display", command: "berth.openDisplay", label: l10n.t("Open Graphical Console"), primary: true },
   { action: "console", command: "berth.openConsole", label: l10n.t("Open Serial Console") },
   { action: "start", command: "berth.start", label: l10n.t("Start"), primary: true },
@@ -128,11 +129,10 @@ function progressOf(operation: Operation | undefined): PanelState["progress"] {
 }
 
 function headerActions(instance: Instance, operation: Operation | undefined): PanelAction[] {
-  const possible = new Set<Action>(actionsOf(instance, operation));
+  const possible = new Set<Action>(inMenus(actionsOf(instance, operation)));
   // A shell starts a stopped instance; the button for that is Start.
-  const wanted = ACTIONS.filter(
-    ({ action }) => possible.has(action) && !(action === "shell" && instance.state !== "running"),
-  );
+  const early = new Set<Action>(instance.state === "running" ? [] : ["shell", "attach"]);
+  const wanted = ACTIONS.filter(({ action }) => possible.has(action) && !early.has(action));
   return wanted.map(({ action: _, ...shown }) => shown);
 }
 
