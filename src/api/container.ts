@@ -58,6 +58,8 @@ export const HealthCheck = z.strictObject({
 });
 export type HealthCheck = z.infer<typeof HealthCheck>;
 
+export const PidsLimit = z.int().min(1).max(4_194_304);
+
 export const ContainerSpec = z.strictObject({
   runtime: ContainerRuntime.optional().describe("The first that runs on this host when left out"),
   shape: ContainerShape.optional().describe("What the image is made for when left out"),
@@ -75,7 +77,7 @@ export const ContainerSpec = z.strictObject({
   restart: RestartPolicy.optional().describe(
     "What the runtime does when its program has ended; no when left out",
   ),
-  pidsLimit: z.int().min(1).max(4_194_304).optional(),
+  pidsLimit: PidsLimit.optional(),
   volumes: z.array(NamedVolume).max(100).optional(),
   tmpfs: z.array(Tmpfs).max(100).optional(),
   readOnlyRoot: z.boolean().optional(),

@@ -1,11 +1,22 @@
 /** What may be asked of an instance that exists, beyond power. */
 import * as z from "zod";
+import { PidsLimit } from "./container.ts";
 import { AutostartPolicy, Labels, MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./instance.ts";
+
+/** What takes a limit of a container away. */
+const NoLimit = z.literal(0);
 
 /** New sizes and policies of an instance; what is left out stays. Sizes need it to be stopped. */
 export const SizeChange = z.object({
-  cpus: z.int().min(1).max(512).optional(),
-  memoryBytes: z.int().min(MINIMUM_MEMORY_BYTES).optional(),
+  cpus: z.int().min(0).max(512).optional().describe("0: a container may use all"),
+  memoryBytes: z
+    .union([z.int().min(MINIMUM_MEMORY_BYTES), NoLimit])
+    .optional()
+    .describe("0: a container may use all"),
+  pidsLimit: z
+    .union([PidsLimit, NoLimit])
+    .optional()
+    .describe("How many processes a container may have; 0: any number"),
   diskBytes: z
     .int()
     .min(MINIMUM_DISK_BYTES)

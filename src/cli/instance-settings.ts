@@ -1,4 +1,4 @@
-/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, `.bridged`, and those which only Berth has: `.autostart`, `.labels`. */
+/** What an instance is as settings: `local.<instance>.cpus`, `.memory`, `.disk`, `.bridged`, and those which only Berth has: `.pids`, `.autostart`, `.labels`. */
 import type { AutostartPolicy, Instance } from "../api/instance.ts";
 import { labelsFrom, labelsText } from "../api/labels.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
@@ -9,7 +9,9 @@ import type { Dialect } from "./formats.ts";
 import type { Session } from "./session.ts";
 
 const SIZES = ["cpus", "disk", "memory"] as const;
-const PROPERTIES = [...SIZES, "bridged", "autostart", "labels"] as const;
+const PROPERTIES = [...SIZES, "pids", "bridged", "autostart", "labels"] as const;
+/** What a limit of a container is called that it has not. */
+const NONE = "none";
 type Property = (typeof PROPERTIES)[number];
 const POLICIES: readonly AutostartPolicy[] = ["off", "on", "restore"];
 
@@ -36,7 +38,11 @@ export async function instanceKeys(session: Session): Promise<string[]> {
   const { items } = await api.instances.list();
   return items
     .filter(({ state }) => state !== "deleted")
-    .flatMap(({ name }) => propertiesOf(session.dialect).map((property) => `local.${name}.${property}`));
+    .flatMap(({ name, container }) =>
+      propertiesOf(session.dialect)
+        .filter((property) => property !== "pids" || container)
+        .map((property) => `local.${name}.${property}`),
+    );
 }
 
 /** As it is read by people; with `raw`, as a plain number. */
@@ -59,14 +65,17 @@ export function sizeText(
     diskBytes,
     autostart,
     labels,
-  }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes" | "autostart" | "labels">,
+    container,
+  }: Pick<Instance, "cpus" | "memoryBytes" | "diskBytes" | "autostart" | "labels" | "container">,
   property: Exclude<Property, "bridged">,
   raw: boolean,
 ): string {
-  if (property === "cpus") return String(cpus);
+  if (property === "cpus") return String(cpus || NONE);
+  if (property === "pids") return String(container?.pidsLimit ?? NONE);
   if (property === "autostart") return autostart;
   if (property === "labels") return labelsText(labels);
   const bytes = property === "memory" ? memoryBytes : diskBytes;
+  if (bytes === 0) return NONE;
   if (raw) return String(bytes);
   // Multipass always writes one decimal.
   return formatBytes(bytes).replace(/^(\d+)([KMGT]iB)$/, "$1.0$2");
@@ -114,10 +123,11 @@ export async function setInstance(session: Session, name: string, sizes: Instanc
 /** Throws `invalid-argument` for what is no size. */
 export async function sizeChange(
   name: string,
-  { cpus, memory, disk, autostart, labels }: InstanceSizes,
+  { cpus, memory, disk, pids, autostart, labels }: InstanceSizes,
 ): Promise<SizeChange> {
   const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
   const bytes = (text: string, what: "memory" | "disk", least: number) => {
+    if (what === "memory" && isNone(text)) return 0;
     const size = parseSize(text, what);
     if (size >= least) return size;
     throw new EngineError("invalid-argument", `cannot set ${what} of ${name}: ${text} is too small`, {
@@ -126,6 +136,7 @@ export async function sizeChange(
   };
   return {
     ...(cpus === undefined ? {} : { cpus: cpuCount(name, cpus) }),
+    ...(pids === undefined ? {} : { pidsLimit: pidsCount(name, pids) }),
     ...(memory === undefined ? {} : { memoryBytes: bytes(memory, "memory", MINIMUM_MEMORY_BYTES) }),
     ...(disk === undefined ? {} : { diskBytes: bytes(disk, "disk", MINIMUM_DISK_BYTES) }),
     ...(autostart === undefined ? {} : { autostart: policyFrom(autostart, `set autostart of ${name}`) }),
@@ -143,8 +154,25 @@ export function policyFrom(text: string, doing: string): AutostartPolicy {
 }
 
 const MOST_CPUS = 512;
+const MOST_PIDS = 4_194_304;
+
+/** `none` takes a limit of a container away; the engine knows whether it is one. */
+function isNone(text: string): boolean {
+  return text.trim() === NONE;
+}
+
+function pidsCount(name: string, text: string): number {
+  if (isNone(text)) return 0;
+  const count = /^\d{1,7}$/.test(text.trim()) ? Number(text) : 0;
+  if (count >= 1 && count <= MOST_PIDS) return count;
+  const reason = `cannot set pids of ${name}: ${text || "nothing"} is not a number of processes`;
+  throw new EngineError("invalid-argument", reason, {
+    hint: `Give a whole number from 1, or ${NONE} for no limit.`,
+  });
+}
 
 function cpuCount(name: string, text: string): number {
+  if (isNone(text)) return 0;
   const count = /^\d{1,3}$/.test(text.trim()) ? Number(text) : 0;
   if (count >= 1 && count <= MOST_CPUS) return count;
   throw new EngineError("invalid-argument", `cannot set cpus of ${name}: ${text} is not a number of CPUs`, {

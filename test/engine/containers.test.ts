@@ -95,6 +95,32 @@ test("what only a machine has is refused, all of it at once and in its words", a
   });
 });
 
+test("limits are set while it is stopped, and taken away again; a VM is never without its sizes", async () => {
+  await launch("web", { memoryBytes: 2 ** 29, cpus: 2 });
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  const limited = { cpus: 1, memoryBytes: 2 ** 30 };
+  await succeeded(engine, engine.instances.update("web", { ...limited, pidsLimit: 64 }));
+  expect(engine.instances.get("web")).toMatchObject({ ...limited, container: { pidsLimit: 64 } });
+  await succeeded(engine, engine.instances.update("web", { cpus: 0, memoryBytes: 0, pidsLimit: 0 }));
+  await world.close(engine);
+  engine = await open();
+  expect(engine.instances.get("web")).toMatchObject({ cpus: 0, memoryBytes: 0 });
+  expect(engine.instances.get("web").container).not.toHaveProperty("pidsLimit");
+  await succeeded(engine, engine.instances.start("web"));
+  expect(runtime.made.get("web")).toMatchObject({ cpus: 0, memoryBytes: 0 });
+
+  await succeeded(engine, engine.instances.launch({ name: "vm" }));
+  await succeeded(engine, engine.instances.stop("vm", { force: true }));
+  for (const [change, message] of [
+    [{ cpus: 0 }, "cannot set cpus of vm: only a container can be without"],
+    [{ memoryBytes: 0 }, "cannot set memory of vm: only a container can be without"],
+    [{ pidsLimit: 64 }, "cannot set pids of vm: only a container has such a limit"],
+  ] as const)
+    await expect(engine.instances.update("vm", change)).rejects.toMatchObject({
+      ...{ code: "invalid-argument", message },
+    });
+});
+
 test("an image that is nowhere leaves nothing behind", async () => {
   const { error } = await ended(
     engine,

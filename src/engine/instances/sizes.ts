@@ -3,6 +3,7 @@ import type { SizeChange } from "../../api/lifecycle.ts";
 import { EngineError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { WorkCtx } from "../operations.ts";
+import type { Descriptor } from "../store/record.ts";
 import { checkSizes, type HostFacts } from "./check.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -10,6 +11,7 @@ import type { Keeper } from "./keeper.ts";
 const WORDS: Record<keyof SizeChange, string> = {
   cpus: "cpus",
   memoryBytes: "memory",
+  pidsLimit: "pids",
   diskBytes: "disk",
   autostart: "autostart",
   labels: "labels",
@@ -27,6 +29,7 @@ export function isPolicyOnly(change: SizeChange): boolean {
 export function checkChange(entry: Entry, change: SizeChange, host: HostFacts): void {
   const { descriptor } = entry.record;
   const name = descriptor.name;
+  refuseNoLimit(descriptor, change);
   const { diskBytes = descriptor.diskBytes } = change;
   if (diskBytes < descriptor.diskBytes) {
     throw new EngineError("invalid-argument", `cannot set disk of ${name}: it can only be enlarged`, {
@@ -35,8 +38,8 @@ export function checkChange(entry: Entry, change: SizeChange, host: HostFacts): 
   }
   // Only what it asks for anew must fit: a disk is judged by its growth.
   const wanted = {
-    cpus: change.cpus ?? 1,
-    memoryBytes: change.memoryBytes ?? 1,
+    cpus: change.cpus || 1,
+    memoryBytes: change.memoryBytes || 1,
     diskBytes: diskBytes - descriptor.diskBytes,
   };
   const [refused] = checkSizes(wanted, host, []).filter((finding) => finding.error !== undefined);
@@ -45,6 +48,16 @@ export function checkChange(entry: Entry, change: SizeChange, host: HostFacts): 
   throw new EngineError(refused.error, `cannot set ${which.join(", ")} of ${name}: ${refused.message}`, {
     hint: refused.hint,
   });
+}
+
+/** Throws where a machine would be without a size, or would have what only a container has. */
+function refuseNoLimit({ name, container }: Descriptor, change: SizeChange): void {
+  if (container) return;
+  const key = change.pidsLimit === undefined ? KEYS.find((one) => change[one] === 0) : "pidsLimit";
+  if (!key) return;
+  const reason =
+    key === "pidsLimit" ? "only a container has such a limit" : "only a container can be without";
+  throw new EngineError("invalid-argument", `cannot set ${WORDS[key]} of ${name}: ${reason}`);
 }
 
 /**
@@ -58,12 +71,18 @@ export async function changeSizes(
   change: SizeChange = {},
 ): Promise<void> {
   ctx.commit();
-  const { diskBytes } = change;
+  const { diskBytes, pidsLimit, ...others } = change;
+  const { container } = entry.record.descriptor;
   if (diskBytes !== undefined && diskBytes > entry.record.descriptor.diskBytes) {
     await enlargeDisk(keeper, entry, ctx, diskBytes);
   }
-  const changed = KEYS.flatMap((key) => (change[key] === undefined ? [] : [[key, change[key]] as const]));
-  await keeper.describe(entry, Object.fromEntries(changed));
+  const own = { ...others, diskBytes };
+  const changed = Object.entries(own).filter(([, value]) => value !== undefined);
+  const limited =
+    container && pidsLimit !== undefined
+      ? { container: { ...container, pidsLimit: pidsLimit || undefined } }
+      : {};
+  await keeper.describe(entry, { ...Object.fromEntries(changed), ...limited });
 }
 
 async function enlargeDisk(keeper: Keeper, entry: Entry, ctx: WorkCtx, diskBytes: number): Promise<void> {

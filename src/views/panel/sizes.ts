@@ -12,17 +12,15 @@ export function sizeChangeOf(instance: Instance, form: SizeForm): SizeChange {
   const bad = (reason: string, hint: string) =>
     new EngineError("invalid-argument", `cannot change ${instance.name}: ${reason}`, { hint });
   const { container } = instance;
-  const isOpen = (text: string, now: number) => container !== undefined && now === 0 && text.trim() === "";
+  const isOpen = (text: string) => container !== undefined && text.trim() === "";
   const cpus = /^\d{1,3}$/.test(form.cpus.trim()) ? Number(form.cpus) : 0;
-  if (cpus < 1 && !isOpen(form.cpus, instance.cpus))
+  if (cpus < 1 && !isOpen(form.cpus))
     throw bad(`${form.cpus || "nothing"} is not a number of CPUs`, "Give a whole number from 1.");
   const autostart = POLICIES.find((one) => one === form.autostart);
   if (!autostart) throw bad(`${form.autostart} is not a policy`, `Give one of ${POLICIES.join(", ")}.`);
   const wanted = {
     cpus,
-    memoryBytes: isOpen(form.memory, instance.memoryBytes)
-      ? 0
-      : typed(form.memory, instance.memoryBytes, "memory"),
+    memoryBytes: isOpen(form.memory) ? 0 : typed(form.memory, instance.memoryBytes, "memory"),
     diskBytes: container ? instance.diskBytes : typed(form.disk, instance.diskBytes, "disk"),
     autostart,
   };

@@ -30,6 +30,14 @@ test.each([
   expect(sizeText(sizes, property, raw)).toBe(text);
 });
 
+test("a limit that a container has not is none", () => {
+  const open = { ...sizes, cpus: 0, memoryBytes: 0, diskBytes: 0 };
+  for (const property of ["cpus", "memory", "disk", "pids"] as const)
+    expect(sizeText(open, property, true)).toBe("none");
+  const container = { env: [], paused: false, pidsLimit: 64 };
+  expect(sizeText({ ...open, container }, "pids", false)).toBe("64");
+});
+
 test("multipass knows the sizes, and nothing that only Berth has", () => {
   expect(instanceKey("local.web.disk", "multipass")).toBeDefined();
   expect(instanceKey("local.web.bridged", "multipass")).toBeDefined();
@@ -48,6 +56,13 @@ describe("what is asked for", () => {
     expect(await sizeChange("web", { labels: "a=1, b" })).toEqual({ labels: { a: "1", b: "" } });
   });
 
+  test("none takes a limit away", async () => {
+    expect(await sizeChange("web", { cpus: "none", memory: "none", pids: "none" })).toEqual({
+      ...{ cpus: 0, memoryBytes: 0, pidsLimit: 0 },
+    });
+    expect(await sizeChange("web", { pids: "100" })).toEqual({ pidsLimit: 100 });
+  });
+
   test.each([
     [{ cpus: "0" }, "cannot set cpus of web: 0 is not a number of CPUs"],
     [{ cpus: "-1" }, "-1 is not a number of CPUs"],
@@ -56,6 +71,9 @@ describe("what is asked for", () => {
     [{ cpus: "999" }, "999 is not a number of CPUs"],
     [{ memory: "1CiG" }, "1CiG is not a valid memory size"],
     [{ memory: "1M" }, "cannot set memory of web: 1M is too small"],
+    [{ pids: "0" }, "cannot set pids of web: 0 is not a number of processes"],
+    [{ pids: "many" }, "many is not a number of processes"],
+    [{ disk: "none" }, "none is not a valid disk size"],
     [{ autostart: "yes" }, "cannot set autostart of web: yes is not a policy"],
     [{ disk: "-5G" }, "-5G is not a valid disk size"],
   ])("%o is refused", async (given, message) => {

@@ -155,6 +155,15 @@ describe("sizes from the form", () => {
     });
   });
 
+  test("a field of a container that is left empty is no limit", () => {
+    const container = { env: [], paused: false };
+    const limited = instance({ state: "stopped", kind: "container", container, cpus: 2, diskBytes: 0 });
+    expect(sizeChangeOf(limited, { ...form, cpus: "", memory: "", disk: "" })).toEqual({
+      ...{ cpus: 0, memoryBytes: 0 },
+    });
+    expect(() => sizeChangeOf(stopped, { ...form, cpus: "" })).toThrow(/not a number of CPUs/);
+  });
+
   test.each([
     [{ cpus: "0" }, /not a number of CPUs/],
     [{ cpus: "1.5" }, /not a number of CPUs/],
