@@ -43,7 +43,7 @@ test("zones prints names, availability and subnets", async () => {
   expect(Object.keys(zones)).toEqual(["zone1", "zone2", "zone3"]);
   expect(zones["zone2"]).toMatchObject({
     available: true,
-    subnet: expect.stringMatching(/^10\.\d+\.2\.0\/24$/),
+    subnet: expect.stringMatching(/^10\.\d+\.32\.0\/20$/),
   });
   expect(await multipass.ok(["zones"])).toMatch(/^Name {4}State {8}Subnet\nzone1 {3}Available {4}10\./);
 });

@@ -12,6 +12,8 @@ import type { Finding } from "./check.ts";
 
 const NAMES = ["zone1", "zone2", "zone3"];
 const KEY = "internal.zones";
+/** Addresses of a zone. Those of instances from when it had 256, beneath its part, stay as they are. */
+const PART = 2 ** 12;
 
 const Kept = z.object({
   /** Zone → ids of the instances that are to run again when it is available; a zone that is here may be enabled. */
@@ -50,10 +52,10 @@ export class ZoneBook {
     return { name, available: !this.#kept.disabled.includes(name) };
   }
 
-  /** The engine's subnet, narrowed to the zone's part: the 256 addresses of the zone's number. */
+  /** The engine's subnet, narrowed to the zone's part: the 4,096 addresses of the zone's number. */
   subnetIn(name: string): Subnet {
-    const part = parseNetwork(this.#subnet.cidr).base + 256 * (NAMES.indexOf(name) + 1);
-    return { ...this.#subnet, cidr: `${formatAddress(part)}/24` };
+    const part = parseNetwork(this.#subnet.cidr).base + PART * (NAMES.indexOf(name) + 1);
+    return { ...this.#subnet, cidr: `${formatAddress(part)}/20` };
   }
 
   /** What speaks against a launch into this zone, or into whichever is available. */

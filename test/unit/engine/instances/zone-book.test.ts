@@ -32,26 +32,26 @@ afterEach(async () => {
 });
 
 describe("zones", () => {
-  test("are three, each with 256 addresses of the engine's subnet", () => {
+  test("are three, each with 4,096 addresses of the engine's subnet", () => {
     expect(book.list()).toEqual([
-      { name: "zone1", available: true, subnet: "10.77.1.0/24" },
-      { name: "zone2", available: true, subnet: "10.77.2.0/24" },
-      { name: "zone3", available: true, subnet: "10.77.3.0/24" },
+      { name: "zone1", available: true, subnet: "10.77.16.0/20" },
+      { name: "zone2", available: true, subnet: "10.77.32.0/20" },
+      { name: "zone3", available: true, subnet: "10.77.48.0/20" },
     ]);
   });
 
   test("an address is drawn from its zone, until all are taken", () => {
     const part = book.subnetIn("zone2");
     const taken = new Set<string>();
-    for (let i = 0; i < 239; i += 1) {
+    for (let i = 0; i < 4079; i += 1) {
       const address = drawAddress(part, `${ID}${i}`, taken);
-      expect(contains(parseNetwork("10.77.2.0/24"), parseAddress(address))).toBe(true);
-      expect(Number(address.split(".")[3])).toBeGreaterThanOrEqual(16);
+      expect(contains(parseNetwork("10.77.32.0/20"), parseAddress(address))).toBe(true);
+      expect(parseAddress(address)).toBeGreaterThanOrEqual(parseAddress("10.77.32.16"));
       expect(taken.has(address)).toBe(false);
       taken.add(address);
     }
-    expect(taken.has("10.77.2.255")).toBe(false);
-    expect(() => drawAddress(part, OTHER, taken)).toThrow("all of 10.77.2.0/24 are taken");
+    expect(taken.has("10.77.47.255")).toBe(false);
+    expect(() => drawAddress(part, OTHER, taken)).toThrow("all of 10.77.32.0/20 are taken");
   });
 
   test("take turns, those that are disabled left out", () => {
