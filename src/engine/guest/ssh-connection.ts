@@ -3,7 +3,12 @@
  * sshd allows ten sessions on a connection, so a second one is opened, and closed again, where that is not enough.
  */
 import net from "node:net";
-import ssh2, { type ClientChannel, type ConnectConfig, type Client as SshClient } from "ssh2";
+import ssh2, {
+  type AlgorithmList,
+  type ClientChannel,
+  type ConnectConfig,
+  type Client as SshClient,
+} from "ssh2";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../log.ts";
@@ -164,11 +169,16 @@ function configOf(target: SshTarget, socket: net.Socket | undefined): ConnectCon
     keepaliveCountMax: KEEPALIVE_LOSSES,
     // Measured under emulation: this cipher moves half as much again as AES, and the curve is the quickest exchange.
     algorithms: {
-      cipher: { prepend: ["chacha20-poly1305@openssh.com"], append: [], remove: [] },
-      kex: { prepend: ["curve25519-sha256"], append: [], remove: [] },
-      serverHostKey: { prepend: ["ssh-ed25519"], append: [], remove: [] },
+      cipher: first("chacha20-poly1305@openssh.com"),
+      kex: first("curve25519-sha256"),
+      serverHostKey: first("ssh-ed25519"),
     },
   };
+}
+
+/** ssh2 takes these in their order, and does not move by `prepend` what its list has already. */
+function first<T extends string>(name: T): AlgorithmList<T> {
+  return { remove: name, prepend: name, append: [] };
 }
 
 export function unreachable(name: string, error: unknown): EngineError {

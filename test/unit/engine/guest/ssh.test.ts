@@ -5,7 +5,9 @@ import net from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { buffer, text } from "node:stream/consumers";
+import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { deferred } from "../../../../src/base/async.ts";
 import { type Child, startChild } from "../../../../src/base/run.ts";
 import { watchCommand } from "../../../../src/client/files/watch.ts";
 import type { ExecRequest, GuestAccess } from "../../../../src/engine/guest/guest.ts";
@@ -77,6 +79,23 @@ async function ran(request: ExecRequest, input = "") {
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { stdout, stderr, exit: await child.exited };
 }
+
+test("the cipher and the key exchange are those that an emulated guest is quickest at", async () => {
+  const { promise, resolve } = deferred<ssh2.NegotiatedAlgorithms>();
+  const server = new ssh2.Server({ hostKeys: [login.host.privateKey] }, (client) => {
+    client.on("error", () => {}).once("handshake", resolve);
+    client.on("authentication", (context) => context.reject());
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  onTestFinished(() => void server.close());
+  const { port: at } = server.address() as net.AddressInfo;
+  await expect(guestWith(login.host.publicKey, at).sftp(ctx())).rejects.toThrow("cannot reach web");
+  const cipher = "chacha20-poly1305@openssh.com";
+  expect(await promise).toMatchObject({
+    ...{ kex: "curve25519-sha256", serverHostKey: "ssh-ed25519" },
+    ...{ cs: { cipher }, sc: { cipher } },
+  });
+});
 
 test("streams stay apart, and the exit code is the command's own", async () => {
   expect(await ran({ argv: ["sh", "-c", "cat; echo side >&2; exit 7"] }, "in")).toEqual({
