@@ -18,6 +18,7 @@ export function withMenus(manifest: Manifest): Manifest {
     "view/title": bars(),
     "view/item/context": rows(),
     "editor/title": editors(),
+    "explorer/context": explorer(),
     commandPalette: palette(),
   };
   for (const [menu, entries] of Object.entries(made))
@@ -73,6 +74,12 @@ function rows(): Entry[] {
 function editors(): Entry[] {
   return Object.entries(MENUS).flatMap(([command, { editor }]) =>
     editor === undefined ? [] : [{ command, when: editor, group: "navigation" }],
+  );
+}
+
+function explorer(): Entry[] {
+  return Object.entries(MENUS).flatMap(([command, { explorer }]) =>
+    explorer === undefined ? [] : [{ command, when: explorer, group: "berth@1" }],
   );
 }
 

@@ -97,7 +97,9 @@ export const COMMANDS = {
   "berth.pullImage": async (services, ...args) => (await images()).pullImage(services, args),
   "berth.launchImage": async (services, ...args) => (await images()).launchImage(services, args),
   "berth.removeImage": async (services, ...args) => (await images()).removeImage(services, args),
-  "berth.pruneImages": async (services) => (await images()).pruneImages(services),
+  "berth.pruneImages": async (services, ...args) => (await images()).pruneImages(services, args),
+  "berth.buildImage": async (services, ...args) =>
+    (await import("./build-image.ts")).buildImage(services, args),
   "berth.refreshImages": async (services) => (await images()).refreshImages(services),
   "berth.cancelOperation": async (services, ...args) => (await operations()).cancelOperation(services, args),
   "berth.showOperation": async (services, ...args) => (await operations()).showOperation(services, args),

@@ -1,11 +1,22 @@
 /** What the tree, the tooltip and the panel show of a container and not of a VM, and what can be done with one. Pure. */
 import type { ContainerRuntime } from "../api/container.ts";
+import type { EngineInfo } from "../api/engine-info.ts";
 import type { Instance } from "../api/instance.ts";
 import type { Action } from "./items.ts";
 import { l10n } from "./l10n.ts";
 import { cpusText, sizeText } from "./phrases.ts";
 
-const RUNTIMES: Readonly<Record<ContainerRuntime, string>> = { docker: "Docker", podman: "Podman" };
+export const RUNTIME_NAMES: Readonly<Record<ContainerRuntime, string>> = {
+  docker: "Docker",
+  podman: "Podman",
+};
+
+/** What runs containers on this host. */
+export function runtimesOn({ drivers }: Pick<EngineInfo, "drivers">): ContainerRuntime[] {
+  const there = drivers.filter(({ kind, available }) => kind === "container" && available);
+  const all = Object.keys(RUNTIME_NAMES) as ContainerRuntime[];
+  return all.filter((runtime) => there.some(({ features }) => features.includes(runtime)));
+}
 
 /** A container has no screen, no cloud-init, no login by SSH and no disks; its limits are changed in its panel. */
 const OF_MACHINES: ReadonlySet<Action> = new Set([
@@ -34,7 +45,7 @@ export function containerActions(all: readonly Action[], { container, state }: I
 
 /** `Docker`, `Podman`; undefined of a VM, and of a container whose runtime is not known yet. */
 export function runtimeText({ container }: Pick<Instance, "container">): string | undefined {
-  return container?.runtime && RUNTIMES[container.runtime];
+  return container?.runtime && RUNTIME_NAMES[container.runtime];
 }
 
 /** How large it is: a container is so only where it has limits. */

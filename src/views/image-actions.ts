@@ -1,42 +1,79 @@
-/** The commands about images: pull, remove, prune, launch of one. */
+/** The commands about images, of machines and of containers: pull, remove, prune, launch of one. */
 import * as vscode from "vscode";
+import type { ContainerRuntime } from "../api/container.ts";
+import type { StoredContainerImage } from "../api/container-image.ts";
+import type { Operation } from "../api/operation.ts";
+import { containerReference } from "../client/container-text.ts";
+import type { EngineApi } from "../client/engine-client.ts";
 import { type Args, say } from "./actions.ts";
+import { isUnused, sortStored, storedItem } from "./container-image-items.ts";
+import { RUNTIME_NAMES, runtimesOn } from "./container-items.ts";
 import { showError } from "./errors.ts";
 import { groupImages } from "./image-groups.ts";
-import { cachedItem, sortCached } from "./image-items.ts";
+import { cachedItem, type ImageItem, sortCached } from "./image-items.ts";
 import type { ImageNode } from "./images-view.ts";
 import { launchWithWizard } from "./launch.ts";
 import { listText, sizeText } from "./phrases.ts";
 import { withCancellableProgress } from "./progress.ts";
 import { confirm } from "./prompts.ts";
 import type { Services } from "./services.ts";
-import { typedReference } from "./wizard-choices.ts";
+import { containerImageProblem, typedReference } from "./wizard-choices.ts";
+
+/** What is pulled, and how that is begun. */
+type Pull = { name: string; begin: (api: EngineApi) => Promise<Operation> };
 
 export async function pullImage(services: Services, args: Args): Promise<void> {
-  const rows = nodesIn(args).flatMap((node) =>
-    node.type === "available-image" && !node.choice.cached ? [node.choice.reference] : [],
-  );
-  const references = rows.length > 0 ? rows : await askReference(services);
-  await Promise.all([...new Set(references)].map((reference) => pull(services, reference)));
+  const nodes = nodesIn(args);
+  const [node] = nodes;
+  const rows = nodes.flatMap((one) => pullOf(one) ?? []);
+  const pulls =
+    rows.length > 0 ? rows : await (node?.type === "runtime" ? askOf(node.runtime) : askPull(services));
+  await Promise.all(pulls.map((one) => pull(services, one)));
 }
 
-async function pull(services: Services, reference: string): Promise<void> {
+function pullOf(node: ImageNode): Pull | undefined {
+  if (node.type === "available-image")
+    return node.choice.cached ? undefined : ofCatalog(node.choice.reference);
+  if (node.type !== "stored-image") return undefined;
+  const [reference] = node.image.references;
+  return reference === undefined ? undefined : ofContainer(reference, node.image.runtime);
+}
+
+function ofCatalog(reference: string): Pull {
+  return { name: reference, begin: (api) => api.images.pull({ reference }) };
+}
+
+function ofContainer(reference: string, runtime: ContainerRuntime | undefined): Pull {
+  const where = runtime === undefined ? {} : { runtime };
+  return { name: reference, begin: (api) => api.containerImages.pull({ reference, ...where }) };
+}
+
+async function pull(services: Services, one: Pull): Promise<void> {
   try {
     const client = await services.mirror.client();
-    const operation = await client.api.images.pull({ reference });
-    await withCancellableProgress(vscode.l10n.t("Pulling {0}", reference), (signal, report) =>
+    const operation = await one.begin(client.api);
+    await withCancellableProgress(vscode.l10n.t("Pulling {0}", one.name), (signal, report) =>
       client.watchOperation(operation, { signal, onProgress: report }),
     );
-    say(vscode.l10n.t("The image {0} is on this host.", reference));
+    say(vscode.l10n.t("The image {0} is on this host.", one.name));
   } catch (error) {
-    void showError(error, { log: services.log, retry: () => void pull(services, reference) });
+    void showError(error, { log: services.log, retry: () => void pull(services, one) });
   }
+}
+
+async function askOf(runtime: ContainerRuntime): Promise<Pull[]> {
+  const reference = await vscode.window.showInputBox({
+    title: vscode.l10n.t("Pull an Image into {0}", RUNTIME_NAMES[runtime]),
+    prompt: vscode.l10n.t("Which image? Such as nginx:1.27, or one of another registry: HOST/team/app:1.0"),
+    validateInput: (text) => (text === "" ? undefined : containerImageProblem(text.trim())),
+  });
+  return reference ? [ofContainer(reference.trim(), runtime)] : [];
 }
 
 type Pick = vscode.QuickPickItem & { reference?: string };
 
 /** From the catalogs, or typed. */
-async function askReference(services: Services): Promise<string[]> {
+async function askPull(services: Services): Promise<Pull[]> {
   const { api } = await services.mirror.client();
   const { items } = await api.images.find({ query: "" });
   const known = new Set(items.flatMap(({ reference, aliases }) => [reference, ...aliases]));
@@ -51,7 +88,9 @@ async function askReference(services: Services): Promise<string[]> {
   ]);
   const pick = vscode.window.createQuickPick<Pick>();
   pick.title = vscode.l10n.t("Pull an Image");
-  pick.placeholder = vscode.l10n.t("Which image? Search, or type a file:// or https:// address");
+  pick.placeholder = vscode.l10n.t(
+    "Which image? Search, or type a file:// or https:// address, or docker:nginx",
+  );
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;
   pick.items = listed;
@@ -66,7 +105,9 @@ async function askReference(services: Services): Promise<string[]> {
     pick.show();
   });
   pick.dispose();
-  return picked?.reference === undefined ? [] : [picked.reference];
+  if (picked?.reference === undefined) return [];
+  const container = containerReference(picked.reference);
+  return [container ? ofContainer(container.image, container.runtime) : ofCatalog(picked.reference)];
 }
 
 /** An image that is on this host is launched by what it was asked for by, so that the same one is taken. */
@@ -76,54 +117,102 @@ export async function launchImage(services: Services, args: Args): Promise<void>
     await launchWithWizard(services, { image: node.image.reference, os: node.image.os });
   } else if (node?.type === "available-image") {
     await launchWithWizard(services, { image: node.choice.reference, os: node.choice.os });
+  } else if (node?.type === "stored-image") {
+    const { runtime, references, id } = node.image;
+    await launchWithWizard(services, { container: `${runtime}:${references[0] ?? id}` });
   }
 }
+
+/** An image that nothing stands on; `remove` resolves with what became free. */
+type Removable = { item: ImageItem; sizeBytes: number; remove: (api: EngineApi) => Promise<number> };
 
 export async function removeImage(services: Services, args: Args): Promise<void> {
   const { api } = await services.mirror.client();
-  const rows = nodesIn(args).flatMap((node) => (node.type === "cached-image" ? [node.image] : []));
-  const images = rows.length > 0 ? rows : await pickCached(services);
-  const unused = images.filter(({ usedBy }) => usedBy.length === 0);
+  const nodes = nodesIn(args);
+  const unused = nodes.length > 0 ? nodes.flatMap(removablesOf) : await pickRemovable(services);
   if (unused.length === 0) return;
-  const names = listText(unused.map((image) => cachedItem(image, new Date()).label));
+  const names = listText(unused.map(({ item }) => item.label));
   const bytes = unused.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (!(await confirmed(vscode.l10n.t("Remove {0} from this host?", names), bytes))) return;
   let freed = 0;
-  for (const { id } of unused) freed += (await api.images.remove({ id })).freedBytes;
+  for (const { remove } of unused) freed += await remove(api);
   say(vscode.l10n.t("{0} are free again.", sizeText(freed)));
 }
 
-async function pickCached(services: Services) {
-  const { api } = await services.mirror.client();
-  const images = sortCached((await api.images.cached()).items).filter(({ usedBy }) => usedBy.length === 0);
-  if (images.length === 0) {
-    void vscode.window.showInformationMessage(vscode.l10n.t("There is no unused image on this host."));
-    return [];
+function removablesOf(node: ImageNode): Removable[] {
+  const now = new Date();
+  if (node.type === "cached-image") {
+    const { id, sizeBytes, usedBy } = node.image;
+    const remove = async (api: EngineApi) => (await api.images.remove({ id })).freedBytes;
+    return usedBy.length > 0 ? [] : [{ item: cachedItem(node.image, now), sizeBytes, remove }];
   }
-  const picks = images.map((image) => {
-    const { label, description } = cachedItem(image, new Date());
-    return { label, description, image };
-  });
-  const placeHolder = vscode.l10n.t("Remove which image? Those that instances use are not listed.");
-  const picked = await vscode.window.showQuickPick(picks, { placeHolder, canPickMany: true });
-  return picked?.map(({ image }) => image) ?? [];
+  if (node.type !== "stored-image" || !isUnused(node.image)) return [];
+  const { image } = node;
+  return [
+    { item: storedItem(image, now), sizeBytes: image.sizeBytes, remove: (api) => removeStored(api, image) },
+  ];
 }
 
-export async function pruneImages(services: Services): Promise<void> {
+/** By each of its names, so that all of it goes. */
+async function removeStored(api: EngineApi, image: StoredContainerImage): Promise<number> {
+  const { runtime, references, id, sizeBytes } = image;
+  for (const reference of references.length > 0 ? references : [id])
+    await api.containerImages.remove({ reference, runtime });
+  return sizeBytes;
+}
+
+async function pickRemovable(services: Services): Promise<Removable[]> {
   const { api } = await services.mirror.client();
-  const unused = (await api.images.cached()).items.filter(({ usedBy }) => usedBy.length === 0);
-  if (unused.length === 0) {
-    void vscode.window.showInformationMessage(vscode.l10n.t("There is no unused image on this host."));
-    return;
+  const cached = sortCached((await api.images.cached()).items);
+  const nodes: ImageNode[] = [
+    ...cached.map((image) => ({ type: "cached-image" as const, image })),
+    ...(await storedIn(services)).map((image) => ({ type: "stored-image" as const, image })),
+  ];
+  const picks = nodes.flatMap(removablesOf).map((removable) => {
+    const { label, description } = removable.item;
+    return { label, description, removable };
+  });
+  if (picks.length === 0) {
+    sayNoneUnused();
+    return [];
   }
+  const placeHolder = vscode.l10n.t("Remove which image? Those that instances use are not listed.");
+  const picked = await vscode.window.showQuickPick(picks, { placeHolder, canPickMany: true });
+  return picked?.map(({ removable }) => removable) ?? [];
+}
+
+async function storedIn(services: Services, only?: ContainerRuntime): Promise<StoredContainerImage[]> {
+  const { api } = await services.mirror.client();
+  const { engine } = services.model;
+  const runtimes = only ? [only] : engine ? runtimesOn(engine) : [];
+  const lists = runtimes.map(async (runtime) => (await api.containerImages.list({ runtime })).items);
+  return sortStored((await Promise.all(lists)).flat());
+}
+
+/** Those of a section that it is called on, else all. Of containers' images what Berth has brought, and no other. */
+export async function pruneImages(services: Services, args: Args): Promise<void> {
+  const { api } = await services.mirror.client();
+  const [node] = nodesIn(args);
+  const only = node?.type === "runtime" ? node.runtime : undefined;
+  const cached = only ? [] : (await api.images.cached()).items.filter(({ usedBy }) => usedBy.length === 0);
+  const stored =
+    node && !only ? [] : (await storedIn(services, only)).filter((one) => one.ours && isUnused(one));
+  const unused = [...cached, ...stored];
+  if (unused.length === 0) return sayNoneUnused();
   const bytes = unused.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const question =
     unused.length === 1
       ? vscode.l10n.t("Remove 1 unused image?")
       : vscode.l10n.t("Remove {0} unused images?", unused.length);
   if (!(await confirmed(question, bytes))) return;
-  const { freedBytes } = await api.images.prune();
-  say(vscode.l10n.t("{0} are free again.", sizeText(freedBytes)));
+  let freed = cached.length === 0 ? 0 : (await api.images.prune()).freedBytes;
+  for (const runtime of new Set(stored.map((one) => one.runtime)))
+    freed += (await api.containerImages.prune({ runtime })).freedBytes;
+  say(vscode.l10n.t("{0} are free again.", sizeText(freed)));
+}
+
+function sayNoneUnused(): void {
+  void vscode.window.showInformationMessage(vscode.l10n.t("There is no unused image on this host."));
 }
 
 function confirmed(question: string, bytes: number): Promise<boolean> {
@@ -139,7 +228,7 @@ export async function refreshImages(services: Services): Promise<void> {
   services.refreshImages();
 }
 
-function nodesIn([first, all]: Args): ImageNode[] {
+export function nodesIn([first, all]: Args): ImageNode[] {
   const isNode = (value: unknown): value is ImageNode =>
     typeof value === "object" && value !== null && "type" in value;
   if (!isNode(first)) return [];

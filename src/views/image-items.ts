@@ -12,7 +12,7 @@ export type ImageItem = {
   id: string;
   label: string;
   description: string;
-  icon: Icon;
+  icon?: Icon;
   contextValue: string;
   ariaLabel: string;
   tooltip: string;
@@ -35,7 +35,7 @@ export function cachedItem(image: CachedImage, now: Date): ImageItem {
     icon: verified ? { id: "package" } : { id: "package", color: "list.warningForeground" },
     contextValue: ["image.cached", "launch", ...(usedBy.length === 0 ? ["remove"] : [])].join("+"),
     ariaLabel: [label, ...facts, ...(verified ? [] : [l10n.t("not verified")])].join(", "),
-    tooltip: tooltip(label, [
+    tooltip: imageTooltip(label, [
       [l10n.t("Reference"), reference],
       [l10n.t("Version"), version],
       [l10n.t("Architecture"), image.arch],
@@ -57,7 +57,7 @@ export function availableItem(choice: ImageChoice, group: string): ImageItem {
     icon: { id: cached ? "package" : "cloud" },
     contextValue: ["image.available", "launch", ...(cached ? [] : ["pull"])].join("+"),
     ariaLabel: [label, description, detail].join(", "),
-    tooltip: tooltip(label, [
+    tooltip: imageTooltip(label, [
       [l10n.t("Names"), description],
       [l10n.t("Facts"), detail],
     ]),
@@ -73,7 +73,7 @@ export function pullingItem(operation: Operation): ImageItem {
     icon: { id: "loading~spin" },
     contextValue: "image.pulling",
     ariaLabel: `${operation.target}, ${doing}`,
-    tooltip: tooltip(operation.target, [[l10n.t("Now"), capitalised(doing)]]),
+    tooltip: imageTooltip(operation.target, [[l10n.t("Now"), capitalised(doing)]]),
   };
 }
 
@@ -83,7 +83,8 @@ export function cachedSummary(images: readonly CachedImage[]): string {
   return `${images.length} · ${sizeText(images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`;
 }
 
-function tooltip(title: string, rows: readonly [string, string][]): string {
+/** A table beneath a heading. */
+export function imageTooltip(title: string, rows: readonly [string, string][]): string {
   const lines = rows.map(([name, value]) => `| ${name}\u2003 | ${escapeMarkdown(value)} |`);
   return [`**${escapeMarkdown(title)}**`, "", "| | |", "|:--|:--|", ...lines].join("\n");
 }

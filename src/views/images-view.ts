@@ -1,10 +1,17 @@
-/** The tree *Images*: those on this host, and those that catalogs offer, which are asked for when they are unfolded. */
+/**
+ * The tree *Images*: those on this host, those of containers in each of its runtimes, and those that catalogs offer, which
+ * are asked for when they are unfolded.
+ */
 import * as vscode from "vscode";
+import type { ContainerRuntime } from "../api/container.ts";
+import type { StoredContainerImage } from "../api/container-image.ts";
 import type { CachedImage } from "../api/image.ts";
-import type { Operation } from "../api/operation.ts";
+import type { Operation, ProgressPart } from "../api/operation.ts";
 import { type Disposable, DisposableStore } from "../base/disposable.ts";
 import { messageOf } from "../base/errors.ts";
 import type { EngineMirror } from "../client/mirror.ts";
+import { layerItem, runtimeItem, sortStored, storedItem } from "./container-image-items.ts";
+import { RUNTIME_NAMES, runtimesOn } from "./container-items.ts";
 import { groupImages, type ImageChoice, type ImageGroup } from "./image-groups.ts";
 import {
   availableItem,
@@ -24,7 +31,10 @@ const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
 
 export type ImageNode =
   | { readonly type: "section"; readonly section: "cached" | "available" }
+  | { readonly type: "runtime"; readonly runtime: ContainerRuntime }
   | { readonly type: "pulling"; readonly operation: Operation }
+  | { readonly type: "layer"; readonly operation: Operation; readonly part: ProgressPart }
+  | { readonly type: "stored-image"; readonly image: StoredContainerImage }
   | { readonly type: "cached-image"; readonly image: CachedImage }
   | { readonly type: "image-group"; readonly group: ImageGroup }
   | { readonly type: "available-image"; readonly choice: ImageChoice; readonly group: string }
@@ -32,6 +42,10 @@ export type ImageNode =
 
 const CACHED: ImageNode = { type: "section", section: "cached" };
 const AVAILABLE: ImageNode = { type: "section", section: "available" };
+const RUNTIMES = (Object.keys(RUNTIME_NAMES) as ContainerRuntime[]).map((runtime) => ({
+  type: "runtime" as const,
+  runtime,
+}));
 
 export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposable {
   readonly #mirror: EngineMirror;
@@ -40,8 +54,10 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
   readonly #changed = this.#store.add(new vscode.EventEmitter<ImageNode | undefined>());
   readonly #tree: vscode.TreeView<ImageNode>;
   #cached: Promise<CachedImage[]> | undefined;
+  readonly #stored = new Map<ContainerRuntime, Promise<StoredContainerImage[]>>();
   #available: Promise<ImageNode[]> | undefined;
   #pulling = "";
+  #moving = "";
   readonly onDidChangeTreeData = this.#changed.event;
 
   constructor(mirror: EngineMirror, model: Model) {
@@ -71,6 +87,7 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
   /** Everything is asked for anew, catalogs included. */
   refresh(): void {
     this.#cached = undefined;
+    this.#stored.clear();
     this.#available = undefined;
     this.#changed.fire(undefined);
   }
@@ -80,26 +97,36 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
   }
 
   async getChildren(node?: ImageNode): Promise<ImageNode[]> {
-    if (!node) return this.#connected() ? [CACHED, AVAILABLE] : [];
-    if (node.type === "image-group") {
-      const { title, choices } = node.group;
-      return choices.map((choice) => ({ type: "available-image", choice, group: title }));
+    if (!node) return this.#connected() ? this.#roots() : [];
+    switch (node.type) {
+      case "image-group":
+        return node.group.choices.map((choice) => {
+          return { type: "available-image", choice, group: node.group.title };
+        });
+      case "pulling":
+        return (node.operation.progress?.parts ?? []).map((part) => ({ ...node, type: "layer", part }));
+      case "runtime":
+        return this.#storedNodes(node.runtime);
+      case "section":
+        if (node.section === "available") return this.#listAvailable();
+        return [...pullingNodes(this.#model.imageOperations()), ...(await this.#cachedNodes())];
+      default:
+        return [];
     }
-    if (node.type !== "section") return [];
-    if (node.section === "available") {
-      this.#available ??= this.#find();
-      return this.#available;
-    }
-    const pulls = this.#pulls().map((operation): ImageNode => ({ type: "pulling", operation }));
-    return [...pulls, ...(await this.#cachedNodes())];
   }
 
   async getTreeItem(node: ImageNode): Promise<vscode.TreeItem> {
     switch (node.type) {
       case "section":
         return this.#sectionRow(node.section);
+      case "runtime":
+        return this.#runtimeRow(node.runtime);
       case "pulling":
-        return row(pullingItem(node.operation));
+        return row(pullingItem(node.operation), node.operation.progress?.parts ? Collapsed : None);
+      case "layer":
+        return row(layerItem(node.operation, node.part));
+      case "stored-image":
+        return row(storedItem(node.image, new Date()));
       case "cached-image":
         return row(cachedItem(node.image, new Date()));
       case "available-image":
@@ -115,12 +142,45 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
     return this.#mirror.connection.state === "connected";
   }
 
+  /** Nobody knows into which runtime an image of a container comes that another client asked for. */
+  #roots(): ImageNode[] {
+    const { engine } = this.#model;
+    const there = engine ? runtimesOn(engine) : [];
+    const runtimes = RUNTIMES.filter(({ runtime }) => there.includes(runtime));
+    return [...pullingNodes(this.#model.containerImageOperations()), CACHED, ...runtimes, AVAILABLE];
+  }
+
+  async #runtimeRow(runtime: ContainerRuntime): Promise<vscode.TreeItem> {
+    const images = await this.#listStored(runtime).catch(() => undefined);
+    return row(runtimeItem(runtime, images), Collapsed);
+  }
+
+  #listStored(runtime: ContainerRuntime): Promise<StoredContainerImage[]> {
+    const known = this.#stored.get(runtime);
+    if (known) return known;
+    const listed = (async () => {
+      const { api } = await this.#mirror.client();
+      return sortStored((await api.containerImages.list({ runtime })).items);
+    })();
+    this.#stored.set(runtime, listed);
+    return listed;
+  }
+
+  async #storedNodes(runtime: ContainerRuntime): Promise<ImageNode[]> {
+    try {
+      return (await this.#listStored(runtime)).map((image) => ({ type: "stored-image", image }));
+    } catch (error) {
+      this.#stored.delete(runtime);
+      return [{ type: "image-note", id: runtime, text: capitalised(messageOf(error)) }];
+    }
+  }
+
   async #sectionRow(section: "cached" | "available"): Promise<vscode.TreeItem> {
     const cached = section === "cached";
     const label = cached ? vscode.l10n.t("On This Host") : vscode.l10n.t("Available");
     const item = new vscode.TreeItem(label, cached ? Expanded : Collapsed);
     item.id = `section:${section}`;
-    item.contextValue = `section.${section}`;
+    item.contextValue = cached ? "section.cached+prune" : "section.available";
     if (cached) item.description = cachedSummary(await this.#list().catch(() => []));
     else item.description = vscode.l10n.t("from catalogs");
     return item;
@@ -143,6 +203,11 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
     }
   }
 
+  #listAvailable(): Promise<ImageNode[]> {
+    this.#available ??= this.#find();
+    return this.#available;
+  }
+
   /** A catalog that cannot be read costs its own images; a row says so. */
   async #find(): Promise<ImageNode[]> {
     try {
@@ -160,46 +225,62 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
     }
   }
 
-  #pulls(): Operation[] {
-    return this.#model.imageOperations();
-  }
-
   #forget(): void {
-    this.#cached = undefined;
-    this.#changed.fire(CACHED);
+    this.#forgetHost();
     // What is on this host is marked there too.
     if (!this.#available) return;
     this.#available = undefined;
     this.#changed.fire(AVAILABLE);
   }
 
+  #forgetHost(): void {
+    this.#cached = undefined;
+    this.#stored.clear();
+    for (const node of [CACHED, ...RUNTIMES]) this.#changed.fire(node);
+  }
+
   /** Who uses an image is asked again when there are other instances than before. */
   #users = "";
   #usersChanged(): void {
     const users = [...this.#mirror.instances.values()]
-      .map(({ name, image }) => `${name} ${image.sha256}`)
+      .map(({ name, image, container }) => `${name} ${container?.image?.id ?? image.sha256}`)
       .join();
     if (users === this.#users) return;
     this.#users = users;
-    this.#cached = undefined;
-    this.#changed.fire(CACHED);
+    this.#forgetHost();
   }
 
   #pullsChanged(): void {
-    const pulling = this.#pulls()
-      .map((operation) => operation.id + pullingItem(operation).description)
-      .join();
-    if (pulling === this.#pulling) return;
+    const pulling = pullsText(this.#model.imageOperations());
+    const moving = pullsText(this.#model.containerImageOperations());
+    const changed = { host: pulling !== this.#pulling, all: moving !== this.#moving };
     this.#pulling = pulling;
-    this.#changed.fire(CACHED);
+    this.#moving = moving;
+    if (changed.all) this.#changed.fire(undefined);
+    else if (changed.host) this.#changed.fire(CACHED);
   }
 }
 
-function row(data: ImageItem): vscode.TreeItem {
-  const item = new vscode.TreeItem(data.label);
+function pullingNodes(operations: readonly Operation[]): ImageNode[] {
+  return operations.map((operation) => ({ type: "pulling", operation }));
+}
+
+/** Other words for what looks different. */
+function pullsText(operations: readonly Operation[]): string {
+  return operations
+    .map((one) => [
+      one.id,
+      pullingItem(one).description,
+      ...(one.progress?.parts ?? []).map((part) => layerItem(one, part).description),
+    ])
+    .join();
+}
+
+function row(data: ImageItem, state = None): vscode.TreeItem {
+  const item = new vscode.TreeItem(data.label, state);
   item.id = data.id;
   item.description = data.description;
-  item.iconPath = themeIcon(data.icon);
+  if (data.icon) item.iconPath = themeIcon(data.icon);
   item.contextValue = data.contextValue;
   item.accessibilityInformation = { label: data.ariaLabel };
   item.tooltip = new vscode.MarkdownString(data.tooltip, true);

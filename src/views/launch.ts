@@ -9,13 +9,10 @@ import { withCancellableProgress } from "./progress.ts";
 import type { Services } from "./services.ts";
 import { openTerminal } from "./terminals.ts";
 import { specOf } from "./wizard.ts";
-import { runWizard } from "./wizard-view.ts";
+import { type Chosen, runWizard } from "./wizard-view.ts";
 
 /** With an image, the questions begin after it. */
-export async function launchWithWizard(
-  services: Services,
-  chosen?: { image: string; os: string },
-): Promise<void> {
+export async function launchWithWizard(services: Services, chosen?: Chosen): Promise<void> {
   const client = await services.mirror.client();
   const draft = await runWizard(client, services.model, chosen);
   if (draft) await checkAndLaunch(services, specOf(draft));

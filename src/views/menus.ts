@@ -34,6 +34,8 @@ export type CommandRow = {
   bars?: readonly Bar[];
   /** When it is a button above the text that is edited. */
   editor?: string;
+  /** When files of the Explorer offer it. */
+  explorer?: string;
 };
 
 const INSTANCES = "!berth.empty";
@@ -206,8 +208,23 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     ...on("Remove Image", "trash", { view: "images", flag: "remove", group: "9_remove@1", inline: 3 }),
     palette: undefined,
   },
+  "berth.buildImage": {
+    ...on("Build Image…", "tools", {
+      ...{ view: "images", flag: "build", group: "1_image@3", inline: 2, one: true },
+    }),
+    palette: "workbenchState != empty",
+    enablement: "isWorkspaceTrusted",
+    explorer:
+      "resourceFilename =~ /^(Container|Docker)file(\\..+)?$|\\.(Container|Docker)file$/ && resourceScheme == file",
+  },
   "berth.pruneImages": {
-    ...{ title: "Remove Unused Images", icon: "clear-all" },
+    ...on("Remove Unused Images", "clear-all", {
+      view: "images",
+      flag: "prune",
+      group: "9_remove@2",
+      one: true,
+    }),
+    ...{ palette: undefined },
     bars: [{ view: "images", group: "1_images@1" }],
   },
   "berth.refreshImages": {

@@ -4,7 +4,7 @@
  */
 import type { EngineInfo } from "../api/engine-info.ts";
 import type { Instance, InstanceState, Problem } from "../api/instance.ts";
-import type { Operation } from "../api/operation.ts";
+import type { Operation, OperationKind } from "../api/operation.ts";
 import { type Disposable, DisposableStore, toDisposable } from "../base/disposable.ts";
 import { Emitter, type Event } from "../base/event.ts";
 import { compareInstances } from "./items.ts";
@@ -16,6 +16,10 @@ export type ModelSource = {
   readonly onDidChangeInstances: Event<readonly string[]>;
   readonly onDidChangeOperations: Event<readonly string[]>;
 };
+
+const OF_CONTAINER_IMAGES: ReadonlySet<OperationKind> = new Set([
+  ...(["pull-container-image", "push-image", "load-image", "save-image"] as const),
+]);
 
 type Expected = { state: InstanceState; since: string };
 
@@ -98,6 +102,13 @@ export class Model implements Disposable {
   imageOperations(): Operation[] {
     return [...this.#source.operations.values()].filter(
       ({ kind, status }) => status === "running" && (kind === "pull-image" || kind === "build-image"),
+    );
+  }
+
+  /** The same, of containers' images. */
+  containerImageOperations(): Operation[] {
+    return [...this.#source.operations.values()].filter(
+      ({ kind, status }) => status === "running" && OF_CONTAINER_IMAGES.has(kind),
     );
   }
 

@@ -122,9 +122,12 @@ const AGES: readonly { size: number; one: () => string; many: (count: number) =>
  */
 export function imageText({ os, release, reference }: ImageFacts): string {
   const short = release.replace(/\s+LTS$/i, "");
-  return (
-    [os, short].filter((part) => part !== "").join(" ") || reference.replace(/^docker\.io\/(library\/)?/, "")
-  );
+  return [os, short].filter((part) => part !== "").join(" ") || shortReference(reference);
+}
+
+/** `nginx:1.27` for `docker.io/library/nginx:1.27`. */
+export function shortReference(reference: string): string {
+  return reference.replace(/^docker\.io\/(library\/)?/, "");
 }
 
 /** `downloading 43 %`, or `setting up` where no amount is known. */
@@ -138,13 +141,15 @@ export function progressText(progress: Progress): string {
     : word;
 }
 
-/** `downloading 43 % of 600 MiB`, and what the engine says besides. */
+/** `downloading 43 % of 600 MiB`, how many layers are there, and what the engine says besides. */
 export function longProgressText(progress: Progress): string {
-  const { phase, total, message } = progress;
+  const { phase, total, message, parts = [] } = progress;
   const done = capitalised(progressText(progress));
   const whole = phase === "download" && total !== undefined;
   const text = whole ? l10n.t("{0} of {1}", done, sizeText(total)) : done;
-  return message ? `${text} · ${message}` : text;
+  const ready = parts.filter(({ state }) => state === "done").length;
+  const layers = parts.length > 0 && l10n.t("{0} of {1} layers", ready, parts.length);
+  return [text, layers, message].filter(Boolean).join(" · ");
 }
 
 /** 0 to 100, where the whole is known. */

@@ -2,7 +2,8 @@
 import * as vscode from "vscode";
 import type { Instance } from "../api/instance.ts";
 import { ConsoleTerminal } from "./console-terminal.ts";
-import { LogsTerminal } from "./logs-terminal.ts";
+import { OutputTerminal, type OutputTerminalOptions } from "./output-terminal.ts";
+import { buildOf, logsOf } from "./printed.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { GuestTerminal } from "./shell.ts";
@@ -44,20 +45,42 @@ export function openConsoleTerminal({ mirror, model }: Deps, instance: Pick<Inst
   terminal.show();
 }
 
-/** What a container prints: one for each, since a second one would only show the same. */
+/** What a container prints. */
 export function openLogsTerminal({ mirror }: Pick<Deps, "mirror">, instance: string): void {
-  const open = vscode.window.terminals.find(({ creationOptions, exitStatus }) => {
+  const name = vscode.l10n.t("Logs: {0}", instance);
+  openOutput(
+    name,
+    "list-selection",
+    logsOf(instance, () => mirror.client()),
+  );
+}
+
+/** What the build of an image prints. */
+export function openBuildTerminal(
+  { mirror }: Pick<Deps, "mirror">,
+  request: Parameters<typeof buildOf>[0],
+): void {
+  const name = vscode.l10n.t("Build: {0}", request.tags.join(", "));
+  openOutput(
+    name,
+    "tools",
+    buildOf(request, () => mirror.client()),
+  );
+}
+
+/** One for each, since a second one would only show the same. */
+function openOutput(name: string, icon: string, options: OutputTerminalOptions): void {
+  for (const terminal of vscode.window.terminals) {
+    const { creationOptions, exitStatus } = terminal;
     const pty = "pty" in creationOptions ? creationOptions.pty : undefined;
-    return exitStatus === undefined && pty instanceof LogsTerminal && pty.instance === instance;
-  });
-  const terminal =
-    open ??
-    vscode.window.createTerminal({
-      name: vscode.l10n.t("Logs: {0}", instance),
-      iconPath: new vscode.ThemeIcon("list-selection"),
-      pty: new LogsTerminal({ instance, client: () => mirror.client() }),
-    });
-  terminal.show();
+    if (exitStatus !== undefined || !(pty instanceof OutputTerminal) || pty.subject !== options.subject)
+      continue;
+    pty.again();
+    terminal.show();
+    return;
+  }
+  const iconPath = new vscode.ThemeIcon(icon);
+  vscode.window.createTerminal({ name, iconPath, pty: new OutputTerminal(options) }).show();
 }
 
 /** The profile *Berth* of the terminal's drop-down: asks which instance, where there is a choice. */

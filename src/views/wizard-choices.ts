@@ -5,6 +5,7 @@ import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/instance.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { messageOf } from "../base/errors.ts";
 import { parseSize } from "../base/units.ts";
+import { RUNTIME_NAMES, runtimesOn } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import { listText, sizeText } from "./phrases.ts";
 import { PRESETS, type PresetId, type Size } from "./wizard.ts";
@@ -17,18 +18,12 @@ export function typedReference(text: string, known: ReadonlySet<string>): string
 }
 
 /** `Docker and Podman`: what runs containers on this host; empty where nothing does. */
-export function runtimesOf({ drivers }: Pick<EngineInfo, "drivers">): string {
-  const there = drivers.filter(({ kind, available }) => kind === "container" && available);
-  const names = there.flatMap(({ features }) => RUNTIMES.filter(([word]) => features.includes(word)));
-  return there.length > 0 && names.length === 0
-    ? l10n.t("this host")
-    : listText(names.map(([, name]) => name));
+export function runtimesOf(engine: Pick<EngineInfo, "drivers">): string {
+  const names = runtimesOn(engine).map((runtime) => RUNTIME_NAMES[runtime]);
+  if (names.length > 0) return listText(names);
+  const there = engine.drivers.some(({ kind, available }) => kind === "container" && available);
+  return there ? l10n.t("this host") : "";
 }
-
-const RUNTIMES = [
-  ["docker", "Docker"],
-  ["podman", "Podman"],
-] as const;
 
 /** Why this cannot be the image of a container, or undefined when it may be one. */
 export function containerImageProblem(text: string): string | undefined {

@@ -19,7 +19,11 @@ export async function askContainerImage(
     },
   });
   if (reply === undefined || reply === BACK) return reply;
-  const container = reply.trim();
+  return containerDraft(reply.trim(), draft, taken);
+}
+
+/** The answer; a name that was only proposed gives way to another proposal. */
+export function containerDraft(container: string, draft: Draft, taken: ReadonlySet<string>): Draft {
   const isSuggested = draft.name === undefined || draft.name === draft.suggestedName;
   const name = suggestContainerName(container, taken);
   return { container, ...(isSuggested ? { name, suggestedName: name } : {}) };

@@ -10,9 +10,18 @@ import { groupImages } from "./image-groups.ts";
 import type { Model } from "./model.ts";
 import { problemText } from "./problems.ts";
 import { BACK, type Frame, inputStep, pickStep, type Reply } from "./quick-steps.ts";
-import { answer, back, type Draft, newWizard, position, type StepId, suggestName } from "./wizard.ts";
+import {
+  answer,
+  back,
+  type Draft,
+  newWizard,
+  position,
+  type StepId,
+  suggestName,
+  type Wizard,
+} from "./wizard.ts";
 import * as choices from "./wizard-choices.ts";
-import { askContainerImage, askPorts } from "./wizard-container.ts";
+import { askContainerImage, askPorts, containerDraft } from "./wizard-container.ts";
 
 type Context = {
   client: EngineClient;
@@ -23,11 +32,14 @@ type Context = {
   images: Promise<{ items: ImageEntry[]; problems: Problem[] }>;
 };
 
+/** An image of a catalog, or one of a container with its runtime before it. */
+export type Chosen = { image: string; os: string } | { container: string };
+
 /** All answers, or undefined when the user gave up. */
 export async function runWizard(
   client: EngineClient,
   model: Model,
-  chosen?: { image: string; os: string },
+  chosen?: Chosen,
 ): Promise<Draft | undefined> {
   const searching = new AbortController();
   const images = client.api.images.find({ query: "" }, { signal: searching.signal });
@@ -41,8 +53,7 @@ export async function runWizard(
     images,
   };
   try {
-    let wizard = newWizard();
-    if (chosen) wizard = answer(wizard, imageDraft(chosen.image, chosen.os, wizard.draft, context));
+    let wizard = begun(chosen, context);
     while (wizard.step !== "done") {
       const { step, total } = position(wizard);
       const frame = { title: vscode.l10n.t("Launch an Instance"), step, total };
@@ -54,6 +65,14 @@ export async function runWizard(
   } finally {
     searching.abort();
   }
+}
+
+/** After the questions that the choice has answered. */
+function begun(chosen: Chosen | undefined, context: Context): Wizard {
+  const wizard = newWizard();
+  if (!chosen) return wizard;
+  if ("image" in chosen) return answer(wizard, imageDraft(chosen.image, chosen.os, wizard.draft, context));
+  return answer(answer(wizard, containerDraft(chosen.container, wizard.draft, context.taken)), {});
 }
 
 type Ask = (frame: Frame, draft: Draft, context: Context) => Promise<Reply<Draft>>;

@@ -72,6 +72,7 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.launchImage": "workbench/sidebar.test.ts",
   "berth.removeImage": "workbench/sidebar.test.ts",
   "berth.pruneImages": "workbench/sidebar.test.ts",
+  "berth.buildImage": "workbench/containers.test.ts",
   "berth.refreshImages": "workbench/sidebar.test.ts",
   "berth.cancelOperation": "workbench/sidebar.test.ts",
   "berth.showOperation": "workbench/sidebar.test.ts",

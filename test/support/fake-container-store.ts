@@ -26,7 +26,8 @@ export class FakeContainerStore implements ContainerStore {
   pull: ContainerStore["pull"] = async (ctx, reference, where = {}) => {
     this.calls.push(`pull ${reference} ${JSON.stringify(where)}`);
     ctx.progress({ phase: "download", parts: [{ id: "layer", state: "moving", done: 1, total: 2 }] });
-    await abortable(this.gate, ctx.signal);
+    // One that never comes, until it is cancelled.
+    await abortable(reference.includes("endless") ? new Promise(() => {}) : this.gate, ctx.signal);
     const { id } = this.put(reference);
     const facts = {
       os: "linux",

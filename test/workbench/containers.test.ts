@@ -1,4 +1,6 @@
 /** Containers in a real workbench, over the real engine and a fake runtime: what is driven here is the views. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import type { FrameLocator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleCli } from "../support/cli-bundle.ts";
@@ -83,4 +85,52 @@ test("its panel shows what it has, and hides what it has not", async () => {
   await page().getByRole("textbox", { name: "Memory" }).waitFor();
   expect(await page().getByRole("textbox", { name: "Disk" }).count()).toBe(0);
   await workbench.screenshot("containers-panel");
+});
+
+const row = (name: string | RegExp) =>
+  workbench.page.locator(".part.sidebar").getByRole("treeitem", { name });
+
+test("its runtime's images are beside those of VMs: pulled by layers, cancelled, launched, removed", async () => {
+  await workbench.unfold("Images");
+  await row(/^Images of containers on Docker/).click();
+  await workbench.command("Berth: Pull Image…");
+  await workbench.fill("docker:endless");
+  await workbench.pick("Use “docker:endless”");
+  await row(/^endless/).click();
+  await row(/^Layer layer, 50 %/).waitFor();
+  await workbench.screenshot("containers-images-pulling");
+  await workbench.notification("Pulling endless").getByRole("button", { name: "Cancel" }).click();
+  await row(/^endless/).waitFor({ state: "detached" });
+
+  await row(/^Images of containers on Docker/).hover();
+  await row(/^Images of containers on Docker/)
+    .getByRole("button", { name: "Pull Image…" })
+    .click();
+  await workbench.enter("Which image?", "nginx:1.28");
+  await row(/^nginx:1\.28, Docker/).hover();
+  await row(/^nginx:1\.28, Docker/)
+    .getByRole("button", { name: "Launch Instance of Image…" })
+    .click();
+  await workbench.atStep("(3/4)");
+  await workbench.page.keyboard.press("Escape");
+  await workbench.command("Berth: Remove Image");
+  await workbench.pick("nginx:1.28");
+  await workbench.page.keyboard.press("Enter");
+  await workbench.answer("Remove");
+  await row(/^nginx:1\.28, Docker/).waitFor({ state: "detached" });
+});
+
+test("an image is built from a file of the workspace, and pruned", async () => {
+  await writeFile(path.join(workbench.folder, "Containerfile"), "FROM scratch\n");
+  await workbench.command("Berth: Build Image…");
+  await workbench.pick("Containerfile");
+  await workbench.enter("What is the image called?", "built:1");
+  await workbench.terminalShows(/step 3[\s\S]*The image built:1 is on this host/);
+  await row(/^built:1, Docker/).waitFor();
+  await workbench.screenshot("containers-images");
+  await row(/^Images of containers on Docker/).click({ button: "right" });
+  await workbench.page.getByRole("menuitem", { name: "Remove Unused Images" }).click();
+  await workbench.answer("Remove");
+  await row(/^built:1, Docker/).waitFor({ state: "detached" });
+  await workbench.unfold("Images", false);
 });

@@ -1,5 +1,6 @@
 /** Instances and operations to look at, with everything a test does not care about filled in. */
 import { randomUUID } from "node:crypto";
+import type { StoredContainerImage } from "../../../src/api/container-image.ts";
 import type { CachedImage, ImageEntry } from "../../../src/api/image.ts";
 import type { Instance } from "../../../src/api/instance.ts";
 import type { Operation } from "../../../src/api/operation.ts";
@@ -102,6 +103,15 @@ export function cachedImage(patch: Partial<CachedImage> = {}): CachedImage {
     ...{ id: "abc", reference: "24.04", os: "Ubuntu", release: "24.04 LTS", version: "20261015" },
     ...{ arch: "x86_64", sizeBytes: 600 * 2 ** 20, verified: true, usedBy: [] },
     ...{ fetchedAt: "2026-11-20T10:00:00.000Z", lastUsedAt: "2026-11-22T10:00:00.000Z" },
+    ...patch,
+  };
+}
+
+export function storedImage(patch: Partial<StoredContainerImage> = {}): StoredContainerImage {
+  return {
+    ...{ runtime: "docker", id: `sha256:0123456789ab${"0".repeat(52)}`, digests: [], sizeBytes: 67_108_864 },
+    ...{ references: ["docker.io/library/nginx:1.27"], createdAt: "2026-11-20T12:00:00.000Z" },
+    ...{ ours: true, inUse: false, usedBy: [] },
     ...patch,
   };
 }

@@ -1,10 +1,11 @@
-/** What a container prints, on a terminal. */
+/** What a container or a build prints, on a terminal. */
 import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { deferred } from "../../../src/base/async.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import type { EngineClient, RemoteConnection } from "../../../src/client/engine-client.ts";
-import { LogsTerminal } from "../../../src/views/logs-terminal.ts";
+import { OutputTerminal } from "../../../src/views/output-terminal.ts";
+import { buildOf, logsOf } from "../../../src/views/printed.ts";
 
 class PlayedLog implements RemoteConnection {
   readonly stdin = new PassThrough();
@@ -14,20 +15,24 @@ class PlayedLog implements RemoteConnection {
   close(): void {}
 }
 
-function setup(logs: (PlayedLog | Error)[]) {
+type Client = () => Promise<EngineClient>;
+
+function setup(logs: (PlayedLog | Error)[], of = (client: Client) => logsOf("web", client)) {
   const asked: unknown[] = [];
   const signals: AbortSignal[] = [];
+  const next = (what: unknown, { signal }: { signal: AbortSignal }) => {
+    asked.push(what);
+    signals.push(signal);
+    const log = logs.shift();
+    if (!log) throw new Error("it has read once too often");
+    if (log instanceof Error) throw log;
+    return log;
+  };
   const client = {
-    logs: async (name: string, open: unknown, { signal }: { signal: AbortSignal }) => {
-      asked.push([name, open]);
-      signals.push(signal);
-      const next = logs.shift();
-      if (!next) throw new Error("it has read once too often");
-      if (next instanceof Error) throw next;
-      return next;
-    },
+    logs: async (name: string, open: unknown, how: { signal: AbortSignal }) => next([name, open], how),
+    build: async (open: unknown, how: { signal: AbortSignal }) => next(open, how),
   } as unknown as EngineClient;
-  const terminal = new LogsTerminal({ instance: "web", client: async () => client });
+  const terminal = new OutputTerminal(of(async () => client));
   let screen = "";
   let told = deferred<void>();
   terminal.onDidWrite((text) => {
@@ -86,4 +91,22 @@ test("closing it ends the following", async () => {
   await shows(/a\r\n/);
   terminal.close();
   expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+});
+
+test("a build prints, says that its image is there, and is done again when it is asked for", async () => {
+  const [first, second] = [new PlayedLog(), new PlayedLog()];
+  const request = { directory: "/src", tags: ["app:1"] };
+  const { terminal, shows, asked } = setup([first, second], (client) => buildOf(request, client));
+  terminal.open();
+  first.stdout.write("step 1\n");
+  await shows(/step 1\r\n/);
+  terminal.again(); // It goes on.
+  first.end.resolve({ code: 0 });
+  await shows(/The image app:1 is on this host\./);
+  terminal.again();
+  second.stdout.write("step 2\n");
+  await shows(/step 2\r\n/);
+  second.end.reject(new EngineError("driver-failed", "cannot build app:1: it ended with code 1"));
+  await shows(/Cannot build app:1: it ended with code 1/);
+  expect(asked).toEqual([request, request]);
 });

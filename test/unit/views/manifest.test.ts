@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { withMenus, withTitles } from "../../../scripts/manifest-menus.ts";
 import { InstanceState } from "../../../src/api/instance.ts";
 import { COMMANDS } from "../../../src/views/commands.ts";
+import { runtimeItem } from "../../../src/views/container-image-items.ts";
 import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
 import { contextValueOf } from "../../../src/views/items.ts";
@@ -82,6 +83,7 @@ test("each row of the context menu appears on at least one row of its view", () 
     ],
     "berth.images": [
       cachedItem(cachedImage(), now).contextValue,
+      runtimeItem("docker", []).contextValue,
       ...groupImages([imageEntry()]).flatMap(({ title, choices }) =>
         choices.map((choice) => availableItem(choice, title).contextValue),
       ),

@@ -2,6 +2,13 @@
 import { expect, test } from "vitest";
 import { labelsFrom, labelsText } from "../../../src/api/labels.ts";
 import { parseDuration } from "../../../src/base/units.ts";
+import {
+  layerItem,
+  runtimeItem,
+  sortStored,
+  storedItem,
+  suggestTag,
+} from "../../../src/views/container-image-items.ts";
 import { failuresText } from "../../../src/views/error-text.ts";
 import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem, cachedSummary, sortCached } from "../../../src/views/image-items.ts";
@@ -15,8 +22,8 @@ import {
   snapshotItem,
   snapshotTooltip,
 } from "../../../src/views/snapshot-tree.ts";
-import { grownDisk, suggestClone } from "../../../src/views/wizard-choices.ts";
-import { cachedImage, imageEntry, instance, operation, snapshot } from "./fixtures.ts";
+import { containerImageProblem, grownDisk, suggestClone } from "../../../src/views/wizard-choices.ts";
+import { cachedImage, imageEntry, instance, operation, snapshot, storedImage } from "./fixtures.ts";
 
 const NOW = new Date("2026-11-23T12:00:00.000Z");
 
@@ -77,6 +84,57 @@ test("an image of a catalog can be pulled unless it is on this host", () => {
   };
   expect(of(false)).toBe("image.available+launch+pull");
   expect(of(true)).toBe("image.available+launch");
+});
+
+test("an image of a container tells size, age and who stands on it", () => {
+  expect(storedItem(storedImage(), NOW)).toMatchObject({
+    label: "nginx:1.27",
+    description: "64 MiB · 3 days ago · unused",
+    contextValue: "image.stored+launch+pull+remove",
+    ariaLabel: "nginx:1.27, Docker, 64 MiB, 3 days ago, unused",
+  });
+  const used = storedItem(storedImage({ usedBy: ["web"], inUse: true }), NOW);
+  expect(used).toMatchObject({ contextValue: "image.stored+launch+pull" });
+  expect(used.description).toContain("used by web");
+  const foreign = storedItem(storedImage({ inUse: true, ours: false }), NOW);
+  expect(foreign.contextValue).toBe("image.stored+launch+pull");
+  expect(foreign.description).toContain("used by containers made elsewhere");
+  const nameless = storedItem(storedImage({ references: [] }), NOW);
+  expect(nameless).toMatchObject({ label: "0123456789ab", contextValue: "image.stored+remove" });
+  const [first] = sortStored([
+    storedImage(),
+    storedImage({ id: "b", createdAt: "2026-11-21T00:00:00.000Z" }),
+  ]);
+  expect(first?.id).toBe("b");
+  expect(storedItem(storedImage({ references: ["<b>[x](y)"] }), NOW).tooltip).toContain("\\<b\\>\\[x\\]");
+});
+
+test("a runtime tells how much it has; what is not known is not told", () => {
+  const described = [[], [storedImage(), storedImage()], undefined].map(
+    (all) => runtimeItem("podman", all).description,
+  );
+  expect(described).toEqual(["none yet", "2 · 128 MiB", ""]);
+  expect(runtimeItem("podman", [])).toMatchObject({ label: "Podman", id: "section:podman" });
+});
+
+test.each([
+  [{ state: "waiting", done: 0 }, "waiting"],
+  [{ state: "moving", done: 1024 }, "1 KiB"],
+  [{ state: "moving", done: 1024, total: 4096 }, "25 %"],
+  [{ state: "unpacking", done: 4096, total: 4096 }, "unpacking"],
+  [{ state: "done", done: 4096 }, "there"],
+] as const)("a layer %j: %s", (part, description) => {
+  const item = layerItem(operation(), { id: "sha256:0123456789abcdef", ...part });
+  expect(item).toMatchObject({ label: "0123456789ab", description });
+});
+
+test.each([
+  ["/home/me/My App", "my-app:latest"],
+  ["C:\\src\\web_1\\", "web-1:latest"],
+  ["/", "app:latest"],
+])("what is built in %j may be called %s", (directory, tag) => {
+  expect(suggestTag(directory)).toBe(tag);
+  expect(containerImageProblem(tag)).toBeUndefined();
 });
 
 test("operations: what runs comes first, then the newest; what was cleared is gone", () => {

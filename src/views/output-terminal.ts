@@ -1,22 +1,29 @@
 /**
- * What the program of a container prints, as an integrated terminal: what there is and what comes, until its run ends.
+ * What a program prints, as an integrated terminal that is only read: what there is and what comes, until its end.
  * Uses vscode's types only, so that tests run it.
  */
 import type { Pseudoterminal } from "vscode";
 import { type EngineError, toEngineError } from "../base/errors.ts";
 import { Emitter } from "../base/event.ts";
-import type { EngineClient } from "../client/engine-client.ts";
+import type { EngineClient, RemoteConnection } from "../client/engine-client.ts";
 import { sentences } from "./error-text.ts";
 import { CTRL_C, CTRL_D, DIM, RED, YELLOW } from "./guest-screen.ts";
 import { l10n } from "./l10n.ts";
 
-/** As many lines as a terminal keeps by itself. */
-const TAIL_LINES = 1000;
+export type OutputTerminalOptions = {
+  /** What is printed; a second terminal of the same would only show the same. */
+  subject: string;
+  client: () => Promise<EngineClient>;
+  open: (client: EngineClient, signal: AbortSignal) => Promise<RemoteConnection>;
+  /** What could not be done, where it fails: `read the logs of web`. */
+  doing: string;
+  /** Said when it has ended, and what a key does then. */
+  ended: string;
+  again: string;
+};
 
-export type LogsTerminalOptions = { instance: string; client: () => Promise<EngineClient> };
-
-export class LogsTerminal implements Pseudoterminal {
-  readonly #options: LogsTerminalOptions;
+export class OutputTerminal implements Pseudoterminal {
+  readonly #options: OutputTerminalOptions;
   readonly #write = new Emitter<string>();
   readonly #close = new Emitter<void>();
   readonly onDidWrite = this.#write.event;
@@ -25,13 +32,13 @@ export class LogsTerminal implements Pseudoterminal {
   #following = new AbortController();
   #closed = false;
 
-  constructor(options: LogsTerminalOptions) {
+  constructor(options: OutputTerminalOptions) {
     this.#options = options;
     this.#following.abort();
   }
 
-  get instance(): string {
-    return this.#options.instance;
+  get subject(): string {
+    return this.#options.subject;
   }
 
   open(): void {
@@ -46,25 +53,29 @@ export class LogsTerminal implements Pseudoterminal {
 
   handleInput(data: string): void {
     if (data === CTRL_D || data === CTRL_C) this.#close.fire();
-    else if (this.#following.signal.aborted) void this.#follow();
+    else this.again();
+  }
+
+  /** Reads it anew, where it has ended. */
+  again(): void {
+    if (this.#following.signal.aborted) void this.#follow();
   }
 
   /** Never rejects. */
   async #follow(): Promise<void> {
-    const { instance, client } = this.#options;
+    const { client, open, doing, ended } = this.#options;
     const following = new AbortController();
     this.#following = following;
     try {
-      const { signal } = following;
-      const log = await (await client()).logs(instance, { follow: true, tail: TAIL_LINES }, { signal });
+      const output = await open(await client(), following.signal);
       const decoder = new TextDecoder();
-      log.stdin.end();
-      log.stdout.on("error", () => {}); // `exited` tells.
-      log.stdout.on("data", (chunk: Uint8Array) => this.#print(decoder.decode(chunk, { stream: true })));
-      await log.exited;
-      this.#end(YELLOW(l10n.t("{0} prints no more: it has ended.", instance)));
+      output.stdin.end();
+      output.stdout.on("error", () => {}); // `exited` tells.
+      output.stdout.on("data", (chunk: Uint8Array) => this.#print(decoder.decode(chunk, { stream: true })));
+      await output.exited;
+      this.#end(YELLOW(ended));
     } catch (error) {
-      if (!this.#closed) this.#end(this.#reason(toEngineError(error, `read the logs of ${instance}`)));
+      if (!this.#closed) this.#end(this.#reason(toEngineError(error, doing)));
     } finally {
       following.abort();
     }
@@ -84,6 +95,6 @@ export class LogsTerminal implements Pseudoterminal {
   /** On a line of its own, in plain colours whatever was printed. */
   #end(words: string): void {
     if (this.#closed) return;
-    this.#write.fire(`\x1b[0m\r\n${words}\r\n${DIM(l10n.t("A key reads it anew; Ctrl+D closes."))}\r\n`);
+    this.#write.fire(`\x1b[0m\r\n${words}\r\n${DIM(this.#options.again)}\r\n`);
   }
 }

@@ -1,0 +1,31 @@
+/** What terminals that are only read show: the logs of a container, and what the build of an image prints. No vscode. */
+import type { BuildOpen } from "../api/streams.ts";
+import type { EngineClient } from "../client/engine-client.ts";
+import { l10n } from "./l10n.ts";
+import type { OutputTerminalOptions } from "./output-terminal.ts";
+
+/** As many lines as a terminal keeps by itself. */
+const TAIL_LINES = 1000;
+
+type Client = () => Promise<EngineClient>;
+
+/** What the program of a container prints, until its run ends. */
+export function logsOf(instance: string, client: Client): OutputTerminalOptions {
+  return {
+    ...{ subject: `logs ${instance}`, client, doing: `read the logs of ${instance}` },
+    open: (engine, signal) => engine.logs(instance, { follow: true, tail: TAIL_LINES }, { signal }),
+    ended: l10n.t("{0} prints no more: it has ended.", instance),
+    again: l10n.t("A key reads it anew; Ctrl+D closes."),
+  };
+}
+
+/** What a build prints; to close its terminal ends it. */
+export function buildOf(request: BuildOpen & { tags: string[] }, client: Client): OutputTerminalOptions {
+  const name = request.tags.join(", ");
+  return {
+    ...{ subject: `build ${name}`, client, doing: `build ${name}` },
+    open: (engine, signal) => engine.build(request, { signal }),
+    ended: l10n.t("The image {0} is on this host.", name),
+    again: l10n.t("A key builds it anew; Ctrl+D closes."),
+  };
+}
