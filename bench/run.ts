@@ -3,7 +3,6 @@
  * Prints a table and writes bench/results.json. Options: --runs N (launches of each kind; default 3).
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +13,7 @@ import { writeSeed } from "../src/engine/guest/seed.ts";
 import { createSshGuest } from "../src/engine/guest/ssh-guest.ts";
 import { silentLog } from "../src/engine/log.ts";
 import { Berth, gone } from "../test/support/berth.ts";
+import { freePort } from "../test/support/free-port.ts";
 import { testImage } from "../test/support/guest-image.ts";
 import { median, print, type Row, row, seconds, text, times } from "./support.ts";
 
@@ -158,15 +158,4 @@ async function benchIdle(): Promise<void> {
 async function wakeUps(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/task/${pid}/status`, "utf8");
   return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { loadImage, makeImage } from "../support/container-image.ts";
-import { freePort } from "../support/container-world.ts";
+import { freePort } from "../support/free-port.ts";
 import { bundleProduct } from "../support/product-bundle.ts";
 import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 

@@ -3,13 +3,8 @@ import { createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ctx, describeDriver, execIn } from "../contract/driver.ts";
-import {
-  type ContainerWorld,
-  containerWorld,
-  freePort,
-  PRINTS,
-  shellIn,
-} from "../support/container-world.ts";
+import { type ContainerWorld, containerWorld, PRINTS, shellIn } from "../support/container-world.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 
 let runtimes: Runtimes;

@@ -1,8 +1,6 @@
 /** Instances that are containers of a real runtime, each with a directory of its own. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { hostArch } from "../../src/base/paths.ts";
@@ -140,15 +138,6 @@ export async function containerWorld({ api, runtime }: TestRuntime): Promise<Con
 /** What a script prints in it. */
 export async function shellIn(running: Running, script: string): Promise<string> {
   return (await execIn(running, { argv: ["sh", "-c", script] })).stdout;
-}
-
-/** One that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
 }
 
 function inputsOf({ address }: Endpoint, home: string): EndpointInputs {

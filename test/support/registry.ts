@@ -5,8 +5,9 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import net, { type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { freePort } from "./free-port.ts";
 import { answering, end, spawnLogged } from "./runtimes.ts";
 
 /** What a private registry lets in. */
@@ -66,14 +67,6 @@ http:
   addr: 127.0.0.1:${port}
   relativeurls: true
 ${login ? auth : ""}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function proxyBefore(port: number, child: ChildProcess): Promise<TestRegistry> {

@@ -1,11 +1,11 @@
 /** The server of a real VS Code workbench (code-server), with directories of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Berth } from "./berth.ts";
+import { freePort } from "./free-port.ts";
 
 const READY_MS = 60_000;
 
@@ -151,16 +151,5 @@ function installed({ node, words, env }: Launch, file: string): Promise<void> {
     child.once("close", (code) =>
       code === 0 ? resolve() : reject(new Error(`the VSIX was not installed (${code})`)),
     );
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
   });
 }

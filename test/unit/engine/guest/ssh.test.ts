@@ -14,6 +14,7 @@ import type { ExecRequest, GuestAccess } from "../../../../src/engine/guest/gues
 import { generateLogin } from "../../../../src/engine/guest/keys.ts";
 import { createSshGuest } from "../../../../src/engine/guest/ssh-guest.ts";
 import { silentLog } from "../../../../src/engine/log.ts";
+import { freePort } from "../../../support/free-port.ts";
 import { processesWith } from "../../../support/processes.ts";
 
 const login = generateLogin(userInfo().username);
@@ -29,14 +30,6 @@ function guestWith(hostKey: string, at = port): GuestAccess {
   const made = createSshGuest({ ...target, hostKeys: [hostKey], name: "web" }, silentLog);
   onTestFinished(() => made.dispose());
   return made;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port: free } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return free;
 }
 
 beforeAll(async () => {
