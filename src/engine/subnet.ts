@@ -13,7 +13,8 @@ export async function subnetOf(store: Store, files: InstanceFiles): Promise<Subn
   const stored = store.readSetting(SUBNET_KEY);
   if (typeof stored === "string") return subnetAround(stored);
   const descriptors = (await files.scan()).flatMap(({ descriptor }) => descriptor ?? []);
-  const [first] = descriptors.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  const placed = descriptors.filter(({ address }) => address !== "");
+  const [first] = placed.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
   const subnet = first ? subnetAround(first.address) : chooseSubnet(addressesInUse(), randomUUID());
   store.writeSettings({ [SUBNET_KEY]: subnet.gateway });
   return subnet;

@@ -1,7 +1,10 @@
 /** Containers over the engine's real API and a fake driver: what each verb does, and what is refused of them. */
+import { readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LaunchSpec } from "../../src/api/instance.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
+import { formatDescriptor, parseDescriptor } from "../../src/engine/store/record.ts";
 import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
 import { FakeDriver } from "../support/fake-driver.ts";
 import { ended, FakeWorld, instanceBecomes, succeeded } from "../support/fake-engine.ts";
@@ -119,6 +122,41 @@ test("limits are set while it is stopped, and taken away again; a VM is never wi
     await expect(engine.instances.update("vm", change)).rejects.toMatchObject({
       ...{ code: "invalid-argument", message },
     });
+});
+
+test("containers draw no addresses; one that once did goes on, and its address is free for a VM", async () => {
+  await launch("web");
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  await expect(
+    engine.ports.add("web", { protocol: "tcp", hostAddress: "own", guestPort: 80 }),
+  ).rejects.toMatchObject({ message: expect.stringContaining("a container has no address of its own here") });
+  const { id } = engine.instances.get("web");
+  const file = path.join(world.paths.instances, id, "instance.json");
+  const now = parseDescriptor(await readFile(file, "utf8"));
+  expect(now).toMatchObject({ address: "" });
+
+  await succeeded(engine, engine.instances.launch({ name: "vm", zone: now.zone }));
+  const { address } = engine.instances.get("vm");
+  await world.close(engine);
+  await writeFile(file, formatDescriptor({ ...now, address, revision: now.revision + 1 }));
+  for (const suffix of ["", "-wal", "-shm"]) await rm(world.paths.database + suffix, { force: true });
+  engine = await open();
+  expect(engine.instances.get("vm")).toMatchObject({ address });
+  await succeeded(engine, engine.instances.start("web"));
+  expect(engine.instances.get("web")).toMatchObject({ address: "172.17.0.2", problems: [] });
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  await succeeded(engine, engine.instances.clone("web", "twin"));
+  await succeeded(engine, engine.instances.launch({ name: "vm-2", zone: now.zone }));
+  expect(engine.instances.get("vm-2").address).not.toBe(address);
+});
+
+test("an engine that lost its settings and has but containers chooses a network anew", async () => {
+  await launch("web");
+  await world.close(engine);
+  for (const suffix of ["", "-wal", "-shm"]) await rm(world.paths.database + suffix, { force: true });
+  engine = await open();
+  expect(engine.instances.get("web")).toMatchObject({ kind: "container" });
+  await succeeded(engine, engine.instances.launch({ name: "vm" }));
 });
 
 test("an image that is nowhere leaves nothing behind", async () => {

@@ -32,7 +32,7 @@ export type DriverInstance = {
   cpus: number;
   memoryBytes: number;
   diskBytes: number;
-  /** IPv4 of its own in `subnet`. */
+  /** IPv4 of its own in `subnet`; empty of a container. */
   address: string;
   subnet: Subnet;
   mac: string;

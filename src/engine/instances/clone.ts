@@ -6,7 +6,7 @@ import { NAME_RULE } from "../../api/names.ts";
 import type { HostNic } from "../../api/network.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Driver } from "../drivers/driver.ts";
-import { drawAddress, drawMac } from "../networks/addresses.ts";
+import { drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
 import { disksNow } from "./disk-work.ts";
@@ -14,6 +14,7 @@ import { type Entry, nameOf, newEntry } from "./entry.ts";
 import { macsIn, planNics } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import { takeBack } from "./launch.ts";
+import { newAddress } from "./own-address.ts";
 import { nameFindings } from "./plan.ts";
 import { reasonOf } from "./power.ts";
 
@@ -44,9 +45,8 @@ export function planClone(keeper: Keeper, source: Entry, as: string | undefined)
   }
   cloneDriver(keeper, source);
   const id = randomUUID();
-  const others = keeper.entries().map(({ record }) => record.descriptor);
-  const subnet = keeper.zones.subnetIn(source.record.descriptor.zone);
-  const address = drawAddress(subnet, id, new Set(others.map((other) => other.address)));
+  const { kind, zone } = source.record.descriptor;
+  const address = newAddress(keeper, { id, kind, zone });
   const networks = drawnAnew(keeper, id, source.record.descriptor.networks);
   const mac = drawMac(id, new Set([...macsIn(keeper), ...networks.map((one) => one.mac)]));
   const createdAt = keeper.now().toISOString();

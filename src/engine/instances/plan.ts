@@ -11,7 +11,7 @@ import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Driver, MachineNeeds } from "../drivers/driver.ts";
 import type { Log } from "../log.ts";
-import { drawAddress, drawMac } from "../networks/addresses.ts";
+import { drawMac } from "../networks/addresses.ts";
 import type { Descriptor } from "../store/record.ts";
 import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./check.ts";
 import { containerFindings, limitsOf, mountsOf } from "./container.ts";
@@ -31,6 +31,7 @@ import type { LaunchInput } from "./launch.ts";
 import { hasDisplay, machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
 import { checkMedium } from "./media.ts";
 import { mountFindings } from "./mounts.ts";
+import { newAddress } from "./own-address.ts";
 import { portFindings } from "./ports.ts";
 
 export type PlanParts = {
@@ -123,7 +124,6 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
   const id = randomUUID();
   const machine = machineOf(wanted, parts.arch);
   const driver = driverFor(parts, wanted);
-  const others = keeper.entries().map(({ record }) => record.descriptor);
   const networks = planNics(keeper, id, wanted.networks ?? [], parts.networks);
   const zone = wanted.zone ?? keeper.zones.takeTurn();
   return {
@@ -138,7 +138,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     ...(wanted.container ? limitsOf(wanted) : sizesOf(wanted, machine)),
     container: wanted.container,
     zone,
-    address: drawAddress(keeper.zones.subnetIn(zone), id, new Set(others.map((other) => other.address))),
+    address: newAddress(keeper, { id, kind: driver.kind, zone }),
     mac: drawMac(id, new Set([...macsIn(keeper), ...networks.map((one) => one.mac)])),
     networks,
     createdAt: keeper.now().toISOString(),

@@ -148,6 +148,10 @@ async function hostAddressOf(
   { hostAddress, protocol, guestPort }: NewPortForward,
 ): Promise<string> {
   if (hostAddress !== "own") return hostAddress;
+  if (entry.record.descriptor.kind === "container") {
+    const reason = `cannot forward a port of ${nameOf(entry)}: a container has no address of its own here`;
+    throw new EngineError("not-supported", reason, { hint: "Name another: 127.0.0.1:8080:80" });
+  }
   const own = loopbackOf(entry.record.descriptor.address);
   if ((await bindable({ protocol, hostAddress: own, hostPort: 0, guestPort })) !== undefined) return own;
   const reason = `this host has no address ${own}`;

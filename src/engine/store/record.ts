@@ -83,7 +83,7 @@ const Fields = z.object({
   image: ImageFacts,
   base: BaseImage.optional().describe("Absent until the image is on this host, and of a container"),
   container: ContainerRecord.optional(),
-  address: z.ipv4(),
+  address: z.union([z.ipv4(), z.literal("")]).describe("Empty of a container, whose runtime gives it one"),
   mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
   zone: z.string().min(1).default("zone1"),
   networks: z.array(HostNic).default([]),
@@ -114,7 +114,9 @@ const Fields = z.object({
 export const Descriptor = Fields.refine(
   ({ container, cpus, memoryBytes, diskBytes }) => container || cpus * memoryBytes * diskBytes > 0,
   { error: "cpus, memory and disk of a machine are never 0" },
-);
+).refine(({ container, address }) => container || address !== "", {
+  error: "a machine is never without an address",
+});
 export type Descriptor = z.infer<typeof Descriptor>;
 
 /** Whether its image is known: before that nothing of it is on disk. */

@@ -43,13 +43,15 @@ test.each([
   [formatDescriptor(descriptor).replace('"web"', '"wed"'), "checksum does not match"],
   [formatDescriptor({ ...descriptor, name: "-bad-" }), "Invalid instance name"],
   [formatDescriptor({ ...descriptor, cpus: 0 }), "cpus"],
+  [formatDescriptor({ ...descriptor, address: "" }), "a machine is never without an address"],
 ])("%j is refused: %s", (text, reason) => {
   expect(() => parseDescriptor(text)).toThrow(reason);
 });
 
-test("a container may be without limits", () => {
+test("a container may be without limits, and without an address or with one that it once drew", () => {
   const free = { ...descriptor, cpus: 0, memoryBytes: 0, diskBytes: 0, container: { env: { A: "b" } } };
-  expect(parseDescriptor(formatDescriptor(free))).toEqual(free);
+  for (const one of [free, { ...free, address: "" }])
+    expect(parseDescriptor(formatDescriptor(one))).toEqual(one);
 });
 
 test("any cut, any changed byte is noticed, never read as something else", () => {
