@@ -120,6 +120,7 @@ export const ContainerFacts = z.object({
   image: ContainerImage.pick({ reference: true, id: true })
     .optional()
     .describe("Absent until it is on this host"),
+  adopted: z.boolean().optional().describe("It was made elsewhere, and is as it was made there"),
   paused: z.boolean().describe("Halted in memory, until it is let go on"),
 });
 export type ContainerFacts = z.infer<typeof ContainerFacts>;

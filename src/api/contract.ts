@@ -8,6 +8,7 @@ import { aliases } from "./contract/aliases.ts";
 import { containerImages } from "./contract/container-images.ts";
 import { disks } from "./contract/disks.ts";
 import { engine, events, settings } from "./contract/engine.ts";
+import { foreignContainers } from "./contract/foreign-containers.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
 import { media } from "./contract/media.ts";
@@ -39,6 +40,7 @@ export const contract = {
   aliases,
   images,
   containerImages,
+  foreignContainers,
   storage,
   access,
 };

@@ -31,6 +31,8 @@ export type Progress = z.infer<typeof Progress>;
 
 export const OperationKind = z.enum([
   "launch",
+  "adopt",
+  "release",
   "start",
   "stop",
   "restart",

@@ -12,11 +12,14 @@ export function containerMark({ container }: Pick<Instance, "container">): strin
 export function containerRows({ container, memoryBytes, ports }: Instance): [string, string][] {
   if (!container) return [];
   const { runtime, shape, entrypoint, command, env, user, restart, volumes = [], privileged } = container;
+  const { adopted } = container;
   const words = [...(entrypoint ?? []), ...(command ?? [])].join(" ");
   return [
     [
       "Container",
-      [shape, runtime && `on ${runtime}`, privileged && "(privileged)"].filter(Boolean).join(" "),
+      [shape, runtime && `on ${runtime}`, privileged && "(privileged)", adopted && "(adopted)"]
+        .filter(Boolean)
+        .join(" "),
     ],
     ...row("Command", words),
     ...row("User", user),

@@ -1,6 +1,6 @@
 /** images, pull, push and build: images of containers, in the runtimes of this host. */
 import path from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { ContainerRuntime } from "../api/container.ts";
 import type { StoredContainerImage } from "../api/container-image.ts";
 import { deferred } from "../base/async.ts";
@@ -9,7 +9,7 @@ import { formatBytes } from "../base/units.ts";
 import { containerReference, parseEnv } from "../client/container-text.ts";
 import type { RemoteConnection } from "../client/engine-client.ts";
 import { type Format, formatContainerImages } from "./format.ts";
-import { formatOption, repeated } from "./options.ts";
+import { formatOption, repeated, runtimeOption } from "./options.ts";
 import type { Session } from "./session.ts";
 
 type At = { runtime?: ContainerRuntime };
@@ -147,15 +147,6 @@ async function show(session: Session, build: RemoteConnection): Promise<void> {
     build.exited.catch(() => {}); // It has been left.
     build.close();
   }
-}
-
-function runtimeOption(command: Command): Command {
-  return command.addOption(
-    new Option("--runtime <runtime>", "where; the first that runs or has it when left out").choices([
-      "docker",
-      "podman",
-    ] satisfies ContainerRuntime[]),
-  );
 }
 
 /** A prefix says where, as with launch. Throws where that and the option differ. */

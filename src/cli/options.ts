@@ -1,9 +1,20 @@
 /** Options that several verbs take. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { ContainerRuntime } from "../api/container.ts";
 
 export function formatOption(command: Command, formats: readonly string[] = ["table", "json"]): Command {
   return command.addOption(
     new Option("--format <format>", "how to print").choices([...formats]).default("table"),
+  );
+}
+
+/** `--runtime`, of what is in the runtimes of containers. */
+export function runtimeOption(command: Command): Command {
+  return command.addOption(
+    new Option("--runtime <runtime>", "where; the first that runs or has it when left out").choices([
+      "docker",
+      "podman",
+    ] satisfies ContainerRuntime[]),
   );
 }
 

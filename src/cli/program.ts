@@ -14,6 +14,7 @@ import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
 import { addExecCommands } from "./exec.ts";
+import { addForeignContainerCommands } from "./foreign-containers.ts";
 import { addHostsCommand } from "./hosts.ts";
 import { addImageCommands } from "./images.ts";
 import { addInfoCommand } from "./info.ts";
@@ -65,6 +66,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addInfoCommand(program, session);
   addPowerCommands(program, session);
   addLifecycleCommands(program, session);
+  addForeignContainerCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
   addSandboxCommands(program.commandsGroup("Agents:"), session);
   addMcpCommand(program, session);

@@ -10,6 +10,7 @@ import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Finding } from "../api/finding.ts";
+import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
@@ -53,6 +54,7 @@ export interface EngineCore {
   readonly aliases: AliasesApi;
   readonly images: ImagesApi;
   readonly containerImages: ContainerImagesApi;
+  readonly foreignContainers: ForeignContainersApi;
   readonly storage: StorageApi;
   readonly passphrase: PassphraseApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
@@ -106,6 +108,8 @@ export interface InstancesApi {
   unpause(name: string): Promise<Operation>;
   rename(name: string, to: string): Promise<Operation>;
   clone(name: string, as: string | undefined): Promise<Operation>;
+  /** `not-supported` of a VM; `wrong-state` while it has snapshots, which would be lost. */
+  release(name: string): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
   guest(name: string): GuestAccess;
   /**
@@ -256,6 +260,16 @@ export interface ContainerImagesApi {
   ): Promise<{ removed: string[]; freedBytes: number }>;
   /** What the build prints, then the image's id in a line of its own. Destroying it ends the build. */
   build(request: ContainerBuild, signal: AbortSignal): Readable;
+}
+
+/** Containers that others have made in the runtimes of this host. */
+export interface ForeignContainersApi {
+  list(where: AtRuntime, signal: AbortSignal): Promise<ForeignContainer[]>;
+  /** By name, or by an id or its beginning. */
+  adopt(
+    wanted: AtRuntime & { container: string; name?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Operation>;
 }
 
 type AtRuntime = { runtime?: ContainerRuntime | undefined };

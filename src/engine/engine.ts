@@ -28,6 +28,7 @@ import { Consoles } from "./instances/consoles.ts";
 import { guestOf } from "./instances/details.ts";
 import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
+import { Foreign } from "./instances/foreign.ts";
 import { type HostNetworks, HostNics } from "./instances/host-nics.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { Lan } from "./instances/lan.ts";
@@ -167,6 +168,7 @@ class Engine implements EngineCore {
   readonly operations: Operations;
   readonly images: ImageWork;
   readonly containerImages: ContainerImageWork;
+  readonly foreignContainers: Foreign;
   readonly storage: Storage;
   readonly passphrase: Passphrase;
   readonly onDidDrain: Operations["onDidDrain"];
@@ -218,6 +220,7 @@ class Engine implements EngineCore {
     this.operations = parts.operations;
     this.images = images.images;
     this.containerImages = images.containerImages;
+    this.foreignContainers = new Foreign(parts);
     this.passphrase = new Passphrase(parts.store);
     this.onDidDrain = parts.operations.onDidDrain;
     this.onDidChangeIdle = (listener) => {

@@ -18,6 +18,8 @@ export type OperationItem = {
 
 const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   launch: (target) => l10n.t("Launch {0}", target),
+  adopt: (target) => l10n.t("Adopt {0}", target),
+  release: (target) => l10n.t("Release {0}", target),
   start: (target) => l10n.t("Start {0}", target),
   stop: (target) => l10n.t("Stop {0}", target),
   restart: (target) => l10n.t("Restart {0}", target),

@@ -29,6 +29,8 @@ const PHASES: Readonly<Record<string, string>> = {
 
 const KINDS: Readonly<Record<OperationKind, string>> = {
   launch: l10n.t("launching"),
+  adopt: l10n.t("adopting"),
+  release: l10n.t("releasing"),
   start: l10n.t("starting"),
   stop: l10n.t("stopping"),
   restart: l10n.t("restarting"),

@@ -134,6 +134,23 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     expect(await berth.ok(["exec", "box", "--", "cat", "/root/kept"])).toBe("kept\n");
   });
 
+  test("one is let go of as it is, listed as another's, and taken in again", async () => {
+    await berth.ok(["release", "box"]);
+    expect(await stateOf("box")).toBeUndefined();
+    const { containers: foreign } = (await berth.json(["foreign"])) as {
+      containers: { name: string; state: string; runtime: string }[];
+    };
+    expect(foreign).toMatchObject([
+      { name: expect.stringMatching(/^berth-box-/), state: "running", runtime },
+    ]);
+    expect(await berth.ok(["adopt", foreign[0]?.name ?? "", "--name", "box"])).toBe("Adopted: box\n");
+    expect(await berth.ok(["foreign"])).toBe("No containers of others on this host.\n");
+    expect(await berth.ok(["info", "box"])).toMatch(
+      new RegExp(`^Container: .* on ${runtime} \\(adopted\\)$`, "m"),
+    );
+    expect(await berth.ok(["exec", "box", "--", "cat", "/root/kept"])).toBe("kept\n");
+  });
+
   test("what cannot be is refused in words", async () => {
     const missing = await berth.run(["launch", `${runtime}:localhost:1/nothing:9`, "--name", "none"]);
     expect(missing.code).not.toBe(0);

@@ -114,6 +114,27 @@ test("stop, snapshot, restore, clone, delete", async () => {
   await berth.ok(["start", "web"]);
 });
 
+test("what is released is another's, and what is another's is adopted", async () => {
+  await berth.ok(["launch", "--name", "lent", "docker:nginx"]);
+  expect(await berth.ok(["foreign"])).toBe("No containers of others on this host.\n");
+  expect(await berth.ok(["release", "lent"])).toBe("Released: lent\n");
+  expect(await berth.ok(["foreign"])).toMatch(
+    /^Name +Id +State +Image +Runtime\nberth-lent +[0-9a-f]{12} +running /,
+  );
+  expect(await berth.json(["foreign", "--runtime", "podman"])).toEqual({ containers: [] });
+  expect(await berth.ok(["adopt", "berth-lent", "-n", "back"])).toBe("Adopted: back\n");
+  expect(await berth.ok(["info", "back"])).toMatch(/^Container: +application on docker \(adopted\)$/m);
+  expect(await berth.run(["release", "vm"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("cannot release vm: it is a VM"),
+  });
+  expect(await berth.run(["adopt", "nothing"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("berth foreign shows all that are there."),
+  });
+  await berth.ok(["delete", "--purge", "back"]);
+});
+
 test("a project's file names one by its prefix, with its ports, mounts and what is run in it", async () => {
   const project = path.join(berth.home, "project");
   await mkdir(path.join(project, "data"), { recursive: true });

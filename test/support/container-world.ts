@@ -38,7 +38,7 @@ export type ContainerWorld = {
   rename(instance: DriverInstance, name: string): Promise<void>;
   leftOf(instance: DriverInstance): Promise<{ containers: number; images: number }>;
   /** Makes a container that is not ours, for as long as this world is there; resolves with its id. */
-  foreign(name: string, image?: string): Promise<string>;
+  foreign(name: string, image?: string, more?: object): Promise<string>;
   isThere(id: string): Promise<boolean>;
   volumes(): Promise<string[]>;
   removeVolume(name: string): Promise<void>;
@@ -111,8 +111,8 @@ export async function containerWorld({ api, runtime }: TestRuntime): Promise<Con
       const own = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag.includes(instance.id));
       return { containers: (await containersOf(instance)).length, images: own.length };
     },
-    foreign: async (name, image = id) => {
-      const options = { query: { name }, body: { Image: image } };
+    foreign: async (name, image = IMAGE, more = {}) => {
+      const options = { query: { name }, body: { Image: image, ...more } };
       const { Id } = await api.json<{ Id: string }>(ctx(), "POST", "/containers/create", options);
       others.push(Id);
       return Id;
@@ -128,7 +128,7 @@ export async function containerWorld({ api, runtime }: TestRuntime): Promise<Con
     },
     removeVolume: (volume) => api.json(ctx(), "DELETE", `/volumes/${volume}`),
     dispose: async () => {
-      for (const other of others) await remove(other);
+      for (const other of others) await remove(other).catch(() => {}); // It may be gone.
       for (const instance of made) await driver.delete(ctx(), instance);
       await rm(root, { recursive: true, force: true });
     },

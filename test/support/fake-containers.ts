@@ -19,7 +19,9 @@ import type {
   LogRequest,
   Running,
 } from "../../src/engine/drivers/driver.ts";
+import type { ForeignContainers, FoundContainer } from "../../src/engine/drivers/foreign-containers.ts";
 import { FakeDriver, FakeHost } from "./fake-driver.ts";
+import { fakeForeignContainers } from "./fake-foreign-containers.ts";
 
 const ADDRESS = "172.17.0.2";
 const STATS_MS = 5;
@@ -32,6 +34,10 @@ export class FakeRuntime {
   readonly pulls: string[] = [];
   /** What each container was made of, the last time. */
   readonly made = new Map<string, DriverInstance>();
+  /** Those that it has of instances, by the id of these. */
+  readonly containers = new Map<string, DriverInstance>();
+  /** What others have made, by id. */
+  readonly others = new Map<string, FoundContainer>();
   readonly #printed = new Map<string, { at: number; text: string }[]>();
   readonly #news = new Emitter<string>();
   available = true;
@@ -72,11 +78,13 @@ export class FakeContainerDriver implements Driver {
   /** As it was when it was last looked. */
   #available: boolean | undefined;
   readonly snapshots: NonNullable<Driver["snapshots"]>;
+  readonly foreignContainers: ForeignContainers;
 
   constructor(runtime: FakeRuntime = new FakeRuntime()) {
     this.runtime = runtime;
     this.#guests = new FakeDriver(runtime.host);
     this.snapshots = this.#guests.snapshots;
+    this.foreignContainers = fakeForeignContainers(runtime, this.#guests);
   }
 
   async probe(_ctx: Ctx, { fresh = false }: { fresh?: boolean } = {}): Promise<DriverInfo> {
@@ -110,6 +118,7 @@ export class FakeContainerDriver implements Driver {
   };
 
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.runtime.containers.set(instance.id, instance);
     this.runtime.made.set(instance.name, instance);
     await this.#guests.create(ctx, instance);
   }
@@ -127,6 +136,8 @@ export class FakeContainerDriver implements Driver {
   }
 
   delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
+    this.runtime.containers.delete(instance.id);
+    this.runtime.others.delete(instance.container?.adopted ?? "");
     return this.#guests.delete(ctx, instance);
   }
 

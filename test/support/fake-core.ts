@@ -210,6 +210,7 @@ export class FakeCore implements EngineCore {
     unpause: async (name) => this.#begin("unpause", name),
     update: async (name) => this.#begin("update", name),
     rename: async (name) => this.#begin("rename", name),
+    release: async (name) => this.#begin("release", name),
     clone: async (name, as) => this.#begin("clone", as ?? `${name}-clone1`),
     guest: (name) => {
       this.instances.get(name);
@@ -258,6 +259,11 @@ export class FakeCore implements EngineCore {
     remove: async () => {},
     prune: async () => ({ removed: [], freedBytes: 0 }),
     build: ({ directory }) => Readable.from([`building ${directory}\n`]),
+  };
+
+  foreignContainers: EngineCore["foreignContainers"] = {
+    list: async () => [],
+    adopt: async ({ container }) => this.#begin("adopt", container),
   };
 
   /** A guest whose processes run here. */

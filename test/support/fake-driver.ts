@@ -39,6 +39,7 @@ import { sftpHere } from "./sftp-here.ts";
 export type Knob = number | Error | "never" | { refuses: Error };
 
 export type Step =
+  | "adopt"
   | "suspend"
   | "resize"
   | "clone"

@@ -53,6 +53,14 @@ export const lifecycle = {
   )
     .input(ByName)
     .output(Operation),
+  release: procedure(
+    "POST",
+    "/v1/instances/{name}/release",
+    "instance.delete",
+    "Forget a container and leave it as it is; it is a foreign one then",
+  )
+    .input(ByName)
+    .output(Operation),
   clone: procedure(
     "POST",
     "/v1/instances/{name}/clone",

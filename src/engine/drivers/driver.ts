@@ -16,6 +16,7 @@ import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
 import type { NativeOffer } from "../guest/mounting.ts";
 import type { ContainerStore } from "./container-store.ts";
+import type { ForeignContainers } from "./foreign-containers.ts";
 
 /** What a machine needs of this host. */
 export type MachineNeeds = Pick<DriverInstance, "arch" | "guest" | "firmware" | "tpm">;
@@ -50,7 +51,13 @@ export type DriverInstance = {
   /** The cached image to stand on; undefined where its disk begins empty, and of a container. */
   image: { path: string; format: "qcow2"; sizeBytes: number; virtualBytes: number } | undefined;
   /** Present on a container. Its image is known by its id, whatever its reference means by now. */
-  container?: (ContainerSpec & { image: Pick<ContainerImage, "reference" | "id"> }) | undefined;
+  container?:
+    | (ContainerSpec & {
+        image: Pick<ContainerImage, "reference" | "id">;
+        /** Id of the container, where that was made elsewhere: it is known by that, and never made anew. */
+        adopted?: string | undefined;
+      })
+    | undefined;
   /** What is forwarded whenever it runs: some drivers can open ports only where they begin a run. */
   ports?: readonly PortForward[] | undefined;
   guest: GuestKind;
@@ -265,6 +272,8 @@ export interface Driver {
   readonly containerImages?: ContainerImages;
   /** The same images, for those who look after them. */
   readonly containerStore?: ContainerStore;
+  /** What others have made in the same runtimes. */
+  readonly foreignContainers?: ForeignContainers;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
 }

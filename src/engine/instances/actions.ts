@@ -12,6 +12,7 @@ import { PortForward } from "../../api/port.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
 import { MediumRecord } from "../store/record.ts";
+import { release } from "./adopt.ts";
 import { pause, unpause } from "./container-work.ts";
 import { addDisk, PlannedDisk, purgeDisk, recoverDisk, removeDisk, resizeDisk } from "./disk-work.ts";
 import type { Entry } from "./entry.ts";
@@ -101,6 +102,7 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   },
   recover: { kind: "recover", cancellable: false, work: takeOutOfTrash },
   purge: { kind: "purge", cancellable: false, work: purge },
+  release: { kind: "release", cancellable: false, work: release },
   snapshot: {
     kind: "snapshot",
     work: (keeper, entry, ctx, { take }) => takeSnapshot(keeper, entry, ctx, required(take)),

@@ -80,7 +80,9 @@ function descriptorOf(entry: Entry, identity: Identity): Descriptor {
   const { medium, ...without } = rest;
   const kept = medium?.path === undefined ? without : rest;
   const fresh = { revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
-  return { ...kept, ...identity, ...fresh, disks: disksNow(entry) };
+  // A clone's container is made by us, whoever made its source's.
+  const container = rest.container && { container: { ...rest.container, adopted: undefined } };
+  return { ...kept, ...identity, ...fresh, ...container, disks: disksNow(entry) };
 }
 
 export async function cloneInstance(

@@ -63,6 +63,9 @@ export function limitsOf({ cpus = 0, memoryBytes = 0 }: ParsedSpec): Sizes {
   return { cpus, memoryBytes, diskBytes: 0 };
 }
 
-export function containerFacts({ env = {}, ...rest }: ContainerRecord, paused: boolean): ContainerFacts {
-  return { ...rest, env: Object.keys(env), paused };
+export function containerFacts(
+  { env = {}, adopted, ...rest }: ContainerRecord,
+  paused: boolean,
+): ContainerFacts {
+  return { ...rest, env: Object.keys(env), ...(adopted === undefined ? {} : { adopted: true }), paused };
 }

@@ -33,6 +33,7 @@ import type { InstancesApi } from "../engine-core.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
+import { checkRelease, refuseOfAdopted } from "./adopt.ts";
 import { refusal, toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
 import { mountsOf } from "./container.ts";
@@ -212,6 +213,11 @@ export class InstanceManager implements InstancesApi {
     return this.#operations.begin({ kind: "clone", target: input.clone.name, input }, work, onAccepted);
   }
 
+  async release(name: string): Promise<Operation> {
+    checkRelease(this.#keeper.find(name, "release"));
+    return this.act(name, "release");
+  }
+
   /** Goes on, under the same operation, with what an earlier engine began. */
   resume(entry: Entry, input: LaunchInput | ActionInput): Resumable {
     const action = "action" in input ? input.action : "launch";
@@ -265,6 +271,7 @@ export class InstanceManager implements InstancesApi {
   ): Operation {
     const entry = this.#keeper.find(name, verbOf(action));
     const { pending, running, record } = entry;
+    refuseOfAdopted(entry, action, `${verbOf(action)} ${target}`);
     const decision = this.#mayRun(entry, action, target);
     if (decision.do === "ignore") {
       this.#delayed.supersede(entry, action);

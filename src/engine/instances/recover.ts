@@ -11,6 +11,7 @@ import type { Running } from "../drivers/driver.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
 import { ActionInput } from "./actions.ts";
+import { AdoptInput, adoptEntryOf, adoption } from "./adopt.ts";
 import { CloneInput, cloneEntryOf } from "./clone.ts";
 import { DelayedStopInput } from "./delayed-stop.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
@@ -147,6 +148,8 @@ function resume(parts: RecoverParts, row: JournalRow): void {
 function resumed({ keeper, manager }: RecoverParts, row: JournalRow): Resumed {
   const launched = LaunchInput.safeParse(row.input);
   if (row.kind === "launch" && launched.success) return resumedLaunch(keeper, manager, row, launched.data);
+  const adopted = AdoptInput.safeParse(row.input);
+  if (row.kind === "adopt" && adopted.success) return resumedAdoption(keeper, manager, adopted.data);
   const cloned = CloneInput.safeParse(row.input);
   if (row.kind === "clone" && cloned.success) return resumedClone(keeper, manager, row, cloned.data);
   const delayed = DelayedStopInput.safeParse(row.input);
@@ -175,6 +178,12 @@ function resumedLaunch(
   const again = manager.resume(entry, input);
   if (!row.error) return again;
   return { ...again, work: undoAgain(keeper, entry, manager, EngineError.fromBody(row.error)) };
+}
+
+function resumedAdoption(keeper: Keeper, manager: InstanceManager, input: AdoptInput): Resumed {
+  const known = keeper.byId(input.id);
+  if (known?.broken) keeper.removed(known);
+  return adoption(keeper, manager, known && !known.broken ? known : adoptEntryOf(input));
 }
 
 function resumedClone(keeper: Keeper, manager: InstanceManager, row: JournalRow, input: CloneInput): Resumed {

@@ -14,6 +14,7 @@ export const ACTIONS = [
   "delete",
   "recover",
   "purge",
+  "release",
   "snapshot",
   "restore",
   "remove-snapshot",
@@ -66,6 +67,7 @@ const SAME_END: Record<Action, readonly Action[]> = {
   delete: ["delete"],
   recover: ["recover"],
   purge: ["purge", "delete"],
+  release: ["release"],
   snapshot: [],
   restore: [],
   "remove-snapshot": [],
@@ -138,6 +140,7 @@ const PENDING_WORDS: Record<Action, string> = {
   delete: "a delete",
   recover: "a recover",
   purge: "a purge",
+  release: "a release",
   snapshot: "a snapshot",
   restore: "a restore",
   "remove-snapshot": "the removal of a snapshot",
@@ -162,6 +165,7 @@ const PENDING_WORDS: Record<Action, string> = {
 
 /** Actions on what is kept of an instance, rather than on its power or its existence. */
 type Upkeep =
+  | "release"
   | "add-port"
   | "remove-port"
   | "add-network"
@@ -264,6 +268,7 @@ const AT_REST: Record<InstanceState, Record<AtRest, Decision>> = {
 
 /** Those that touch the disk need it to be nobody else's. */
 const UPKEEP: Record<Upkeep, Needs> = {
+  release: "any",
   snapshot: "stopped",
   restore: "stopped",
   "remove-snapshot": "stopped",

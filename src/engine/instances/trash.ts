@@ -45,6 +45,12 @@ export async function remove(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<vo
   const { id } = entry.record.descriptor;
   ctx.progress({ phase: "remove" });
   if (await keeper.files.hasDirectory(id)) await freeFromDriver(keeper, entry, ctx);
+  await forget(keeper, entry);
+}
+
+/** Removes what is ours of it. Every step may run again. */
+export async function forget(keeper: Keeper, entry: Entry): Promise<void> {
+  const { id } = entry.record.descriptor;
   await keeper.files.moveToTrash(id);
   keeper.store.dropInstance(id);
   keeper.removed(entry);

@@ -5,6 +5,7 @@ import { aliasRoutes } from "./routes/aliases.ts";
 import { os } from "./routes/base.ts";
 import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
+import { foreignContainerRoutes } from "./routes/foreign-containers.ts";
 import { containerImageRoutes, imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
 import { mediumRoutes } from "./routes/media.ts";
@@ -35,6 +36,7 @@ export function createRouter(core: EngineCore, version: string) {
     aliases: aliasRoutes(core),
     images: imageRoutes(core),
     containerImages: containerImageRoutes(core),
+    foreignContainers: foreignContainerRoutes(core),
     storage: storageRoutes(core),
     access: accessRoutes(core),
   });

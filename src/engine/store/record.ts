@@ -34,6 +34,7 @@ export type BaseImage = z.infer<typeof BaseImage>;
 export const ContainerRecord = z.object({
   ...ContainerSpec.shape,
   image: ContainerImage.pick({ reference: true, id: true }).optional(),
+  adopted: z.string().optional().describe("Id of the container, where that was made elsewhere"),
 });
 export type ContainerRecord = z.infer<typeof ContainerRecord>;
 

@@ -1,6 +1,6 @@
 /**
  * The one container of an instance, as its runtime knows it. It is known by its labels, never by its name alone, and
- * what has not our labels is not touched. A container cannot be changed: another one is made from what the first holds,
+ * what has not our labels is not touched; one that was adopted is known by its id, keeps its name, and is never made anew. A container cannot be changed: another one is made from what the first holds,
  * beneath its name, and the first goes when the other is whole. It bears `.old` at its name's end meanwhile, so that a
  * step which was interrupted is seen and undone.
  */
@@ -23,6 +23,8 @@ import { objectsIn } from "./json-lines.ts";
 import { baseOf, commit, dropImage } from "./own-images.ts";
 
 type Signal = Pick<Ctx, "signal">;
+/** By what an instance's container is known. */
+type Known = Pick<DriverInstance, "id" | "name" | "container">;
 
 export type Inspected = {
   Id: string;
@@ -39,8 +41,14 @@ export type Inspected = {
     Error?: string;
     StartedAt: string;
   };
-  Config: { Labels: Record<string, string> | null; User?: string; WorkingDir?: string };
-  Mounts: { Type: string; Name?: string; Destination: string }[] | null;
+  Config: {
+    Labels: Record<string, string> | null;
+    User?: string;
+    WorkingDir?: string;
+    /** Seconds that its program is given to end, where whoever made it has said so. */
+    StopTimeout?: number;
+  };
+  Mounts: { Type: string; Name?: string; Destination: string; RW?: boolean }[] | null;
   NetworkSettings: {
     IPAddress?: string;
     Networks?: Record<string, { IPAddress?: string } | null> | null;
@@ -52,7 +60,7 @@ const OLD = ".old";
 /** Layers are written, and what they hold may be large. */
 const WRITE_MS = 30 * 60_000;
 /** A volume's name where nobody has given it one. */
-const ANONYMOUS = /^[0-9a-f]{64}$/;
+export const ANONYMOUS = /^[0-9a-f]{64}$/;
 
 export class Containers {
   readonly api: RuntimeApi;
@@ -65,7 +73,7 @@ export class Containers {
   }
 
   /** The instance's container; undefined where the runtime has none of it. */
-  async find(ctx: Signal, instance: Pick<DriverInstance, "id" | "name">): Promise<Inspected | undefined> {
+  async find(ctx: Signal, instance: Known): Promise<Inspected | undefined> {
     const all = await this.#all(ctx, instance);
     return all.find((one) => !isOld(one)) ?? all[0];
   }
@@ -105,6 +113,7 @@ export class Containers {
 
   /** As `find`, after what an interrupted change has left is put right. */
   async settled(ctx: Signal, instance: DriverInstance): Promise<Inspected | undefined> {
+    if (instance.container?.adopted !== undefined) return this.find(ctx, instance);
     const all = await this.#all(ctx, instance);
     const found = all.find((one) => !isOld(one)) ?? all[0];
     for (const one of all) if (one !== found && isOld(one)) await this.#remove(ctx, one.Id, false);
@@ -139,6 +148,7 @@ export class Containers {
 
   /** The one that the instance asks for: itself where nothing has changed, else another with what it holds. */
   async upToDate(ctx: Signal, instance: ContainerInstance, found: Inspected): Promise<Inspected> {
+    if (instance.container.adopted !== undefined) return found;
     const image = await inspectImage(ctx, this.api, found.Image);
     if (found.Config.Labels?.[SPEC_LABEL] === specHash(instance, image)) {
       await this.rename(ctx, instance, found);
@@ -172,6 +182,7 @@ export class Containers {
 
   /** Beneath the name that the instance has now. */
   async rename(ctx: Signal, instance: DriverInstance, found: Inspected): Promise<void> {
+    if (instance.container?.adopted !== undefined) return;
     if (found.Name.replace(/^\//, "") !== nameOf(instance))
       await this.#rename(ctx, found, instance, nameOf(instance));
   }
@@ -188,7 +199,11 @@ export class Containers {
   }
 
   /** One, or two where a change was interrupted. */
-  async #all(ctx: Signal, { id, name }: Pick<DriverInstance, "id" | "name">): Promise<Inspected[]> {
+  async #all(ctx: Signal, { id, name, container }: Known): Promise<Inspected[]> {
+    if (container?.adopted !== undefined) {
+      const adopted = await this.inspect(ctx, container.adopted, name);
+      return adopted ? [adopted] : [];
+    }
     const filters = JSON.stringify({ label: [`${INSTANCE_LABEL}=${id}`] });
     const listed = await this.api.json<{ Id: string }[]>(ctx, "GET", "/containers/json", {
       doing: `look for the container of ${name}`,

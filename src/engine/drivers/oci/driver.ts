@@ -7,7 +7,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import type { ContainerRuntime } from "../../../api/container.ts";
 import type { DriverInfo } from "../../../api/engine-info.ts";
-import type { Arch, Problem } from "../../../api/instance.ts";
+import type { Problem } from "../../../api/instance.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { ContainerStore } from "../container-store.ts";
@@ -19,14 +19,16 @@ import type {
   Running,
   SnapshotSupport,
 } from "../driver.ts";
+import type { ForeignContainers } from "../foreign-containers.ts";
 import { RuntimeApi } from "./api.ts";
 import { Containers, goneError, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { type Detection, detectRuntimes } from "./detect.ts";
 import { type Endpoint, type EndpointInputs, RUNTIME_NAMES } from "./endpoints.ts";
+import { OciForeignContainers } from "./foreign.ts";
 import { bothOutputs } from "./frames.ts";
 import { endpointInputs } from "./host.ts";
-import { inspectImage } from "./images.ts";
+import { ARCHES, inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
 import { baseOf, commit, dropImage, ownImages } from "./own-images.ts";
 import { readPlace, writePlace } from "./place.ts";
@@ -42,12 +44,6 @@ export type OciOptions = {
 
 const UNDO_MS = 60_000;
 const START_MS = 120_000;
-const ARCHES: Record<string, Arch> = {
-  amd64: "x86_64",
-  x86_64: "x86_64",
-  arm64: "aarch64",
-  aarch64: "aarch64",
-};
 
 export function createOciDriver(options: OciOptions): Driver {
   return new OciDriver(options);
@@ -59,6 +55,7 @@ class OciDriver implements Driver {
   readonly snapshots: SnapshotSupport;
   readonly containerImages: ContainerImages;
   readonly containerStore: ContainerStore;
+  readonly foreignContainers: ForeignContainers;
   readonly #options: OciOptions;
   readonly #engine: string;
   #detection: Promise<Detection> | undefined;
@@ -73,6 +70,10 @@ class OciDriver implements Driver {
     });
     this.containerImages = library;
     this.containerStore = library;
+    this.foreignContainers = new OciForeignContainers({
+      runtimes: (ctx) => this.#runtimes(ctx),
+      engine: this.#engine,
+    });
   }
 
   async probe(ctx: Ctx, { fresh = false }: { fresh?: boolean } = {}): Promise<DriverInfo> {

@@ -1,4 +1,6 @@
 /** Images in a container runtime: looked at, listed, removed. What to prune is decided by a pure function. */
+import type { ContainerShape } from "../../../api/container.ts";
+import type { Arch } from "../../../api/instance.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { RuntimeApi } from "./api.ts";
@@ -142,6 +144,25 @@ export function prunable(images: readonly ListedImage[], rules: PruneRules): Lis
   return images.filter(
     ({ id, inUse }) => !inUse && !rules.needed.has(id) && (rules.foreign || rules.ours(id)),
   );
+}
+
+/** Architectures as runtimes and images call them. */
+export const ARCHES: Record<string, Arch> = {
+  amd64: "x86_64",
+  x86_64: "x86_64",
+  arm64: "aarch64",
+  aarch64: "aarch64",
+};
+
+/** An image that begins with an init is a machine; so is one whose program is but a shell, which would end at once. */
+export function shapeOf({
+  entrypoint,
+  command,
+}: Pick<InspectedImage, "entrypoint" | "command">): ContainerShape {
+  const [program = "", ...rest] = [...entrypoint, ...command];
+  const name = program.slice(program.lastIndexOf("/") + 1);
+  if (/^(init|systemd|runit|runsvdir|openrc-init)$/.test(name)) return "machine";
+  return rest.length === 0 && /^(ba|da|a|z)?sh$/.test(name) ? "machine" : "application";
 }
 
 /** Podman leaves the algorithm out in some answers. */

@@ -12,6 +12,7 @@ import { buildContainerImage } from "./build.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
 import { loginFiles } from "./host.ts";
 import {
+  ARCHES,
   findImage,
   type InspectedImage,
   inspectImage,
@@ -19,6 +20,7 @@ import {
   listImages,
   prunable,
   removeImage,
+  shapeOf,
 } from "./images.ts";
 import { Ledger } from "./ledger.ts";
 import { formatImageReference, isImageId, parseImageReference } from "./reference.ts";
@@ -213,24 +215,6 @@ function described(
     exposedPorts: image.exposedPorts,
   };
 }
-
-/** An image that begins with an init is a machine; so is one whose program is but a shell, which would end at once. */
-export function shapeOf({
-  entrypoint,
-  command,
-}: Pick<InspectedImage, "entrypoint" | "command">): ContainerShape {
-  const [program = "", ...rest] = [...entrypoint, ...command];
-  const name = program.slice(program.lastIndexOf("/") + 1);
-  if (/^(init|systemd|runit|runsvdir|openrc-init)$/.test(name)) return "machine";
-  return rest.length === 0 && /^(ba|da|a|z)?sh$/.test(name) ? "machine" : "application";
-}
-
-const ARCHES: Record<string, Arch> = {
-  amd64: "x86_64",
-  x86_64: "x86_64",
-  arm64: "aarch64",
-  aarch64: "aarch64",
-};
 
 /** What names no architecture that we know fits any. */
 function isFor({ arch }: InspectedImage, wanted: Arch): boolean {

@@ -75,7 +75,8 @@ export class ContainerRunning implements Running {
     const { instance } = this.#parts;
     await this.unpause(ctx);
     this.#stopping = true;
-    const seconds = how === "graceful" ? stopSecondsOf(instance) : 0;
+    const asked = this.#found.Config.StopTimeout ?? stopSecondsOf(instance);
+    const seconds = how === "graceful" ? asked : 0;
     const deadlineMs = seconds * 1000 + STOP_EXTRA_MS;
     try {
       await this.#ask(ctx, "stop", `stop ${instance.name}`, { t: String(seconds) }, deadlineMs);

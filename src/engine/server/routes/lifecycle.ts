@@ -13,6 +13,7 @@ export function lifecycleRoutes({ instances }: EngineCore) {
     pause: at.pause.handler(({ input }) => instances.pause(input.name)),
     unpause: at.unpause.handler(({ input }) => instances.unpause(input.name)),
     cancelStop: at.cancelStop.handler(({ input }) => instances.cancelStop(input.name)),
+    release: at.release.handler(({ input }) => instances.release(input.name)),
     clone: at.clone.handler(({ input }) => instances.clone(input.name, input.as)),
   };
 }

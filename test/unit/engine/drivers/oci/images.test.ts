@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type ListedImage, prunable } from "../../../../../src/engine/drivers/oci/images.ts";
+import { type ListedImage, prunable, shapeOf } from "../../../../../src/engine/drivers/oci/images.ts";
 import { Ledger } from "../../../../../src/engine/drivers/oci/ledger.ts";
-import { shapeOf } from "../../../../../src/engine/drivers/oci/library.ts";
 
 const image = (id: string, inUse = false): ListedImage => ({
   id,
