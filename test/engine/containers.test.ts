@@ -80,6 +80,11 @@ test("what only a machine has is refused, all of it at once and in its words", a
   await launch("web");
   await expect(engine.instances.suspend("web")).rejects.toMatchObject({
     ...{ code: "not-supported", hint: "Pause it: berth pause web" },
+    message: "cannot suspend web: its memory cannot be kept: CRIU is not installed",
+  });
+  await expect(engine.snapshots.take("web", { comment: "" })).rejects.toMatchObject({
+    ...{ code: "wrong-state", hint: "Stop it first: berth stop web" },
+    message: "cannot snapshot web: it is running, and its memory cannot be kept: CRIU is not installed",
   });
   const { signal } = new AbortController();
   for (const [asked, words] of [

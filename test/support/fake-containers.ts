@@ -165,6 +165,7 @@ export class FakeContainerDriver implements Driver {
       get paused() {
         return paused.has(id);
       },
+      whyNoSuspend: "its memory cannot be kept: CRIU is not installed",
       pause: async () => void paused.add(id),
       unpause: async () => void paused.delete(id),
       stats: ({ signal }) => stats(AbortSignal.any([signal, over])),

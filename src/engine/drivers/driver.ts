@@ -128,6 +128,8 @@ export interface Running {
    * goes on where it was. When it rejects, the guest runs on. Absent where memory cannot be kept. May be repeated.
    */
   readonly suspend?: ((ctx: Ctx) => Promise<void>) | undefined;
+  /** Why that is absent, in words that follow a colon; undefined where there is no more to say. */
+  readonly whyNoSuspend?: string | undefined;
   /** Lets a guest go on that an engine has left halted when it died; no effect on one that runs. */
   wake?(): Promise<void>;
   /** Absent where ports of the guest cannot be forwarded to this host. */

@@ -16,9 +16,19 @@ export function planSnapshot(
   wanted: { name?: string | undefined; comment: string },
 ): NewSnapshot {
   const { descriptor } = entry.record;
+  refuseLive(entry);
   const name = wanted.name ?? nextSnapshotName(descriptor);
   if (findSnapshot(descriptor, name)) throw taken(entry, name, "snapshot");
   return { id, name, comment: wanted.comment };
+}
+
+/** Of a container that runs, with the reason: what it has in memory would be missing. */
+function refuseLive(entry: Entry): void {
+  const why = entry.running?.whyNoSuspend;
+  if (why === undefined) return;
+  throw new EngineError("wrong-state", `cannot snapshot ${nameOf(entry)}: it is running, and ${why}`, {
+    hint: `Stop it first: berth stop ${nameOf(entry)}`,
+  });
 }
 
 /** `not-found` where the instance has none of that name. */

@@ -21,7 +21,8 @@ export function checkSuspend(entry: Entry): void {
     });
   }
   if (!running || running.suspend) return;
-  const reason = `cannot suspend ${nameOf(entry)}: the driver ${record.descriptor.driver} cannot do that on this host`;
+  const why = running.whyNoSuspend ?? `the driver ${record.descriptor.driver} cannot do that on this host`;
+  const reason = `cannot suspend ${nameOf(entry)}: ${why}`;
   const hint = running.pause ? `Pause it: berth pause ${nameOf(entry)}` : "Stop it instead.";
   throw new EngineError("not-supported", reason, { hint });
 }

@@ -30,6 +30,7 @@ import { bothOutputs } from "./frames.ts";
 import { endpointInputs } from "./host.ts";
 import { ARCHES, inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
+import { Memory } from "./memory.ts";
 import { baseOf, commit, dropImage, ownImages } from "./own-images.ts";
 import { readPlace, writePlace } from "./place.ts";
 import { ContainerRunning } from "./running.ts";
@@ -58,6 +59,7 @@ class OciDriver implements Driver {
   readonly foreignContainers: ForeignContainers;
   readonly #options: OciOptions;
   readonly #engine: string;
+  readonly #memory = new Memory();
   #detection: Promise<Detection> | undefined;
 
   constructor(options: OciOptions) {
@@ -77,7 +79,9 @@ class OciDriver implements Driver {
   }
 
   async probe(ctx: Ctx, { fresh = false }: { fresh?: boolean } = {}): Promise<DriverInfo> {
-    return infoOf(await this.#detect(ctx, fresh));
+    const detection = await this.#detect(ctx, fresh);
+    const unkept = detection.found.map(({ endpoint }) => this.#memory.whyNotKept(ctx, endpoint));
+    return infoOf(detection, await Promise.all(unkept));
   }
 
   async create(ctx: Ctx, given: DriverInstance): Promise<void> {
@@ -105,7 +109,7 @@ class OciDriver implements Driver {
       });
       const started = await containers.inspect(ctx, found.Id, instance.name);
       if (!started) throw goneError(instance.name);
-      return this.#running(ctx, containers, instance, started);
+      return await this.#running(ctx, containers, instance, started);
     } catch (error) {
       const undo = { signal: AbortSignal.timeout(UNDO_MS) };
       await containers.api
@@ -181,8 +185,14 @@ class OciDriver implements Driver {
     );
   }
 
-  #running(ctx: Ctx, containers: Containers, instance: ContainerInstance, found: Inspected): Running {
-    return new ContainerRunning({ containers, instance, found, log: ctx.log });
+  async #running(
+    ctx: Ctx,
+    containers: Containers,
+    instance: ContainerInstance,
+    found: Inspected,
+  ): Promise<Running> {
+    const unkept = await this.#memory.whyNotKept(ctx, containers.api.endpoint);
+    return new ContainerRunning({ containers, instance, found, unkept, log: ctx.log });
   }
 
   /** At the runtime that it was made at; where it is still to be made, at the first that fits. */
@@ -235,8 +245,8 @@ function isAbsent(error: unknown): boolean {
   return error instanceof EngineError && error.code === "missing-dependency";
 }
 
-/** Pure. */
-export function infoOf({ found, refused, unusable }: Detection): DriverInfo {
+/** `unkept`: why each of those found keeps no memory. Pure. */
+export function infoOf({ found, refused, unusable }: Detection, unkept: readonly string[]): DriverInfo {
   const arches = found.map(({ arch }) => ARCHES[arch]).filter((arch) => arch !== undefined);
   const version = found
     .map(({ endpoint, version }) => `${RUNTIME_NAMES[endpoint.runtime]} ${version}`)
@@ -251,6 +261,12 @@ export function infoOf({ found, refused, unusable }: Detection): DriverInfo {
       message: `the container runtime ${name} cannot be used: ${reason}`,
     })),
   ];
+  problems.push(
+    ...found.map(({ endpoint }, at) => ({
+      ...{ code: "no-checkpoints", severity: "info" as const },
+      message: `containers of ${RUNTIME_NAMES[endpoint.runtime]} are not suspended, nor are there snapshots of them with memory: ${unkept[at]}`,
+    })),
+  );
   if (found.length === 0) problems.push(NO_RUNTIME);
   return {
     ...{ name: "oci", kind: "container", available: found.length > 0, arches: [...new Set(arches)] },

@@ -83,6 +83,14 @@ export async function groupOf(file: string, groups = "/etc/group"): Promise<stri
   }
 }
 
+/** Whether what it runs are processes of this host's own kernel. */
+export function isOfThisHost(
+  { address, name }: Endpoint,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  return platform === "linux" && "socketPath" in address && !name.includes("desktop");
+}
+
 /** What to do where a runtime does not listen. */
 export function startHint(endpoint: Endpoint, platform: NodeJS.Platform = process.platform): string {
   const { runtime, name } = endpoint;

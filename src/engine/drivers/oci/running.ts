@@ -27,7 +27,14 @@ const DEAF_PAUSE_MS = 2_000;
 /** As Docker and Podman call the end of a program, and of its container. */
 const END_EVENTS = new Set(["die", "died", "destroy", "remove"]);
 
-type Parts = { containers: Containers; instance: ContainerInstance; found: Inspected; log: Log };
+type Parts = {
+  containers: Containers;
+  instance: ContainerInstance;
+  found: Inspected;
+  /** Why its memory cannot be kept. */
+  unkept: string;
+  log: Log;
+};
 
 export class ContainerRunning implements Running {
   readonly exited: Promise<Exit>;
@@ -57,6 +64,10 @@ export class ContainerRunning implements Running {
         if (!this.#life.signal.aborted) ended.resolve({ how: "crashed", detail: String(error) });
       },
     );
+  }
+
+  get whyNoSuspend(): string {
+    return `its memory cannot be kept: ${this.#parts.unkept}`;
   }
 
   get startedAt(): Date {
