@@ -66,6 +66,8 @@ const NEEDS = {
     { file: "/usr/lib/podman/aardvark-dns", "apt-get": "aardvark-dns" },
     { program: "iptables", "apt-get": "iptables" },
     { program: "docker-registry", "apt-get": "docker-registry" },
+    { program: "docker-compose", "apt-get": "docker-compose" },
+    { program: "podman-compose", "apt-get": "podman-compose" },
     { file: "/usr/share/doc/busybox-static", "apt-get": "busybox-static" },
     { program: "unshare", "apt-get": "util-linux" },
   ],

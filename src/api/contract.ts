@@ -5,6 +5,7 @@
  */
 import { access } from "./contract/access.ts";
 import { aliases } from "./contract/aliases.ts";
+import { composeProjects } from "./contract/compose-projects.ts";
 import { containerImages } from "./contract/container-images.ts";
 import { disks } from "./contract/disks.ts";
 import { engine, events, settings } from "./contract/engine.ts";
@@ -41,6 +42,7 @@ export const contract = {
   images,
   containerImages,
   foreignContainers,
+  composeProjects,
   storage,
   access,
 };

@@ -21,10 +21,11 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
 
 /** What a stream with an instance is: a process in its guest, a connection to one of its ports, its screen or its serial console, its files by SFTP, or what it prints. */
 export type InstanceStreamKind = "exec" | "tunnel" | "display" | "console" | "sftp" | "logs";
-/** The others are of no instance: a build of an image. */
-export type StreamKind = InstanceStreamKind | "build";
+/** The others are of no instance: a build of an image, and what brings a compose project up or down. */
+export type StreamKind = InstanceStreamKind | "build" | "compose";
 
 export const BUILD_PATH = "/v1/container-images/build";
+export const COMPOSE_PATH = "/v1/compose-projects/run";
 
 export function streamPath(name: string, kind: InstanceStreamKind): string {
   return `/v1/instances/${encodeURIComponent(name)}/${kind}`;

@@ -27,10 +27,14 @@
  * BuildOpen. Its stdout is what the build prints, then the image's id in a line of its own; a client that closes early
  * ends it.
  *
+ * So is what brings a compose project up or down, on `GET /v1/compose-projects/run`: it begins with a ComposeOpen, and its
+ * stdout is what compose prints.
+ *
  * Logs are what a container's program has printed, on both its outputs in the order it came, whether it runs or has ended.
  * Followed, they end with its run.
  */
 import * as z from "zod";
+import { ComposeRun } from "./compose.ts";
 import { ContainerBuild } from "./container-image.ts";
 import { ErrorBodySchema } from "./operation.ts";
 import { SessionRequest } from "./session.ts";
@@ -92,6 +96,9 @@ export type ConsoleOpen = z.infer<typeof ConsoleOpen>;
 
 export const BuildOpen = ContainerBuild;
 export type BuildOpen = z.input<typeof BuildOpen>;
+
+export const ComposeOpen = ComposeRun;
+export type ComposeOpen = z.input<typeof ComposeOpen>;
 
 export const SignalName = z.enum(["HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2"]);
 export type SignalName = z.infer<typeof SignalName>;

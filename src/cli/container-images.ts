@@ -3,14 +3,13 @@ import path from "node:path";
 import type { Command } from "commander";
 import type { ContainerRuntime } from "../api/container.ts";
 import type { StoredContainerImage } from "../api/container-image.ts";
-import { deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import { containerReference, parseEnv } from "../client/container-text.ts";
-import type { RemoteConnection } from "../client/engine-client.ts";
 import { type Format, formatContainerImages } from "./format.ts";
 import { formatOption, repeated, runtimeOption } from "./options.ts";
 import type { Session } from "./session.ts";
+import { showOutput } from "./show-output.ts";
 
 type At = { runtime?: ContainerRuntime };
 
@@ -127,26 +126,9 @@ function addBuild(program: Command, session: Session): void {
         ...(pull ? { pull } : {}),
         ...at(runtime),
       };
-      await show(session, await client.build(open, { signal: session.signal }));
+      const build = await client.build(open, { signal: session.signal });
+      await showOutput(session, build, "build the image");
     });
-}
-
-/** Until the build's end; Ctrl-C ends it. */
-async function show(session: Session, build: RemoteConnection): Promise<void> {
-  const left = deferred<never>();
-  const release = session.takeInterrupts(() =>
-    left.reject(new EngineError("cancelled", "cannot build the image: cancelled")),
-  );
-  build.stdin.end();
-  build.stdout.pipe(session.io.stdout, { end: false });
-  try {
-    await Promise.race([build.exited, left.promise]);
-  } finally {
-    release();
-    build.stdout.unpipe(session.io.stdout);
-    build.exited.catch(() => {}); // It has been left.
-    build.close();
-  }
 }
 
 /** A prefix says where, as with launch. Throws where that and the option differ. */

@@ -8,6 +8,7 @@ import { addAccessCommands } from "./access.ts";
 import { addAliasCommands, runAlias } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
+import { addComposeCommands } from "./compose.ts";
 import { addConsoleCommand } from "./console.ts";
 import { addContainerImageCommands } from "./container-images.ts";
 import { addDiskCommands } from "./disks.ts";
@@ -68,6 +69,7 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
   addLifecycleCommands(program, session);
   addForeignContainerCommands(program, session);
   addProjectCommands(program.commandsGroup("Projects:"), session);
+  addComposeCommands(program, session);
   addSandboxCommands(program.commandsGroup("Agents:"), session);
   addMcpCommand(program, session);
   addDiskCommands(program.commandsGroup("Instances:"), session);

@@ -8,7 +8,16 @@ import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
-import { openBuild, openConsole, openDisplay, openLogs, openProcess, openSftp, openTunnel } from "./exec.ts";
+import {
+  openBuild,
+  openCompose,
+  openConsole,
+  openDisplay,
+  openLogs,
+  openProcess,
+  openSftp,
+  openTunnel,
+} from "./exec.ts";
 import { type Address, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
@@ -180,6 +189,9 @@ class Connection implements EngineClient {
 
   build: EngineClient["build"] = (open, { signal } = {}) =>
     openBuild(this.#search.address, open, this.#until(signal));
+
+  compose: EngineClient["compose"] = (open, { signal } = {}) =>
+    openCompose(this.#search.address, open, this.#until(signal));
 
   watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
     watchOperation(operation, {

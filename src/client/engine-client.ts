@@ -8,6 +8,7 @@ import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
 import type {
   BuildOpen,
+  ComposeOpen,
   ConsoleOpen,
   ExecOpen,
   LogsOpen,
@@ -35,6 +36,8 @@ export interface EngineClient {
   logs(name: string, open: LogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Builds an image of containers: what that prints, then the image's id. Aborting ends it. */
   build(open: BuildOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** Brings a compose project up or down: what compose prints. Aborting ends it. */
+  compose(open: ComposeOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /**
    * The serial console of an instance that runs or is about to: what it prints is `stdout`, what is written to `stdin` is
    * typed. It ends with the guest's run.

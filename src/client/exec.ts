@@ -2,10 +2,18 @@
 import { connect } from "node:net";
 import { Readable, Writable } from "node:stream";
 import type { ClientOptions, RawData, WebSocket } from "ws";
-import { BUILD_PATH, decodeFrame, encodeFrame, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
+import {
+  BUILD_PATH,
+  COMPOSE_PATH,
+  decodeFrame,
+  encodeFrame,
+  MAX_FRAME_BYTES,
+  streamPath,
+} from "../api/frames.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import type {
   BuildOpen,
+  ComposeOpen,
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
@@ -82,10 +90,19 @@ export function openBuild(address: Address, open: BuildOpen, signal: AbortSignal
   return openStream(address, BUILD_PATH, open, signal);
 }
 
+/** Resolves when compose has begun. */
+export function openCompose(
+  address: Address,
+  open: ComposeOpen,
+  signal: AbortSignal,
+): Promise<RemoteConnection> {
+  return openStream(address, COMPOSE_PATH, open, signal);
+}
+
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | BuildOpen,
+  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | BuildOpen | ComposeOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();
@@ -172,14 +189,17 @@ class SocketProcess implements RemoteProcess {
 
   #onControl(control: StreamControl): void {
     if (control.type === "opened") this.#opened.resolve();
-    else if (control.type === "error") this.fail(EngineError.fromBody(control.error));
-    else if (control.type === "exit") {
-      this.#hasExit = true;
+    else if (control.type === "error") {
+      const error = EngineError.fromBody(control.error);
+      this.#opened.reject(error);
+      void this.#finish().then(() => this.fail(error));
+    } else if (control.type === "exit") {
       const { code, signal } = control;
-      void this.#finish({
+      const exit = {
         ...(code === undefined ? {} : { code }),
         ...(signal === undefined ? {} : { signal }),
-      });
+      };
+      void this.#finish().then(() => this.#exited.resolve(exit));
     }
   }
 
@@ -192,8 +212,9 @@ class SocketProcess implements RemoteProcess {
     this.#socket.pause();
   }
 
-  /** The exit counts once both outputs have been read to their end. */
-  async #finish(exit: Exit): Promise<void> {
+  /** The exit, or the error, counts once both outputs have been read to their end. */
+  async #finish(): Promise<void> {
+    this.#hasExit = true;
     const ends = [this.stdout, this.stderr].map((output) => {
       const ended = new Promise<void>((resolve) => output.once("end", resolve).once("close", resolve));
       output.push(null);
@@ -201,7 +222,6 @@ class SocketProcess implements RemoteProcess {
       return ended;
     });
     await Promise.all(ends);
-    this.#exited.resolve(exit);
   }
 
   async #onRefusal(response: Readable & { statusCode?: number | undefined }): Promise<void> {

@@ -1,13 +1,12 @@
 /** Images of containers as clients see them: slow work becomes operations, changes become events. */
-import { once } from "node:events";
 import path from "node:path";
-import { PassThrough, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import * as z from "zod";
 import { ContainerRuntime } from "../api/container.ts";
 import type { ContainerBuild, StoredContainerImage } from "../api/container-image.ts";
 import { Arch } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
-import { EngineError, toEngineError } from "../base/errors.ts";
+import { EngineError } from "../base/errors.ts";
 import type { Ctx } from "./ctx.ts";
 import type { ContainerStore } from "./drivers/container-store.ts";
 import type { Driver } from "./drivers/driver.ts";
@@ -15,6 +14,7 @@ import type { ContainerImagesApi } from "./engine-core.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Log } from "./log.ts";
 import type { Operations, Work } from "./operations.ts";
+import { printed } from "./printed.ts";
 import type { JournalRow } from "./store/store.ts";
 
 /** What a later engine needs to go on with it. */
@@ -116,21 +116,11 @@ export class ContainerImageWork implements ContainerImagesApi {
   build(request: ContainerBuild, signal: AbortSignal): Readable {
     requireAbsolute(request.directory, "build");
     const store = this.#store(`build ${request.directory}`);
-    const output = new PassThrough();
-    const left = new AbortController();
-    output.once("close", () => left.abort());
-    const ctx = this.#ctx(AbortSignal.any([signal, left.signal]));
-    const print = async (text: string) => {
-      if (!output.write(text)) await once(output, "drain", ctx);
-    };
-    store.build(ctx, request, print).then(
-      (id) => {
-        this.#changed();
-        output.end(`${id}\n`);
-      },
-      (error: unknown) => output.destroy(toEngineError(error, `build ${request.directory}`)),
-    );
-    return output;
+    return printed(`build ${request.directory}`, signal, async (signal, print) => {
+      const id = await store.build(this.#ctx(signal), request, print);
+      this.#changed();
+      return `${id}\n`;
+    });
   }
 
   #begin(kind: Kind, target: string, input: Input): Operation {

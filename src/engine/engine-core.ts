@@ -4,6 +4,7 @@
  */
 import type { Duplex, Readable } from "node:stream";
 import type { Alias, AliasBook } from "../api/alias.ts";
+import type { ComposeProject, ComposeRun } from "../api/compose.ts";
 import type { ContainerRuntime } from "../api/container.ts";
 import type { ContainerBuild, StoredContainerImage } from "../api/container-image.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
@@ -55,6 +56,7 @@ export interface EngineCore {
   readonly images: ImagesApi;
   readonly containerImages: ContainerImagesApi;
   readonly foreignContainers: ForeignContainersApi;
+  readonly compose: ComposeApi;
   readonly storage: StorageApi;
   readonly passphrase: PassphraseApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
@@ -270,6 +272,13 @@ export interface ForeignContainersApi {
     wanted: AtRuntime & { container: string; name?: string | undefined },
     signal: AbortSignal,
   ): Promise<Operation>;
+}
+
+/** Compose projects in the runtimes of this host. */
+export interface ComposeApi {
+  list(where: AtRuntime, signal: AbortSignal): Promise<ComposeProject[]>;
+  /** What compose prints. Destroying it ends compose. */
+  run(request: ComposeRun, signal: AbortSignal): Readable;
 }
 
 type AtRuntime = { runtime?: ContainerRuntime | undefined };

@@ -9,6 +9,7 @@ import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { Aliases } from "./aliases.ts";
+import { ComposeWork } from "./compose-work.ts";
 import { ContainerImageWork, isContainerImageRow } from "./container-image-work.ts";
 import type { Ctx } from "./ctx.ts";
 import { examine } from "./doctor/examine.ts";
@@ -169,6 +170,7 @@ class Engine implements EngineCore {
   readonly images: ImageWork;
   readonly containerImages: ContainerImageWork;
   readonly foreignContainers: Foreign;
+  readonly compose: ComposeWork;
   readonly storage: Storage;
   readonly passphrase: Passphrase;
   readonly onDidDrain: Operations["onDidDrain"];
@@ -221,6 +223,7 @@ class Engine implements EngineCore {
     this.images = images.images;
     this.containerImages = images.containerImages;
     this.foreignContainers = new Foreign(parts);
+    this.compose = new ComposeWork(parts.drivers, parts.options.log);
     this.passphrase = new Passphrase(parts.store);
     this.onDidDrain = parts.operations.onDidDrain;
     this.onDidChangeIdle = (listener) => {

@@ -18,6 +18,7 @@ import type { ExecRequest, GuestProcess } from "../../src/engine/guest/guest.ts"
 import { quote } from "../../src/engine/guest/quote.ts";
 import { openLog } from "../../src/engine/log-file.ts";
 import { runEngineProcess } from "../../src/engine/server/process.ts";
+import { FakeCompose } from "../support/fake-compose.ts";
 import { FakeContainerStore } from "../support/fake-container-store.ts";
 import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
 import { connectHere, FakeDriver } from "../support/fake-driver.ts";
@@ -34,6 +35,7 @@ class LocalDriver extends FakeDriver {
 
 class LocalContainerDriver extends FakeContainerDriver {
   readonly containerStore = new FakeContainerStore();
+  readonly compose = new FakeCompose();
 
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     return withLocalProcesses(await super.start(ctx, instance), await homeOf(instance));

@@ -21,6 +21,7 @@ import { EventLog } from "../../src/engine/event-log.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
 import { Listeners } from "../../src/engine/instances/listeners.ts";
 import { MetricsFeeds } from "../../src/engine/instances/metrics.ts";
+import { printed } from "../../src/engine/printed.ts";
 import { fakeDisplay } from "./fake-display.ts";
 import { sftpHere } from "./sftp-here.ts";
 
@@ -264,6 +265,16 @@ export class FakeCore implements EngineCore {
   foreignContainers: EngineCore["foreignContainers"] = {
     list: async () => [],
     adopt: async ({ container }) => this.#begin("adopt", container),
+  };
+
+  compose: EngineCore["compose"] = {
+    list: async () => [],
+    run: ({ verb, project }, signal) =>
+      printed(`bring ${project} ${verb}`, signal, async (_signal, print) => {
+        await print(`bringing ${project} ${verb}\n`);
+        if (project === "broken") throw new EngineError("driver-failed", "it broke");
+        return "";
+      }),
   };
 
   /** A guest whose processes run here. */

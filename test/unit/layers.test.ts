@@ -10,6 +10,7 @@ const COMPOSITION: readonly string[] = [
   "base",
   "api",
   "engine",
+  "engine/compose-work.ts",
   "engine/container-image-work.ts",
   "engine/doctor",
   "engine/drivers",
@@ -67,6 +68,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/store",
   ],
   "engine/image-work.ts": ["base", "api", "engine", "engine/images", "engine/operations.ts", "engine/store"],
+  "engine/compose-work.ts": ["base", "api", "engine", "engine/drivers"],
   "engine/container-image-work.ts": [
     "base",
     "api",

@@ -3,6 +3,7 @@ import type { ContainerImage, ContainerRuntime } from "../../api/container.ts";
 import type { ContainerBuild } from "../../api/container-image.ts";
 import type { Arch } from "../../api/instance.ts";
 import type { Ctx } from "../ctx.ts";
+import type { Print } from "../printed.ts";
 
 /** An image of containers in a runtime of this host. */
 export type StoredImage = {
@@ -19,9 +20,6 @@ export type StoredImage = {
   /** Containers stand on it, whoever made them. */
   inUse: boolean;
 };
-
-/** Takes what a build prints; the build waits for it. */
-export type BuildOutput = (text: string) => void | Promise<void>;
 
 type AtRuntime = { runtime?: ContainerRuntime | undefined };
 
@@ -41,7 +39,7 @@ export interface ContainerStore {
     options: AtRuntime & { needed: ReadonlySet<string>; foreign: boolean },
   ): Promise<{ removed: string[]; freedBytes: number }>;
   /** Resolves with the image's id; what the build prints goes to `output`. */
-  build(ctx: Ctx, request: ContainerBuild, output: BuildOutput): Promise<string>;
+  build(ctx: Ctx, request: ContainerBuild, output: Print): Promise<string>;
   /** Resolves with the references or ids of what the archive held. */
   load(ctx: Ctx, file: string, where?: AtRuntime): Promise<string[]>;
   /** The file is there when it is whole. */

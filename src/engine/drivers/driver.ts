@@ -15,6 +15,7 @@ import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
 import type { NativeOffer } from "../guest/mounting.ts";
+import type { Compose } from "./compose.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { ForeignContainers } from "./foreign-containers.ts";
 
@@ -276,6 +277,8 @@ export interface Driver {
   readonly containerStore?: ContainerStore;
   /** What others have made in the same runtimes. */
   readonly foreignContainers?: ForeignContainers;
+  /** The compose projects in the same runtimes. */
+  readonly compose?: Compose;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
 }

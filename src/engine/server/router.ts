@@ -6,7 +6,7 @@ import { os } from "./routes/base.ts";
 import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
 import { foreignContainerRoutes } from "./routes/foreign-containers.ts";
-import { containerImageRoutes, imageRoutes } from "./routes/images.ts";
+import { composeRoutes, containerImageRoutes, imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
 import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
@@ -37,6 +37,7 @@ export function createRouter(core: EngineCore, version: string) {
     images: imageRoutes(core),
     containerImages: containerImageRoutes(core),
     foreignContainers: foreignContainerRoutes(core),
+    composeProjects: composeRoutes(core),
     storage: storageRoutes(core),
     access: accessRoutes(core),
   });

@@ -144,14 +144,12 @@ class ApiServer implements EngineServer {
       this.#admit(request);
       declineStream(request, this.#options.core.draining);
       const { name, kind } = streamIn(request);
-      const { what, privilege, serve } = STREAMS[kind];
+      const { of = "instances", what, privilege, serve } = STREAMS[kind];
       const context = this.#context(socket);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
-      await recorded(
-        context,
-        { procedure: `${kind === "build" ? "containerImages" : "instances"}.${kind}`, target: name },
-        async () => requirePrivilege(this.#identity, privilege, `open ${what} ${name}`),
+      await recorded(context, { procedure: `${of}.${kind}`, target: name }, async () =>
+        requirePrivilege(this.#identity, privilege, `open ${what} ${name}`),
       );
       const { core, log } = this.#options;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {

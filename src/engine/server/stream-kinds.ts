@@ -1,10 +1,12 @@
 /** What a stream with a guest is joined to, by its kind: a process, a port, its screen, its serial port, its files, its logs. */
 import { type Duplex, PassThrough, Readable, type Writable } from "node:stream";
 import type { WebSocket } from "ws";
+import type { ComposeRun } from "../../api/compose.ts";
 import type { ContainerBuild } from "../../api/container-image.ts";
 import type { SessionRequest } from "../../api/session.ts";
 import {
   BuildOpen,
+  ComposeOpen,
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
@@ -131,6 +133,20 @@ export function serveBuild(socket: WebSocket, options: BuildStreamOptions): Prom
     open: BuildOpen,
     doing: "build the image",
     start: async (open, signal) => asProcess(options.build(open, signal), new PassThrough().resume()),
+  });
+}
+
+export type ComposeStreamOptions = StreamOptions & {
+  /** Called when the stream opens; destroying what it gives ends the work. */
+  compose: (open: ComposeRun, signal: AbortSignal) => Readable;
+};
+
+/** The same for what brings a compose project up or down. */
+export function serveCompose(socket: WebSocket, options: ComposeStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ComposeOpen,
+    doing: "run compose",
+    start: async (open, signal) => asProcess(options.compose(open, signal), new PassThrough().resume()),
   });
 }
 

@@ -1,11 +1,12 @@
 /** Which byte streams there are: what a caller needs for each, and who serves it. */
 import type { WebSocket } from "ws";
 import type { Privilege } from "../../api/contract.ts";
-import { BUILD_PATH, type StreamKind } from "../../api/frames.ts";
+import { BUILD_PATH, COMPOSE_PATH, type StreamKind } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
 import {
   serveBuild,
+  serveCompose,
   serveConsole,
   serveDisplay,
   serveExec,
@@ -17,6 +18,8 @@ import {
 type Asked = { core: EngineCore; name: string; log: Log };
 
 type Row = {
+  /** The noun of the contract that it belongs to, in the record; `instances` where left out. */
+  of?: "containerImages" | "composeProjects";
   /** Before the instance's name, in messages. */
   what: string;
   privilege: Privilege;
@@ -66,21 +69,32 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
       serveLogs(socket, { log, logs: (open, signal) => core.instances.logs(name, open, signal) }),
   },
   build: {
+    of: "containerImages",
     what: "a build of",
     privilege: "image.add",
     serve: (socket, { core, log }) =>
       serveBuild(socket, { log, build: (open, signal) => core.containerImages.build(open, signal) }),
   },
+  compose: {
+    of: "composeProjects",
+    what: "a run of",
+    privilege: "instance.create",
+    serve: (socket, { core, log }) =>
+      serveCompose(socket, { log, compose: (open, signal) => core.compose.run(open, signal) }),
+  },
 };
 
-/** What a build has in the place of an instance's name. */
-const NO_NAME = "an image";
+/** Those of no instance, and what they have in the place of its name. */
+const NAMELESS: Readonly<Record<string, { name: string; kind: StreamKind }>> = {
+  [BUILD_PATH]: { name: "an image", kind: "build" },
+  [COMPOSE_PATH]: { name: "compose", kind: "compose" },
+};
 
 /** The stream that a path names, and of which instance; undefined for every other path. Pure. */
 export function streamOf(path: string): { name: string; kind: StreamKind } | undefined {
-  if (path === BUILD_PATH) return { name: NO_NAME, kind: "build" };
+  if (Object.hasOwn(NAMELESS, path)) return NAMELESS[path];
   const [, name, kind = ""] = /^\/v1\/instances\/([^/]+)\/([a-z]+)$/.exec(path) ?? [];
-  if (name === undefined || kind === "build" || !isStreamKind(kind)) return undefined;
+  if (name === undefined || !isStreamKind(kind) || STREAMS[kind].of !== undefined) return undefined;
   try {
     return { name: decodeURIComponent(name), kind };
   } catch {

@@ -2,7 +2,7 @@
 import type { ContainerBuild } from "../../../api/container-image.ts";
 import { EngineError, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { BuildOutput } from "../container-store.ts";
+import type { Print } from "../../printed.ts";
 import type { RuntimeApi } from "./api.ts";
 import { type BuildContext, openContext } from "./build-context.ts";
 import { encodeHeader, type Login } from "./credentials.ts";
@@ -18,7 +18,7 @@ export async function buildContainerImage(
   ctx: Ctx,
   api: RuntimeApi,
   request: BuildRequest,
-  output: BuildOutput,
+  output: Print,
 ): Promise<string> {
   const doing = `build ${request.directory}`;
   const tags = request.tags.map((tag) => formatImageReference(parseImageReference(tag)));
@@ -58,7 +58,7 @@ function queryOf(
 async function follow(
   answer: Awaited<ReturnType<RuntimeApi["stream"]>>,
   doing: string,
-  output: BuildOutput,
+  output: Print,
 ): Promise<string | undefined> {
   let id: string | undefined;
   try {

@@ -10,6 +10,7 @@ import type { DriverInfo } from "../../../api/engine-info.ts";
 import type { Problem } from "../../../api/instance.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
+import type { Compose } from "../compose.ts";
 import type { ContainerStore } from "../container-store.ts";
 import type {
   ContainerImages,
@@ -21,6 +22,7 @@ import type {
 } from "../driver.ts";
 import type { ForeignContainers } from "../foreign-containers.ts";
 import { RuntimeApi } from "./api.ts";
+import { OciCompose } from "./compose.ts";
 import { Containers, goneError, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { type Detection, detectRuntimes } from "./detect.ts";
@@ -57,6 +59,7 @@ class OciDriver implements Driver {
   readonly containerImages: ContainerImages;
   readonly containerStore: ContainerStore;
   readonly foreignContainers: ForeignContainers;
+  readonly compose: Compose;
   readonly #options: OciOptions;
   readonly #engine: string;
   readonly #memory = new Memory();
@@ -76,6 +79,7 @@ class OciDriver implements Driver {
       runtimes: (ctx) => this.#runtimes(ctx),
       engine: this.#engine,
     });
+    this.compose = new OciCompose((ctx) => this.#runtimes(ctx));
   }
 
   async probe(ctx: Ctx, { fresh = false }: { fresh?: boolean } = {}): Promise<DriverInfo> {

@@ -123,6 +123,15 @@ function colimaSocket(env: EndpointInputs["env"], home: string): string {
   return path.posix.join(env["COLIMA_HOME"] || path.posix.join(home, ".colima"), "default/docker.sock");
 }
 
+/** As DOCKER_HOST writes it. */
+export function hostOf({ address }: Endpoint): string {
+  if (!("socketPath" in address)) return `tcp://${address.host}:${address.port}`;
+  const { socketPath } = address;
+  return socketPath.startsWith("\\\\")
+    ? `npipe://${socketPath.replaceAll("\\", "/")}`
+    : `unix://${socketPath}`;
+}
+
 /** An address as DOCKER_HOST and contexts write it, or why it cannot be used. */
 export function parseHost(host: string): Endpoint["address"] | string {
   const text = host.trim();

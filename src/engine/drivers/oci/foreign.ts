@@ -72,7 +72,8 @@ export class OciForeignContainers implements ForeignContainers {
   }
 }
 
-type Listed = {
+/** A container as a list of its runtime shows it. */
+export type Listed = {
   Id: string;
   Names?: string[] | null;
   Image?: string;
@@ -91,7 +92,7 @@ const STATES: Record<string, ForeignContainer["state"]> = {
 export function foundOf(
   runtime: ContainerRuntime,
   { Id, Names, Image, State = "", Created = 0, Labels }: Listed,
-  engine: string,
+  engine?: string,
 ): FoundContainer {
   const { [INSTANCE_LABEL]: instance, [ENGINE_LABEL]: owner } = Labels ?? {};
   const labelled = Boolean(instance && owner);

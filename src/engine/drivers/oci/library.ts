@@ -4,7 +4,8 @@ import type { ContainerBuild } from "../../../api/container-image.ts";
 import type { Arch } from "../../../api/instance.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { BuildOutput, ContainerStore, StoredImage } from "../container-store.ts";
+import type { Print } from "../../printed.ts";
+import type { ContainerStore, StoredImage } from "../container-store.ts";
 import type { ContainerImages } from "../driver.ts";
 import type { RuntimeApi } from "./api.ts";
 import { loadArchive, saveArchive } from "./archives.ts";
@@ -108,7 +109,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   }
 
   /** Resolves with its id. */
-  async build(ctx: Ctx, request: ContainerBuild, output: BuildOutput): Promise<string> {
+  async build(ctx: Ctx, request: ContainerBuild, output: Print): Promise<string> {
     const api = await this.#runtime(ctx, request.runtime);
     const id = await buildContainerImage(ctx, api, { ...request, loginFiles: this.#loginFiles(api) }, output);
     await this.#ledger.add(api.endpoint.runtime, id);

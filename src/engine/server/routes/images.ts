@@ -18,6 +18,14 @@ export function containerImageRoutes({ containerImages: images }: EngineCore) {
   };
 }
 
+export function composeRoutes({ compose }: EngineCore) {
+  return {
+    list: os.composeProjects.list.handler(async ({ input, context }) => ({
+      items: await compose.list(input, context.signal),
+    })),
+  };
+}
+
 export function imageRoutes({ images }: EngineCore) {
   return {
     find: os.images.find.handler(({ input: { query, unsupported, arch, refresh }, context }) =>

@@ -1,21 +1,24 @@
 import { expect, test } from "vitest";
-import { BUILD_PATH, streamPath } from "../../../../src/api/frames.ts";
+import { BUILD_PATH, COMPOSE_PATH, type InstanceStreamKind, streamPath } from "../../../../src/api/frames.ts";
 import { STREAMS, streamOf } from "../../../../src/engine/server/streams.ts";
 
-const kinds = Object.keys(STREAMS) as (keyof typeof STREAMS)[];
+const kinds = Object.entries(STREAMS).filter(([, { of }]) => of === undefined);
 
-test.each(kinds.filter((kind) => kind !== "build"))("the path of %s leads to it", (kind) => {
+test.each(kinds.map(([kind]) => kind as InstanceStreamKind))("the path of %s leads to it", (kind) => {
   expect(streamOf(streamPath("web", kind))).toEqual({ name: "web", kind });
   expect(streamOf(streamPath("a/ü %", kind))).toEqual({ name: "a/ü %", kind });
 });
 
-test("a build is of no instance", () => {
+test("a build and a run of compose are of no instance", () => {
   expect(streamOf(BUILD_PATH)?.kind).toBe("build");
   expect(STREAMS.build.privilege).toBe("image.add");
+  expect(streamOf(COMPOSE_PATH)?.kind).toBe("compose");
+  expect(STREAMS.compose.privilege).toBe("instance.create");
 });
 
 test.each([
   "/v1/instances/web/build",
+  "/v1/instances/web/compose",
   "/v1/instances/web",
   "/v1/instances/web/nothing",
   "/v1/instances/web/toString",

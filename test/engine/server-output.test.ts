@@ -1,0 +1,25 @@
+/** Streams that are only read, over a real socket: what compose prints. */
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type FakeServer, fakeServer } from "../support/fake-server.ts";
+
+let served: FakeServer;
+
+beforeEach(async () => {
+  served = await fakeServer();
+});
+afterEach(() => served.dispose());
+
+test("what is printed comes, and its end", async () => {
+  const run = await served.client.compose({ verb: "up", project: "shop" });
+  expect(await text(run.stdout)).toBe("bringing shop up\n");
+  expect(await run.exited).toEqual({ code: 0 });
+});
+
+test("an error takes nothing away of what was printed before, however late that is read", async () => {
+  const run = await served.client.compose({ verb: "down", project: "broken" });
+  const failed = expect(run.exited).rejects.toMatchObject({ code: "driver-failed", message: "it broke" });
+  await served.client.api.engine.info(); // By now the error has come, too.
+  expect(await text(run.stdout)).toBe("bringing broken down\n");
+  await failed;
+});

@@ -1,0 +1,47 @@
+/** Compose as an object: a project is up when it was brought up, and has one container for each of its files. */
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import type { ComposeProject } from "../../src/api/compose.ts";
+import { abortable } from "../../src/base/async.ts";
+import { EngineError } from "../../src/base/errors.ts";
+import type { Compose } from "../../src/engine/drivers/compose.ts";
+
+export class FakeCompose implements Compose {
+  readonly projects = new Map<string, ComposeProject>();
+  readonly calls: string[] = [];
+  /** What a run waits for. */
+  gate: Promise<void> = Promise.resolve();
+
+  list: Compose["list"] = async (_ctx, { runtime } = {}) =>
+    [...this.projects.values()].filter((one) => runtime === undefined || one.runtime === runtime);
+
+  run: Compose["run"] = async ({ signal }, request, print) => {
+    const { verb, directory, files, env = {}, runtime = "docker" } = request;
+    const name = request.project ?? path.basename(directory ?? "");
+    const known = this.projects.get(name);
+    this.calls.push(`${verb} ${name}`);
+    if (!known && !directory && !files)
+      throw new EngineError("not-found", `cannot bring ${name} ${verb}: there is no such project`);
+    signal.addEventListener("abort", () => this.calls.push("left"));
+    await print(`bringing ${name} ${verb}${env["TAG"] ? ` at ${env["TAG"]}` : ""}\n`);
+    if (directory?.endsWith("endless")) await mkdir(path.join(directory, "begun"));
+    await abortable(directory?.endsWith("endless") ? new Promise(() => {}) : this.gate, signal);
+    if (name === "broken")
+      throw new EngineError("driver-failed", `cannot bring broken ${verb}: compose ended with code 1`);
+    if (verb === "down") this.projects.delete(name);
+    else this.projects.set(name, projectOf(runtime, name, directory, files));
+  };
+}
+
+function projectOf(
+  runtime: ComposeProject["runtime"],
+  name: string,
+  directory = "/",
+  files = [path.join(directory, "compose.yaml")],
+): ComposeProject {
+  const containers = files.map((file, index) => ({
+    ...{ id: String(index).padStart(64, "0"), name: `${name}-web-${index + 1}`, service: "web" },
+    ...{ image: path.basename(file), state: "running" as const },
+  }));
+  return { runtime, name, directory, files, containers };
+}
