@@ -76,7 +76,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     panels: once(async () => {
       const { instancePanels } = await import("./views/panel/kind.ts");
-      return store.add(instancePanels(services, dist));
+      return store.add(await instancePanels(services, dist));
     }),
     displays: once(async () => {
       const { displayPanels } = await import("./views/display/kind.ts");

@@ -12,7 +12,7 @@ import type { EngineClient } from "../../client/engine-client.ts";
 import { showError } from "../errors.ts";
 import { withoutControls } from "../plain-text.ts";
 import type { Services, TreeNode } from "../services.ts";
-import { pageHtml } from "./html.ts";
+import { type Code, pageHtml } from "./html.ts";
 import { type FromPanel, type LogName, readMessage, type ToPanel } from "./protocol.ts";
 import { sizeChangeOf } from "./sizes.ts";
 import { PANEL_COMMANDS, panelState, SNAPSHOT_COMMANDS } from "./state.ts";
@@ -24,6 +24,7 @@ export class InstancePanel implements Disposable {
   readonly #services: Services;
   readonly #panel: vscode.WebviewPanel;
   readonly #id: string;
+  readonly #code: { script: Code; style: Code };
   readonly #store = new DisposableStore();
   #name: string;
   #details: InstanceDetails | undefined;
@@ -34,23 +35,23 @@ export class InstancePanel implements Disposable {
   #watching: AbortController | undefined;
   #pageReady = false;
 
-  constructor(services: Services, panel: vscode.WebviewPanel, id: string, media: vscode.Uri) {
+  constructor(
+    services: Services,
+    panel: vscode.WebviewPanel,
+    id: string,
+    code: { script: Code; style: Code },
+  ) {
     this.#services = services;
     this.#panel = panel;
     this.#id = id;
+    this.#code = code;
     const instance = services.model.get(id);
     this.#name = instance?.name ?? "";
     const { webview } = panel;
-    webview.options = { enableScripts: true, localResourceRoots: [media] };
-    webview.html = pageHtml({
-      source: webview.cspSource,
-      script: webview.asWebviewUri(vscode.Uri.joinPath(media, "panel.js")).toString(),
-      style: webview.asWebviewUri(vscode.Uri.joinPath(media, "panel.css")).toString(),
-      nonce: randomBytes(16).toString("base64url"),
-      title: this.#name,
-    });
+    webview.options = { enableScripts: true, localResourceRoots: [] };
+    webview.html = this.#page(instance && this.#stateOf(instance));
     this.#store.add(webview.onDidReceiveMessage((message) => void this.#onMessage(message)));
-    this.#store.add(panel.onDidChangeViewState(() => this.#changed()));
+    this.#store.add(panel.onDidChangeViewState(() => this.#onVisibility()));
     this.#store.add(
       services.model.onDidChange((ids) => (ids.includes(id) || ids.length === 0) && this.#changed()),
     );
@@ -71,6 +72,22 @@ export class InstancePanel implements Disposable {
     return this.#services.model.get(this.#id);
   }
 
+  #page(first: ToPanel | undefined): string {
+    const { webview } = this.#panel;
+    const nonce = randomBytes(16).toString("base64url");
+    const parts = { source: webview.cspSource, nonce, title: this.#name, ...this.#code };
+    return pageHtml(first === undefined ? parts : { ...parts, first });
+  }
+
+  /** A hidden page is gone. The one that comes in its place shall not begin with what was true when the first did. */
+  #onVisibility(): void {
+    if (!this.#panel.visible && this.#pageReady) {
+      this.#pageReady = false;
+      this.#panel.webview.html = this.#page(undefined);
+    }
+    this.#changed();
+  }
+
   #post(message: ToPanel): void {
     if (this.#pageReady) void this.#panel.webview.postMessage(message);
   }
@@ -86,12 +103,12 @@ export class InstancePanel implements Disposable {
   #update(): void {
     const instance = this.#instance;
     const { connection } = this.#services.mirror;
-    const lost = connection.state === "unavailable" ? connection.error.message : undefined;
+    const lost = this.#lost;
     const seen = this.#panel.visible;
     if (instance) {
       this.#name = instance.name;
       this.#panel.title = instance.name;
-      if (seen) this.#showInstance(instance, lost);
+      if (seen) this.#post(this.#stateOf(instance));
     } else if (lost !== undefined) this.#post({ type: "away", reason: lost });
     else if (connection.state === "connected") this.#post({ type: "gone", name: this.#name });
     const runs = instance?.state === "running" && seen && lost === undefined;
@@ -99,14 +116,23 @@ export class InstancePanel implements Disposable {
     if (instance && seen && lost === undefined) void this.#askMore(instance);
   }
 
-  #showInstance(instance: Instance, lost: string | undefined): void {
+  /** Why the engine is not there. */
+  get #lost(): string | undefined {
+    const { connection } = this.#services.mirror;
+    return connection.state === "unavailable" ? connection.error.message : undefined;
+  }
+
+  #stateOf(instance: Instance): ToPanel {
     const { mirror, model } = this.#services;
     const operation = model.operationOf(instance);
     const operations = [...mirror.operations.values()];
     const details = instance.state === "running" ? this.#details : undefined;
     const snapshots = this.#snapshots;
-    const state = panelState({ instance, operation, details, operations, lost, snapshots });
-    this.#post({ type: "state", state });
+    const lost = this.#lost;
+    return {
+      type: "state",
+      state: panelState({ instance, operation, details, operations, lost, snapshots }),
+    };
   }
 
   /** The guest's own facts once for each run, the snapshots whenever they may be others. */

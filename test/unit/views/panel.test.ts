@@ -244,6 +244,15 @@ test("the page loads nothing but our own script and style", () => {
     `default-src 'none'; script-src 'nonce-n1'; style-src https://w; font-src https://w;`,
   );
   expect(html).not.toContain("<img");
+  const whole = pageHtml({
+    ...{ source: "https://w", nonce: "n1", title: "web", first: { name: "</script><img src=x>" } },
+    ...{ script: { code: 'say("</script>")' }, style: { code: "p { margin: 0 }" } },
+  });
+  expect(whole).toContain("script-src 'nonce-n1'; style-src 'nonce-n1';");
+  expect(whole.match(/<\/script>/g)).toHaveLength(2);
+  expect(whole).not.toContain("<img");
+  const [, first = ""] = /id="first">(.*)<\/script>/.exec(whole) ?? [];
+  expect(JSON.parse(first)).toEqual({ name: "</script><img src=x>" });
   expect(escapeHtml(`&<>"'`)).toBe("&#38;&#60;&#62;&#34;&#39;");
 });
 

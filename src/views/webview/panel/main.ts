@@ -136,7 +136,7 @@ function showInstead(text: string, remedy?: HTMLElement): void {
   root?.replaceChildren(empty(text), ...(remedy ? [remedy] : []));
 }
 
-window.addEventListener("message", ({ data: value }: MessageEvent<unknown>) => {
+function hear(value: unknown): void {
   const data = readTold(value);
   if (!data) return;
   if (data.type === "state") showState(data.state);
@@ -145,7 +145,11 @@ window.addEventListener("message", ({ data: value }: MessageEvent<unknown>) => {
   else if (data.type === "setup") parts.setup.update({ status: data.status, errors: data.errors });
   else if (data.type === "away") showInstead(data.reason, button("Reconnect", "berth.reconnect", "primary"));
   else showInstead(`${data.name || "This instance"} is no more.`);
-});
-showInstead("Connecting to the engine…");
+}
+
+window.addEventListener("message", ({ data }: MessageEvent<unknown>) => hear(data));
+const first = document.getElementById("first")?.textContent;
+if (first) hear(JSON.parse(first));
+else showInstead("Connecting to the engine…");
 tell({ type: "ready" });
 tabs.show(saved().tab ?? "overview");
