@@ -3,6 +3,7 @@ import { ContainerFacts, ContainerSpec } from "./container.ts";
 import { Disk, NewDisk } from "./disk.ts";
 import { InstanceName } from "./instance-name.ts";
 import { LABEL_KEY, LABEL_VALUE, MOST_LABELS } from "./labels.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./limits.ts";
 import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { HostNic, MOST_NICS, NewHostNic } from "./network.ts";
@@ -36,8 +37,6 @@ export const Problem = z.object({
 });
 export type Problem = z.infer<typeof Problem>;
 
-export const MINIMUM_MEMORY_BYTES = 128 * 2 ** 20;
-export const MINIMUM_DISK_BYTES = 512 * 2 ** 20;
 export const DEFAULTS = {
   cpus: 1,
   memoryBytes: 2 ** 30,

@@ -1,7 +1,8 @@
 /** What may be asked of an instance that exists, beyond power. */
 import * as z from "zod";
 import { PidsLimit } from "./container.ts";
-import { AutostartPolicy, Labels, MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./instance.ts";
+import { AutostartPolicy, Labels } from "./instance.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./limits.ts";
 
 /** What takes a limit of a container away. */
 const NoLimit = z.literal(0);

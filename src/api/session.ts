@@ -1,7 +1,6 @@
 /** A process on a terminal that the engine keeps while its client is away, with the end of what it has shown. */
 import * as z from "zod";
-
-export const SESSION_KEEP_SECONDS = 600;
+import { SESSION_KEEP_SECONDS } from "./limits.ts";
 
 /** What an exec stream asks for, so that its process outlives it. */
 export const SessionRequest = z.strictObject({

@@ -2,7 +2,6 @@
  * The only module that calls fsync and rename. A file written here is, after a crash at any point, either the old
  * one or the new one, whole; a directory moved here is in one place or the other.
  */
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { access, chmod, copyFile, mkdir, open, rename, rm, stat, symlink } from "node:fs/promises";
 import path from "node:path";
@@ -47,7 +46,7 @@ export async function linkDurable(target: string, to: string): Promise<void> {
 }
 
 async function replacing(file: string, make: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
     await make(temporary);
     await moveDurable(temporary, file);

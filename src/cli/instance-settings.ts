@@ -2,6 +2,7 @@
 import type { AutostartPolicy, Instance } from "../api/instance.ts";
 import { labelsFrom, labelsText } from "../api/labels.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/limits.ts";
 import { EngineError } from "../base/errors.ts";
 import { flagFrom } from "../base/flags.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
@@ -116,16 +117,15 @@ function yesOrNo(name: string, text: string): boolean {
 /** Changes the sizes of a stopped instance and waits until that is done. */
 export async function setInstance(session: Session, name: string, sizes: InstanceSizes): Promise<void> {
   if (sizes.bridged !== undefined) return bridge(session, name, sizes.bridged);
-  const change = await sizeChange(name, sizes);
+  const change = sizeChange(name, sizes);
   await session.operate((api) => api.instances.update({ name, ...change }));
 }
 
 /** Throws `invalid-argument` for what is no size. */
-export async function sizeChange(
+export function sizeChange(
   name: string,
   { cpus, memory, disk, pids, autostart, labels }: InstanceSizes,
-): Promise<SizeChange> {
-  const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
+): SizeChange {
   const bytes = (text: string, what: "memory" | "disk", least: number) => {
     if (what === "memory" && isNone(text)) return 0;
     const size = parseSize(text, what);

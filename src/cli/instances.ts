@@ -1,6 +1,7 @@
 /** launch and list. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { LaunchSpec } from "../api/instance.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/limits.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes, parseSize } from "../base/units.ts";
@@ -101,7 +102,7 @@ async function launch(
   options: LaunchOptions,
   command: readonly string[] = [],
 ): Promise<void> {
-  const sizes = await sizesOf(session, options);
+  const sizes = sizesOf(session, options);
   if (options.name !== undefined && !NAME_PATTERN.test(options.name)) {
     throw new EngineError("invalid-argument", `Invalid instance name supplied: ${options.name}`, {
       hint: NAME_RULE,
@@ -130,16 +131,12 @@ async function launch(
   await launchNamed(session, spec);
 }
 
-async function sizesOf(
-  session: Session,
-  options: LaunchOptions,
-): Promise<Pick<LaunchSpec, "memoryBytes" | "diskBytes">> {
+function sizesOf(session: Session, options: LaunchOptions): Pick<LaunchSpec, "memoryBytes" | "diskBytes"> {
   const { memory = options.mem, disk, mem } = options;
   if (mem !== undefined)
     session.note(
       'Warning: the "--mem" long option is deprecated in favour of "--memory". Please update any scripts, etc.',
     );
-  const { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } = await import("../api/instance.ts");
   const parse = (text: string, what: "memory" | "disk", least: number) => {
     // Multipass speaks of a memory size wherever it reads a size.
     const bytes = parseSize(text, session.dialect === "multipass" ? "memory" : what);

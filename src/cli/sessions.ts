@@ -1,6 +1,7 @@
 /** session: terminals that the engine keeps in guests while nobody shows them. */
 import type { Command } from "commander";
-import { type GuestSession, SESSION_KEEP_SECONDS } from "../api/session.ts";
+import { SESSION_KEEP_SECONDS } from "../api/limits.ts";
+import type { GuestSession } from "../api/session.ts";
 import { EngineError } from "../base/errors.ts";
 import { exitCodeOf } from "../base/exit-code.ts";
 import { formatDuration } from "../base/units.ts";

@@ -1,7 +1,7 @@
 /** What the launch wizard offers and accepts: names, sizes against the host, typed values. Pure. */
 
 import type { EngineInfo } from "../api/engine-info.ts";
-import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/instance.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/limits.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { messageOf } from "../base/errors.ts";
 import { parseSize } from "../base/units.ts";

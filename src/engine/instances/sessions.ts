@@ -1,6 +1,6 @@
 /** The sessions of all instances. Each ends with its process, with its guest's run, or when it was kept long enough. */
+import { SESSION_KEEP_SECONDS } from "../../api/limits.ts";
 import type { GuestSession, SessionRequest } from "../../api/session.ts";
-import { SESSION_KEEP_SECONDS } from "../../api/session.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { SessionsApi } from "../engine-core.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../guest/guest.ts";

@@ -18,6 +18,8 @@ export type RequestMore = {
   headers?: Record<string, string> | undefined;
 };
 
+type WholeOptions = RequestMore & { body?: unknown; deadlineMs?: number | undefined };
+
 /** How long an answer may take where nobody says otherwise; what takes longer is streamed. */
 const ANSWER_MS = 30_000;
 /** The longest answer that is taken whole: a list of thousands of containers is a few megabytes. */
@@ -34,11 +36,23 @@ export class RuntimeApi {
    * Resolves with the value of the answer; undefined where it has none, as when there was nothing to change (304).
    * Rejects where the runtime refuses, cannot be reached or takes longer than the deadline.
    */
-  async json<T>(
+  json<T>(ctx: Signal, method: string, path: string, options: WholeOptions = {}): Promise<T> {
+    return this.#whole(ctx, method, path, options, (text) => parsed(text) as T);
+  }
+
+  /** What answers, and of which version, in its own words; empty where it does not say. Costs it nothing, unlike `/version`. */
+  greeting(ctx: Signal, options: WholeOptions = {}): Promise<string> {
+    return this.#whole(ctx, "GET", "/_ping", options, (_text, { headers }) =>
+      String(headers["server"] ?? ""),
+    );
+  }
+
+  async #whole<T>(
     ctx: Signal,
     method: string,
     path: string,
-    options: RequestMore & { body?: unknown; deadlineMs?: number | undefined } = {},
+    options: WholeOptions,
+    read: (text: string, answer: IncomingMessage) => T,
   ): Promise<T> {
     const { deadlineMs = ANSWER_MS } = options;
     const deadline = withDeadline(deadlineMs, ctx.signal);
@@ -48,7 +62,7 @@ export class RuntimeApi {
       const { statusCode = 0 } = answer;
       if (statusCode >= 400)
         throw answeredError(this.endpoint, options.doing ?? `${method} ${path}`, statusCode, text);
-      return parsed(text) as T;
+      return read(text, answer);
     } catch (error) {
       ctx.signal.throwIfAborted();
       if (deadline.signal.aborted)

@@ -14,6 +14,12 @@ import {
 /** A runtime that answers. Its endpoint says what it is by its own words, whatever its socket is called. */
 export type FoundRuntime = { endpoint: Endpoint; version: string; os: string; arch: string };
 
+/**
+ * What runtimes have said of themselves, by where they are. Podman asks its helpers for that, which takes it 200 ms; it
+ * holds for as long as the runtime greets with the same words, in which its version is.
+ */
+export type KnownRuntimes = Map<string, { greeting: string; found: FoundRuntime }>;
+
 export type Detection = {
   /** Best first. */
   found: FoundRuntime[];
@@ -24,12 +30,17 @@ export type Detection = {
 
 /** A runtime on this host answers at once; one that was asked to wake up may take a moment. */
 const DETECT_MS = 5_000;
+const ASKING = { doing: "look for container runtimes", deadlineMs: DETECT_MS };
 
 /** Asks all candidates at once. A place where nothing listens is not told of, and one of two names is told once. */
-export async function detectRuntimes(ctx: Pick<Ctx, "signal">, inputs: EndpointInputs): Promise<Detection> {
+export async function detectRuntimes(
+  ctx: Pick<Ctx, "signal">,
+  inputs: EndpointInputs,
+  known: KnownRuntimes = new Map(),
+): Promise<Detection> {
   const { endpoints: all, unusable } = candidateEndpoints(inputs);
   const endpoints = await withoutAliases(all);
-  const answers = await Promise.all(endpoints.map((endpoint) => askVersion(ctx, endpoint)));
+  const answers = await Promise.all(endpoints.map((endpoint) => ask(ctx, endpoint, known)));
   ctx.signal.throwIfAborted();
   const detection: Detection = { found: [], refused: [], unusable };
   for (const [index, answer] of answers.entries()) {
@@ -58,20 +69,31 @@ type Version = {
   Components?: { Name?: string }[] | null;
 };
 
-async function askVersion(ctx: Pick<Ctx, "signal">, endpoint: Endpoint): Promise<FoundRuntime | EngineError> {
+async function ask(
+  ctx: Pick<Ctx, "signal">,
+  endpoint: Endpoint,
+  known: KnownRuntimes,
+): Promise<FoundRuntime | EngineError> {
   try {
-    const answer = await new RuntimeApi(endpoint).json<Version | undefined>(ctx, "GET", "/version", {
-      doing: "look for container runtimes",
-      deadlineMs: DETECT_MS,
-    });
-    const podman = answer?.Components?.some(({ Name }) => /podman/i.test(Name ?? "")) ?? false;
-    return {
-      endpoint: { ...endpoint, runtime: podman ? "podman" : "docker" },
-      version: answer?.Version ?? "unknown",
-      os: answer?.Os ?? "linux",
-      arch: answer?.Arch ?? "unknown",
-    };
+    const greeting = await new RuntimeApi(endpoint).greeting(ctx, ASKING);
+    const before = known.get(whereOf(endpoint));
+    if (before && greeting !== "" && before.greeting === greeting)
+      return { ...before.found, endpoint: { ...endpoint, runtime: before.found.endpoint.runtime } };
+    const found = await askVersion(ctx, endpoint);
+    known.set(whereOf(endpoint), { greeting, found });
+    return found;
   } catch (error) {
     return toEngineError(error);
   }
+}
+
+async function askVersion(ctx: Pick<Ctx, "signal">, endpoint: Endpoint): Promise<FoundRuntime> {
+  const answer = await new RuntimeApi(endpoint).json<Version | undefined>(ctx, "GET", "/version", ASKING);
+  const podman = answer?.Components?.some(({ Name }) => /podman/i.test(Name ?? "")) ?? false;
+  return {
+    endpoint: { ...endpoint, runtime: podman ? "podman" : "docker" },
+    version: answer?.Version ?? "unknown",
+    os: answer?.Os ?? "linux",
+    arch: answer?.Arch ?? "unknown",
+  };
 }

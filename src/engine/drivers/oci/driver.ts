@@ -25,7 +25,7 @@ import { RuntimeApi } from "./api.ts";
 import { OciCompose } from "./compose.ts";
 import { Containers, goneError, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
-import { type Detection, detectRuntimes } from "./detect.ts";
+import { type Detection, detectRuntimes, type KnownRuntimes } from "./detect.ts";
 import { type Endpoint, type EndpointInputs, RUNTIME_NAMES } from "./endpoints.ts";
 import { OciForeignContainers } from "./foreign.ts";
 import { bothOutputs } from "./frames.ts";
@@ -63,6 +63,7 @@ class OciDriver implements Driver {
   readonly #options: OciOptions;
   readonly #engine: string;
   readonly #memory = new Memory();
+  readonly #known: KnownRuntimes = new Map();
   #detection: Promise<Detection> | undefined;
 
   constructor(options: OciOptions) {
@@ -92,10 +93,11 @@ class OciDriver implements Driver {
     const instance = containerOf(given);
     ctx.progress({ phase: "create" });
     const containers = await this.#containersOf(ctx, instance);
-    await writePlace(instance, containers.api.endpoint);
-    if (await containers.settled(ctx, instance)) return;
-    const image = await inspectImage(ctx, containers.api, instance.container.image.id);
-    await containers.make(ctx, instance, image);
+    const image = inspectImage(ctx, containers.api, instance.container.image.id);
+    image.catch(() => {}); // What is there already needs it no more.
+    const place = writePlace(instance, containers.api.endpoint);
+    const [there] = await Promise.all([containers.settled(ctx, instance), place]);
+    if (!there) await containers.make(ctx, instance, await image);
   }
 
   async start(ctx: Ctx, given: DriverInstance): Promise<Running> {
@@ -236,7 +238,7 @@ class OciDriver implements Driver {
   async #detect(ctx: Pick<Ctx, "signal">, fresh: boolean): Promise<Detection> {
     if (this.#detection && !fresh) return this.#detection;
     const inputs = await (this.#options.inputs ?? endpointInputs)();
-    const detection = detectRuntimes(ctx, inputs);
+    const detection = detectRuntimes(ctx, inputs, this.#known);
     this.#detection = detection;
     detection.catch(() => {
       if (this.#detection === detection) this.#detection = undefined;

@@ -170,26 +170,25 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   ): Promise<RuntimeApi> {
     const apis = await this.#runtimes(ctx, runtime);
     if (apis.length > 1) for (const api of apis) if (await findImage(ctx, api, name)) return api;
-    return this.#runtime(ctx, runtime);
+    return firstOf(apis, runtime);
   }
 
   async #runtime(ctx: Pick<Ctx, "signal">, runtime: ContainerRuntime | undefined): Promise<RuntimeApi> {
-    const [first] = await this.#runtimes(ctx, runtime);
-    if (first) return first;
-    const name = runtime ? RUNTIME_NAMES[runtime] : "A container runtime";
-    throw new EngineError(
-      "missing-dependency",
-      `cannot use images of containers: ${name} does not run here`,
-      {
-        hint: "Start it, or install Docker or Podman.",
-      },
-    );
+    return firstOf(await this.#runtimes(ctx, runtime), runtime);
   }
 
   async #runtimes(ctx: Pick<Ctx, "signal">, runtime: ContainerRuntime | undefined): Promise<RuntimeApi[]> {
     const all = await this.#options.runtimes(ctx);
     return all.filter(({ endpoint }) => runtime === undefined || endpoint.runtime === runtime);
   }
+}
+
+function firstOf([first]: readonly RuntimeApi[], runtime: ContainerRuntime | undefined): RuntimeApi {
+  if (first) return first;
+  const name = runtime ? RUNTIME_NAMES[runtime] : "A container runtime";
+  throw new EngineError("missing-dependency", `cannot use images of containers: ${name} does not run here`, {
+    hint: "Start it, or install Docker or Podman.",
+  });
 }
 
 function nameOf(reference: string): string {

@@ -258,6 +258,30 @@ test("a runtime is what it says, whatever its socket is called; where nothing li
   expect(unusable).toEqual([{ name: "far", reason: expect.stringContaining("SSH") }]);
 });
 
+test("a runtime tells its version once, until it greets as another one", async () => {
+  const asked: (string | undefined)[] = [];
+  let now = { greeting: "Libpod/4.3.1 (linux)", version: "4.3.1", name: "Podman Engine" };
+  await serve((request, response) => {
+    asked.push(request.url);
+    response.setHeader("server", now.greeting);
+    const said = { Version: now.version, Os: "linux", Arch: "amd64", Components: [{ Name: now.name }] };
+    response.end(request.url === "/_ping" ? "OK" : JSON.stringify(said));
+  });
+  const env = { DOCKER_HOST: `unix://${socketPath()}` };
+  const of = { env, home: directory, tmp: directory, uid: 0, contexts: [], currentContext: undefined };
+  const inputs = { platform: "linux" as const, ...of };
+  const known = new Map();
+  const look = async () => (await detectRuntimes(ctx, inputs, known)).found;
+  const first = await look();
+  expect(first).toMatchObject([{ endpoint: { runtime: "podman" }, version: "4.3.1" }]);
+  expect(await look()).toEqual(first);
+  expect(asked.filter((url) => url === "/version")).toHaveLength(1);
+  now = { greeting: "Docker/27.0 (linux)", version: "27.0", name: "Engine" };
+  expect(await look()).toMatchObject([{ endpoint: { runtime: "docker" }, version: "27.0" }]);
+  await new Promise((resolve) => server?.close(resolve));
+  expect(await look()).toEqual([]);
+});
+
 test("the group of a socket is found by its name", async () => {
   const groups = path.join(directory, "group");
   await writeFile(groups, `root:x:0:\ndocker:x:${process.getgid?.()}:me\n`);
