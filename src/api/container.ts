@@ -60,6 +60,10 @@ export type HealthCheck = z.infer<typeof HealthCheck>;
 
 export const PidsLimit = z.int().min(1).max(4_194_304);
 
+/** What that check says of one that runs. */
+export const Health = z.enum(["starting", "healthy", "unhealthy"]);
+export type Health = z.infer<typeof Health>;
+
 export const ContainerSpec = z.strictObject({
   runtime: ContainerRuntime.optional().describe("The first that runs on this host when left out"),
   shape: ContainerShape.optional().describe("What the image is made for when left out"),
@@ -121,6 +125,7 @@ export const ContainerFacts = z.object({
     .optional()
     .describe("Absent until it is on this host"),
   adopted: z.boolean().optional().describe("It was made elsewhere, and is as it was made there"),
+  healthStatus: Health.optional().describe("Present while it runs and is checked"),
   paused: z.boolean().describe("Halted in memory, until it is let go on"),
 });
 export type ContainerFacts = z.infer<typeof ContainerFacts>;

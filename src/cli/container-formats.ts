@@ -12,7 +12,7 @@ export function containerMark({ container }: Pick<Instance, "container">): strin
 export function containerRows({ container, memoryBytes, ports }: Instance): [string, string][] {
   if (!container) return [];
   const { runtime, shape, entrypoint, command, env, user, restart, volumes = [], privileged } = container;
-  const { adopted } = container;
+  const { adopted, healthStatus } = container;
   const words = [...(entrypoint ?? []), ...(command ?? [])].join(" ");
   return [
     [
@@ -21,6 +21,7 @@ export function containerRows({ container, memoryBytes, ports }: Instance): [str
         .filter(Boolean)
         .join(" "),
     ],
+    ...row("Health", healthStatus),
     ...row("Command", words),
     ...row("User", user),
     ...row("Environment", env.join(" ")),

@@ -1,8 +1,9 @@
 /** What `berth launch` takes for a container. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ContainerShape, ContainerSpec, RestartPolicy } from "../api/container.ts";
 import type { LaunchSpec } from "../api/instance.ts";
 import { EngineError } from "../base/errors.ts";
+import { parseDuration } from "../base/units.ts";
 import {
   containerReference,
   parseCapability,
@@ -27,6 +28,11 @@ export type ContainerOptions = {
   capDrop?: string[];
   privileged?: boolean;
   pidsLimit?: number;
+  healthCmd?: string;
+  healthInterval?: number;
+  healthTimeout?: number;
+  healthRetries?: number;
+  healthStartPeriod?: number;
 };
 
 const RESTARTS: readonly RestartPolicy[] = ["no", "on-failure", "always", "unless-stopped"];
@@ -46,6 +52,11 @@ const OWN: Readonly<Record<Exclude<keyof ContainerOptions, "container">, string>
   capDrop: "--cap-drop",
   privileged: "--privileged",
   pidsLimit: "--pids-limit",
+  healthCmd: "--health-cmd",
+  healthInterval: "--health-interval",
+  healthTimeout: "--health-timeout",
+  healthRetries: "--health-retries",
+  healthStartPeriod: "--health-start-period",
 };
 
 export function addContainerOptions(command: Command): void {
@@ -74,6 +85,11 @@ export function addContainerOptions(command: Command): void {
     .option("--cap-drop <capability>", "such as ALL; may be repeated", repeated)
     .option("--privileged", "it may do to this host whatever its runtime may")
     .option("--pids-limit <count>", "how many processes it may have", wholeNumber("processes"))
+    .option("--health-cmd <command>", "a line for its shell, run again and again to see whether it is well")
+    .option("--health-interval <time>", "between two of these runs, such as 30s", time)
+    .option("--health-timeout <time>", "how long one may take", time)
+    .option("--health-retries <count>", "how many failures in a row make it unwell", wholeNumber("failures"))
+    .option("--health-start-period <time>", "in which failures do not count", time)
     .optionsGroup("Options:") // Of what every command takes.
     .addHelpText(
       "after",
@@ -137,7 +153,29 @@ function specOf(
     ...(readOnly ? { readOnlyRoot: true } : {}),
     ...(capAdd ? { capAdd: capAdd.map(parseCapability) } : {}),
     ...(capDrop ? { capDrop: capDrop.map(parseCapability) } : {}),
+    ...healthOf(options),
   };
+}
+
+function healthOf(options: ContainerOptions): Pick<ContainerSpec, "health"> {
+  const { healthCmd, healthInterval, healthTimeout, healthRetries, healthStartPeriod } = options;
+  const when = {
+    ...(healthInterval === undefined ? {} : { intervalMs: healthInterval }),
+    ...(healthTimeout === undefined ? {} : { timeoutMs: healthTimeout }),
+    ...(healthRetries === undefined ? {} : { retries: healthRetries }),
+    ...(healthStartPeriod === undefined ? {} : { startPeriodMs: healthStartPeriod }),
+  };
+  if (healthCmd !== undefined) return { health: { command: ["/bin/sh", "-c", healthCmd], ...when } };
+  if (Object.keys(when).length === 0) return {};
+  throw new EngineError("invalid-argument", "there is nothing to be run to see whether it is well", {
+    hint: "Say what: --health-cmd COMMAND",
+  });
+}
+
+function time(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(`${text} is not a valid time, such as 30s or 1m.`);
 }
 
 /** Options of other parts of a launch are in the same bag. */

@@ -38,6 +38,7 @@ import { InstanceManager } from "./instances/manager.ts";
 import { Media } from "./instances/media.ts";
 import { MetricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
+import { OutsideWatch } from "./instances/outside.ts";
 import { Ports } from "./instances/ports.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
 import { Sessions } from "./instances/sessions.ts";
@@ -129,6 +130,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   for (const row of rows.filter(isZoneRow)) core.zones.resume(row);
   for (const row of rows.filter(isMove)) storage.resume(row);
   core.keepSshHosts();
+  core.watchOutside();
   core.startByPolicy(endedUnseen, boot);
   return core;
 }
@@ -178,6 +180,7 @@ class Engine implements EngineCore {
   readonly #parts: Parts;
   readonly #locations: Locations;
   readonly #lan: Lan;
+  #outside: OutsideWatch | undefined;
   readonly #startedAt: string;
   readonly #ending = new AbortController();
   #sshHosts: Promise<void> | undefined;
@@ -248,6 +251,11 @@ class Engine implements EngineCore {
     const { log, paths } = options;
     const hosts = new SshHosts({ keeper, files: paths.ssh, log });
     this.#sshHosts = hosts.follow(events, this.#ending.signal);
+  }
+
+  /** What others do to containers is seen from now on. */
+  watchOutside(): void {
+    this.#outside = new OutsideWatch(this.#parts.keeper);
   }
 
   /** Beside all else: nobody waits for it. */
@@ -321,6 +329,7 @@ class Engine implements EngineCore {
     await this.operations.close();
     await this.#sshHosts;
     this.#lan.dispose();
+    this.#outside?.dispose();
     this.consoles.dispose();
     this.#parts.keeper.close();
     this.events.close();

@@ -1,5 +1,5 @@
 /** What the tree, the tooltip and the panel show of a container and not of a VM, and what can be done with one. Pure. */
-import type { ContainerRuntime } from "../api/container.ts";
+import type { ContainerRuntime, Health } from "../api/container.ts";
 import type { EngineInfo } from "../api/engine-info.ts";
 import type { Instance } from "../api/instance.ts";
 import type { Action } from "./items.ts";
@@ -48,6 +48,23 @@ export function runtimeText({ container }: Pick<Instance, "container">): string 
   return container?.runtime && RUNTIME_NAMES[container.runtime];
 }
 
+const HEALTH: Readonly<Record<Health, string>> = {
+  starting: l10n.t("health not known yet"),
+  healthy: l10n.t("healthy"),
+  unhealthy: l10n.t("unhealthy"),
+};
+
+/** What its check says of it; undefined where nothing checks it. */
+export function healthText({ container }: Pick<Instance, "container">): string | undefined {
+  return container?.healthStatus && HEALTH[container.healthStatus];
+}
+
+/** The same, where that is not as it should be: a row has no place for what is well. */
+export function unwellText(instance: Pick<Instance, "container">): string[] {
+  const text = instance.container?.healthStatus === "healthy" ? undefined : healthText(instance);
+  return text === undefined ? [] : [text];
+}
+
 /** How large it is: a container is so only where it has limits. */
 export function sizeFacts(instance: Instance): string[] {
   const { cpus, memoryBytes, container } = instance;
@@ -61,12 +78,14 @@ export function sizeFacts(instance: Instance): string[] {
 }
 
 /** Rows of the panel's facts. */
-export function containerFacts({ container }: Instance): [string, string | undefined][] {
+export function containerFacts(instance: Instance): [string, string | undefined][] {
+  const { container } = instance;
   if (!container) return [];
   const { shape, entrypoint = [], command = [], env, user, restart, volumes = [], privileged } = container;
   const shapes = { application: l10n.t("Application"), machine: l10n.t("Machine") };
   const said = (text: string) => (text === "" ? undefined : text);
   return [
+    [l10n.t("Health"), healthText(instance)],
     [l10n.t("Shape"), shape && shapes[shape]],
     [l10n.t("Command"), said([...entrypoint, ...command].join(" "))],
     [l10n.t("User"), user],

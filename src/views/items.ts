@@ -5,7 +5,7 @@
 
 import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
-import { containerActions, sizeFacts } from "./container-items.ts";
+import { containerActions, sizeFacts, unwellText } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import { cpusText, imageText, operationText, STATE_WORDS, sizeText, timeText } from "./phrases.ts";
 
@@ -203,6 +203,7 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
     case "running":
       return [
         ...(instance.container?.paused ? [l10n.t("paused")] : []),
+        ...unwellText(instance),
         ...(instance.stopAt === undefined ? [] : [l10n.t("stops at {0}", timeText(instance.stopAt))]),
         ...(instance.ready || instance.guest !== "linux" ? [] : [l10n.t("not ready")]),
         ...facts,
@@ -251,6 +252,7 @@ function iconOf(instance: Instance, busy: boolean): Icon {
 function markOf(instance: Instance): Mark | undefined {
   if (instance.state === "deleted") return "deleted";
   if (instance.state === "failed") return "failed";
+  if (instance.container?.healthStatus === "unhealthy") return "problem";
   return instance.problems.some((problem) => problem.severity !== "info") ? "problem" : undefined;
 }
 
@@ -272,6 +274,7 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
           l10n.t("container"),
           ...sizeFacts(instance),
           ...(instance.container.paused ? [l10n.t("paused")] : []),
+          ...unwellText(instance),
         ]
       : [cpusText(instance.cpus), l10n.t("{0} memory", sizeText(instance.memoryBytes))]),
     ...(instance.state === "running" && instance.address !== ""

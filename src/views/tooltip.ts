@@ -4,7 +4,7 @@ import type { Instance, InstanceDetails, Problem } from "../api/instance.ts";
 import { labelsText } from "../api/labels.ts";
 import type { Operation } from "../api/operation.ts";
 import { formatDuration } from "../base/units.ts";
-import { runtimeText, sizeFacts } from "./container-items.ts";
+import { healthText, runtimeText, sizeFacts } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import {
   capitalised,
@@ -46,7 +46,8 @@ function stateLine(instance: Instance, operation?: Operation): string {
   }
   const waiting = instance.state === "running" && instance.guest === "linux" && !instance.ready;
   if (instance.container?.paused) return l10n.t("paused");
-  const word = STATE_WORDS[instance.state];
+  const health = healthText(instance);
+  const word = [STATE_WORDS[instance.state], ...(health === undefined ? [] : [health])].join(", ");
   return waiting ? l10n.t("{0}, not ready", word) : word;
 }
 

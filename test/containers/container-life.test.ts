@@ -66,6 +66,60 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
       await back.stop(ctx(), "force");
     });
 
+    test("what others do to one that does not run is told, and nothing of the others", async () => {
+      const instance = await world.created("outside");
+      const other = await world.created("other");
+      let told = 0;
+      const watch = world.driver.watch?.(instance, () => {
+        told += 1;
+      });
+      await expect.poll(() => told, { timeout: 20_000 }).toBe(1);
+      const { api } = runtimes[runtime];
+      const at = async (one: typeof instance) => (await world.idOf(one)) ?? "";
+      await api.json(ctx(), "POST", `/containers/${await at(other)}/start`);
+      await api.json(ctx(), "POST", `/containers/${await at(instance)}/start`);
+      await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(1);
+      const running = await world.driver.attach(ctx(), instance);
+      await running?.stop(ctx(), "force");
+      const before = told;
+      expect(await world.driver.isGone?.(ctx(), instance)).toBe(false);
+      await world.remove(instance);
+      await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(before);
+      expect(await world.driver.isGone?.(ctx(), instance)).toBe(true);
+      watch?.dispose();
+    });
+
+    test("a pause by others is shown, and so is its end", async () => {
+      const { instance, running } = await world.started("halted");
+      const { api } = runtimes[runtime];
+      const at = `/containers/${await world.idOf(instance)}`;
+      let changes = 0;
+      running.onDidChange?.(() => {
+        changes += 1;
+      });
+      await api.json(ctx(), "POST", `${at}/pause`);
+      await expect.poll(() => running.paused, { timeout: 20_000 }).toBe(true);
+      await api.json(ctx(), "POST", `${at}/unpause`);
+      await expect.poll(() => running.paused, { timeout: 20_000 }).toBe(false);
+      expect(changes).toBe(2);
+      await running.stop(ctx(), "force");
+    });
+
+    // Podman's checks are run by systemd, which is not here.
+    test.runIf(runtime === "docker")("what its check says is shown", async () => {
+      const spec = world.running(["sleep", "9999"]);
+      const health = { command: ["sh", "-c", "[ -e /well ]"], intervalMs: 1000, retries: 1 };
+      const { running } = await world.started("checked", {
+        ...spec,
+        container: { ...spec.container, health },
+      });
+      expect(running.health).toBe("starting");
+      await expect.poll(() => running.health, { timeout: 20_000 }).toBe("unhealthy");
+      await shellIn(running, "touch /well");
+      await expect.poll(() => running.health, { timeout: 20_000 }).toBe("healthy");
+      await running.stop(ctx(), "force");
+    });
+
     test("is restarted by its runtime where it shall be, and that is no end", async () => {
       const spec = world.running([
         "sh",
@@ -204,6 +258,23 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
       expect(await world.volumes()).toContain(volume);
       await world.removeVolume(volume);
     });
+  });
+
+  test("a runtime that is restarted while nothing of ours runs is listened to again", async () => {
+    const world = await containerWorld(runtimes[runtime]);
+    const instance = await world.created("away");
+    let told = 0;
+    const watch = world.driver.watch?.(instance, () => {
+      told += 1;
+    });
+    await expect.poll(() => told, { timeout: 20_000 }).toBe(1);
+    await runtimes[runtime].kill("SIGKILL");
+    await runtimes[runtime].start();
+    await expect.poll(() => told, { timeout: 30_000 }).toBe(2);
+    await world.remove(instance);
+    await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(2);
+    watch?.dispose();
+    await world.dispose();
   });
 
   test("a runtime that is restarted is waited for, and what it ended is told", async () => {

@@ -36,6 +36,8 @@ export type ContainerWorld = {
   /** Removes its container as somebody else may. */
   remove(instance: DriverInstance): Promise<void>;
   rename(instance: DriverInstance, name: string): Promise<void>;
+  /** Of its container. */
+  idOf(instance: DriverInstance): Promise<string | undefined>;
   leftOf(instance: DriverInstance): Promise<{ containers: number; images: number }>;
   /** Makes a container that is not ours, for as long as this world is there; resolves with its id. */
   foreign(name: string, image?: string, more?: object): Promise<string>;
@@ -106,6 +108,7 @@ export async function containerWorld({ api, runtime }: TestRuntime): Promise<Con
       for (const { Id } of await containersOf(instance))
         await api.json(ctx(), "POST", `/containers/${Id}/rename`, { query: { name } });
     },
+    idOf: async (instance) => (await containersOf(instance))[0]?.Id,
     leftOf: async (instance) => {
       const images = await api.json<{ RepoTags: string[] | null }[]>(ctx(), "GET", "/images/json");
       const own = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag.includes(instance.id));

@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { PassThrough, type Readable } from "node:stream";
-import type { ContainerImage } from "../../src/api/container.ts";
+import type { ContainerImage, Health } from "../../src/api/container.ts";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
 import type { Metrics } from "../../src/api/metrics.ts";
 import { sleep } from "../../src/base/async.ts";
+import type { Disposable } from "../../src/base/disposable.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import { Emitter } from "../../src/base/event.ts";
 import { hostArch } from "../../src/base/paths.ts";
@@ -36,11 +37,21 @@ export class FakeRuntime {
   readonly made = new Map<string, DriverInstance>();
   /** Those that it has of instances, by the id of these. */
   readonly containers = new Map<string, DriverInstance>();
+  /** What the check of each says, by id. */
+  readonly health = new Map<string, Health>();
+  /** Somebody has done something to the container of this instance. */
+  readonly outside = new Emitter<string>();
   /** What others have made, by id. */
   readonly others = new Map<string, FoundContainer>();
   readonly #printed = new Map<string, { at: number; text: string }[]>();
   readonly #news = new Emitter<string>();
   available = true;
+
+  /** Others do to a container what they may. */
+  changed(id: string, health?: Health): void {
+    if (health) this.health.set(id, health);
+    this.outside.fire(id);
+  }
 
   /** The container's program prints a line. */
   print(id: string, text: string): void {
@@ -135,6 +146,16 @@ export class FakeContainerDriver implements Driver {
     return running && this.#running(instance, running);
   }
 
+  watch({ id }: DriverInstance, told: () => void): Disposable {
+    told();
+    return this.runtime.outside.event((changed) => changed === id && told());
+  }
+
+  async isGone(_ctx: Pick<Ctx, "signal">, { id, container }: DriverInstance): Promise<boolean> {
+    const { containers, others } = this.runtime;
+    return !containers.has(id) && !others.has(container?.adopted ?? "");
+  }
+
   delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.runtime.containers.delete(instance.id);
     this.runtime.others.delete(instance.container?.adopted ?? "");
@@ -142,6 +163,7 @@ export class FakeContainerDriver implements Driver {
   }
 
   clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
+    this.runtime.containers.set(target.id, target);
     return this.#guests.clone(ctx, source, target);
   }
 
@@ -156,12 +178,16 @@ export class FakeContainerDriver implements Driver {
   }
 
   #running({ id }: DriverInstance, running: Running): Running {
-    const { paused, host } = this.runtime;
+    const { paused, host, health, outside } = this.runtime;
     const over = host.guests.get(id)?.over ?? AbortSignal.abort();
     const { exited, guest, startedAt, problems, ports } = running;
     return {
       ...{ exited, guest, startedAt, problems, ssh: undefined, accelerator: undefined, address: ADDRESS },
       ...(ports ? { ports } : {}),
+      onDidChange: (listener) => outside.event((changed) => changed === id && listener()),
+      get health() {
+        return health.get(id);
+      },
       get paused() {
         return paused.has(id);
       },

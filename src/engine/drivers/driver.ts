@@ -4,13 +4,21 @@
  * `test/contract/driver.ts`.
  */
 import type { Duplex, Readable } from "node:stream";
-import type { ContainerImage, ContainerRuntime, ContainerShape, ContainerSpec } from "../../api/container.ts";
+import type {
+  ContainerImage,
+  ContainerRuntime,
+  ContainerShape,
+  ContainerSpec,
+  Health,
+} from "../../api/container.ts";
 import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import type { Metrics } from "../../api/metrics.ts";
 import type { HostNetwork, HostNic } from "../../api/network.ts";
 import type { PortForward } from "../../api/port.ts";
+import type { Disposable } from "../../base/disposable.ts";
+import type { Event } from "../../base/event.ts";
 import type { Ctx } from "../ctx.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
@@ -161,6 +169,10 @@ export interface Running {
   readonly unpause?: ((ctx: Ctx) => Promise<void>) | undefined;
   /** It is halted now, whoever did that. */
   readonly paused?: boolean | undefined;
+  /** What its check says of it now; absent where nothing checks it. */
+  readonly health?: Health | undefined;
+  /** Fires when what it says of itself here is another than before. Absent where that never is. */
+  readonly onDidChange?: Event<void> | undefined;
   /** What it uses, told again and again until the signal or its run ends; absent where only the guest knows. */
   readonly stats?: ((ctx: Pick<Ctx, "signal">) => AsyncIterable<Metrics>) | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
@@ -240,6 +252,13 @@ export interface Driver {
   start(ctx: Ctx, instance: DriverInstance): Promise<Running>;
   /** Adopts what an earlier engine started; undefined when it does not run. Never starts and never kills. */
   attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined>;
+  /**
+   * Calls back whenever others than us may have started, made or removed what does not run, also while nobody listened.
+   * Absent where nobody else can.
+   */
+  watch?(instance: DriverInstance, told: () => void): Disposable;
+  /** Whether others have removed what an instance is made of. */
+  isGone?(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<boolean>;
   /** Whether the guest's memory is kept, for a start to go on with. */
   isSuspended?(instance: DriverInstance): Promise<boolean>;
   /** Throws that memory away; the next start boots. Idempotent. */

@@ -10,13 +10,14 @@ import { EngineError, toEngineError } from "../../base/errors.ts";
 import { hostArch } from "../../base/paths.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Adoption, ForeignContainers, FoundContainer } from "../drivers/foreign-containers.ts";
-import { drawAddress, drawMac } from "../networks/addresses.ts";
+import { drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
 import { macsIn } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import type { InstanceManager, Resumable } from "./manager.ts";
+import { newAddress } from "./own-address.ts";
 import { nameFindings } from "./plan.ts";
 import { reasonOf } from "./power.ts";
 import { readyInBackground } from "./ready.ts";
@@ -60,14 +61,13 @@ export function planAdoption(
   }
   const id = randomUUID();
   const zone = keeper.zones.takeTurn();
-  const others = new Set(keeper.entries().map(({ record }) => record.descriptor.address));
   const { spec, cpus, memoryBytes, ports, isolated } = adoption;
   const descriptor: Descriptor = {
     ...{ id, name, revision: 0, kind: driver.kind, driver: driver.name, arch: adoption.arch ?? hostArch() },
     ...{ cpus, memoryBytes, diskBytes: 0, ports, zone, guest: "linux", firmware: "bios" },
     image: { reference: spec.image.reference, os: "", release: "", version: "" },
     container: { ...spec, runtime: found.runtime, adopted: found.id },
-    address: drawAddress(keeper.zones.subnetIn(zone), id, others),
+    address: newAddress(keeper, { id, kind: driver.kind, zone }),
     mac: drawMac(id, macsIn(keeper)),
     network: isolated ? "isolated" : "default",
     ...{

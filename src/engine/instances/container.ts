@@ -2,6 +2,7 @@
 import type { ContainerFacts } from "../../api/container.ts";
 import type { NewMount } from "../../api/mount.ts";
 import { EngineError } from "../../base/errors.ts";
+import type { Running } from "../drivers/driver.ts";
 import type { ContainerRecord, Descriptor } from "../store/record.ts";
 import type { Finding, Sizes } from "./check.ts";
 import type { ParsedSpec } from "./plan.ts";
@@ -65,7 +66,14 @@ export function limitsOf({ cpus = 0, memoryBytes = 0 }: ParsedSpec): Sizes {
 
 export function containerFacts(
   { env = {}, adopted, ...rest }: ContainerRecord,
-  paused: boolean,
+  running: Running | undefined,
 ): ContainerFacts {
-  return { ...rest, env: Object.keys(env), ...(adopted === undefined ? {} : { adopted: true }), paused };
+  const { paused = false, health } = running ?? {};
+  return {
+    ...rest,
+    env: Object.keys(env),
+    ...(adopted === undefined ? {} : { adopted: true }),
+    ...(health === undefined ? {} : { healthStatus: health }),
+    paused,
+  };
 }

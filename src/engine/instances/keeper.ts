@@ -248,6 +248,8 @@ export class Keeper {
     entry.background?.abort();
     entry.background = new AbortController();
     entry.record = { ...entry.record, startedAt: running.startedAt.toISOString() };
+    const changes = running.onDidChange?.(() => this.publish(entry));
+    entry.background.signal.addEventListener("abort", () => changes?.dispose(), { once: true });
     void running.exited.then((exit) => {
       if (entry.running !== running || this.#closed) return;
       this.detached(entry, running);

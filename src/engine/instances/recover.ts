@@ -94,7 +94,8 @@ async function adopt(keeper: Keeper, entry: Entry, resumed: boolean): Promise<vo
   keeper.update(entry, { state, problems: ended ? [...problems, endedUnseen()] : problems });
 }
 
-async function attach(keeper: Keeper, entry: Entry): Promise<Running | undefined> {
+/** What runs of it. Rejects where that is not told in time. */
+export async function attach(keeper: Keeper, entry: Entry): Promise<Running | undefined> {
   const deadline = withDeadline(ATTACH_MS);
   try {
     const instance = await keeper.driverInstance(entry);

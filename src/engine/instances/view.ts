@@ -32,9 +32,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     ...(running?.accelerator ? { accelerator: running.accelerator } : {}),
     ports: descriptor.ports,
     mounts: descriptor.mounts,
-    ...(descriptor.container
-      ? { container: containerFacts(descriptor.container, running?.paused ?? false) }
-      : {}),
+    ...(descriptor.container ? { container: containerFacts(descriptor.container, running) } : {}),
     guest: descriptor.guest,
     firmware: descriptor.firmware,
     tpm: descriptor.tpm,

@@ -43,6 +43,7 @@ test("a container is asked for by an option or by a prefix, with all that it is 
       },
       ...{ workdir: "/srv", restart: "always", volume: ["data:/data:ro"], tmpfs: ["/run:64M"], pidsLimit: 9 },
       ...{ readOnly: true, capAdd: ["cap_net_admin"], capDrop: ["all"], privileged: true },
+      ...{ healthCmd: "test -e /well", healthInterval: 5000, healthRetries: 2 },
     },
     ["sleep", "9"],
     here,
@@ -54,6 +55,7 @@ test("a container is asked for by an option or by a prefix, with all that it is 
       ...{ workdir: "/srv", restart: "always", volumes: [{ name: "data", target: "/data", readOnly: true }] },
       ...{ tmpfs: [{ target: "/run", sizeBytes: 64 * 2 ** 20 }], pidsLimit: 9, readOnlyRoot: true },
       ...{ capAdd: ["NET_ADMIN"], capDrop: ["ALL"], privileged: true, command: ["sleep", "9"] },
+      health: { command: ["/bin/sh", "-c", "test -e /well"], intervalMs: 5000, retries: 2 },
     },
   });
   expect(ContainerSpec.parse(wanted?.container)).toEqual(wanted?.container);
@@ -103,4 +105,11 @@ test("a moment is so long ago, or a date", () => {
   expect(momentOf("10m", 1_000_000)).toBe(400_000);
   expect(momentOf("2026-11-30T00:00:00Z", 0)).toBe(Date.UTC(2026, 10, 30));
   for (const wrong of ["soon", "", "-5"]) expect(() => momentOf(wrong, 0)).toThrow("not a valid time");
+});
+
+test("how often is of no use without what", () => {
+  expect(() => containerLaunch("docker:nginx", { healthRetries: 3 }, [], here)).toThrow(/nothing to be run/);
+  expect(() => containerLaunch("24.04", { healthCmd: "true" }, [], here)).toThrow(
+    /--health-cmd is for containers/,
+  );
 });

@@ -236,3 +236,16 @@ test("what can be done with a container follows from what it is", () => {
   expect(contextValueOf(container())).toMatch(/\+attach\b/);
   expect(contextValueOf(container())).not.toMatch(/\+shell\b/);
 });
+
+test("what is not well is marked and said; what is well needs no words in its row", () => {
+  const row = (healthStatus: "starting" | "healthy" | "unhealthy") =>
+    instanceItem(container({}, { healthStatus }));
+  expect(row("unhealthy")).toMatchObject({
+    mark: "problem",
+    description: expect.stringContaining("unhealthy"),
+  });
+  expect(row("unhealthy").ariaLabel).toContain("unhealthy");
+  expect(row("starting").description).toContain("health not known yet");
+  expect(row("healthy").description).not.toContain("health");
+  expect(row("healthy").mark).toBeUndefined();
+});

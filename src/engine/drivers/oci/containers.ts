@@ -1,8 +1,8 @@
 /**
  * The one container of an instance, as its runtime knows it. It is known by its labels, never by its name alone, and
- * what has not our labels is not touched; one that was adopted is known by its id, keeps its name, and is never made anew. A container cannot be changed: another one is made from what the first holds,
- * beneath its name, and the first goes when the other is whole. It bears `.old` at its name's end meanwhile, so that a
- * step which was interrupted is seen and undone.
+ * what has not our labels is not touched; one that was adopted is known by its id, keeps its name, and is never made anew.
+ * A container cannot be changed: another one is made from what the first holds, beneath its name, and the first goes when
+ * the other is whole. It bears `.old` at its name's end meanwhile, so that a step which was interrupted is seen and undone.
  */
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
@@ -19,8 +19,8 @@ import {
   specHash,
 } from "./create-body.ts";
 import { findImage, type InspectedImage, inspectImage } from "./images.ts";
-import { objectsIn } from "./json-lines.ts";
 import { baseOf, commit, dropImage } from "./own-images.ts";
+import type { RuntimeWatch } from "./runtime-watch.ts";
 
 type Signal = Pick<Ctx, "signal">;
 /** By what an instance's container is known. */
@@ -40,6 +40,9 @@ export type Inspected = {
     ExitCode: number;
     Error?: string;
     StartedAt: string;
+    Health?: { Status?: string } | null;
+    /** As older Podmans call it. */
+    Healthcheck?: { Status?: string } | null;
   };
   Config: {
     Labels: Record<string, string> | null;
@@ -64,11 +67,14 @@ export const ANONYMOUS = /^[0-9a-f]{64}$/;
 
 export class Containers {
   readonly api: RuntimeApi;
+  /** What happens to them, whoever does it. */
+  readonly watch: RuntimeWatch;
   readonly #engine: string;
 
   /** `engine`: what says whose its containers are. */
-  constructor(api: RuntimeApi, engine: string) {
+  constructor(api: RuntimeApi, watch: RuntimeWatch, engine: string) {
     this.api = api;
+    this.watch = watch;
     this.#engine = engine;
   }
 
@@ -89,26 +95,6 @@ export class Containers {
     return this.api
       .json<Inspected>(ctx, "GET", `/containers/${id}/json`, { doing, query, deadlineMs: WRITE_MS })
       .catch(undefinedWhereAbsent);
-  }
-
-  /**
-   * What happens to it from now on, as its runtime calls that; begins with what has happened if that is its end. A wait
-   * for its end would be simpler, but Podman asks its state again and again for that.
-   */
-  async *events(ctx: Signal, id: string, name: string): AsyncGenerator<string> {
-    const filters = JSON.stringify({ type: ["container"], container: [id] });
-    const answer = await this.api.stream(ctx, "GET", "/events", {
-      doing: `watch ${name}`,
-      query: { filters },
-    });
-    try {
-      const now = await this.inspect(ctx, id, name);
-      if (!now || !isUp(now)) yield "die";
-      for await (const { status, Action } of objectsIn<{ status?: string; Action?: string }>(answer))
-        yield status ?? Action ?? "";
-    } finally {
-      answer.destroy();
-    }
   }
 
   /** As `find`, after what an interrupted change has left is put right. */

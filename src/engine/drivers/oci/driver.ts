@@ -7,7 +7,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import type { ContainerRuntime } from "../../../api/container.ts";
 import type { DriverInfo } from "../../../api/engine-info.ts";
-import type { Problem } from "../../../api/instance.ts";
+import { type Disposable, DisposableStore } from "../../../base/disposable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { Compose } from "../compose.ts";
@@ -26,16 +26,18 @@ import { OciCompose } from "./compose.ts";
 import { Containers, goneError, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { type Detection, detectRuntimes, type KnownRuntimes } from "./detect.ts";
-import { type Endpoint, type EndpointInputs, RUNTIME_NAMES } from "./endpoints.ts";
+import { infoOf, noRuntime } from "./driver-info.ts";
+import { type Endpoint, type EndpointInputs, whereOf } from "./endpoints.ts";
 import { OciForeignContainers } from "./foreign.ts";
 import { bothOutputs } from "./frames.ts";
 import { endpointInputs } from "./host.ts";
-import { ARCHES, inspectImage } from "./images.ts";
+import { inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
 import { Memory } from "./memory.ts";
 import { baseOf, commit, dropImage, ownImages } from "./own-images.ts";
 import { readPlace, writePlace } from "./place.ts";
 import { ContainerRunning } from "./running.ts";
+import { concerns, RuntimeWatch } from "./runtime-watch.ts";
 import { createSnapshots } from "./snapshots.ts";
 
 export type OciOptions = {
@@ -64,6 +66,7 @@ class OciDriver implements Driver {
   readonly #engine: string;
   readonly #memory = new Memory();
   readonly #known: KnownRuntimes = new Map();
+  readonly #watches = new Map<string, RuntimeWatch>();
   #detection: Promise<Detection> | undefined;
 
   constructor(options: OciOptions) {
@@ -135,6 +138,20 @@ class OciDriver implements Driver {
       if (found && isUp(found)) return this.#running(ctx, containers, instance, found);
     }
     return undefined;
+  }
+
+  watch(instance: DriverInstance, told: () => void): Disposable {
+    const owned = new DisposableStore();
+    void readPlace(instance).then((place) => {
+      if (!place || owned.disposed) return;
+      owned.add(this.#at(place).watch.listen((news) => concerns(news, instance) && told()));
+    });
+    return owned;
+  }
+
+  async isGone(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<boolean> {
+    const place = await readPlace(instance);
+    return place !== undefined && (await this.#at(place).find(ctx, instance)) === undefined;
   }
 
   async delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
@@ -225,7 +242,16 @@ class OciDriver implements Driver {
   }
 
   #at(endpoint: Endpoint): Containers {
-    return new Containers(new RuntimeApi(endpoint), this.#engine);
+    const api = new RuntimeApi(endpoint);
+    return new Containers(api, this.#watchOf(api), this.#engine);
+  }
+
+  /** One for each runtime, whoever listens. */
+  #watchOf(api: RuntimeApi): RuntimeWatch {
+    const where = whereOf(api.endpoint);
+    const watch = this.#watches.get(where) ?? new RuntimeWatch(api);
+    this.#watches.set(where, watch);
+    return watch;
   }
 
   async #choose(ctx: Pick<Ctx, "signal">, runtime: ContainerRuntime | undefined): Promise<Endpoint> {
@@ -249,51 +275,6 @@ class OciDriver implements Driver {
 
 function isAbsent(error: unknown): boolean {
   return error instanceof EngineError && error.code === "missing-dependency";
-}
-
-/** `unkept`: why each of those found keeps no memory. Pure. */
-export function infoOf({ found, refused, unusable }: Detection, unkept: readonly string[]): DriverInfo {
-  const arches = found.map(({ arch }) => ARCHES[arch]).filter((arch) => arch !== undefined);
-  const version = found
-    .map(({ endpoint, version }) => `${RUNTIME_NAMES[endpoint.runtime]} ${version}`)
-    .join(", ");
-  const problems: Problem[] = [
-    ...refused.map(({ error }) => ({
-      ...{ code: "runtime-refuses", severity: "warning" as const, message: error.message },
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    })),
-    ...unusable.map(({ name, reason }) => ({
-      ...{ code: "runtime-unusable", severity: "warning" as const },
-      message: `the container runtime ${name} cannot be used: ${reason}`,
-    })),
-  ];
-  problems.push(
-    ...found.map(({ endpoint }, at) => ({
-      ...{ code: "no-checkpoints", severity: "info" as const },
-      message: `containers of ${RUNTIME_NAMES[endpoint.runtime]} are not suspended, nor are there snapshots of them with memory: ${unkept[at]}`,
-    })),
-  );
-  if (found.length === 0) problems.push(NO_RUNTIME);
-  return {
-    ...{ name: "oci", kind: "container", available: found.length > 0, arches: [...new Set(arches)] },
-    ...(version === "" ? {} : { version }),
-    features: [...new Set(found.map(({ endpoint }) => endpoint.runtime))],
-    problems,
-  };
-}
-
-const NO_RUNTIME: Problem = {
-  code: "runtime-missing",
-  severity: "info",
-  message: "neither Docker nor Podman runs here",
-  hint: "Install one of them, or start it; on Debian and Ubuntu: sudo apt install podman",
-};
-
-function noRuntime({ refused }: Detection, runtime: ContainerRuntime | undefined): EngineError {
-  const refusal = refused.find(({ endpoint }) => !runtime || endpoint.runtime === runtime)?.error;
-  if (refusal) return refusal;
-  const reason = runtime ? `${RUNTIME_NAMES[runtime]} does not run here` : NO_RUNTIME.message;
-  return new EngineError("missing-dependency", `cannot use containers: ${reason}`, { hint: NO_RUNTIME.hint });
 }
 
 function startError(error: unknown, { name }: DriverInstance): unknown {

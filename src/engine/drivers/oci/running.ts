@@ -1,15 +1,17 @@
 /** A container that runs: watched until it has ended for good, whoever ended it. */
 
+import { Health } from "../../../api/container.ts";
 import type { Metrics } from "../../../api/metrics.ts";
 import type { PortForward } from "../../../api/port.ts";
 import { abortable, deferred, sleep } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
+import { Emitter } from "../../../base/event.ts";
 import { formatBytes } from "../../../base/units.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
 import type { Log } from "../../log.ts";
 import type { Exit, PortSupport, Running } from "../driver.ts";
-import type { Containers, Inspected } from "./containers.ts";
+import { type Containers, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
 import { addressesOf, ContainerGuest } from "./guest.ts";
@@ -26,6 +28,8 @@ const LOOK_PAUSE_MS = 500;
 const DEAF_PAUSE_MS = 2_000;
 /** As Docker and Podman call the end of a program, and of its container. */
 const END_EVENTS = new Set(["die", "died", "destroy", "remove"]);
+/** What changes what is shown of one that runs. */
+const CHANGE_EVENT = /^(pause|unpause|health_status|start)/;
 
 type Parts = {
   containers: Containers;
@@ -45,6 +49,8 @@ export class ContainerRunning implements Running {
   readonly ports: PortSupport;
   readonly #parts: Parts;
   readonly #life = new AbortController();
+  readonly #changed = new Emitter<void>();
+  readonly onDidChange = this.#changed.event;
   #found: Inspected;
   #stopping = false;
   /** Aborted when it is known to have ended, or may have. */
@@ -80,6 +86,11 @@ export class ContainerRunning implements Running {
 
   get paused(): boolean {
     return this.#found.State.Paused;
+  }
+
+  get health(): Health | undefined {
+    const { Health: docker, Healthcheck: podman } = this.#found.State;
+    return Health.safeParse((docker ?? podman)?.Status).data;
   }
 
   async stop(ctx: Ctx, how: "graceful" | "force"): Promise<void> {
@@ -146,24 +157,42 @@ export class ContainerRunning implements Running {
       if (exit && heard === "lost" && exit.how !== "stopped" && look)
         return { how: "crashed", detail: `${this.#runtime()} was stopped, and its containers with it` };
       if (exit) return exit;
-      if (look) this.#found = look;
+      if (look) this.#show(look);
       if (heard !== "end") await sleep(DEAF_PAUSE_MS, signal);
     }
   }
 
   /** Until its runtime says that it has ended, for good or not. It may fall silent without a reason, or be gone itself. */
-  async #listen(): Promise<"end" | "silence" | "lost"> {
+  async #listen(): Promise<"end" | "silent" | "lost"> {
     this.#listening = new AbortController();
     const signal = AbortSignal.any([this.#life.signal, this.#listening.signal]);
-    const { containers, instance } = this.#parts;
+    const heard = deferred<"end" | "silent" | "lost">();
+    const listener = this.#parts.containers.watch.listen((news) => {
+      if (news === "lost" || news === "silent") heard.resolve(news);
+      else if (news === "open") void this.#isOver().then((over) => over && heard.resolve("end"));
+      else if (news.id !== this.#found.Id) return;
+      else if (END_EVENTS.has(news.action)) heard.resolve("end");
+      else if (CHANGE_EVENT.test(news.action)) void this.#refresh({ signal }).catch(() => {});
+    });
     try {
-      for await (const event of containers.events({ signal }, this.#found.Id, instance.name))
-        if (END_EVENTS.has(event)) return "end";
-      return "silence";
-    } catch (error) {
+      return await abortable(heard.promise, signal);
+    } catch {
       this.#life.signal.throwIfAborted();
-      if (this.#listening.signal.aborted) return "end";
-      return error instanceof EngineError && error.details?.["status"] !== undefined ? "silence" : "lost";
+      return "end";
+    } finally {
+      listener.dispose();
+    }
+  }
+
+  /** Whether it has ended before it was listened to. Where that cannot be told, the watch tells of its runtime. */
+  async #isOver(): Promise<boolean> {
+    try {
+      const { containers, instance } = this.#parts;
+      const now = await containers.inspect(this.#life, this.#found.Id, instance.name);
+      if (now && isUp(now)) this.#show(now);
+      return !now || !isUp(now);
+    } catch {
+      return false;
     }
   }
 
@@ -195,7 +224,16 @@ export class ContainerRunning implements Running {
 
   async #refresh(ctx: Pick<Ctx, "signal">): Promise<void> {
     const { containers, instance } = this.#parts;
-    this.#found = (await containers.inspect(ctx, this.#found.Id, instance.name)) ?? this.#found;
+    const now = await containers.inspect(ctx, this.#found.Id, instance.name);
+    if (now) this.#show(now);
+  }
+
+  /** Tells of it where another thing is shown of it than before. */
+  #show(now: Inspected): void {
+    const shown = () => JSON.stringify([this.paused, this.health, this.address]);
+    const before = shown();
+    this.#found = now;
+    if (shown() !== before) this.#changed.fire();
   }
 
   #runtime(): string {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { infoOf } from "../../../../../src/engine/drivers/oci/driver.ts";
+import { infoOf } from "../../../../../src/engine/drivers/oci/driver-info.ts";
 import type { Endpoint } from "../../../../../src/engine/drivers/oci/endpoints.ts";
 import { isOfThisHost } from "../../../../../src/engine/drivers/oci/host.ts";
 import { criuReason } from "../../../../../src/engine/drivers/oci/memory.ts";
