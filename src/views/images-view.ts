@@ -13,18 +13,11 @@ import type { EngineMirror } from "../client/mirror.ts";
 import { layerItem, runtimeItem, sortStored, storedItem } from "./container-image-items.ts";
 import { RUNTIME_NAMES, runtimesOn } from "./container-items.ts";
 import { groupImages, type ImageChoice, type ImageGroup } from "./image-groups.ts";
-import {
-  availableItem,
-  cachedItem,
-  cachedSummary,
-  type ImageItem,
-  pullingItem,
-  sortCached,
-} from "./image-items.ts";
+import { availableItem, cachedItem, cachedSummary, pullingItem, sortCached } from "./image-items.ts";
+import { groupRow, imageRow, noteRow } from "./image-rows.ts";
 import type { Model } from "./model.ts";
 import { capitalised } from "./phrases.ts";
 import { problemText } from "./problems.ts";
-import { themeIcon } from "./tree-items.ts";
 
 export const IMAGES_VIEW_ID = "berth.images";
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
@@ -122,15 +115,18 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
       case "runtime":
         return this.#runtimeRow(node.runtime);
       case "pulling":
-        return row(pullingItem(node.operation), node.operation.progress?.parts ? Collapsed : None);
+        return imageRow(
+          pullingItem(node.operation),
+          node.operation.kind === "pull-container-image" ? Expanded : None,
+        );
       case "layer":
-        return row(layerItem(node.operation, node.part));
+        return imageRow(layerItem(node.operation, node.part));
       case "stored-image":
-        return row(storedItem(node.image, new Date()));
+        return imageRow(storedItem(node.image, new Date()));
       case "cached-image":
-        return row(cachedItem(node.image, new Date()));
+        return imageRow(cachedItem(node.image, new Date()));
       case "available-image":
-        return row(availableItem(node.choice, node.group));
+        return imageRow(availableItem(node.choice, node.group));
       case "image-group":
         return groupRow(node.group);
       case "image-note":
@@ -152,7 +148,7 @@ export class ImagesView implements vscode.TreeDataProvider<ImageNode>, Disposabl
 
   async #runtimeRow(runtime: ContainerRuntime): Promise<vscode.TreeItem> {
     const images = await this.#listStored(runtime).catch(() => undefined);
-    return row(runtimeItem(runtime, images), Collapsed);
+    return imageRow(runtimeItem(runtime, images), Collapsed);
   }
 
   #listStored(runtime: ContainerRuntime): Promise<StoredContainerImage[]> {
@@ -274,31 +270,4 @@ function pullsText(operations: readonly Operation[]): string {
       ...(one.progress?.parts ?? []).map((part) => layerItem(one, part).description),
     ])
     .join();
-}
-
-function row(data: ImageItem, state = None): vscode.TreeItem {
-  const item = new vscode.TreeItem(data.label, state);
-  item.id = data.id;
-  item.description = data.description;
-  if (data.icon) item.iconPath = themeIcon(data.icon);
-  item.contextValue = data.contextValue;
-  item.accessibilityInformation = { label: data.ariaLabel };
-  item.tooltip = new vscode.MarkdownString(data.tooltip, true);
-  return item;
-}
-
-function groupRow({ title, choices }: ImageGroup): vscode.TreeItem {
-  const item = new vscode.TreeItem(title, Collapsed);
-  item.id = `image-group:${title}`;
-  item.description = String(choices.length);
-  item.contextValue = "image-group";
-  return item;
-}
-
-function noteRow(id: string, text: string): vscode.TreeItem {
-  const item = new vscode.TreeItem(text, None);
-  item.id = `image-note:${id}`;
-  item.iconPath = new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
-  item.tooltip = text;
-  return item;
 }

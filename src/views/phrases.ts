@@ -150,7 +150,7 @@ export function longProgressText(progress: Progress): string {
   const whole = phase === "download" && total !== undefined;
   const text = whole ? l10n.t("{0} of {1}", done, sizeText(total)) : done;
   const ready = parts.filter(({ state }) => state === "done").length;
-  const layers = parts.length > 0 && l10n.t("{0} of {1} layers", ready, parts.length);
+  const layers = parts.length > 1 && l10n.t("{0} of {1} layers", ready, parts.length);
   return [text, layers, message].filter(Boolean).join(" · ");
 }
 
