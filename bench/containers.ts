@@ -1,6 +1,6 @@
 /**
  * `npm run bench:containers`: containers beside their runtimes, in turns. From nothing to the end of a first command, by the
- * commands that a person types; a command in one that runs, beside the runtime's own API; a list of many; and the memory
+ * commands that a person types, and by clients that are kept; a command in one that runs, beside the runtime's own API; a list of many; and the memory
  * of an engine whose clients follow the logs of some. `BERTH_BENCH_CONTAINERS` is how many are listed.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -41,6 +41,7 @@ async function benchRuntime({ runtime, api }: TestRuntime): Promise<void> {
     const native = runtime === "docker" ? ["docker", "--host", socket] : ["podman", "--url", socket];
     await benchFirstCommand(runtime, berth, native);
     const client = await connect({ env: berth.env });
+    await benchFirstByApi(runtime, client, api);
     await benchExec(runtime, client, api);
     await benchLogs(runtime, client, berth);
     if (runtime === "docker") await benchList(client, berth);
@@ -80,6 +81,34 @@ async function benchFirstCommand(runtime: string, berth: Berth, native: readonly
       ratio,
       "≤ 1.15",
     ),
+  );
+}
+
+/** The same without the start of a process: a client of the engine that is kept, beside a client of the runtime. */
+async function benchFirstByApi(runtime: string, client: EngineClient, api: RuntimeApi): Promise<void> {
+  const ours: number[] = [];
+  const peer: number[] = [];
+  for (let at = -1; at < RUNS; at += 1) {
+    const name = `kept-${at + 1}`;
+    const [own = 0] = await times(1, async () => {
+      await launch(client, runtime, name, RESTS);
+      await throughEngine(client, name);
+    });
+    const [other = 0] = await times(1, async () => {
+      const body = { Image: IMAGE, Cmd: ["sh", "-c", RESTS] };
+      await api.json(signal(), "POST", "/containers/create", { query: { name }, body });
+      await api.json(signal(), "POST", `/containers/${name}/start`);
+      await throughApi(api, name);
+    });
+    await remove(client, name);
+    await api.json(signal(), "DELETE", `/containers/${name}`, { query: { force: "true" } });
+    if (at < 0) continue;
+    ours.push(own);
+    peer.push(other);
+  }
+  const ratio = median(ours) / median(peer);
+  rows.push(
+    row(`${runtime}: create → exec by API`, text(ours, "ms"), `its own API ${text(peer, "ms")}`, ratio, ""),
   );
 }
 

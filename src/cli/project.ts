@@ -4,8 +4,6 @@ import path from "node:path";
 import type { Command } from "commander";
 import type { Project } from "../api/project.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
-import { driftOf } from "../client/project/drift.ts";
-import { bringDown, bringUp, readWritten } from "../client/project/up.ts";
 import { json, stateWord, table } from "./format.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -13,6 +11,9 @@ import type { Session } from "./session.ts";
 const FILE = "berth.yaml";
 
 type Where = { file: string };
+
+/** Read when it is wanted: every command would wait for it. */
+const works = () => import("../client/project/up.ts");
 
 export function addProjectCommands(program: Command, session: Session): void {
   const verb = (name: string, description: string) =>
@@ -26,6 +27,7 @@ export function addProjectCommands(program: Command, session: Session): void {
     async (names: string[], { file }: Where) => {
       const project = await readProject(file);
       const open = { project, directory: path.dirname(file) };
+      const { bringUp } = await works();
       await bringUp(session, open, known(project, names, file), (name) => session.print(`Up: ${name}`));
     },
   );
@@ -34,6 +36,7 @@ export function addProjectCommands(program: Command, session: Session): void {
     .action(async (names: string[], { file, delete: remove }: Where & { delete?: boolean }) => {
       const project = await readProject(file);
       const wanted = known(project, names, file);
+      const { bringDown } = await works();
       await bringDown(session, project, wanted.length > 0 ? wanted : Object.keys(project.instances), {
         remove: remove ?? false,
         onDown: (name) => session.print(`${remove ? "Deleted" : "Down"}: ${name}`),
@@ -76,6 +79,7 @@ async function status(
   names: readonly string[],
   { format, directory }: { format: "table" | "json"; directory: string },
 ): Promise<void> {
+  const [{ driftOf }, { readWritten }] = await Promise.all([import("../client/project/drift.ts"), works()]);
   const { api } = await session.client();
   const present = new Map((await api.instances.list()).items.map((one) => [one.name, one]));
   const rowOf = async (name: string) => {
