@@ -8,7 +8,8 @@ import * as z from "zod";
 export const ContainerShape = z.enum(["application", "machine"]);
 export type ContainerShape = z.infer<typeof ContainerShape>;
 
-export const ContainerRuntime = z.enum(["docker", "podman"]);
+/** `vm`: the Podman in a VM of Berth's own, which is made when it is first needed. */
+export const ContainerRuntime = z.enum(["docker", "podman", "vm"]);
 export type ContainerRuntime = z.infer<typeof ContainerRuntime>;
 
 export const RestartPolicy = z.enum(["no", "on-failure", "always", "unless-stopped"]);
@@ -65,7 +66,7 @@ export const Health = z.enum(["starting", "healthy", "unhealthy"]);
 export type Health = z.infer<typeof Health>;
 
 export const ContainerSpec = z.strictObject({
-  runtime: ContainerRuntime.optional().describe("The first that runs on this host when left out"),
+  runtime: ContainerRuntime.optional().describe("As the setting containers.runtime says when left out"),
   shape: ContainerShape.optional().describe("What the image is made for when left out"),
   entrypoint: Words.optional().describe("In place of the image's own"),
   command: Words.optional().describe("In place of the image's own; arguments of the entry point"),

@@ -1,5 +1,8 @@
 import * as z from "zod";
+import { formatBytes, parseSize } from "../base/units.ts";
+import { ContainerRuntime } from "./container.ts";
 import { Arch, Problem } from "./instance.ts";
+import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./limits.ts";
 
 /** What a driver found on this host. Absence is data: `available` false with problems that say what to do. */
 export const DriverInfo = z.object({
@@ -39,6 +42,21 @@ export const EngineInfo = EngineHello.extend({
 });
 export type EngineInfo = z.infer<typeof EngineInfo>;
 
+/** `2G`: as many bytes as that or more are needed. */
+function Size(atLeast: number) {
+  return z
+    .string()
+    .refine((text) => isSize(text, atLeast), `a size of ${formatBytes(atLeast)} or more is needed`);
+}
+
+function isSize(text: string, atLeast: number): boolean {
+  try {
+    return parseSize(text) >= atLeast;
+  } catch {
+    return false;
+  }
+}
+
 /** Settings a user may change while the engine runs; every key has a default. */
 export const Settings = z.strictObject({
   "images.ubuntu-url": z
@@ -55,6 +73,15 @@ export const Settings = z.strictObject({
     .describe(
       "auto: virtiofs where this host has a virtiofsd, else 9p. Counts from an instance's next start on",
     ),
+  "containers.runtime": z
+    .enum(["auto", ...ContainerRuntime.options])
+    .describe(
+      "Where containers run unless told otherwise; auto: Docker or Podman where one runs, else the VM",
+    ),
+  "containers.vm-image": z.string().describe("What the VM for containers is made from; empty for the LTS"),
+  "containers.vm-cpus": z.int().min(1).max(512),
+  "containers.vm-memory": Size(MINIMUM_MEMORY_BYTES),
+  "containers.vm-disk": Size(MINIMUM_DISK_BYTES),
   "local.driver": z.enum(["qemu"]).describe("What runs new instances"),
   "local.privileged-mounts": z.boolean().describe("Whether directories of this host may be shown in guests"),
   "local.bridged-network": z

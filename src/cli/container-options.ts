@@ -96,7 +96,8 @@ export function addContainerOptions(command: Command): void {
       `
 What follows -- is the command of a container, in place of its image's own:
   berth launch --container alpine -- sleep 600
-docker:IMAGE and podman:IMAGE say which of the two, oci:IMAGE is the same as --container IMAGE.`,
+docker:IMAGE and podman:IMAGE say which of the two, vm:IMAGE that it runs in a VM of Berth's own; oci:IMAGE is the same
+as --container IMAGE, for which the setting containers.runtime decides.`,
     );
 }
 

@@ -97,7 +97,7 @@ export function hostFindings({ host, drivers, problems, version, pid }: EngineIn
 
 /** Containers are an addition: a host without a runtime for them has all that VMs need. */
 function driverFinding({ name, kind, available, version }: EngineInfo["drivers"][number]): Finding {
-  if (available) return { what: name, verdict: "ok", text: `version ${version ?? "unknown"}` };
+  if (available) return { what: name, verdict: "ok", text: version ? `version ${version}` : "available" };
   return { what: name, verdict: kind === "vm" ? "error" : "ok", text: "not available" };
 }
 

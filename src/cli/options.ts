@@ -14,6 +14,7 @@ export function runtimeOption(command: Command): Command {
     new Option("--runtime <runtime>", "where; the first that runs or has it when left out").choices([
       "docker",
       "podman",
+      "vm",
     ] satisfies ContainerRuntime[]),
   );
 }

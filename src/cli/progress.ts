@@ -18,6 +18,8 @@ const PHASES: Record<string, string> = {
   convert: "Converting the image",
   create: "Creating the disk",
   boot: "Booting",
+  "container-host": "Making a VM to run containers in",
+  install: "Installing",
   "cloud-init": "Waiting for cloud-init",
   stop: "Shutting down",
   resize: "Enlarging the disk",

@@ -6,11 +6,11 @@ import { parseSize } from "../base/units.ts";
 type Volume = NonNullable<ContainerSpec["volumes"]>[number];
 type Tmpfs = NonNullable<ContainerSpec["tmpfs"]>[number];
 
-/** `docker:nginx`, `podman:nginx`, `oci:nginx`: an image of a registry, and where; undefined of every other text. */
+/** `docker:nginx`, `podman:nginx`, `vm:nginx`, `oci:nginx`: an image of a registry, and where; undefined of every other text. */
 export function containerReference(
   text: string,
 ): { image: string; runtime?: ContainerRuntime | undefined } | undefined {
-  const [, prefix, image = ""] = /^(docker|podman|oci):(?:\/\/)?(.*)$/.exec(text) ?? [];
+  const [, prefix, image = ""] = /^(docker|podman|vm|oci):(?:\/\/)?(.*)$/.exec(text) ?? [];
   if (prefix === undefined) return undefined;
   if (image === "") throw invalid(text, "image of a container", "Write one behind it: docker:nginx:1.27");
   return prefix === "oci" ? { image } : { image, runtime: prefix as ContainerRuntime };

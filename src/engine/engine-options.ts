@@ -1,5 +1,6 @@
 /** What an engine is made of; tests put in their own parts. */
 import type { Paths } from "../base/paths.ts";
+import type { ContainerHost } from "./drivers/container-host.ts";
 import type { Driver } from "./drivers/driver.ts";
 import type { Login } from "./guest/keys.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
@@ -18,6 +19,8 @@ export type EngineContext = {
   locations: Locations;
   log: Log;
   settings: EngineSettings;
+  /** The VM for containers; for the driver of those. */
+  containerHost: ContainerHost;
   /** Which instances stand on an image; for the image library. */
   imageUsers: ImageUsers;
 };

@@ -26,6 +26,7 @@ import type { ImageUsers } from "./images/images.ts";
 import { autostart } from "./instances/autostart.ts";
 import type { HostFacts } from "./instances/check.ts";
 import { Consoles } from "./instances/consoles.ts";
+import { ContainerHostInstance } from "./instances/container-host.ts";
 import { guestOf } from "./instances/details.ts";
 import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
@@ -75,7 +76,14 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   const events = new EventLog(id, { now });
   const operations = new Operations({ store, events, log, now });
   let users: ImageUsers = () => [];
-  const context: EngineContext = { paths, locations, log, settings, imageUsers: (image) => users(image) };
+  const containerHost = new ContainerHostInstance(() => ({
+    ...{ keeper, manager, operations, events },
+    settings: () => settings.get(),
+  }));
+  const context: EngineContext = {
+    ...{ paths, locations, log, settings, containerHost },
+    imageUsers: (image) => users(image),
+  };
   const drivers = options.drivers(context);
   const images = options.images(context);
   const subnet = await subnetOf(store, files);

@@ -2,6 +2,7 @@
 import manifest from "../../package.json" with { type: "json" };
 import { currentPaths } from "../base/paths.ts";
 import { createOciDriver } from "./drivers/oci/driver.ts";
+import { preferredRuntime } from "./drivers/oci/runtimes.ts";
 import { createQemuDriver } from "./drivers/qemu/driver.ts";
 import { openEngine } from "./engine.ts";
 import type { EngineContext } from "./engine-options.ts";
@@ -21,9 +22,13 @@ void runEngineProcess({
       paths,
       version,
       log,
-      drivers: ({ settings }: EngineContext) => [
+      drivers: ({ settings, containerHost }: EngineContext) => [
         createQemuDriver({ settings: () => settings.get() }),
-        createOciDriver({ data: paths.data }),
+        createOciDriver({
+          data: paths.data,
+          host: containerHost,
+          preferred: () => preferredRuntime(settings.get()),
+        }),
       ],
       images: ({ locations, settings, imageUsers }: EngineContext) =>
         openImages({ paths: locations, settings: () => settings.get(), users: imageUsers, log }),

@@ -19,6 +19,11 @@ export const DEFAULT_SETTINGS: Settings = {
   "engine.log-level": "info",
   "qemu.accelerator": "auto",
   "qemu.native-mounts": "auto",
+  "containers.runtime": "auto",
+  "containers.vm-image": "",
+  "containers.vm-cpus": 2,
+  "containers.vm-memory": "2G",
+  "containers.vm-disk": "20G",
   "local.driver": "qemu",
   // Where Multipass's are not allowed unless asked for, ours are not either.
   "local.privileged-mounts": hostPlatform() !== "win32",

@@ -9,6 +9,7 @@ import { cpusText, sizeText } from "./phrases.ts";
 export const RUNTIME_NAMES: Readonly<Record<ContainerRuntime, string>> = {
   docker: "Docker",
   podman: "Podman",
+  vm: "Podman in a VM",
 };
 
 /** What runs containers on this host. */

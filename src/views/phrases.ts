@@ -16,6 +16,8 @@ const PHASES: Readonly<Record<string, string>> = {
   create: l10n.t("creating the disk"),
   start: l10n.t("starting"),
   boot: l10n.t("booting"),
+  "container-host": l10n.t("making a VM for containers"),
+  install: l10n.t("installing"),
   "cloud-init": l10n.t("setting up"),
   stop: l10n.t("shutting down"),
   resize: l10n.t("enlarging the disk"),

@@ -27,7 +27,7 @@ export function runtimesOf(engine: Pick<EngineInfo, "drivers">): string {
 
 /** Why this cannot be the image of a container, or undefined when it may be one. */
 export function containerImageProblem(text: string): string | undefined {
-  const image = text.replace(/^(docker|podman|oci):(\/\/)?/, "");
+  const image = text.replace(/^(docker|podman|vm|oci):(\/\/)?/, "");
   return /^[A-Za-z0-9][\w./:@+-]*$/.test(image) ? undefined : l10n.t("Write an image such as nginx:1.27.");
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Driver, DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
-import { createOciDriver } from "../../src/engine/drivers/oci/driver.ts";
+import { createOciDriver, type OciOptions } from "../../src/engine/drivers/oci/driver.ts";
 import type { Endpoint, EndpointInputs } from "../../src/engine/drivers/oci/endpoints.ts";
 import { subnetAround } from "../../src/engine/networks/addresses.ts";
 import { ctx, execIn } from "../contract/driver.ts";
@@ -48,12 +48,16 @@ export type ContainerWorld = {
   dispose(): Promise<void>;
 };
 
-export async function containerWorld({ api, runtime }: TestRuntime): Promise<ContainerWorld> {
+/** `more`: what else the driver is made with. */
+export async function containerWorld(
+  { api, runtime }: Pick<TestRuntime, "api" | "runtime">,
+  more: Partial<OciOptions> = {},
+): Promise<ContainerWorld> {
   const root = await mkdtemp(path.join(tmpdir(), "berth-oci-"));
   await loadImage(api, await makeImage(), IMAGE);
   const { Id: id } = await api.json<{ Id: string }>(ctx(), "GET", `/images/${IMAGE}/json`);
   const inputs = async () => inputsOf(api.endpoint, root);
-  const make = () => createOciDriver({ data: root, inputs });
+  const make = () => createOciDriver({ data: root, inputs, ...more });
   const driver = make();
   const made: DriverInstance[] = [];
   const others: string[] = [];

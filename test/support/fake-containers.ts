@@ -13,6 +13,7 @@ import { EngineError } from "../../src/base/errors.ts";
 import { Emitter } from "../../src/base/event.ts";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
+import type { ContainerHost } from "../../src/engine/drivers/container-host.ts";
 import type {
   ContainerImages,
   Driver,
@@ -90,9 +91,12 @@ export class FakeContainerDriver implements Driver {
   #available: boolean | undefined;
   readonly snapshots: NonNullable<Driver["snapshots"]>;
   readonly foreignContainers: ForeignContainers;
+  readonly #vm: ContainerHost | undefined;
 
-  constructor(runtime: FakeRuntime = new FakeRuntime()) {
+  /** `vm`: where those run that ask for the runtime of that name. */
+  constructor(runtime: FakeRuntime = new FakeRuntime(), vm?: ContainerHost) {
     this.runtime = runtime;
+    this.#vm = vm;
     this.#guests = new FakeDriver(runtime.host);
     this.snapshots = this.#guests.snapshots;
     this.foreignContainers = fakeForeignContainers(runtime, this.#guests);
@@ -128,6 +132,10 @@ export class FakeContainerDriver implements Driver {
     },
   };
 
+  async prepare(ctx: Ctx, container: DriverInstance["container"]): Promise<void> {
+    if (container?.runtime === "vm") await this.#vm?.open(ctx);
+  }
+
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.runtime.containers.set(instance.id, instance);
     this.runtime.made.set(instance.name, instance);
@@ -136,6 +144,7 @@ export class FakeContainerDriver implements Driver {
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     this.runtime.made.set(instance.name, instance);
+    await this.prepare(ctx, instance.container);
     const running = await this.#guests.start(ctx, instance);
     this.runtime.print(instance.id, `started ${instance.name}`);
     return this.#running(instance, running);

@@ -87,6 +87,8 @@ export class FakeHost {
   readonly calls: string[] = [];
   /** What was run inside guests, such as `web: echo hello`. */
   readonly commands: string[] = [];
+  /** What scripts print in guests, by something that is in them. */
+  readonly prints = new Map<string, string>();
   readonly knobs: Partial<Record<Step, Knob>> = {};
   /** Knobs of single instances, by name; they come before the general ones. */
   readonly knobsOf = new Map<string, Partial<Record<Step, Knob>>>();
@@ -466,7 +468,9 @@ class FakeAccess implements GuestAccess {
     signal.throwIfAborted();
     this.#mustRun();
     this.#host.commands.push(`${this.#guest.name}: ${(request.argv ?? []).join(" ")}`);
-    return fakeProcess(request, signal);
+    const script = request.argv?.join(" ") ?? "";
+    const [, printed] = [...this.#host.prints].find(([part]) => script.includes(part)) ?? [];
+    return fakeProcess(printed === undefined ? request : { ...request, argv: ["echo", printed] }, signal);
   }
 
   /** An SSH server that says its first words, and all that it is told. */

@@ -4,7 +4,6 @@ import path from "node:path";
 import type { Progress } from "../../src/api/operation.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { RuntimeApi } from "../../src/engine/drivers/oci/api.ts";
-import type { Runtime } from "../../src/engine/drivers/oci/endpoints.ts";
 import { ContainerLibrary } from "../../src/engine/drivers/oci/library.ts";
 import { silentLog } from "../../src/engine/log.ts";
 import { type ImageOptions, makeImage, type Pushed, pushImage } from "./container-image.ts";
@@ -56,12 +55,13 @@ export class ImageWorld {
     this.directory = directory;
     this.library = new ContainerLibrary({
       runtimes: async () => [api],
+      choose: async () => api,
       ledger: path.join(directory, "images.json"),
       loginFiles: () => this.#loginFiles,
     });
   }
 
-  static async make(all: Runtimes, runtime: Runtime): Promise<ImageWorld> {
+  static async make(all: Runtimes, runtime: "docker" | "podman"): Promise<ImageWorld> {
     return new ImageWorld(all[runtime].api, await mkdtemp(path.join(all.directory, "test-")));
   }
 

@@ -143,6 +143,8 @@ export interface Running {
   wake?(): Promise<void>;
   /** Absent where ports of the guest cannot be forwarded to this host. */
   readonly ports?: PortSupport;
+  /** A connection to a port of its that is forwarded, where only the engine leads there; absent where `ports` does. */
+  readonly reach?: ((ctx: Pick<Ctx, "signal">, port: PortForward) => Promise<Duplex>) | undefined;
   /**
    * Path of a Unix socket on which the guest's LAN NIC speaks with one peer at a time: each frame after its length in
    * four bytes. Absent where the guest has no such NIC.
@@ -242,6 +244,11 @@ export interface Driver {
   probe(ctx: Ctx, options?: { fresh?: boolean }): Promise<DriverInfo>;
   /** What keeps this host from running such a machine; left out where whatever is available runs. */
   check?(ctx: Ctx, machine: MachineNeeds): Promise<Problem[]>;
+  /**
+   * What a launch may need first, and what is no part of its own time: a VM to run containers in. Idempotent; absent where
+   * nothing is.
+   */
+  prepare?(ctx: Ctx, container: ContainerSpec | undefined): Promise<void>;
   /** Makes the disk and the seed; does not boot. Idempotent: a half-made earlier attempt is completed. */
   create(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /**

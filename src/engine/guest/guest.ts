@@ -29,6 +29,9 @@ export interface GuestProcess {
   close(): void;
 }
 
+/** A Unix socket in the guest, or a TCP port that is in its reach. */
+export type TunnelEnd = { socketPath: string } | { host: string; port: number };
+
 export type ReadyReport = {
   /** `done`; `degraded` when it ended with recoverable errors; `absent` in guests without cloud-init. */
   cloudInit: "done" | "degraded" | "absent";
@@ -47,6 +50,11 @@ export interface GuestAccess {
    * nothing listens. For 22 it waits until the SSH server speaks, and for no login of ours.
    */
   connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex>;
+  /**
+   * A connection to whatever the guest itself can connect to; the caller owns it. Absent where it goes no further than
+   * the guest.
+   */
+  readonly tunnel?: (ctx: Pick<Ctx, "signal">, to: TunnelEnd) => Promise<Duplex>;
   /** The guest's SFTP server, as its user; the caller owns it. Rejects with `not-supported` where there is none. */
   sftp(ctx: Pick<Ctx, "signal">): Promise<Duplex>;
   /** Facts from one round trip; rejects with `guest-unreachable` within 10 s when the guest does not answer. */

@@ -33,9 +33,12 @@ const CONNECT_MS = 30_000;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_LOSSES = 3;
 /** Below sshd's default MaxSessions of 10, so that an OpenSSH user's own connection sharing is not counted against. */
-const CHANNELS_PER_CONNECTION = 8;
+const SESSIONS_PER_CONNECTION = 8;
 
-type Link = { client: SshClient; channels: number; ended: boolean };
+/** `sessions`: those of its channels that count at sshd. */
+type Link = { client: SshClient; channels: number; sessions: number; ended: boolean };
+
+type Open = (client: SshClient) => Promise<ClientChannel>;
 
 export class SshConnection {
   readonly #target: SshTarget;
@@ -54,15 +57,22 @@ export class SshConnection {
     await abortable(this.#connect(socket), signal);
   }
 
-  /** A channel made by `open` on a connection that has room. The channel's `close` gives the room back. */
-  async channel(
-    signal: AbortSignal,
-    open: (client: SshClient) => Promise<ClientChannel>,
-  ): Promise<ClientChannel> {
+  /** A session made by `open` on a connection that has room. The channel's `close` gives the room back. */
+  channel(signal: AbortSignal, open: Open): Promise<ClientChannel> {
+    return this.#opened(signal, open, 1);
+  }
+
+  /** A channel that is no session: sshd lets a connection have as many as are wanted. */
+  tunnel(signal: AbortSignal, open: Open): Promise<ClientChannel> {
+    return this.#opened(signal, open, 0);
+  }
+
+  async #opened(signal: AbortSignal, open: Open, sessions: 0 | 1): Promise<ClientChannel> {
     for (let attempt = 0; ; attempt += 1) {
-      const link = await this.#takeRoom(signal);
+      const link = await this.#takeRoom(signal, sessions);
       const free = () => {
         link.channels -= 1;
+        link.sessions -= sessions;
         this.#closeSpare(link);
       };
       const opening = open(link.client);
@@ -93,11 +103,12 @@ export class SshConnection {
   }
 
   /** Room for one channel, taken at once: between looking and taking, another caller could take it too. */
-  async #takeRoom(signal: AbortSignal): Promise<Link> {
+  async #takeRoom(signal: AbortSignal, sessions: 0 | 1): Promise<Link> {
     for (;;) {
       for (const link of this.#links) {
-        if (link.ended || link.channels >= CHANNELS_PER_CONNECTION) continue;
+        if (link.ended || link.sessions + sessions > SESSIONS_PER_CONNECTION) continue;
         link.channels += 1;
+        link.sessions += sessions;
         return link;
       }
       await abortable(this.#connect(), signal);
@@ -117,7 +128,7 @@ export class SshConnection {
   async #dial(socket?: net.Socket): Promise<Link> {
     const { promise, resolve, reject } = deferred<void>();
     const client = new ssh2.Client();
-    const link: Link = { client, channels: 0, ended: false };
+    const link: Link = { client, channels: 0, sessions: 0, ended: false };
     let ready = false;
     client.once("ready", () => {
       ready = true;

@@ -8,7 +8,7 @@ import type { Ctx } from "../ctx.ts";
 import type { Log } from "../log.ts";
 import { outcomeOf, stageOf, WAIT_SCRIPT } from "./cloud-init.ts";
 import { DETAILS_SCRIPT, parseDetails } from "./details.ts";
-import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "./guest.ts";
+import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport, TunnelEnd } from "./guest.ts";
 import { howToLook } from "./hints.ts";
 import { commandLine } from "./quote.ts";
 import { scriptOutput, timedOutput } from "./script.ts";
@@ -78,9 +78,9 @@ class SshGuest implements GuestAccess {
     let refusal: unknown;
     for (const address of LOOPBACKS) {
       try {
-        return await this.#channelTo(ctx.signal, address, port);
+        return await this.tunnel(ctx, { host: address, port });
       } catch (error) {
-        if (!/channel open failure/i.test(messageOf(error))) throw error;
+        if (!isRefused(error)) throw error;
         refusal = error;
       }
     }
@@ -88,12 +88,14 @@ class SshGuest implements GuestAccess {
     throw new EngineError("guest-unreachable", reason, { cause: refusal });
   }
 
-  #channelTo(signal: AbortSignal, address: string, port: number): Promise<ClientChannel> {
-    return this.#connection.channel(signal, (client) => {
+  /** Rejects as the guest's SSH server words it where nothing listens there. */
+  tunnel(ctx: Pick<Ctx, "signal">, to: TunnelEnd): Promise<Duplex> {
+    return this.#connection.tunnel(ctx.signal, (client) => {
       const opened = deferred<ClientChannel>();
-      client.forwardOut(address, 0, address, port, (error, channel) =>
-        error ? opened.reject(error) : opened.resolve(channel),
-      );
+      const done = (error: Error | undefined, channel: ClientChannel) =>
+        error ? opened.reject(error) : opened.resolve(channel);
+      if ("socketPath" in to) client.openssh_forwardOutStreamLocal(to.socketPath, done);
+      else client.forwardOut(LOOPBACKS[0], 0, to.host, to.port, done);
       return opened.promise;
     });
   }
@@ -183,6 +185,11 @@ class SshGuest implements GuestAccess {
   #timed(signal: AbortSignal, ms: number, script: string): Promise<string> {
     return timedOutput(this, signal, script, { ms, name: this.#target.name });
   }
+}
+
+/** Whether the server is there, and what was to be connected to is not. */
+export function isRefused(error: unknown): boolean {
+  return /channel open failure/i.test(messageOf(error));
 }
 
 function terminalOf(request: ExecRequest): PseudoTtyOptions | undefined {

@@ -86,10 +86,11 @@ export function entryOf(input: LaunchInput): Entry {
 }
 
 export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: LaunchInput): Promise<void> {
+  for (const warning of input.warnings ?? []) ctx.warn(warning);
+  await prepare(keeper, entry, ctx, input);
   const deadline = withDeadline(input.timeoutMs, ctx.signal);
   const timed = { ...ctx, signal: deadline.signal };
   let noted: Promise<void> = Promise.resolve();
-  for (const warning of input.warnings ?? []) ctx.warn(warning);
   try {
     if (!entry.running) {
       // A launch that was interrupted after the first boot goes on as a start would: the disk holds something now.
@@ -114,6 +115,17 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
     throw failure;
   } finally {
     deadline.done();
+  }
+}
+
+async function prepare(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: LaunchInput): Promise<void> {
+  if (entry.running) return;
+  try {
+    await keeper.driverOf(entry).prepare?.(ctx, entry.record.descriptor.container);
+  } catch (error) {
+    const failure = toEngineError(reasonOf(ctx, error), `launch ${input.name}`);
+    await afterFailure(keeper, entry, ctx, failure);
+    throw failure;
   }
 }
 

@@ -37,6 +37,7 @@ import { checkRelease, refuseOfAdopted } from "./adopt.ts";
 import { refusal, toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
 import { mountsOf } from "./container.ts";
+import { refuseWhileHolding } from "./container-host.ts";
 import { checkPause } from "./container-work.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
@@ -181,7 +182,9 @@ export class InstanceManager implements InstancesApi {
   }
 
   async delete(name: string, options: { purge: boolean }): Promise<Operation> {
-    const { state } = this.#keeper.find(name, "delete").record;
+    const entry = this.#keeper.find(name, "delete");
+    refuseWhileHolding(this.#keeper, entry);
+    const { state } = entry.record;
     if (options.purge && (state === "deleted" || state === "failed")) return this.act(name, "purge");
     return this.act(name, "delete", options);
   }
@@ -191,6 +194,7 @@ export class InstanceManager implements InstancesApi {
   }
 
   async purge(name: string): Promise<Operation> {
+    refuseWhileHolding(this.#keeper, this.#keeper.find(name, "purge"));
     return this.act(name, "purge");
   }
 

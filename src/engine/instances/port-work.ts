@@ -94,7 +94,7 @@ export function reopenPorts(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<voi
     keeper,
     entry,
     ctx,
-    ports.filter(({ via }) => via === "ssh"),
+    ports.filter((port) => isServed(entry, port)),
   );
 }
 
@@ -121,15 +121,20 @@ function unusable(port: PortForward, error: unknown): Problem {
 async function open(keeper: Keeper, entry: Entry, ctx: Ctx, port: PortForward): Promise<void> {
   const { running } = entry;
   if (!running) return;
-  if (port.via === "ssh") return serveThroughSsh(keeper, entry, port);
+  if (isServed(entry, port)) return serveThroughSsh(keeper, entry, port);
   if (running.ports) return running.ports.open(ctx, port);
   const reason = "ports of its guest cannot be forwarded";
   throw new EngineError("not-supported", `cannot forward ${textOf(port)} to ${nameOf(entry)}: ${reason}`);
 }
 
 async function close(entry: Entry, ctx: Ctx, port: PortForward): Promise<void> {
-  if (port.via === "ssh") await endThroughSsh(entry, port);
+  if (isServed(entry, port)) await endThroughSsh(entry, port);
   else await entry.running?.ports?.close(ctx, port);
+}
+
+/** Whether this engine carries its connections, and not what runs the guest. */
+function isServed({ running }: Entry, { via }: PortForward): boolean {
+  return via === "ssh" || running?.reach !== undefined;
 }
 
 function samePort(a: PortForward, b: PortForward): boolean {

@@ -4,6 +4,7 @@ import { abortable, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
+import { stopContainersIn } from "./container-host.ts";
 import { type Entry, takenOver, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { isBlank } from "./machine.ts";
@@ -143,6 +144,7 @@ export async function end(keeper: Keeper, entry: Entry, ctx: Ctx, how: "graceful
   const running = entry.running;
   if (!running) return endUnknown(keeper, entry, ctx, how);
   ctx.progress({ phase: "stop" });
+  if (how === "graceful") await stopContainersIn(keeper, entry, ctx);
   // What is halted cannot hear that it shall end.
   if (running.paused) await running.unpause?.(ctx);
   await running.stop(ctx, how);

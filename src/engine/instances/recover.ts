@@ -43,7 +43,10 @@ export async function recoverInstances(parts: RecoverParts): Promise<Entry[]> {
   for (const entry of entries) keeper.add(entry);
   const resumed = new Set(interrupted.map((row) => idOf(row.input)));
   const ranBefore = entries.filter(({ record }) => record.state === "running" || record.state === "unknown");
-  await Promise.all(entries.map((entry) => adopt(keeper, entry, resumed.has(entry.record.descriptor.id))));
+  // A container may be in a VM of ours: whether that runs is known first.
+  const { vm = [], container = [] } = Object.groupBy(entries, ({ record }) => record.descriptor.kind);
+  for (const each of [vm, container])
+    await Promise.all(each.map((entry) => adopt(keeper, entry, resumed.has(entry.record.descriptor.id))));
   for (const row of interrupted) resume(parts, row);
   for (const entry of keeper.entries()) if (!entry.pending) void readyInBackground(keeper, entry);
   return ranBefore.filter(({ record, suspended }) => record.state === "stopped" && !suspended);

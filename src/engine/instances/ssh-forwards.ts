@@ -4,11 +4,13 @@
  * engine, whose successor opens them again.
  */
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { PortForward } from "../../api/port.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { GuestAccess } from "../guest/guest.ts";
+import type { Ctx } from "../ctx.ts";
+import type { Running } from "../drivers/driver.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -21,10 +23,11 @@ export async function serveThroughSsh(keeper: Keeper, entry: Entry, forward: Por
   const { running, background } = entry;
   const key = keyOf(forward);
   if (!running || !background || entry.forwards.has(key)) return;
+  if (forward.protocol !== "tcp") throw onlyTcp(forward, nameOf(entry));
   const ending = new AbortController();
   const signal = AbortSignal.any([background.signal, ending.signal]);
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-    void carry(socket, running.guest, forward.guestPort, signal).catch((error: unknown) =>
+    void carry(socket, connecting(running, forward), signal).catch((error: unknown) =>
       keeper.log.debug("a forwarded connection ended", { instance: nameOf(entry), port: key, error }),
     );
   });
@@ -47,21 +50,29 @@ export async function serveThroughSsh(keeper: Keeper, entry: Entry, forward: Por
   else signal.addEventListener("abort", onAbort, { once: true });
 }
 
+function onlyTcp({ hostPort, protocol }: PortForward, name: string): EngineError {
+  const reason = "the container host carries TCP only";
+  return new EngineError("not-supported", `cannot forward ${hostPort}/${protocol} to ${name}: ${reason}`);
+}
+
 /** Resolves when nothing listens any more and its connections are closed. */
 export async function endThroughSsh(entry: Entry, forward: PortForward): Promise<void> {
   await entry.forwards.get(keyOf(forward))?.close();
 }
 
-async function carry(
-  socket: net.Socket,
-  guest: GuestAccess,
-  port: number,
-  parent: AbortSignal,
-): Promise<void> {
+type Connecting = (ctx: Pick<Ctx, "signal">) => Promise<Duplex>;
+
+/** To its loopback, or to what it is forwarded from where only the engine leads there. */
+function connecting({ guest, reach }: Running, forward: PortForward): Connecting {
+  if (reach && forward.via !== "ssh") return (ctx) => reach(ctx, forward);
+  return (ctx) => guest.connect(ctx, forward.guestPort);
+}
+
+async function carry(socket: net.Socket, connect: Connecting, parent: AbortSignal): Promise<void> {
   const { signal, done } = withDeadline(CONNECT_MS, parent);
   socket.on("error", () => {}); // Told by the pipeline, once there is one.
   try {
-    const channel = await guest.connect({ signal }, port).finally(done);
+    const channel = await connect({ signal }).finally(done);
     await pipeline(socket, channel, socket, { signal: parent });
   } catch (error) {
     socket.resetAndDestroy();

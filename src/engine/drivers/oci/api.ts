@@ -6,8 +6,10 @@ import { type ClientRequest, type IncomingMessage, type RequestOptions, request 
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { withDeadline } from "../../../base/async.ts";
 import type { Ctx } from "../../ctx.ts";
+import type { TunnelEnd } from "../../guest/guest.ts";
+import { RUNTIME_SOCKET } from "../container-host.ts";
 import { answeredError, connectError, lateError } from "./api-errors.ts";
-import type { Endpoint } from "./endpoints.ts";
+import { addressOf, type Endpoint } from "./endpoints.ts";
 
 type Signal = Pick<Ctx, "signal">;
 
@@ -25,11 +27,17 @@ const ANSWER_MS = 30_000;
 /** The longest answer that is taken whole: a list of thousands of containers is a few megabytes. */
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 
+/** Makes a connection from within the VM that a runtime is in. */
+export type Connect = (ctx: Signal, to: TunnelEnd) => Promise<Duplex>;
+
 export class RuntimeApi {
   readonly endpoint: Endpoint;
+  /** Present where no address of this host leads to the runtime, or to what it runs. */
+  readonly connect: Connect | undefined;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, connect?: Connect) {
     this.endpoint = endpoint;
+    this.connect = connect;
   }
 
   /**
@@ -158,16 +166,29 @@ export class RuntimeApi {
   ): ClientRequest {
     signal.throwIfAborted();
     const sent = request({
-      ...addressOf(this.endpoint),
+      ...this.#way(signal),
       method,
       path: path + queryText(options.query),
       headers: { host: "localhost", ...bodyHeaders(options.body), ...options.headers },
-      agent: false,
     });
     const onAbort = () => sent.destroy(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });
     sent.once("close", () => signal.removeEventListener("abort", onAbort));
     return sent;
+  }
+
+  #way(signal: AbortSignal): RequestOptions {
+    const { connect } = this;
+    if (!connect) return { ...addressOf(this.endpoint), agent: false };
+    return {
+      createConnection: (_options, done) => {
+        connect({ signal }, { socketPath: RUNTIME_SOCKET }).then(
+          (connection) => done(null, connection),
+          (error: Error) => done(error, undefined as never),
+        );
+        return undefined;
+      },
+    };
   }
 
   #explain(error: unknown, doing: string): Promise<unknown> {
@@ -181,10 +202,6 @@ function sendBody(body: Readable, sent: ClientRequest, failed: (error: unknown) 
     if (error) failed(error);
   });
   sent.once("close", () => body.destroy());
-}
-
-function addressOf({ address }: Endpoint): Pick<RequestOptions, "socketPath" | "host" | "port"> {
-  return address;
 }
 
 function queryText(query: RequestMore["query"] = {}): string {

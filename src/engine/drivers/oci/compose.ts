@@ -19,10 +19,12 @@ type Signal = Pick<Ctx, "signal">;
 const PROGRAMS: Record<Runtime, readonly (readonly string[])[]> = {
   docker: [["docker", "compose"], ["docker-compose"]],
   podman: [["podman", "compose"], ["podman-compose"], ["docker-compose"]],
+  vm: [],
 };
 const HINTS: Record<Runtime, string> = {
   docker: "Install its compose; on Debian and Ubuntu: sudo apt install docker-compose",
   podman: "Install podman-compose; on Debian and Ubuntu: sudo apt install podman-compose",
+  vm: "Compose works with a Docker or Podman of this host; on Debian and Ubuntu: sudo apt install podman-compose",
 };
 
 const PROBE_MS = 20_000;

@@ -17,6 +17,7 @@ import {
   nameOf,
   SPEC_LABEL,
   specHash,
+  withinVm,
 } from "./create-body.ts";
 import { findImage, type InspectedImage, inspectImage } from "./images.ts";
 import { baseOf, commit, dropImage } from "./own-images.ts";
@@ -117,7 +118,7 @@ export class Containers {
   ): Promise<void> {
     const name = nameOf(instance);
     const doing = `create ${instance.name}`;
-    const body = createBody(instance, this.#engine, image, kept);
+    const body = createBody(this.#seen(instance), this.#engine, image, kept);
     const query = { name };
     const made = await this.api
       .json<{ Id: string }>(ctx, "POST", "/containers/create", { doing, query, body, deadlineMs: WRITE_MS })
@@ -136,7 +137,7 @@ export class Containers {
   async upToDate(ctx: Signal, instance: ContainerInstance, found: Inspected): Promise<Inspected> {
     if (instance.container.adopted !== undefined) return found;
     const image = await inspectImage(ctx, this.api, found.Image);
-    if (found.Config.Labels?.[SPEC_LABEL] === specHash(instance, image)) {
+    if (found.Config.Labels?.[SPEC_LABEL] === specHash(this.#seen(instance), image)) {
       await this.rename(ctx, instance, found);
       return found;
     }
@@ -182,6 +183,11 @@ export class Containers {
           .json(ctx, "DELETE", `/volumes/${name}`, { doing: `delete a volume of ${instance.name}` })
           .catch(undefinedWhereAbsent);
     }
+  }
+
+  /** As its runtime is told of it. */
+  #seen(instance: ContainerInstance): ContainerInstance {
+    return this.api.connect ? withinVm(instance) : instance;
   }
 
   /** One, or two where a change was interrupted. */

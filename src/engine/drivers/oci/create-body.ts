@@ -65,6 +65,19 @@ export function furtherNetworks({ container, isolated }: ContainerInstance): rea
   return isolated ? [] : (container.networks ?? []).slice(1);
 }
 
+/**
+ * What is left of it for a runtime in a VM: its ports are this host's, and the engine leads to them. Throws
+ * `not-supported` for directories of this host, which that VM does not see.
+ */
+export function withinVm(instance: ContainerInstance): ContainerInstance {
+  const [share] = instance.shares;
+  if (!share) return { ...instance, ports: [] };
+  const reason = "the container host does not see the directories of this host";
+  throw new EngineError("not-supported", `cannot mount ${share.source} in ${instance.name}: ${reason}`, {
+    hint: "Copy files into it with berth transfer, or keep them in a volume: --volume NAME:/dir",
+  });
+}
+
 /** `image`: what it is made from, and what that says; `kept`: volumes of the container whose place it takes. */
 export function createBody(
   instance: ContainerInstance,

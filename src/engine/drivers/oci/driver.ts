@@ -5,10 +5,11 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Readable } from "node:stream";
-import type { ContainerRuntime } from "../../../api/container.ts";
+import type { ContainerSpec } from "../../../api/container.ts";
 import type { DriverInfo } from "../../../api/engine-info.ts";
 import { type Disposable, DisposableStore } from "../../../base/disposable.ts";
 import { EngineError } from "../../../base/errors.ts";
+import { hostArch } from "../../../base/paths.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { Compose } from "../compose.ts";
 import type { ContainerStore } from "../container-store.ts";
@@ -21,16 +22,13 @@ import type {
   SnapshotSupport,
 } from "../driver.ts";
 import type { ForeignContainers } from "../foreign-containers.ts";
-import { RuntimeApi } from "./api.ts";
+import type { RuntimeApi } from "./api.ts";
 import { OciCompose } from "./compose.ts";
-import { Containers, goneError, type Inspected, isUp } from "./containers.ts";
+import { Containers, goneError, type Inspected, isUp, undefinedWhereAbsent } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
-import { type Detection, detectRuntimes, type KnownRuntimes } from "./detect.ts";
-import { infoOf, noRuntime } from "./driver-info.ts";
-import { type Endpoint, type EndpointInputs, whereOf } from "./endpoints.ts";
+import { infoOf } from "./driver-info.ts";
 import { OciForeignContainers } from "./foreign.ts";
 import { bothOutputs } from "./frames.ts";
-import { endpointInputs } from "./host.ts";
 import { inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
 import { Memory } from "./memory.ts";
@@ -38,13 +36,12 @@ import { baseOf, commit, dropImage, ownImages } from "./own-images.ts";
 import { readPlace, writePlace } from "./place.ts";
 import { ContainerRunning } from "./running.ts";
 import { concerns, RuntimeWatch } from "./runtime-watch.ts";
+import { Runtimes, type RuntimesOptions } from "./runtimes.ts";
 import { createSnapshots } from "./snapshots.ts";
 
-export type OciOptions = {
+export type OciOptions = RuntimesOptions & {
   /** The engine's data directory: its containers bear a mark of that, and the images that we have brought are listed there. */
   data: string;
-  /** Where runtimes are looked for. */
-  inputs?: () => Promise<EndpointInputs>;
 };
 
 const UNDO_MS = 60_000;
@@ -62,34 +59,39 @@ class OciDriver implements Driver {
   readonly containerStore: ContainerStore;
   readonly foreignContainers: ForeignContainers;
   readonly compose: Compose;
-  readonly #options: OciOptions;
+  readonly #runtimes: Runtimes;
   readonly #engine: string;
   readonly #memory = new Memory();
-  readonly #known: KnownRuntimes = new Map();
   readonly #watches = new Map<string, RuntimeWatch>();
-  #detection: Promise<Detection> | undefined;
 
   constructor(options: OciOptions) {
-    this.#options = options;
+    this.#runtimes = new Runtimes(options);
     this.#engine = createHash("sha256").update(options.data).digest("hex").slice(0, 12);
     this.snapshots = createSnapshots((ctx, instance) => this.#containersOf(ctx, instance));
     const library = new ContainerLibrary({
-      runtimes: (ctx) => this.#runtimes(ctx),
+      runtimes: (ctx) => this.#runtimes.answering(ctx),
+      choose: (ctx, runtime) => this.#runtimes.choose(ctx, runtime),
+      preferred: options.preferred,
       ledger: path.join(options.data, "container-images.json"),
     });
     this.containerImages = library;
     this.containerStore = library;
     this.foreignContainers = new OciForeignContainers({
-      runtimes: (ctx) => this.#runtimes(ctx),
+      runtimes: (ctx) => this.#runtimes.answering(ctx),
       engine: this.#engine,
     });
-    this.compose = new OciCompose((ctx) => this.#runtimes(ctx));
+    this.compose = new OciCompose((ctx) => this.#runtimes.here(ctx));
   }
 
   async probe(ctx: Ctx, { fresh = false }: { fresh?: boolean } = {}): Promise<DriverInfo> {
-    const detection = await this.#detect(ctx, fresh);
+    const detection = await this.#runtimes.detect(ctx, fresh);
     const unkept = detection.found.map(({ endpoint }) => this.#memory.whyNotKept(ctx, endpoint));
-    return infoOf(detection, await Promise.all(unkept));
+    const vms = this.#runtimes.withHost ? hostArch() : undefined;
+    return infoOf(detection, await Promise.all(unkept), vms);
+  }
+
+  prepare(ctx: Ctx, container: ContainerSpec | undefined): Promise<void> {
+    return this.#runtimes.prepare(ctx, container?.runtime);
   }
 
   async create(ctx: Ctx, given: DriverInstance): Promise<void> {
@@ -130,11 +132,8 @@ class OciDriver implements Driver {
 
   async attach(ctx: Ctx, given: DriverInstance): Promise<Running | undefined> {
     const instance = containerOf(given);
-    for (const containers of await this.#places(ctx, instance)) {
-      const found = await containers.find(ctx, instance).catch((error: unknown) => {
-        if (!isAbsent(error)) throw error;
-        ctx.log.debug("the runtime of a container does not run", { instance: instance.name, error });
-      });
+    for (const containers of await this.#places(instance, ctx)) {
+      const found = await containers.find(ctx, instance).catch(undefinedWhereAway);
       if (found && isUp(found)) return this.#running(ctx, containers, instance, found);
     }
     return undefined;
@@ -144,18 +143,22 @@ class OciDriver implements Driver {
     const owned = new DisposableStore();
     void readPlace(instance).then((place) => {
       if (!place || owned.disposed) return;
-      owned.add(this.#at(place).watch.listen((news) => concerns(news, instance) && told()));
+      owned.add(
+        this.#at(this.#runtimes.at(place)).watch.listen((news) => concerns(news, instance) && told()),
+      );
     });
     return owned;
   }
 
   async isGone(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<boolean> {
     const place = await readPlace(instance);
-    return place !== undefined && (await this.#at(place).find(ctx, instance)) === undefined;
+    return (
+      place !== undefined && (await this.#at(this.#runtimes.at(place)).find(ctx, instance)) === undefined
+    );
   }
 
   async delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
-    for (const containers of await this.#places(ctx, instance)) {
+    for (const containers of await this.#awake(ctx, instance)) {
       await containers.delete(ctx, instance);
       for (const reference of await ownImages(ctx, containers.api, instance))
         await dropImage(ctx, containers.api, reference);
@@ -183,8 +186,8 @@ class OciDriver implements Driver {
   /** What it has written since its image. */
   async diskUsage(instance: DriverInstance): Promise<number | undefined> {
     const ctx = { signal: AbortSignal.timeout(UNDO_MS) };
-    const [containers] = await this.#places(ctx, instance);
-    const found = await containers?.find(ctx, instance);
+    const [containers] = await this.#places(instance, ctx);
+    const found = await containers?.find(ctx, instance).catch(undefinedWhereAway);
     if (!containers || !found) return undefined;
     const sized = await containers.inspect(ctx, found.Id, instance.name, { size: "true" });
     const image = await inspectImage(ctx, containers.api, found.Image);
@@ -193,9 +196,9 @@ class OciDriver implements Driver {
   }
 
   async logs(ctx: Pick<Ctx, "signal">, instance: DriverInstance, request: LogRequest): Promise<Readable> {
-    const containers = await this.#containersOf(ctx, instance);
-    const found = await containers.find(ctx, instance);
-    if (!found) throw goneError(instance.name, "read the log of");
+    const [containers] = await this.#places(instance, ctx);
+    const found = await containers?.find(ctx, instance);
+    if (!containers || !found) throw goneError(instance.name, "read the log of");
     const { follow = false, sinceMs, tail } = request;
     const query = {
       ...{ stdout: "true", stderr: "true", follow: String(follow) },
@@ -218,63 +221,48 @@ class OciDriver implements Driver {
     return new ContainerRunning({ containers, instance, found, unkept, log: ctx.log });
   }
 
-  /** At the runtime that it was made at; where it is still to be made, at the first that fits. */
-  async #containersOf(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<Containers> {
+  /** At the runtime that it was made at; where it is still to be made, at the one for new work. That answers. */
+  async #containersOf(ctx: Ctx, instance: DriverInstance): Promise<Containers> {
     const place = await readPlace(instance);
-    if (place) return this.#at(place);
-    const endpoint = await this.#choose(ctx, instance.container?.runtime);
-    return this.#at(endpoint);
+    const api = place
+      ? await this.#runtimes.awake(ctx, place)
+      : await this.#runtimes.choose(ctx, instance.container?.runtime);
+    return this.#at(api);
   }
 
-  /** Wherever it may be. */
-  async #places(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<Containers[]> {
+  /** Wherever it may be. No VM is started for that. */
+  async #places(instance: DriverInstance, ctx: Pick<Ctx, "signal">): Promise<Containers[]> {
     const place = await readPlace(instance);
-    if (place) return [this.#at(place)];
-    const { found } = await this.#detect(ctx, true);
-    return found.map(({ endpoint }) => this.#at(endpoint));
+    if (place) return [this.#at(this.#runtimes.at(place))];
+    const { found } = await this.#runtimes.detect(ctx, true);
+    return found.map(({ endpoint }) => this.#at(this.#runtimes.at(endpoint)));
   }
 
-  /** All that answer, best first. */
-  async #runtimes(ctx: Pick<Ctx, "signal">): Promise<RuntimeApi[]> {
-    const detection = await this.#detect(ctx, true);
-    if (detection.found.length === 0) throw noRuntime(detection, undefined);
-    return detection.found.map(({ endpoint }) => new RuntimeApi(endpoint));
+  /** As `#places`, and they answer. What was in a VM is gone with that. */
+  async #awake(ctx: Ctx, instance: DriverInstance): Promise<Containers[]> {
+    const place = await readPlace(instance);
+    if (!place) return this.#places(instance, ctx);
+    const api = await this.#runtimes.awake(ctx, place).catch(undefinedWhereAbsent);
+    return api ? [this.#at(api)] : [];
   }
 
-  #at(endpoint: Endpoint): Containers {
-    const api = new RuntimeApi(endpoint);
+  #at(api: RuntimeApi): Containers {
     return new Containers(api, this.#watchOf(api), this.#engine);
   }
 
   /** One for each runtime, whoever listens. */
   #watchOf(api: RuntimeApi): RuntimeWatch {
-    const where = whereOf(api.endpoint);
+    const where = JSON.stringify(api.endpoint.address);
     const watch = this.#watches.get(where) ?? new RuntimeWatch(api);
     this.#watches.set(where, watch);
     return watch;
   }
-
-  async #choose(ctx: Pick<Ctx, "signal">, runtime: ContainerRuntime | undefined): Promise<Endpoint> {
-    const detection = await this.#detect(ctx, true);
-    const chosen = detection.found.find(({ endpoint }) => !runtime || endpoint.runtime === runtime);
-    if (chosen) return chosen.endpoint;
-    throw noRuntime(detection, runtime);
-  }
-
-  async #detect(ctx: Pick<Ctx, "signal">, fresh: boolean): Promise<Detection> {
-    if (this.#detection && !fresh) return this.#detection;
-    const inputs = await (this.#options.inputs ?? endpointInputs)();
-    const detection = detectRuntimes(ctx, inputs, this.#known);
-    this.#detection = detection;
-    detection.catch(() => {
-      if (this.#detection === detection) this.#detection = undefined;
-    });
-    return detection;
-  }
 }
 
-function isAbsent(error: unknown): boolean {
-  return error instanceof EngineError && error.code === "missing-dependency";
+/** Its runtime does not run, and so neither does it. */
+function undefinedWhereAway(error: unknown): undefined {
+  if (error instanceof EngineError && error.code === "missing-dependency") return undefined;
+  throw error;
 }
 
 function startError(error: unknown, { name }: DriverInstance): unknown {

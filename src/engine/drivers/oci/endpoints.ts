@@ -1,15 +1,20 @@
 /** Where container runtimes may listen on a host, best first. Pure: what is there is asked elsewhere. */
 import path from "node:path";
+import type { ContainerRuntime } from "../../../api/container.ts";
+import { CONTAINER_HOST } from "../container-host.ts";
 
-export type Runtime = "docker" | "podman";
+export type Runtime = ContainerRuntime;
 
 export type Endpoint = {
   runtime: Runtime;
   /** How a user knows it: `docker`, `podman`, `colima`, a context's name. */
   name: string;
-  /** A Unix socket or a Windows pipe, or a host on the network. */
-  address: { socketPath: string } | { host: string; port: number };
+  /** `instance`: in the container host of that id. */
+  address: HostAddress | { instance: string };
 };
+
+/** A Unix socket or a Windows pipe, or a host on the network. */
+export type HostAddress = { socketPath: string } | { host: string; port: number };
 
 /** A place that the user has named and that cannot be used, with the reason. */
 export type Unusable = { name: string; reason: string };
@@ -26,9 +31,26 @@ export type EndpointInputs = {
   currentContext: string | undefined;
 };
 
-export const RUNTIME_NAMES: Record<Runtime, string> = { docker: "Docker", podman: "Podman" };
+export const RUNTIME_NAMES: Record<Runtime, string> = {
+  docker: "Docker",
+  podman: "Podman",
+  vm: "the container host",
+};
 
-export function whereOf({ address }: Endpoint): string {
+/** The runtime in the container host of this id. */
+export function endpointIn(instance: string): Endpoint {
+  return { runtime: "vm", name: CONTAINER_HOST, address: { instance } };
+}
+
+/** Throws where no address of this host leads to it. */
+export function addressOf(endpoint: Endpoint): HostAddress {
+  const { address } = endpoint;
+  if ("instance" in address) throw new Error(`nothing leads to ${whereOf(endpoint)}`);
+  return address;
+}
+
+export function whereOf({ address, name }: Endpoint): string {
+  if ("instance" in address) return name;
   return "socketPath" in address ? address.socketPath : `${address.host}:${address.port}`;
 }
 
@@ -124,7 +146,8 @@ function colimaSocket(env: EndpointInputs["env"], home: string): string {
 }
 
 /** As DOCKER_HOST writes it. */
-export function hostOf({ address }: Endpoint): string {
+export function hostOf(endpoint: Endpoint): string {
+  const address = addressOf(endpoint);
   if (!("socketPath" in address)) return `tcp://${address.host}:${address.port}`;
   const { socketPath } = address;
   return socketPath.startsWith("\\\\")
@@ -133,7 +156,7 @@ export function hostOf({ address }: Endpoint): string {
 }
 
 /** An address as DOCKER_HOST and contexts write it, or why it cannot be used. */
-export function parseHost(host: string): Endpoint["address"] | string {
+export function parseHost(host: string): HostAddress | string {
   const text = host.trim();
   const pipe = /^npipe:\/\/(?:\/\/|\\\\)?(.+)$/i.exec(text)?.[1];
   if (pipe !== undefined) return { socketPath: `\\\\${pipe.replaceAll("/", "\\").replace(/^\\+/, "")}` };

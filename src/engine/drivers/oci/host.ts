@@ -94,6 +94,8 @@ export function isOfThisHost(
 /** What to do where a runtime does not listen. */
 export function startHint(endpoint: Endpoint, platform: NodeJS.Platform = process.platform): string {
   const { runtime, name } = endpoint;
+  if (runtime === "vm")
+    return `Look whether it is well: berth exec ${name} -- systemctl status podman.socket`;
   if (name.includes("desktop") || name === "orbstack" || name === "colima")
     return `Start ${name}, then try again.`;
   if (platform === "linux" && whereOf(endpoint).startsWith("/run/user/"))

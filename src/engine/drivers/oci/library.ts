@@ -10,7 +10,6 @@ import type { ContainerImages } from "../driver.ts";
 import type { RuntimeApi } from "./api.ts";
 import { loadArchive, saveArchive } from "./archives.ts";
 import { buildContainerImage } from "./build.ts";
-import { RUNTIME_NAMES } from "./endpoints.ts";
 import { loginFiles } from "./host.ts";
 import {
   ARCHES,
@@ -28,8 +27,12 @@ import { formatImageReference, isImageId, parseImageReference } from "./referenc
 import { pullImage, pushImage } from "./registry.ts";
 
 export type LibraryOptions = {
-  /** The runtimes that answer, best first. Rejects where none does. */
+  /** The runtimes that answer, best first. Rejects where there is none that could. */
   runtimes: (ctx: Pick<Ctx, "signal">) => Promise<RuntimeApi[]>;
+  /** The one for new work; it answers from now on. */
+  choose: (ctx: Ctx, runtime: ContainerRuntime | undefined) => Promise<RuntimeApi>;
+  /** Where containers are made unless told otherwise; undefined where it is the first that answers. */
+  preferred?: (() => ContainerRuntime | undefined) | undefined;
   /** The file that tells which images we have brought. */
   ledger: string;
   /** Where logins at registries are kept; the user's own when left out. */
@@ -51,7 +54,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   /** What is there is taken as it is; a tag may mean something newer at its registry, which `pull` asks for. */
   async resolve(ctx: Ctx, reference: string, wanted: Wanted = {}): Promise<ContainerImage> {
     const name = nameOf(reference);
-    const api = await this.#holding(ctx, name, wanted.runtime);
+    const api = await this.#holding(ctx, name, wanted.runtime ?? this.#options.preferred?.());
     const found = await findImage(ctx, api, name);
     const fits = found && (wanted.arch === undefined || isFor(found, wanted.arch));
     if (fits) return described(api, reference, found, wanted.shape);
@@ -60,7 +63,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
 
   /** Asks the registry, whatever is there. */
   async pull(ctx: Ctx, reference: string, wanted: Wanted = {}): Promise<ContainerImage> {
-    return this.#bring(ctx, await this.#runtime(ctx, wanted.runtime), reference, wanted);
+    return this.#bring(ctx, await this.#options.choose(ctx, wanted.runtime), reference, wanted);
   }
 
   async push(ctx: Ctx, reference: string, { runtime }: Where = {}): Promise<void> {
@@ -110,7 +113,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
 
   /** Resolves with its id. */
   async build(ctx: Ctx, request: ContainerBuild, output: Print): Promise<string> {
-    const api = await this.#runtime(ctx, request.runtime);
+    const api = await this.#options.choose(ctx, request.runtime);
     const id = await buildContainerImage(ctx, api, { ...request, loginFiles: this.#loginFiles(api) }, output);
     await this.#ledger.add(api.endpoint.runtime, id);
     return id;
@@ -118,7 +121,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
 
   /** Resolves with what the archive held, as references or ids. */
   async load(ctx: Ctx, file: string, { runtime }: Where = {}): Promise<string[]> {
-    const api = await this.#runtime(ctx, runtime);
+    const api = await this.#options.choose(ctx, runtime);
     const loaded = await loadArchive(ctx, api, file);
     for (const name of loaded)
       await this.#ledger.add(api.endpoint.runtime, (await inspectImage(ctx, api, name)).id);
@@ -162,33 +165,19 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
     return (this.#options.loginFiles ?? loginFiles)(runtime);
   }
 
-  /** The first runtime that has it, else the first. */
-  async #holding(
-    ctx: Pick<Ctx, "signal">,
-    name: string,
-    runtime: ContainerRuntime | undefined,
-  ): Promise<RuntimeApi> {
+  /** The first runtime that has it, else the one for new work. */
+  async #holding(ctx: Ctx, name: string, runtime: ContainerRuntime | undefined): Promise<RuntimeApi> {
     const apis = await this.#runtimes(ctx, runtime);
-    if (apis.length > 1) for (const api of apis) if (await findImage(ctx, api, name)) return api;
-    return firstOf(apis, runtime);
-  }
-
-  async #runtime(ctx: Pick<Ctx, "signal">, runtime: ContainerRuntime | undefined): Promise<RuntimeApi> {
-    return firstOf(await this.#runtimes(ctx, runtime), runtime);
+    const [only] = apis;
+    if (only && apis.length === 1) return only;
+    for (const api of apis) if (await findImage(ctx, api, name)) return api;
+    return this.#options.choose(ctx, runtime);
   }
 
   async #runtimes(ctx: Pick<Ctx, "signal">, runtime: ContainerRuntime | undefined): Promise<RuntimeApi[]> {
     const all = await this.#options.runtimes(ctx);
     return all.filter(({ endpoint }) => runtime === undefined || endpoint.runtime === runtime);
   }
-}
-
-function firstOf([first]: readonly RuntimeApi[], runtime: ContainerRuntime | undefined): RuntimeApi {
-  if (first) return first;
-  const name = runtime ? RUNTIME_NAMES[runtime] : "A container runtime";
-  throw new EngineError("missing-dependency", `cannot use images of containers: ${name} does not run here`, {
-    hint: "Start it, or install Docker or Podman.",
-  });
 }
 
 function nameOf(reference: string): string {

@@ -13,7 +13,11 @@ const PlaceRecord = z.object({
   instance: z.string(),
   runtime: ContainerRuntime,
   name: z.string(),
-  address: z.union([z.object({ socketPath: z.string() }), z.object({ host: z.string(), port: z.int() })]),
+  address: z.union([
+    z.object({ socketPath: z.string() }),
+    z.object({ host: z.string(), port: z.int() }),
+    z.object({ instance: z.string() }),
+  ]),
 });
 
 const fileOf = ({ directory }: DriverInstance) => path.join(directory, "container.json");

@@ -47,6 +47,7 @@ export class ContainerRunning implements Running {
   readonly accelerator = undefined;
   readonly problems = [];
   readonly ports: PortSupport;
+  readonly reach: Running["reach"];
   readonly #parts: Parts;
   readonly #life = new AbortController();
   readonly #changed = new Emitter<void>();
@@ -62,6 +63,9 @@ export class ContainerRunning implements Running {
     this.#found = found;
     this.guest = new ContainerGuest({ containers, instance, id: found.Id, log });
     this.ports = publishedPorts(instance);
+    const { connect } = containers.api;
+    this.reach =
+      connect && (async (ctx, port) => connect(ctx, { host: this.#host(port), port: port.guestPort }));
     const ended = deferred<Exit>();
     this.exited = ended.promise;
     void this.#watch().then(
@@ -133,6 +137,13 @@ export class ContainerRunning implements Running {
   release(): void {
     this.#life.abort();
     this.guest.dispose();
+  }
+
+  /** Its address where its runtime is. */
+  #host({ guestPort }: PortForward): string {
+    if (this.address !== undefined) return this.address;
+    const reason = `cannot reach port ${guestPort} of ${this.#parts.instance.name}: it has no network`;
+    throw new EngineError("guest-unreachable", reason);
   }
 
   async #ask(

@@ -9,6 +9,7 @@ import type { Ctx } from "../../../../src/engine/ctx.ts";
 import type { LibraryOptions } from "../../../../src/engine/images/library.ts";
 import { openImages } from "../../../../src/engine/images/library.ts";
 import { type LogFacts, silentLog } from "../../../../src/engine/log.ts";
+import { DEFAULT_SETTINGS } from "../../../../src/engine/settings.ts";
 
 export async function temporaryDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
   const directory = await mkdtemp(path.join(tmpdir(), "berth-images-"));
@@ -68,16 +69,11 @@ export async function qcow2Disk(file: string, mebibytes = 3, seed = 1): Promise<
 
 export function testSettings(url: string, manifest = ""): Settings {
   return {
+    ...DEFAULT_SETTINGS,
     "images.ubuntu-url": url,
     "images.manifest-url": manifest,
     "engine.idle-seconds": 60,
-    "engine.log-level": "info",
-    "qemu.accelerator": "auto",
-    "qemu.native-mounts": "auto",
-    "local.driver": "qemu",
     "local.privileged-mounts": true,
-    "local.bridged-network": "",
-    "local.image.mirror": "",
   };
 }
 
