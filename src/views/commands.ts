@@ -18,6 +18,7 @@ const remoteSetup = () => import("./remote-setup.ts");
 const project = () => import("./project/commands.ts");
 const operations = () => import("./operation-actions.ts");
 const ports = () => import("./port-actions.ts");
+const foreign = () => import("./foreign-actions.ts");
 const power = () => import("./power.ts");
 const sharing = () => import("./sharing.ts");
 const snapshots = () => import("./snapshots.ts");
@@ -50,6 +51,8 @@ export const COMMANDS = {
   "berth.suspend": async (services, ...args) => (await power()).suspend(services, args),
   "berth.pause": async (services, ...args) => (await power()).pause(services, args),
   "berth.unpause": async (services, ...args) => (await power()).unpause(services, args),
+  "berth.adopt": async (services) => (await foreign()).adopt(services),
+  "berth.release": async (services, ...args) => (await foreign()).release(services, args),
   "berth.restart": async (services, ...args) => (await power()).restart(services, args),
   "berth.forceStop": async (services, ...args) => (await power()).forceStop(services, args),
   "berth.cancel": async (services, ...args) => (await actions()).cancel(services, args),

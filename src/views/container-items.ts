@@ -26,22 +26,31 @@ const OF_MACHINES: ReadonlySet<Action> = new Set([
 ]);
 /** Its runtime shows it the same directories from its start to its end. */
 const WHILE_STOPPED: ReadonlySet<Action> = new Set(["mount", "unmount"]);
+/** What only another container could have, where this one was made elsewhere. */
+const MADE_ANEW: ReadonlySet<Action> = new Set(["mount", "unmount", "addPort", "removePort"]);
 /** Nothing answers in what is halted. */
 const INSIDE: ReadonlySet<Action> = new Set(["shell", "exec", "copyTo", "browse"]);
 
 /** What can be done with it of all that can be done with an instance in its state. */
-export function containerActions(all: readonly Action[], { container, state }: Instance): Action[] {
+export function containerActions(
+  all: readonly Action[],
+  { container, state, snapshotCount }: Instance,
+): Action[] {
   if (!container) return [...all];
   const running = state === "running";
-  const { paused } = container;
+  const { paused, adopted } = container;
   const possible = all.filter(
     (action) =>
-      !OF_MACHINES.has(action) && !(running && WHILE_STOPPED.has(action)) && !(paused && INSIDE.has(action)),
+      !OF_MACHINES.has(action) &&
+      !(running && WHILE_STOPPED.has(action)) &&
+      !(adopted && MADE_ANEW.has(action)) &&
+      !(paused && INSIDE.has(action)),
   );
   const power: Action[] = running && all.includes("stop") ? [paused ? "unpause" : "pause"] : [];
   const logs: Action[] = all.includes("log") ? ["logs"] : [];
   const attach: Action[] = possible.includes("shell") ? ["attach"] : [];
-  return [...possible, ...attach, ...power, ...logs];
+  const release: Action[] = all.includes("delete") && snapshotCount === 0 ? ["release"] : [];
+  return [...possible, ...attach, ...power, ...logs, ...release];
 }
 
 /** `Docker`, `Podman`; undefined of a VM, and of a container whose runtime is not known yet. */

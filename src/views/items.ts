@@ -21,6 +21,7 @@ export type Action =
   | "suspend"
   | "pause"
   | "unpause"
+  | "release"
   | "enableZone"
   | "delete"
   | "recover"

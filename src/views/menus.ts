@@ -50,6 +50,8 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     bars: [{ group: "1_launch@1" }],
   },
 
+  "berth.adopt": { title: "Adopt Container…", icon: "package", bars: [{ group: "1_launch@2" }] },
+
   // Enter it.
   "berth.openShell": on("Open Shell", "terminal", { flag: "shell", group: "1_shell@1", inline: 1 }),
   "berth.attachShell": on("Attach Shell", "terminal", { flag: "attach", group: "1_shell@1", inline: 1 }),
@@ -143,6 +145,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.setLabels": on("Edit Labels…", "tag", { flag: "labels", group: "7_change@5" }),
 
   // End it.
+  "berth.release": on("Release Container", "export", { flag: "release", group: "9_delete@0" }),
   "berth.recover": on("Recover", "discard", { flag: "recover", group: "8_trash@1", inline: 5 }, TRASH),
   "berth.delete": on("Delete", "trash", { flag: "delete", group: "9_delete@1" }),
   "berth.purge": on("Purge", "close-all", { flag: "purge", group: "9_delete@2" }),

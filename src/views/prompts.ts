@@ -13,6 +13,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   cancelStop: vscode.l10n.t("Which instance shall not stop after all?"),
   suspend: vscode.l10n.t("Which instance should be suspended?"),
   pause: vscode.l10n.t("Which container should be paused?"),
+  release: vscode.l10n.t("Which container should be left as it is, and forgotten?"),
   unpause: vscode.l10n.t("Which container should go on?"),
   enableZone: vscode.l10n.t("Enable the zone of which instance?"),
   forceStop: vscode.l10n.t("Which instance should be stopped by force?"),

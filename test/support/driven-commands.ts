@@ -25,6 +25,8 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.suspend": "workbench/sidebar.test.ts",
   "berth.pause": "workbench/containers.test.ts",
   "berth.unpause": "workbench/containers.test.ts",
+  "berth.adopt": "workbench/containers.test.ts",
+  "berth.release": "workbench/containers.test.ts",
   "berth.restart": "workbench/sidebar.test.ts",
   "berth.forceStop": "workbench/sidebar.test.ts",
   "berth.cancel": "workbench/sidebar.test.ts",

@@ -71,6 +71,17 @@ test("it is paused, said to be, and goes on", async () => {
   await telling("web", "paused").waitFor({ state: "detached" });
 });
 
+test("one is let go of as it is, and taken in again", async () => {
+  await workbench.berth.ok(["launch", "--name", "lent", "docker:nginx"]);
+  await workbench.row("lent").waitFor();
+  await workbench.commandOn("Berth: Release Container", "lent");
+  await workbench.row("lent").waitFor({ state: "detached" });
+  await workbench.commandOn("Berth: Adopt Container…", "berth-lent");
+  await telling("berth-lent", /Docker/).waitFor();
+  await workbench.screenshot("containers-adopted");
+  await workbench.berth.ok(["delete", "--purge", "berth-lent"]);
+});
+
 test("its panel shows what it has, and hides what it has not", async () => {
   await workbench.commandOn("Berth: Show Details", "web");
   await page().getByRole("heading", { name: "web" }).waitFor();

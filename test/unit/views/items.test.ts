@@ -225,10 +225,17 @@ test("what can be done with a container follows from what it is", () => {
   const of = (patch: Partial<Instance>, paused = false) => actionsOf(container(patch, { paused })).join(" ");
   const kept = "addPort rename autostart labels delete details";
   const enter = "shell exec copyTo browse";
-  expect(of({})).toBe(`stop forceStop restart stopLater ${enter} log address ${kept} attach pause logs`);
-  expect(of({}, true)).toBe(`stop forceStop restart stopLater log address ${kept} unpause logs`);
+  expect(of({})).toBe(
+    `stop forceStop restart stopLater ${enter} log address ${kept} attach pause logs release`,
+  );
+  expect(of({}, true)).toBe(`stop forceStop restart stopLater log address ${kept} unpause logs release`);
   expect(of({ state: "stopped" })).toBe(
-    "start shell exec browse log address snapshot clone mount addPort rename autostart labels delete details attach logs",
+    "start shell exec browse log address snapshot clone mount addPort rename autostart labels delete details attach logs release",
+  );
+  const snapshotCount = 1;
+  expect(of({ snapshotCount })).not.toContain("release");
+  expect(actionsOf(container({ state: "stopped" }, { adopted: true })).join(" ")).toBe(
+    "start shell exec browse log address snapshot clone rename autostart labels delete details attach logs release",
   );
   expect(of({ state: "deleted" })).toBe("recover purge details");
   const ports = [{ protocol: "tcp" as const, hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }];

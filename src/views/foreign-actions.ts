@@ -1,0 +1,42 @@
+/** The commands about containers that others have made: one becomes an instance as it is, or is let go of again. */
+import * as vscode from "vscode";
+import type { ForeignContainer } from "../api/foreign-container.ts";
+import { type Args, say, targets } from "./actions.ts";
+import { RUNTIME_NAMES } from "./container-items.ts";
+import type { Services } from "./services.ts";
+import { runOn, type Verb } from "./work.ts";
+
+const RELEASE: Verb = {
+  title: (count) => vscode.l10n.t("Releasing {0} containers", count),
+  request: (api, name) => api.instances.release({ name }),
+};
+
+type Pick = vscode.QuickPickItem & { container: ForeignContainer };
+
+/** Asks which of those that are there. */
+export async function adopt({ mirror }: Services): Promise<void> {
+  const client = await mirror.client();
+  const { items } = await client.api.foreignContainers.list({});
+  const picks = items.filter(({ otherBerth }) => !otherBerth).map(pickOf);
+  if (picks.length === 0) return say(vscode.l10n.t("There are no containers here but Berth's own."));
+  const picked = await vscode.window.showQuickPick(picks, {
+    title: vscode.l10n.t("Adopt a Container"),
+    placeHolder: vscode.l10n.t("Which container? It stays as it is, and goes on running."),
+    matchOnDescription: true,
+  });
+  if (!picked) return;
+  const { id, runtime } = picked.container;
+  const operation = await client.api.foreignContainers.adopt({ container: id, runtime });
+  const { target } = await client.watchOperation(operation);
+  say(vscode.l10n.t("{0} is an instance now.", target));
+}
+
+function pickOf(container: ForeignContainer): Pick {
+  const { name, image, runtime, state } = container;
+  return { label: name, description: [image, RUNTIME_NAMES[runtime], state].join(" · "), container };
+}
+
+/** Nothing of them is lost, so nothing is asked. */
+export async function release(services: Services, args: Args): Promise<void> {
+  await runOn(services, RELEASE, await targets(services, "release", args));
+}
