@@ -47,11 +47,16 @@ export class OutsideWatch implements Disposable {
 
   #watch(entry: Entry): Disposable {
     const owned = new DisposableStore();
-    void this.#keeper.driverInstance(entry).then((instance) => {
-      const watch = this.#keeper.driverOf(entry).watch?.(instance, () => this.#look(entry));
-      if (watch) owned.add(watch);
-    });
+    this.#begin(entry, owned).catch((error: unknown) =>
+      this.#keeper.log.debug("a container is not watched", { instance: nameOf(entry), error }),
+    );
     return owned;
+  }
+
+  async #begin(entry: Entry, owned: DisposableStore): Promise<void> {
+    const instance = await this.#keeper.driverInstance(entry);
+    const watch = this.#keeper.driverOf(entry).watch?.(instance, () => this.#look(entry));
+    if (watch) owned.add(watch);
   }
 
   /** However often it is told of before its turn, it is looked at once. */
