@@ -54,7 +54,7 @@ async function main() {
   await step("system programs", () => installSystem([...system]));
   // The guest image and the browser workbench are prepared while the quick checks run.
   const image = lanes.some(needsGuest) ? start(() => prepareImage(node, env)) : undefined;
-  const host = lanes.includes("workbench") ? start(() => installWorkbench(root)) : undefined;
+  const host = lanes.some(needsWorkbench) ? start(() => installWorkbench(root)) : undefined;
 
   await step("type check", async () => {
     for (const project of [".", "src/views/webview"])
@@ -70,10 +70,10 @@ async function main() {
       ]),
     );
   await step("build", () => sh([node, "esbuild.mjs"], { cwd: root, env, quiet: true }));
-  if (whole || lanes.includes("workbench")) await step("VSIX", () => makeVsix(node, env));
+  if (lanes.some(needsWorkbench)) await step("VSIX", () => makeVsix(node, env));
   for (const lane of lanes) {
     if (needsGuest(lane) && image) await step("guest image", () => image);
-    if (lane === "workbench" && host) {
+    if (needsWorkbench(lane) && host) {
       const { node: hostNode, entry } = await step("browser workbench", () => host);
       Object.assign(env, { BERTH_WORKBENCH_NODE: hostNode, BERTH_WORKBENCH_ENTRY: entry });
     }
@@ -83,6 +83,10 @@ async function main() {
 
 function needsGuest(lane) {
   return NEEDS[lane].includes("buildImages");
+}
+
+function needsWorkbench(lane) {
+  return lane === "workbench" || lane === "containers";
 }
 
 /** Begins now; a failure is told when it is waited for. */

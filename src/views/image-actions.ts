@@ -3,19 +3,21 @@ import * as vscode from "vscode";
 import type { ContainerRuntime } from "../api/container.ts";
 import type { StoredContainerImage } from "../api/container-image.ts";
 import type { Operation } from "../api/operation.ts";
+import { messageOf } from "../base/errors.ts";
 import { containerReference } from "../client/container-text.ts";
 import type { EngineApi } from "../client/engine-client.ts";
 import { type Args, say } from "./actions.ts";
 import { isUnused, sortStored, storedItem } from "./container-image-items.ts";
 import { RUNTIME_NAMES, runtimesOn } from "./container-items.ts";
 import { showError } from "./errors.ts";
-import { groupImages } from "./image-groups.ts";
+import { groupImages, type ImageGroup } from "./image-groups.ts";
 import { cachedItem, type ImageItem, sortCached } from "./image-items.ts";
 import type { ImageNode } from "./images-view.ts";
 import { launchWithWizard } from "./launch.ts";
 import { listText, sizeText } from "./phrases.ts";
 import { withCancellableProgress } from "./progress.ts";
 import { confirm } from "./prompts.ts";
+import { BACK, pickStep } from "./quick-steps.ts";
 import type { Services } from "./services.ts";
 import { containerImageProblem, typedReference } from "./wizard-choices.ts";
 
@@ -75,39 +77,47 @@ type Pick = vscode.QuickPickItem & { reference?: string };
 /** From the catalogs, or typed. */
 async function askPull(services: Services): Promise<Pull[]> {
   const { api } = await services.mirror.client();
-  const { items } = await api.images.find({ query: "" });
-  const known = new Set(items.flatMap(({ reference, aliases }) => [reference, ...aliases]));
-  const listed = groupImages(items.filter(({ cached }) => !cached)).flatMap(({ title, choices }): Pick[] => [
+  const searching = new AbortController();
+  const known = new Set<string>();
+  const reply = await pickStep<Pick>(
+    { title: vscode.l10n.t("Pull an Image") },
+    {
+      placeholder: vscode.l10n.t(
+        "Which image? Search, or type a file:// or https:// address, or docker:nginx",
+      ),
+      load: async () => {
+        const { items } = await api.images.find({ query: "" }, { signal: searching.signal });
+        for (const { reference, aliases } of items)
+          for (const name of [reference, ...aliases]) known.add(name);
+        return groupImages(items.filter(({ cached }) => !cached)).flatMap(picksOf);
+      },
+      failed: (error) => [
+        {
+          label: `$(error) ${vscode.l10n.t("The images could not be listed")}`,
+          detail: messageOf(error),
+          alwaysShow: true,
+        },
+      ],
+      typed: (text) => {
+        const reference = typedReference(text, known);
+        const label = `$(arrow-right) ${vscode.l10n.t("Use “{0}”", reference ?? "")}`;
+        return reference === undefined ? undefined : { label, reference, alwaysShow: true };
+      },
+      accepts: (item) => item.reference !== undefined,
+    },
+  ).finally(() => searching.abort());
+  if (reply === undefined || reply === BACK || reply.reference === undefined) return [];
+  const container = containerReference(reply.reference);
+  return [container ? ofContainer(container.image, container.runtime) : ofCatalog(reply.reference)];
+}
+
+function picksOf({ title, choices }: ImageGroup): Pick[] {
+  return [
     { label: title, kind: vscode.QuickPickItemKind.Separator },
-    ...choices.map(({ label, description, detail, reference }) => ({
-      label,
-      description,
-      detail,
-      reference,
-    })),
-  ]);
-  const pick = vscode.window.createQuickPick<Pick>();
-  pick.title = vscode.l10n.t("Pull an Image");
-  pick.placeholder = vscode.l10n.t(
-    "Which image? Search, or type a file:// or https:// address, or docker:nginx",
-  );
-  pick.matchOnDescription = true;
-  pick.matchOnDetail = true;
-  pick.items = listed;
-  const picked = await new Promise<Pick | undefined>((resolve) => {
-    pick.onDidChangeValue((text) => {
-      const reference = typedReference(text, known);
-      const label = `$(arrow-right) ${vscode.l10n.t("Use “{0}”", reference ?? "")}`;
-      pick.items = reference === undefined ? listed : [...listed, { label, reference, alwaysShow: true }];
-    });
-    pick.onDidAccept(() => resolve(pick.selectedItems[0]));
-    pick.onDidHide(() => resolve(undefined));
-    pick.show();
-  });
-  pick.dispose();
-  if (picked?.reference === undefined) return [];
-  const container = containerReference(picked.reference);
-  return [container ? ofContainer(container.image, container.runtime) : ofCatalog(picked.reference)];
+    ...choices.map(({ label, description, detail, reference }) => {
+      return { label, description, detail, reference };
+    }),
+  ];
 }
 
 /** An image that is on this host is launched by what it was asked for by, so that the same one is taken. */

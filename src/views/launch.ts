@@ -88,8 +88,8 @@ async function told(services: Services, name: string, warnings: readonly string[
     openTerminal(services, name);
     return;
   }
-  const shell = vscode.l10n.t("Open Shell");
-  const address = services.model.byName(name)?.address;
+  const { address, container } = services.model.byName(name) ?? {};
+  const shell = container ? vscode.l10n.t("Attach Shell") : vscode.l10n.t("Open Shell");
   const text = address
     ? vscode.l10n.t("{0} is running at {1}.", name, address)
     : vscode.l10n.t("{0} is running.", name);

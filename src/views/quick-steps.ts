@@ -9,10 +9,13 @@ export const BACK = Symbol("back");
 /** An answer, the way back, or undefined when the user gave up. */
 export type Reply<T> = T | typeof BACK | undefined;
 
-export type Frame = { title: string; step: number; total: number };
+/** A question that stands alone is no step of anything. */
+export type Frame = { title: string; step?: number; total?: number };
 
 export type PickStep<T extends vscode.QuickPickItem> = {
   placeholder: string;
+  /** There at once, above what is loaded. */
+  first?: readonly T[];
   /** Shown as busy until it resolves. */
   load: () => Promise<readonly T[]>;
   /** What to show when loading failed. */
@@ -35,10 +38,11 @@ export async function pickStep<T extends vscode.QuickPickItem>(
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;
   const reply = deferred<Reply<T>>();
+  const { first = [] } = options;
   let loaded: readonly T[] = [];
   const show = () => {
     const typed = options.typed?.(pick.value);
-    pick.items = typed ? [...loaded, typed] : loaded;
+    pick.items = [...first, ...loaded, ...(typed ? [typed] : [])];
   };
   store.add(pick.onDidHide(() => reply.resolve(undefined)));
   store.add(pick.onDidTriggerButton(() => reply.resolve(BACK)));
@@ -49,6 +53,7 @@ export async function pickStep<T extends vscode.QuickPickItem>(
       if (item && (options.accepts?.(item) ?? true)) reply.resolve(item);
     }),
   );
+  show();
   pick.show();
   void fill();
   try {
@@ -68,8 +73,9 @@ export async function pickStep<T extends vscode.QuickPickItem>(
     if (store.disposed) return;
     pick.busy = false;
     show();
+    const all = [...first, ...loaded];
     const active =
-      loaded.find((item) => options.isActive?.(item)) ?? loaded.find((item) => options.accepts?.(item));
+      all.find((item) => options.isActive?.(item)) ?? all.find((item) => options.accepts?.(item));
     if (active && pick.value === "") pick.activeItems = [active];
   }
 }
@@ -116,8 +122,9 @@ function prepare(
   frame: Frame,
 ): void {
   input.title = frame.title;
-  input.step = frame.step;
-  input.totalSteps = frame.total;
+  const { step, total } = frame;
+  input.step = step;
+  input.totalSteps = total;
   input.ignoreFocusOut = true;
-  if (frame.step > 1) input.buttons = [vscode.QuickInputButtons.Back];
+  if (step !== undefined && step > 1) input.buttons = [vscode.QuickInputButtons.Back];
 }

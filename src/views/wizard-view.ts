@@ -116,10 +116,12 @@ async function askImage(frame: Frame, draft: Draft, context: Context): Promise<R
   const known = new Set<string>();
   const reply = await pickStep<ImagePick>(frame, {
     placeholder: vscode.l10n.t("Which image? Search, or type a file:// or https:// address"),
+    // A container needs no catalog.
+    first: containerPicks(context),
     load: async () => {
       const { items, problems } = await context.images;
       for (const { reference, aliases } of items) for (const name of [reference, ...aliases]) known.add(name);
-      return [...problemPicks(problems), ...containerPicks(context), ...imagePicks(items)];
+      return [...problemPicks(problems), ...imagePicks(items)];
     },
     failed: (error) => [
       {
