@@ -92,9 +92,12 @@ function addProxy(program: Command, session: Session): void {
 
 function withoutSsh({ name, container }: Pick<Instance, "name" | "container">): EngineError {
   if (container) {
-    return new EngineError("not-supported", `instance "${name}" is a container: nobody logs in to it`, {
-      hint: `Enter it: berth shell ${name}`,
-    });
+    const reason = `instance "${name}" is a container: it has no port for SSH`;
+    const hint =
+      container.shape === "machine"
+        ? `Put all instances into your configuration: berth ssh-config --install; then ssh ${name}.berth`
+        : `Enter it: berth shell ${name}`;
+    return new EngineError("not-supported", reason, { hint });
   }
   return new EngineError("wrong-state", `instance "${name}" is not running`, {
     hint: `Start it: berth start ${name}`,

@@ -19,7 +19,10 @@ export function runtimesOn({ drivers }: Pick<EngineInfo, "drivers">): ContainerR
   return all.filter((runtime) => there.some(({ features }) => features.includes(runtime)));
 }
 
-/** A container has no screen, no cloud-init, no login by SSH and no disks; its limits are changed in its panel. */
+/**
+ * A container has no screen, no cloud-init, no port for SSH and no disks; its limits are changed in its panel. A machine is
+ * opened through Remote-SSH where it has an SSH server in it.
+ */
 const OF_MACHINES: ReadonlySet<Action> = new Set([
   ...(["suspend", "startCold", "console", "display", "cloudInitLog", "ssh", "open"] as const),
   ...(["addDisk", "removeDisk", "sizes"] as const),
@@ -29,7 +32,7 @@ const WHILE_STOPPED: ReadonlySet<Action> = new Set(["mount", "unmount"]);
 /** What only another container could have, where this one was made elsewhere. */
 const MADE_ANEW: ReadonlySet<Action> = new Set(["mount", "unmount", "addPort", "removePort"]);
 /** Nothing answers in what is halted. */
-const INSIDE: ReadonlySet<Action> = new Set(["shell", "exec", "copyTo", "browse"]);
+const INSIDE: ReadonlySet<Action> = new Set(["shell", "exec", "copyTo", "open", "browse"]);
 
 /** What can be done with it of all that can be done with an instance in its state. */
 export function containerActions(
@@ -39,9 +42,10 @@ export function containerActions(
   if (!container) return [...all];
   const running = state === "running";
   const { paused, adopted } = container;
+  const mayHaveServer = container.shape === "machine" && !adopted;
   const possible = all.filter(
     (action) =>
-      !OF_MACHINES.has(action) &&
+      !(OF_MACHINES.has(action) && !(mayHaveServer && action === "open")) &&
       !(running && WHILE_STOPPED.has(action)) &&
       !(adopted && MADE_ANEW.has(action)) &&
       !(paused && INSIDE.has(action)),

@@ -9,6 +9,7 @@ import type { Driver } from "../drivers/driver.ts";
 import { drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
+import { hasLogin } from "./container.ts";
 import { disksNow } from "./disk-work.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
 import { macsIn, planNics } from "./host-nics.ts";
@@ -110,8 +111,7 @@ async function copy(keeper: Keeper, entry: Entry, source: Entry, ctx: WorkCtx): 
   ctx.progress({ phase: "clone" });
   const original = await keeper.driverInstance(source);
   await keeper.files.prepare(id);
-  // Nobody logs in to a container.
-  if (!original.container && !(await keeper.files.readSecrets(id))) {
+  if (hasLogin(source.record.descriptor) && !(await keeper.files.readSecrets(id))) {
     const login = await keeper.makeLogin(original.login.user);
     await keeper.files.writeSecrets(id, { login, userData: original.userData });
   }

@@ -5,6 +5,7 @@ import type { Ctx } from "../ctx.ts";
 import type { Running } from "../drivers/driver.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { ContainerRecord } from "../store/record.ts";
+import { hasLogin } from "./container.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -18,7 +19,12 @@ export async function createContainer(
   await standOnContainerImage(keeper, entry, ctx, reference);
   ctx.signal.throwIfAborted();
   ctx.progress({ phase: "create" });
-  await keeper.files.prepare(entry.record.descriptor.id);
+  const { descriptor } = entry.record;
+  await keeper.files.prepare(descriptor.id);
+  if (hasLogin(descriptor) && !(await keeper.files.readSecrets(descriptor.id))) {
+    const login = await keeper.makeLogin(descriptor.container?.user ?? "root");
+    await keeper.files.writeSecrets(descriptor.id, { login });
+  }
   await keeper.describe(entry, {});
   ctx.signal.throwIfAborted();
   await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));

@@ -20,6 +20,18 @@ const OF_MACHINES: readonly [keyof ParsedSpec, string, string?][] = [
   ["networks", "a container has no NICs on networks of this host", "Name a network of its runtime."],
 ];
 
+/**
+ * Whether it has keys of ours: a machine may have an SSH server in it. An application, and what others have made, is
+ * entered through its runtime alone.
+ */
+export function hasLogin({
+  container,
+}: {
+  container?: Pick<ContainerRecord, "shape" | "adopted"> | undefined;
+}): boolean {
+  return container === undefined || (container.shape === "machine" && container.adopted === undefined);
+}
+
 /** What contradicts itself where a container is asked for. */
 export function containerFindings(spec: ParsedSpec): Finding[] {
   if (!spec.container) return [];

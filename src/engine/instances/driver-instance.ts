@@ -3,6 +3,7 @@ import { EngineError } from "../../base/errors.ts";
 import type { DriverInstance, Subnet } from "../drivers/driver.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
 import type { BaseImage, Descriptor } from "../store/record.ts";
+import { hasLogin } from "./container.ts";
 import type { Entry } from "./entry.ts";
 import { hasDisplay, isBlank } from "./machine.ts";
 
@@ -37,10 +38,9 @@ export async function driverInstanceOf(
   const { guest, firmware, tpm } = descriptor;
   const display = hasDisplay(descriptor);
   const container = containerOf(descriptor);
-  // Nobody logs in to a container: its runtime runs commands in it.
-  const keyless = withoutKeys || container !== undefined;
-  const secrets = keyless ? undefined : await files.readSecrets(id);
-  if (!keyless && !(base && secrets)) {
+  const secrets = withoutKeys || !hasLogin(descriptor) ? undefined : await files.readSecrets(id);
+  // The engine enters a container through its runtime: without keys it lacks nothing but its logins.
+  if (!withoutKeys && container === undefined && !(base && secrets)) {
     throw new EngineError("internal", `cannot use ${name}: its keys are missing from its directory`, {
       hint: `Put back ${files.directory(id)} from a backup.`,
     });

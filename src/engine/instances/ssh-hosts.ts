@@ -12,6 +12,7 @@ import type { EventStream } from "../engine-core.ts";
 import { loginFiles } from "../guest/keys.ts";
 import { expectedHostKeys, loginUser } from "../guest/seed.ts";
 import type { Log } from "../log.ts";
+import { hasLogin } from "./container.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -69,10 +70,9 @@ export class SshHosts {
   }
 
   async #update(): Promise<void> {
-    // Nobody logs in to a container: it has no keys of ours.
     const entries = this.#parts.keeper
       .entries()
-      .filter(({ record }) => record.state !== "deleted" && !record.descriptor.container);
+      .filter(({ record }) => record.state !== "deleted" && hasLogin(record.descriptor));
     const seen = entries.map((entry) => `${nameOf(entry)} ${this.#directory(entry)}`).join("\n");
     if (seen === this.#seen) return;
     const named = entries.map(({ record }) => record.descriptor);

@@ -238,6 +238,8 @@ test("what can be done with a container follows from what it is", () => {
     "start shell exec browse log address snapshot clone rename autostart labels delete details attach logs release",
   );
   expect(of({ state: "deleted" })).toBe("recover purge details");
+  expect(actionsOf(container({}, { shape: "machine" }))).toContain("open");
+  expect(actionsOf(container({}, { shape: "machine", paused: true }))).not.toContain("open");
   const ports = [{ protocol: "tcp" as const, hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }];
   expect(of({ ports })).toContain(" openPort ");
   expect(contextValueOf(container())).toMatch(/\+attach\b/);

@@ -24,6 +24,8 @@ export type ExecBody = {
   Cmd: readonly string[];
   Env: readonly string[];
   WorkingDir?: string;
+  /** The container's own where left out. */
+  User?: string;
 };
 
 /** A runtime tells how a process has ended a moment after its last output. */

@@ -90,6 +90,23 @@ kill 9, $child;
 fi
 printf ${HELPLESS}`;
 
+/**
+ * Becomes one connection of the SSH server that is installed there, with a host key and a way in that are ours: nothing of
+ * the image's own keys and settings is read or changed. Where several connect at once, each writes the same.
+ */
+export const SSHD = `
+for each in /usr/sbin/sshd /usr/local/sbin/sshd /sbin/sshd; do [ -x "$each" ] && sshd=$each && break; done
+[ "$sshd" ] || { printf ${ABSENT}; exit; }
+at=/run/berth
+umask 022
+mkdir -p /run/sshd "$at" &&
+(umask 077 && printf %s "$BERTH_HOST_KEY" > "$at/host.$$") && mv "$at/host.$$" "$at/host_key" &&
+printf '%s\\n' "$BERTH_CLIENT_KEY" > "$at/client.$$" && mv "$at/client.$$" "$at/authorized_keys" || exit
+unset BERTH_HOST_KEY BERTH_CLIENT_KEY
+printf ${READY}
+exec "$sshd" -i -e -f /dev/null -h "$at/host_key" -o "AuthorizedKeysFile=$at/authorized_keys" \\
+  -o AuthenticationMethods=publickey -o PermitRootLogin=prohibit-password -o "Subsystem=sftp internal-sftp"`;
+
 /** Becomes the image's own SFTP server. */
 export const SFTP = `
 for each in /usr/lib/openssh/sftp-server /usr/lib/ssh/sftp-server /usr/libexec/openssh/sftp-server /usr/libexec/sftp-server; do

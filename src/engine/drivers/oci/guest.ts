@@ -13,12 +13,13 @@ import type { Log } from "../../log.ts";
 import type { Containers, Inspected } from "./containers.ts";
 import type { ContainerInstance } from "./create-body.ts";
 import { type ExecBody, startExec } from "./exec.ts";
-import { ABSENT, AT_HOME, CONNECT, LOGIN_SHELL, READY, SFTP, WORD_BYTES } from "./guest-scripts.ts";
+import { ABSENT, AT_HOME, CONNECT, LOGIN_SHELL, READY, SFTP, SSHD, WORD_BYTES } from "./guest-scripts.ts";
 import { memoryOf } from "./stats.ts";
 
 const DETAILS_MS = 10_000;
 /** For a script in the container to say its first word. */
 const WORD_MS = 30_000;
+const SSH_PORT = 22;
 const DEFAULT_TERM = "xterm-256color";
 
 type Parts = { containers: Containers; instance: ContainerInstance; id: string; log: Log };
@@ -38,17 +39,24 @@ export class ContainerGuest implements GuestAccess {
   }
 
   async exec(ctx: Pick<Ctx, "signal">, request: ExecRequest): Promise<GuestProcess> {
-    const { containers, instance, id, log } = this.#parts;
     if (request.argv?.length === 0)
       throw new EngineError("invalid-argument", "cannot run a command: none is given");
+    return this.#start(ctx, request);
+  }
+
+  /** As the container's own user, or as this one. */
+  #start(ctx: Pick<Ctx, "signal">, request: ExecRequest, user?: string): Promise<GuestProcess> {
+    const { containers, instance, id, log } = this.#parts;
     const place = { api: containers.api, container: id, name: instance.name, log };
-    return startExec(ctx, place, execBody(request, instance), request.tty);
+    const body = execBody(request, instance);
+    return startExec(ctx, place, user === undefined ? body : { ...body, User: user }, request.tty);
   }
 
   async connect(ctx: Pick<Ctx, "signal">, port: number): Promise<Duplex> {
     const { name } = this.#parts.instance;
     const cannot = `cannot connect to port ${port} of ${name}`;
-    const { word, stream } = await this.#become(ctx, CONNECT, String(port));
+    if (port === SSH_PORT && this.#parts.instance.login.host.privateKey !== "") return this.#login(ctx);
+    const { word, stream } = await this.#become(ctx, ["sh", "-c", CONNECT, "sh", String(port)]);
     if (stream) return stream;
     if (word === ABSENT) throw new EngineError("guest-unreachable", `${cannot}: nothing listens there`);
     const hint = `Publish the port instead: berth port add ${name} ${port}`;
@@ -59,8 +67,20 @@ export class ContainerGuest implements GuestAccess {
     });
   }
 
+  /** To an SSH server that answers nobody else: it listens nowhere, and lasts as long as the connection. */
+  async #login(ctx: Pick<Ctx, "signal">): Promise<Duplex> {
+    const { name, login } = this.#parts.instance;
+    const env = { BERTH_HOST_KEY: login.host.privateKey, BERTH_CLIENT_KEY: login.client.publicKey.trim() };
+    const { word, stream } = await this.#become(ctx, ["sh", "-c", SSHD], { env, user: "0" });
+    if (stream) return stream;
+    const reason = word === ABSENT ? "its image has no SSH server" : "its SSH server cannot be run";
+    throw new EngineError("not-supported", `cannot log in to ${name} by SSH: ${reason}`, {
+      hint: `Install one in it, such as Debian's openssh-server; a shell needs none: berth shell ${name}`,
+    });
+  }
+
   async sftp(ctx: Pick<Ctx, "signal">): Promise<Duplex> {
-    const { stream } = await this.#become(ctx, SFTP);
+    const { stream } = await this.#become(ctx, ["sh", "-c", SFTP, "sh"]);
     if (stream) return stream;
     const reason = `cannot open the files of ${this.#parts.instance.name}: its image has no SFTP server`;
     throw new EngineError("not-supported", reason, {
@@ -123,16 +143,14 @@ export class ContainerGuest implements GuestAccess {
   /** Runs a script that says a word and then is what was asked for: its input and output are the stream. */
   async #become(
     ctx: Pick<Ctx, "signal">,
-    script: string,
-    ...args: string[]
+    argv: readonly string[],
+    as: { env?: Readonly<Record<string, string>>; user?: string } = {},
   ): Promise<{ word: string; stream?: Duplex }> {
     const { signal, done } = withDeadline(WORD_MS, ctx.signal);
-    const child = await this.exec({ signal }, { argv: ["sh", "-c", script, "sh", ...args] }).catch(
-      (error) => {
-        done();
-        throw error;
-      },
-    );
+    const child = await this.#start({ signal }, { argv, env: as.env }, as.user).catch((error) => {
+      done();
+      throw error;
+    });
     const onAbort = () => child.close();
     signal.addEventListener("abort", onAbort, { once: true });
     child.stderr.resume();

@@ -4,6 +4,7 @@ import path from "node:path";
 import * as z from "zod";
 import { ContainerRuntime } from "../../../api/container.ts";
 import { writeFileDurable } from "../../../base/durable.ts";
+import { writeLoginFiles } from "../../guest/keys.ts";
 import type { DriverInstance } from "../driver.ts";
 import type { Endpoint } from "./endpoints.ts";
 
@@ -22,9 +23,15 @@ const PlaceRecord = z.object({
 
 const fileOf = ({ directory }: DriverInstance) => path.join(directory, "container.json");
 
-export function writePlace(instance: DriverInstance, { runtime, name, address }: Endpoint): Promise<void> {
+/** Where it is; and of a machine, what OpenSSH needs to enter it. */
+export async function writePlace(
+  instance: DriverInstance,
+  { runtime, name, address }: Endpoint,
+): Promise<void> {
+  const { directory, login } = instance;
   const record: z.infer<typeof PlaceRecord> = { schema: 1, instance: instance.id, runtime, name, address };
-  return writeFileDurable(fileOf(instance), JSON.stringify(record));
+  await writeFileDurable(fileOf(instance), JSON.stringify(record));
+  if (login.client.privateKey !== "") await writeLoginFiles(directory, login, [login.host.publicKey.trim()]);
 }
 
 /** Undefined where none is written down, or nothing that can be read. */
