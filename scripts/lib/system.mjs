@@ -54,6 +54,7 @@ const NEEDS = {
     { program: "dnsmasq", "apt-get": "dnsmasq-base" },
     { program: "python3", "apt-get": "python3" },
     { file: "/usr/lib/qemu/qemu-bridge-helper", "apt-get": "qemu-system-common" },
+    { file: "/usr/share/doc/busybox-static", "apt-get": "busybox-static" },
     { program: "chromium", "apt-get": "chromium" },
     { file: "/usr/share/fonts/truetype/dejavu", "apt-get": "fonts-dejavu-core" },
   ],
@@ -68,7 +69,6 @@ const NEEDS = {
     { program: "docker-registry", "apt-get": "docker-registry" },
     { program: "docker-compose", "apt-get": "docker-compose" },
     { program: "podman-compose", "apt-get": "podman-compose" },
-    { file: "/usr/share/doc/busybox-static", "apt-get": "busybox-static" },
     { program: "unshare", "apt-get": "util-linux" },
   ],
 };

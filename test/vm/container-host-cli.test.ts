@@ -67,12 +67,3 @@ test("it is not deleted while it holds a container, and stops after it", async (
   expect(await states()).toEqual({ [HOST]: "Stopped", web: "Stopped" });
   expect(await get()).toContain("fetch failed");
 });
-
-test("a container that is started starts it, and what it holds is there", async () => {
-  await berth.ok(["start", "web"], { timeoutMs: 600_000 });
-  expect(await states()).toEqual({ [HOST]: "Running", web: "Running" });
-  await expect.poll(get, { timeout: 30_000 }).toBe("hello\n");
-  await berth.ok(["delete", "--purge", "web"]);
-  await berth.ok(["delete", "--purge", HOST]);
-  expect(await states()).toEqual({});
-});
