@@ -57,6 +57,11 @@ export function containerActions(
   return [...possible, ...attach, ...power, ...logs, ...release];
 }
 
+/** A shell of a container has two names; a menu shows the one that people know of containers. */
+export function inMenus(actions: readonly Action[]): Action[] {
+  return actions.filter((action) => action !== "shell" || !actions.includes("attach"));
+}
+
 /** `Docker`, `Podman`; undefined of a VM, and of a container whose runtime is not known yet. */
 export function runtimeText({ container }: Pick<Instance, "container">): string | undefined {
   return container?.runtime && RUNTIME_NAMES[container.runtime];

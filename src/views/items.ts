@@ -5,7 +5,7 @@
 
 import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
-import { containerActions, sizeFacts, unwellText } from "./container-items.ts";
+import { containerActions, inMenus, sizeFacts, unwellText } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import { cpusText, imageText, operationText, STATE_WORDS, sizeText, timeText } from "./phrases.ts";
 
@@ -182,11 +182,6 @@ export function instanceItem(instance: Instance, operation?: Operation): ItemDat
     ariaLabel: ariaLabelOf(instance, operation),
     ...(mark ? { mark } : {}),
   };
-}
-
-/** A shell of a container has two names; a menu shows the one that people know of containers. */
-export function inMenus(actions: readonly Action[]): Action[] {
-  return actions.filter((action) => action !== "shell" || !actions.includes("attach"));
 }
 
 /** `instance.<state>` and a `+flag` for each action; the manifest matches `/\+stop\b/` and the like. */

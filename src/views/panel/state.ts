@@ -4,8 +4,8 @@ import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { formatBytes } from "../../base/units.ts";
-import { containerFacts, containerNetworks, sizeFacts } from "../container-items.ts";
-import { type Action, actionsOf, inMenus, isBusy } from "../items.ts";
+import { containerFacts, containerNetworks, inMenus, sizeFacts } from "../container-items.ts";
+import { type Action, actionsOf, isBusy } from "../items.ts";
 import { l10n } from "../l10n.ts";
 import {
   capitalised,
