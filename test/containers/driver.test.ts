@@ -1,7 +1,11 @@
 /** The driver of containers against the contract, and what is done in a container, on a real Docker and a real Podman. */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GuestFiles } from "../../src/client/files/guest-files.ts";
+import { Sftp } from "../../src/client/files/sftp.ts";
 import { ctx, describeDriver, execIn } from "../contract/driver.ts";
 import { type ContainerWorld, containerWorld, PRINTS, shellIn } from "../support/container-world.ts";
 import { freePort } from "../support/free-port.ts";
@@ -88,8 +92,29 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
       stream.write("GET /passwd HTTP/1.0\r\n\r\n");
       expect(await text(stream)).toContain("sailor");
       await expect(running.guest.connect(ctx(), 8081)).rejects.toMatchObject({ code: "guest-unreachable" });
-      await expect(running.guest.sftp(ctx())).rejects.toMatchObject({ code: "not-supported" });
     });
+
+    test("its files are served where its image has no SFTP server", async () => {
+      const { running } = await world.started("files");
+      const stream = await running.guest.sftp(ctx());
+      const exited = once(stream, "close").then(() => ({}));
+      const sftp = await Sftp.on({
+        ...{ stdin: stream, stdout: stream, exited },
+        close: () => stream.destroy(),
+      });
+      const files = new GuestFiles(sftp);
+      expect(await files.home()).toBe("/root");
+      const bytes = randomBytes(300_000);
+      await files.write("/root/a b", bytes, { create: true, overwrite: false });
+      expect((await files.read("/root/a b")).equals(bytes)).toBe(true);
+      expect((await files.list("/root")).map(([name]) => name)).toEqual(["a b"]);
+      await files.rename("/root/a b", "/root/c", { overwrite: false });
+      await files.remove("/root/c", { recursive: false });
+      expect(await shellIn(running, "ls /root")).toBe("");
+      await expect(files.read("/etc/none")).rejects.toMatchObject({ kind: "not-found" });
+      sftp.close();
+    });
+
     test("tells of itself what is its own and not its host's", async () => {
       const { instance, running } = await world.started("details");
       const details = await running.guest.details(ctx());

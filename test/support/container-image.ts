@@ -30,7 +30,7 @@ export type ImageOptions = {
 
 const ctx = { signal: new AbortController().signal };
 const APPLETS =
-  "sh ash cat cp date dd echo env false grep head hostname httpd id kill ln ls mkdir mount mv nc ps pwd rm sed sleep stat stty tail tar test touch true tty uname vi wc wget whoami".split(
+  "sh ash cat chmod chown cp date dd echo env false grep head hostname httpd id kill ln ls mkdir mount mv nc ps pwd readlink rm rmdir sed sleep stat stty tail tar test touch true truncate tty uname vi wc wget whoami xargs".split(
     " ",
   );
 

@@ -107,9 +107,10 @@ printf ${READY}
 exec "$sshd" -i -e -f /dev/null -h "$at/host_key" -o "AuthorizedKeysFile=$at/authorized_keys" \\
   -o AuthenticationMethods=publickey -o PermitRootLogin=prohibit-password -o "Subsystem=sftp internal-sftp"`;
 
-/** Becomes the image's own SFTP server. */
+/** Becomes the image's own SFTP server; where there is none, says whether what stands for it is there. */
 export const SFTP = `
 for each in /usr/lib/openssh/sftp-server /usr/lib/ssh/sftp-server /usr/libexec/openssh/sftp-server /usr/libexec/sftp-server; do
   [ -x "$each" ] && { printf ${READY}; cd; exec "$each"; }
 done
+for each in stat readlink tail xargs; do command -v "$each" >/dev/null 2>&1 || exit; done
 printf ${ABSENT}`;

@@ -1,9 +1,9 @@
 /** GuestAccess by the runtime's exec: how the engine works inside containers. */
 import { createHash } from "node:crypto";
 import path from "node:path";
-import { Duplex, type Readable } from "node:stream";
+import { Duplex } from "node:stream";
 import type { InstanceDetails } from "../../../api/instance.ts";
-import { deferred, withDeadline } from "../../../base/async.ts";
+import { withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import { DETAILS_SCRIPT, parseDetails } from "../../guest/details.ts";
@@ -13,7 +13,9 @@ import type { Log } from "../../log.ts";
 import type { Containers, Inspected } from "./containers.ts";
 import type { ContainerInstance } from "./create-body.ts";
 import { type ExecBody, startExec } from "./exec.ts";
-import { ABSENT, AT_HOME, CONNECT, LOGIN_SHELL, READY, SFTP, SSHD, WORD_BYTES } from "./guest-scripts.ts";
+import { firstWord } from "./first-word.ts";
+import { ABSENT, AT_HOME, CONNECT, LOGIN_SHELL, READY, SFTP, SSHD } from "./guest-scripts.ts";
+import { sftpByScripts } from "./script-sftp.ts";
 import { memoryOf } from "./stats.ts";
 
 const DETAILS_MS = 10_000;
@@ -80,11 +82,13 @@ export class ContainerGuest implements GuestAccess {
   }
 
   async sftp(ctx: Pick<Ctx, "signal">): Promise<Duplex> {
-    const { stream } = await this.#become(ctx, ["sh", "-c", SFTP, "sh"]);
+    const { word, stream } = await this.#become(ctx, ["sh", "-c", SFTP, "sh"]);
     if (stream) return stream;
-    const reason = `cannot open the files of ${this.#parts.instance.name}: its image has no SFTP server`;
+    if (word === ABSENT) return sftpByScripts(this);
+    const { name } = this.#parts.instance;
+    const reason = `cannot open the files of ${name}: its image has neither an SFTP server nor the tools in its place`;
     throw new EngineError("not-supported", reason, {
-      hint: "Copy them with berth transfer, or install one; on Debian that is the package openssh-sftp-server.",
+      hint: "Mount a directory of this host, or use a volume.",
     });
   }
 
@@ -165,21 +169,6 @@ export class ContainerGuest implements GuestAccess {
       done();
     }
   }
-}
-
-/** Empty where it ends before. What comes after stays in the stream. */
-function firstWord(stream: Readable): Promise<string> {
-  const { promise, resolve } = deferred<string>();
-  const events = ["readable", "end", "close"];
-  const look = () => {
-    const bytes = stream.read(WORD_BYTES) as Buffer | null;
-    if (bytes === null && !stream.readableEnded && !stream.destroyed) return;
-    for (const event of events) stream.off(event, look);
-    resolve(bytes === null ? "" : String(bytes));
-  };
-  for (const event of events) stream.on(event, look);
-  look();
-  return promise;
 }
 
 function joined(child: GuestProcess): Duplex {
