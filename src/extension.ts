@@ -84,6 +84,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     selection: () => view.selection,
     refreshImages: () => images.refresh(),
+    refreshCompose: () => view.refreshCompose(),
     clearOperations: () => operations.clear(),
   };
   register(context, store, services);

@@ -11,6 +11,7 @@ export type Handler = (services: Services, ...args: unknown[]) => Promise<void>;
 const actions = () => import("./actions.ts");
 const arrange = () => import("./arrange.ts");
 const changes = () => import("./changes.ts");
+const compose = () => import("./compose-actions.ts");
 const images = () => import("./image-actions.ts");
 const launch = () => import("./launch.ts");
 const remote = () => import("./remote.ts");
@@ -97,6 +98,9 @@ export const COMMANDS = {
   "berth.projectDown": async (services, ...args) => (await project()).projectDown(services, args),
   "berth.projectRefresh": async (services) => (await project()).refreshProject(services),
   "berth.projectOpen": async (services, ...args) => (await project()).openProject(services, args),
+  "berth.composeUp": async (services, ...args) => (await compose()).composeUp(services, args),
+  "berth.composeDown": async (services, ...args) => (await compose()).composeDown(services, args),
+  "berth.refreshCompose": async (services) => (await compose()).refreshCompose(services),
   "berth.pullImage": async (services, ...args) => (await images()).pullImage(services, args),
   "berth.launchImage": async (services, ...args) => (await images()).launchImage(services, args),
   "berth.removeImage": async (services, ...args) => (await images()).removeImage(services, args),

@@ -5,6 +5,7 @@ import { messageOf } from "../base/errors.ts";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import { Coalescer } from "./coalesce.ts";
+import { COMPOSE, type ComposeNode, ComposeRows } from "./compose-rows.ts";
 import { setContexts } from "./context-keys.ts";
 import { sentences } from "./error-text.ts";
 import { InstanceRows } from "./instance-rows.ts";
@@ -55,6 +56,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   readonly #nodes = new Map<string, TreeNode>();
   readonly #rows: InstanceRows;
   readonly #snapshots: SnapshotCache;
+  readonly #compose: ComposeRows;
   /** Why the snapshots of an instance could not be listed. */
   readonly #notes = new Map<string, string>();
   readonly #tree: vscode.TreeView<TreeNode>;
@@ -69,6 +71,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     this.#arrangement = arrangement;
     this.#rows = new InstanceRows(model);
     this.#snapshots = this.#store.add(new SnapshotCache(mirror, model));
+    this.#compose = new ComposeRows(mirror, model);
     this.#outage = this.#store.add(new Outage(mirror));
     this.#tree = this.#store.add(
       vscode.window.createTreeView(VIEW_ID, {
@@ -100,6 +103,13 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     return this.#tree.onDidChangeVisibility;
   }
 
+  /** Compose projects are asked for anew. */
+  refreshCompose(): void {
+    this.#compose.forget();
+    this.#refresh([]);
+    this.#changed.fire(COMPOSE);
+  }
+
   dispose(): void {
     this.#store.dispose();
   }
@@ -118,7 +128,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       case "snapshot":
         return this.#snapshotNodes(node.instance, node.id);
       default:
-        return [];
+        return node && isCompose(node) ? this.#compose.children(node) : [];
     }
   }
 
@@ -132,6 +142,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
 
   async getTreeItem(node: TreeNode): Promise<vscode.TreeItem> {
     if (node.type === "trash") return trashRow(this.#rows.trash.length);
+    if (isCompose(node)) return this.#compose.item(node);
     if (node.type === "remedy") return remedyRow(node.remedy);
     if (node.type === "note") return noteRow(node.instance, this.#notes.get(node.instance) ?? "");
     if (node.type === "group")
@@ -165,7 +176,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       ? this.#rows.groups.map(({ key }) => this.#node(`group:${key}`, { type: "group", key }))
       : this.#instanceNodes(this.#rows.groups.flatMap(({ ids }) => ids));
     const trash = this.#rows.trash.length > 0 ? [TRASH] : [];
-    return [...(this.#outage.error ? REMEDIES : []), ...rows, ...trash];
+    return [...(this.#outage.error ? REMEDIES : []), ...rows, ...this.#compose.roots, ...trash];
   }
 
   /** Those that stand on a snapshot, or on none. One instance that does not answer costs its own rows only. */
@@ -226,7 +237,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   #refresh(ids: readonly string[]): void {
     const { all, groups, rows } = this.#rows.update(ids);
     this.#frame();
-    const around = this.#outage.error ? "outage" : this.#mirror.connection.state;
+    const state = this.#outage.error ? "outage" : this.#mirror.connection.state;
+    const around = `${state} ${this.#compose.roots.length}`;
     if (all || around !== this.#around) {
       this.#around = around;
       for (const id of ids) if (!this.#model.get(id)) this.#nodes.delete(id);
@@ -270,4 +282,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     }
     return operation ? `${operation.target}: ${capitalised(operationText(operation))}` : "";
   }
+}
+
+function isCompose(node: TreeNode): node is ComposeNode {
+  return node.type.startsWith("compose");
 }

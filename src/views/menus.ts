@@ -196,6 +196,24 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     bars: [{ view: "project", group: "navigation@4" }],
   },
 
+  // Compose projects.
+  "berth.composeUp": {
+    ...on("Compose Up", "run-all", { flag: "composeUp", group: "1_compose@1", inline: 1, one: true }),
+    palette: "workbenchState != empty",
+    enablement: "isWorkspaceTrusted",
+    explorer: "resourceFilename =~ /^(docker-)?compose(\\..+)?\\.ya?ml$/ && resourceScheme == file",
+  },
+  "berth.composeDown": {
+    ...on("Compose Down", "debug-stop", { flag: "composeDown", group: "1_compose@2", inline: 2, one: true }),
+    ...{ palette: false, enablement: "isWorkspaceTrusted" },
+  },
+  "berth.refreshCompose": {
+    ...on("Refresh Compose Projects", "refresh", {
+      ...{ flag: "refreshCompose", group: "1_compose@1", inline: 1 },
+    }),
+    palette: false,
+  },
+
   // Images.
   "berth.pullImage": {
     ...on("Pull Image…", "cloud-download", { view: "images", flag: "pull", group: "1_image@1", inline: 1 }),

@@ -1,5 +1,5 @@
-/** What terminals that are only read show: the logs of a container, and what the build of an image prints. No vscode. */
-import type { BuildOpen } from "../api/streams.ts";
+/** What terminals that are only read show: the logs of a container, and what a build or compose prints. No vscode. */
+import type { BuildOpen, ComposeOpen } from "../api/streams.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import { l10n } from "./l10n.ts";
 import type { OutputTerminalOptions } from "./output-terminal.ts";
@@ -28,4 +28,26 @@ export function buildOf(request: BuildOpen & { tags: string[] }, client: Client)
     ended: l10n.t("The image {0} is on this host.", name),
     again: l10n.t("A key builds it anew; Ctrl+D closes."),
   };
+}
+
+/** What compose prints; to close its terminal ends it. `done` is called when it has ended, or failed. */
+export function composeOf(request: ComposeOpen, client: Client, done: () => void): OutputTerminalOptions {
+  const { verb } = request;
+  const name = composeName(request);
+  return {
+    ...{ subject: `compose ${request.runtime} ${name} ${verb}`, client, doing: `bring ${name} ${verb}` },
+    open: async (engine, signal) => {
+      const run = await engine.compose(request, { signal });
+      void run.exited.then(done, done);
+      return run;
+    },
+    ended: verb === "up" ? l10n.t("{0} is up.", name) : l10n.t("{0} is down.", name),
+    again: l10n.t("A key does it again; Ctrl+D closes."),
+  };
+}
+
+/** What a user knows it by. */
+export function composeName({ project, directory, files = [] }: ComposeOpen): string {
+  const place = project ?? files[0] ?? directory ?? "";
+  return place.split(/[\\/]/).at(-1) ?? place;
 }

@@ -2,6 +2,7 @@
 import type { LogOutputChannel, Memento } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
+import type { ComposeNode } from "./compose-rows.ts";
 import type { InstanceFiles } from "./files.ts";
 import type { KeptTerminals } from "./kept-terminals.ts";
 import type { LogDocuments } from "./logs.ts";
@@ -34,6 +35,7 @@ export type Services = {
   /** How the tree is arranged in this window. */
   readonly arrangement: Arrangement;
   readonly refreshImages: () => void;
+  readonly refreshCompose: () => void;
   readonly clearOperations: () => void;
   /** Absolute path of the bundled CLI. */
   readonly cli: string;
@@ -47,4 +49,5 @@ export type TreeNode =
   | { readonly type: "snapshot"; readonly instance: string; readonly id: string }
   | { readonly type: "note"; readonly instance: string }
   | { readonly type: "trash" }
+  | ComposeNode
   | { readonly type: "remedy"; readonly remedy: "retry" | "show-engine-log" };

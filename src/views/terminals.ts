@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import type { Instance } from "../api/instance.ts";
 import { ConsoleTerminal } from "./console-terminal.ts";
 import { OutputTerminal, type OutputTerminalOptions } from "./output-terminal.ts";
-import { buildOf, logsOf } from "./printed.ts";
+import { buildOf, composeName, composeOf, logsOf } from "./printed.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { GuestTerminal } from "./shell.ts";
@@ -65,6 +65,19 @@ export function openBuildTerminal(
     name,
     "tools",
     buildOf(request, () => mirror.client()),
+  );
+}
+
+/** What compose prints; the tree shows afterwards what there is then. */
+export function openComposeTerminal(
+  { mirror, refreshCompose }: Pick<Services, "mirror" | "refreshCompose">,
+  request: Parameters<typeof composeOf>[0],
+): void {
+  const name = vscode.l10n.t("Compose: {0}", composeName(request));
+  openOutput(
+    name,
+    "layers",
+    composeOf(request, () => mirror.client(), refreshCompose),
   );
 }
 

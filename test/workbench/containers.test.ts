@@ -144,3 +144,26 @@ test("an image is built from a file of the workspace, and pruned", async () => {
   await row(/^built:1, Docker/).waitFor({ state: "detached" });
   await workbench.unfold("Images", false);
 });
+
+test("a compose file is brought up and its project down, and the tree tells what there is", async () => {
+  await writeFile(path.join(workbench.folder, "compose.yaml"), "services: {}\n");
+  await workbench.command("Berth: Compose Up");
+  await workbench.pick("compose.yaml");
+  await workbench.terminalShows(/bringing .+ up[\s\S]* is up\./);
+  await row(/^Compose Projects/).click();
+  const project = row(/^Compose project .+, 1 of 1 running, Docker/);
+  await project.click();
+  await row(/^web, running, compose\.yaml/).waitFor();
+  await workbench.screenshot("containers-compose");
+  await project.hover();
+  await project.getByRole("button", { name: "Compose Down" }).click();
+  await workbench.terminalShows(/bringing .+ down[\s\S]* is down\./);
+  await row(/^None yet/).waitFor();
+
+  await workbench.berth.ok(["compose", "up", "other", "-f", path.join(workbench.folder, "other.yaml")]);
+  await row(/^Compose Projects/).hover();
+  await row(/^Compose Projects/)
+    .getByRole("button", { name: "Refresh Compose Projects" })
+    .click();
+  await row(/^Compose project other/).waitFor();
+});

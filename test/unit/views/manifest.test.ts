@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { withMenus, withTitles } from "../../../scripts/manifest-menus.ts";
 import { InstanceState } from "../../../src/api/instance.ts";
 import { COMMANDS } from "../../../src/views/commands.ts";
+import { COMPOSE_CONTEXT, projectItem } from "../../../src/views/compose-items.ts";
 import { runtimeItem } from "../../../src/views/container-image-items.ts";
 import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
@@ -72,10 +73,11 @@ test("each row of the context menu appears on at least one row of its view", () 
     ...[true, false].map((paused) => contextValueOf(container({ state }, { paused }))),
     ["snapshot", ...actionsOfSnapshot(instance({ state }))].join("+"),
   ]);
+  const shop = { runtime: "docker" as const, name: "shop", directory: "/shop", files: [], containers: [] };
   const now = new Date();
   const error = { code: "internal" as const, message: "it broke" };
   const values: Record<string, string[]> = {
-    "berth.instances": [...instances, "trash+emptyTrash"],
+    "berth.instances": [...instances, "trash+emptyTrash", COMPOSE_CONTEXT, projectItem(shop).contextValue],
     "berth.ports": [
       instancePortsItem(instance(full), {}).contextValue,
       ...full.ports.map((port) => forwardItem(instance(full), port, {}).contextValue),
