@@ -16,6 +16,7 @@ import {
   STATUS,
 } from "../../../base/sftp-packets.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
+import { done, named } from "../../guest/sftp/answers.ts";
 import {
   closeFile,
   happens,
@@ -260,17 +261,9 @@ class Session {
   }
 }
 
+/** With the guest's own words, where there are some. */
 function status(id: number, code: number, words = ""): Buffer {
   return new PacketWriter(PACKET.status).uint32(id).uint32(code).text(words).text("").packet();
-}
-
-async function done(id: number, work: Promise<unknown>): Promise<Buffer> {
-  await work;
-  return status(id, STATUS.ok);
-}
-
-function named(id: number, name: string): Buffer {
-  return new PacketWriter(PACKET.name).uint32(id).uint32(1).text(name).text(name).uint32(0).packet();
 }
 
 function attributes(id: number, facts: Attributes): Buffer {
