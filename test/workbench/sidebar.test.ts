@@ -271,6 +271,7 @@ test("a disabled zone is told on the row, with the way out", async () => {
 });
 
 test("images: what is here, what there is; pull, launch of one, remove, prune", async () => {
+  await workbench.unfold("Instances", false); // A row that is out of sight is not there.
   await workbench.unfold("Images");
   await row(/^On This Host/).waitFor();
   await row(/used by/)
@@ -311,6 +312,7 @@ test("images: what is here, what there is; pull, launch of one, remove, prune", 
   await workbench.answer("Remove");
   await row(/unused/).waitFor({ state: "detached" });
   await workbench.unfold("Images", false);
+  await workbench.unfold("Instances");
 });
 
 test("what stands on its own: the primary instance, the trash, the engine, the command line", async () => {
