@@ -31,6 +31,8 @@ const colours = process.stdout.isTTY && !process.env.CI;
 const whole = wanted.length === 0 && rest.length === 0;
 
 const totals = { passed: 0, failed: 0 };
+/** What failed, in every lane: told last, since a lane's own words may be thousands of lines above. */
+const failures = [];
 const started = Date.now();
 
 try {
@@ -39,6 +41,7 @@ try {
   totals.failed += 1;
   console.error(error instanceof Error ? error.message : error);
 }
+if (failures.length > 0) console.log(`\nFailed:\n${failures.join("\n")}`);
 console.log(`\nTook ${Math.round((Date.now() - started) / 1000)} s.`);
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 endAll();
@@ -128,11 +131,28 @@ async function vitest(node, env, lane) {
   const argv = lane === "containers" ? apart(command, { root: process.getuid() === 0 }) : command;
   await sh(argv, { cwd: root, env, allowFailure: true });
   if (!existsSync(report)) throw new Error(`the lane ${lane} ended without a report`);
-  const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(
+  const { numPassedTests, numFailedTests, numFailedTestSuites, success, testResults } = JSON.parse(
     readFileSync(report, "utf8"),
   );
+  failures.push(...testResults.flatMap((file) => failuresOf(lane, file)));
   totals.passed += numPassedTests;
   totals.failed += numFailedTests;
   // A file that could not be loaded has no tests to count.
   if (!success && numFailedTests === 0) totals.failed += Math.max(1, numFailedTestSuites);
+}
+
+/** `lane  file > test`, and below it the first lines of why; a file that could not be loaded stands for its tests. */
+function failuresOf(lane, { name, message, status, assertionResults }) {
+  const where = `${lane}  ${path.relative(root, name)}`;
+  const told = (title, words) => [title, ...firstLines(words)].join("\n      ");
+  const failed = assertionResults.filter((test) => test.status === "failed");
+  if (status === "failed" && failed.length === 0) return [told(`  ${where}`, message)];
+  return failed.map((test) => told(`  ${where} > ${test.fullName}`, test.failureMessages.join("\n")));
+}
+
+function firstLines(words) {
+  return words
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(0, 8);
 }

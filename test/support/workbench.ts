@@ -14,7 +14,8 @@ const RESULTS = path.join(ROOT, "test-results");
 const VSIX = path.join(RESULTS, "berth.vsix");
 const READY_MS = 60_000;
 const ACTION_MS = 30_000;
-const PALETTE_MS = 10_000;
+/** How long a quick input may take to be there, before it is asked for again. */
+export const PALETTE_MS = 10_000;
 const ATTEMPTS = 4;
 
 export class Workbench {
@@ -154,7 +155,7 @@ export class Workbench {
 
   /** Runs a command that asks for an instance, or something else first, and picks it. */
   commandOn(title: string, what: string): Promise<void> {
-    return this.#again(async () => {
+    return this.again(async () => {
       await this.command(title);
       await this.pick(what, PALETTE_MS);
     });
@@ -166,7 +167,7 @@ export class Workbench {
   }
 
   #fromPalette(text: string, label: string | RegExp): Promise<void> {
-    return this.#again(async () => {
+    return this.again(async () => {
       await this.page.keyboard.press("F1");
       await this.fill(text, PALETTE_MS);
       await this.pick(label, PALETTE_MS);
@@ -175,9 +176,9 @@ export class Workbench {
 
   /**
    * A quick input closes when something else takes the focus, as a terminal does that was slow to come. Then it is
-   * opened again, as a person would do.
+   * opened again, as a person would do: `ask` opens it, and fails within {@link PALETTE_MS} where it is not there.
    */
-  async #again(ask: () => Promise<void>): Promise<void> {
+  async again(ask: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await ask();
@@ -204,8 +205,8 @@ export class Workbench {
   }
 
   /** The quick input's title, such as `Launch an Instance (2/4)`. */
-  async atStep(step: string): Promise<void> {
-    await this.page.locator(".quick-input-titlebar:visible", { hasText: step }).waitFor();
+  async atStep(step: string, timeout = ACTION_MS): Promise<void> {
+    await this.page.locator(".quick-input-titlebar:visible", { hasText: step }).waitFor({ timeout });
   }
 
   notification(text: string | RegExp): Locator {

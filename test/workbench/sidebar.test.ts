@@ -7,7 +7,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleCli } from "../support/cli-bundle.ts";
 import { takeFailurePictures } from "../support/failure-pictures.ts";
-import { Workbench } from "../support/workbench.ts";
+import { PALETTE_MS, Workbench } from "../support/workbench.ts";
 
 let bundle: Awaited<ReturnType<typeof bundleCli>>;
 let workbench: Workbench;
@@ -289,14 +289,16 @@ test("images: what is here, what there is; pull, launch of one, remove, prune", 
   await row(/unused/)
     .first()
     .waitFor();
-  await row(/unused/)
-    .first()
-    .hover();
-  await row(/unused/)
-    .first()
-    .getByRole("button", { name: "Launch Instance of Image…" })
-    .click();
-  await workbench.atStep("(2/4)");
+  await workbench.again(async () => {
+    await row(/unused/)
+      .first()
+      .hover();
+    await row(/unused/)
+      .first()
+      .getByRole("button", { name: "Launch Instance of Image…" })
+      .click();
+    await workbench.atStep("(2/4)", PALETTE_MS);
+  });
   await workbench.page.keyboard.press("Escape");
   await workbench.command("Berth: Remove Image");
   await workbench.page.locator(".quick-input-list .monaco-list-row").first().click();
@@ -311,11 +313,11 @@ test("images: what is here, what there is; pull, launch of one, remove, prune", 
   await workbench.command("Berth: Remove Unused Images");
   await workbench.answer("Remove");
   await row(/unused/).waitFor({ state: "detached" });
-  await workbench.unfold("Images", false);
-  await workbench.unfold("Instances");
 });
 
 test("what stands on its own: the primary instance, the trash, the engine, the command line", async () => {
+  await workbench.unfold("Images", false);
+  await workbench.unfold("Instances");
   await workbench.command("Berth: Empty Trash");
   await workbench.page.locator(".monaco-dialog-box", { hasText: "Remove old for good?" }).waitFor();
   await workbench.answer("Remove for Good");
