@@ -10,5 +10,6 @@ export const ForeignContainer = z.object({
   state: z.enum(["running", "paused", "restarting", "stopped"]),
   createdAt: z.iso.datetime(),
   otherBerth: z.boolean().describe("It is an instance of another Berth's engine, and cannot be adopted"),
+  composeProject: z.string().optional().describe("The compose project that it was made with"),
 });
 export type ForeignContainer = z.infer<typeof ForeignContainer>;

@@ -47,12 +47,13 @@ export function formatForeignContainers(items: readonly ForeignContainer[], form
   if (format === "json") return json({ containers: items });
   if (items.length === 0) return "No containers of others on this host.\n";
   return table(
-    ["Name", "Id", "State", "Image", "Runtime"],
-    items.map(({ name, id, state, image, runtime, otherBerth }) => [
+    ["Name", "Id", "State", "Image", "Compose", "Runtime"],
+    items.map(({ name, id, state, image, composeProject = "--", runtime, otherBerth }) => [
       name,
       id.slice(0, 12),
       state,
       image,
+      composeProject,
       otherBerth ? `${runtime} (another Berth)` : runtime,
     ]),
   );

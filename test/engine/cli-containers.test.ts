@@ -119,7 +119,7 @@ test("what is released is another's, and what is another's is adopted", async ()
   expect(await berth.ok(["foreign"])).toBe("No containers of others on this host.\n");
   expect(await berth.ok(["release", "lent"])).toBe("Released: lent\n");
   expect(await berth.ok(["foreign"])).toMatch(
-    /^Name +Id +State +Image +Runtime\nberth-lent +[0-9a-f]{12} +running /,
+    /^Name +Id +State +Image +Compose +Runtime\nberth-lent +[0-9a-f]{12} +running +\S+ +-- +docker/,
   );
   expect(await berth.json(["foreign", "--runtime", "podman"])).toEqual({ containers: [] });
   expect(await berth.ok(["adopt", "berth-lent", "-n", "back"])).toBe("Adopted: back\n");

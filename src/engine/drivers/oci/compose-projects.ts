@@ -1,19 +1,15 @@
 /** Compose projects, as the labels of their containers tell of them; and what is said to compose. Pure. */
 import path from "node:path";
 import type { ComposeProject, ComposeRun } from "../../../api/compose.ts";
+import { composeLabel } from "./compose-labels.ts";
 import type { Runtime } from "./endpoints.ts";
 import { foundOf, type Listed } from "./foreign.ts";
-
-/** Docker's compose writes these; Podman's writes them beside its own. */
-const DOCKER = "com.docker.compose.";
-const PODMAN = "io.podman.compose.";
 
 /** In the order of their first containers. What one container of a project does not tell, another one may. */
 export function composeProjects(runtime: Runtime, listed: readonly Listed[]): ComposeProject[] {
   const projects = new Map<string, ComposeProject>();
   for (const container of listed) {
-    const labels = container.Labels ?? {};
-    const label = (key: string) => labels[DOCKER + key] || labels[PODMAN + key];
+    const label = (key: string) => composeLabel(container.Labels, key);
     const name = label("project");
     if (name === undefined) continue;
     const project = projects.get(name) ?? { runtime, name, files: [], containers: [] };

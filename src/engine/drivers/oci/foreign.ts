@@ -7,6 +7,7 @@ import type { DriverInstance } from "../driver.ts";
 import type { Adoption, ForeignContainers, FoundContainer } from "../foreign-containers.ts";
 import { adoptionOf, type MadeElsewhere } from "./adoption.ts";
 import type { RuntimeApi } from "./api.ts";
+import { composeLabel } from "./compose-labels.ts";
 import { undefinedWhereAbsent } from "./containers.ts";
 import { ENGINE_LABEL, INSTANCE_LABEL } from "./create-body.ts";
 import { inspectImage } from "./images.ts";
@@ -96,11 +97,13 @@ export function foundOf(
 ): FoundContainer {
   const { [INSTANCE_LABEL]: instance, [ENGINE_LABEL]: owner } = Labels ?? {};
   const labelled = Boolean(instance && owner);
+  const project = composeLabel(Labels, "project");
   return {
     ...{ runtime, id: Id, name: (Names?.[0] ?? Id.slice(0, 12)).replace(/^\//, ""), image: Image ?? "" },
     state: STATES[State.toLowerCase()] ?? "stopped",
     createdAt: new Date(typeof Created === "number" ? Created * 1000 : Created).toISOString(),
     otherBerth: labelled && owner !== engine,
+    ...(project === undefined ? {} : { composeProject: project }),
     ...(labelled && owner === engine ? { instance } : {}),
   };
 }

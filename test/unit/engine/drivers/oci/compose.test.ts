@@ -12,6 +12,7 @@ import { RuntimeApi } from "../../../../../src/engine/drivers/oci/api.ts";
 import { OciCompose } from "../../../../../src/engine/drivers/oci/compose.ts";
 import { composeArgv, composeProjects } from "../../../../../src/engine/drivers/oci/compose-projects.ts";
 import { hostOf, parseHost, type Runtime } from "../../../../../src/engine/drivers/oci/endpoints.ts";
+import { foundOf } from "../../../../../src/engine/drivers/oci/foreign.ts";
 import { silentLog } from "../../../../../src/engine/log.ts";
 
 let directory: string;
@@ -135,6 +136,15 @@ test("containers are in their projects, in order", () => {
     },
     { name: "pod", files: [], containers: [{ name: "f".repeat(12) }] },
   ]);
+});
+
+test("a container tells its project, whoever's compose has made it", () => {
+  const of = (labels: Record<string, string> | null) =>
+    foundOf("docker", { ...container("a", {}), Labels: labels }).composeProject;
+  expect(of({ "com.docker.compose.project": "shop" })).toBe("shop");
+  expect(of({ "com.docker.compose.project": "", "io.podman.compose.project": "pod" })).toBe("pod");
+  expect(of({ other: "x" })).toBeUndefined();
+  expect(of(null)).toBeUndefined();
 });
 
 test("labels of strangers break no list, and never lead to a file without a place", () => {
