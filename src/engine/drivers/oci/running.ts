@@ -6,7 +6,6 @@ import type { PortForward } from "../../../api/port.ts";
 import { abortable, deferred, sleep } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { Emitter } from "../../../base/event.ts";
-import { formatBytes } from "../../../base/units.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
 import type { Log } from "../../log.ts";
@@ -14,6 +13,7 @@ import type { Exit, PortSupport, Running } from "../driver.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
+import { exitOf, WAS_KILLED } from "./exits.ts";
 import { addressesOf, ContainerGuest } from "./guest.ts";
 import { statsOf } from "./stats.ts";
 
@@ -228,7 +228,7 @@ export class ContainerRunning implements Running {
     const look = await this.#look();
     if (!look || look === "away" || this.#stopping || !exitOf(look, this.#parts.instance, false)) return look;
     const { restart = "no" } = this.#parts.instance.container;
-    if (restart === "no" && look.State.ExitCode !== KILLED + SIGKILL) return look;
+    if (restart === "no" && look.State.ExitCode !== WAS_KILLED) return look;
     await sleep(GRACE_MS, this.#life.signal);
     return this.#look();
   }
@@ -254,45 +254,6 @@ export class ContainerRunning implements Running {
   #awayWords(): string {
     return `${this.#runtime()} does not run any more; start it, then start the instance`;
   }
-}
-
-/** What a shell adds to the number of the signal that has ended a program. */
-const KILLED = 128;
-const SIGKILL = 9;
-const SIGNALS: Record<number, string> = {
-  1: "SIGHUP",
-  2: "SIGINT",
-  6: "SIGABRT",
-  9: "SIGKILL",
-  11: "SIGSEGV",
-  15: "SIGTERM",
-};
-
-/** How it has ended; undefined while it runs, or is about to again. Pure. */
-export function exitOf(
-  found: Pick<Inspected, "State"> | undefined,
-  { memoryBytes }: Pick<ContainerInstance, "memoryBytes">,
-  stopping: boolean,
-): Exit | undefined {
-  if (!found)
-    return stopping
-      ? { how: "stopped" }
-      : { how: "crashed", detail: "its container was removed outside of Berth" };
-  const { Running, Restarting, Paused, OOMKilled, ExitCode, Error: words } = found.State;
-  if (Running || Restarting || Paused) return undefined;
-  if (stopping) return { how: "stopped" };
-  const limit = memoryBytes > 0 ? ` (limit ${formatBytes(memoryBytes)})` : "";
-  if (OOMKilled) return { how: "crashed", detail: `out of memory${limit}` };
-  if (ExitCode === 0) return { how: "guest-shutdown" };
-  // Older Podmans never tell that it was for want of memory.
-  const perhaps = ExitCode === KILLED + SIGKILL && limit ? `, perhaps out of memory${limit}` : "";
-  const how = `${endOf(ExitCode)}${perhaps}`;
-  return { how: "crashed", detail: words ? `${how}: ${words}` : how };
-}
-
-function endOf(code: number): string {
-  const signal = SIGNALS[code - KILLED];
-  return signal ? `its command was ended by ${signal}` : `its command ended with code ${code}`;
 }
 
 /** A runtime publishes ports when it makes a container, and never after. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Exit } from "../../../../../src/engine/drivers/driver.ts";
+import { exitOf } from "../../../../../src/engine/drivers/oci/exits.ts";
 import { execBody } from "../../../../../src/engine/drivers/oci/guest.ts";
 import { AT_HOME, LOGIN_SHELL } from "../../../../../src/engine/drivers/oci/guest-scripts.ts";
-import { exitOf } from "../../../../../src/engine/drivers/oci/running.ts";
 import { metricsOf } from "../../../../../src/engine/drivers/oci/stats.ts";
 
 const ended = {

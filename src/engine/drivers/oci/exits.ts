@@ -1,0 +1,45 @@
+/** How a container has ended, by what its runtime tells of it. Pure. */
+import { formatBytes } from "../../../base/units.ts";
+import type { Exit } from "../driver.ts";
+import type { Inspected } from "./containers.ts";
+import type { ContainerInstance } from "./create-body.ts";
+
+/** What a shell adds to the number of the signal that has ended a program. */
+const KILLED = 128;
+/** The code of what was ended by SIGKILL. */
+export const WAS_KILLED = KILLED + 9;
+const SIGNALS: Record<number, string> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  6: "SIGABRT",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  15: "SIGTERM",
+};
+
+/** How it has ended; undefined while it runs, or is about to again. */
+export function exitOf(
+  found: Pick<Inspected, "State"> | undefined,
+  { memoryBytes }: Pick<ContainerInstance, "memoryBytes">,
+  stopping: boolean,
+): Exit | undefined {
+  if (!found)
+    return stopping
+      ? { how: "stopped" }
+      : { how: "crashed", detail: "its container was removed outside of Berth" };
+  const { Running, Restarting, Paused, OOMKilled, ExitCode, Error: words } = found.State;
+  if (Running || Restarting || Paused) return undefined;
+  if (stopping) return { how: "stopped" };
+  const limit = memoryBytes > 0 ? ` (limit ${formatBytes(memoryBytes)})` : "";
+  if (OOMKilled) return { how: "crashed", detail: `out of memory${limit}` };
+  if (ExitCode === 0) return { how: "guest-shutdown" };
+  // Older Podmans never tell that it was for want of memory.
+  const perhaps = ExitCode === WAS_KILLED && limit ? `, perhaps out of memory${limit}` : "";
+  const how = `${endOf(ExitCode)}${perhaps}`;
+  return { how: "crashed", detail: words ? `${how}: ${words}` : how };
+}
+
+function endOf(code: number): string {
+  const signal = SIGNALS[code - KILLED];
+  return signal ? `its command was ended by ${signal}` : `its command ended with code ${code}`;
+}
