@@ -8,8 +8,10 @@ import { EngineError } from "../../../base/errors.ts";
 import { Emitter } from "../../../base/event.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
+import { isRefused } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
 import type { Exit, PortSupport, Running } from "../driver.ts";
+import type { RuntimeApi } from "./api.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
@@ -217,7 +219,7 @@ export class ContainerRunning implements Running {
       } catch (error) {
         signal.throwIfAborted();
         this.#parts.log.debug("a container could not be looked at", { instance: instance.name, error });
-        if (Date.now() > until) return "away";
+        if (Date.now() > until || isOff(containers.api, error)) return "away";
         await sleep(LOOK_PAUSE_MS, signal);
       }
     }
@@ -254,6 +256,12 @@ export class ContainerRunning implements Running {
   #awayWords(): string {
     return `${this.#runtime()} does not run any more; start it, then start the instance`;
   }
+}
+
+/** Its VM does not run, and nothing in it does. One that runs may refuse for a moment, while its runtime is restarted. */
+function isOff({ connect }: RuntimeApi, error: unknown): boolean {
+  const off = error instanceof EngineError && error.code === "missing-dependency";
+  return connect !== undefined && off && !isRefused(error.cause);
 }
 
 /** A runtime publishes ports when it makes a container, and never after. */
