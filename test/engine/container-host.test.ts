@@ -70,6 +70,15 @@ test("it is started with a container in it, and stopped after all of them", asyn
   expect([HOST, "web", "db"].map(stateOf)).toEqual(["running", "running", "stopped"]);
 });
 
+test("what was written in it is on its disk before its plug is pulled; no other VM is waited for", async () => {
+  await launch("web");
+  await succeeded(engine, engine.instances.launch({ name: "other" }));
+  await succeeded(engine, engine.instances.stop(HOST, { force: true }));
+  await succeeded(engine, engine.instances.stop("other", { force: true }));
+  expect(world.host.commands.filter((command) => command.endsWith(": sync"))).toEqual([`${HOST}: sync`]);
+  await host.flush(ctx(), "one that is gone");
+});
+
 test("it is not deleted while it holds containers, those in the trash included", async () => {
   await launch("web");
   await succeeded(engine, engine.instances.delete("web", { purge: false }));

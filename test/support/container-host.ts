@@ -11,6 +11,7 @@ import { RuntimeApi } from "../../src/engine/drivers/oci/api.ts";
 import { prepareRuntime } from "../../src/engine/drivers/oci/container-runtime.ts";
 import { endpointIn } from "../../src/engine/drivers/oci/endpoints.ts";
 import { createQemuDriver } from "../../src/engine/drivers/qemu/driver.ts";
+import { flushDisk } from "../../src/engine/guest/flush.ts";
 import { generateLogin } from "../../src/engine/guest/keys.ts";
 import { subnetAround } from "../../src/engine/networks/addresses.ts";
 import { DEFAULT_SETTINGS } from "../../src/engine/settings.ts";
@@ -45,6 +46,9 @@ export async function startContainerHost(): Promise<TestContainerHost> {
     if (guest?.tunnel) return guest.tunnel(ctx, to);
     throw new EngineError("missing-dependency", `cannot reach ${instance.name}: it does not run`);
   };
+  const flush: ContainerHost["flush"] = async (ctx) => {
+    if (running) await flushDisk(running.guest, ctx);
+  };
   const stop = async () => {
     const before = running;
     running = undefined;
@@ -65,7 +69,7 @@ export async function startContainerHost(): Promise<TestContainerHost> {
     throw error;
   }
   return {
-    ...{ open, connect, stop, dispose, api },
+    ...{ open, connect, flush, stop, dispose, api },
     get running() {
       return running && instance.id;
     },

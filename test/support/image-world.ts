@@ -56,6 +56,7 @@ export class ImageWorld {
     this.library = new ContainerLibrary({
       runtimes: async () => [api],
       choose: async () => api,
+      flush: async () => {},
       ledger: path.join(directory, "images.json"),
       loginFiles: () => this.#loginFiles,
     });

@@ -19,4 +19,6 @@ export interface ContainerHost {
   readonly running: string | undefined;
   /** From within it. The caller owns the connection. Rejects with `missing-dependency` where it does not run. */
   connect(ctx: Pick<Ctx, "signal">, id: string, to: TunnelEnd): Promise<Duplex>;
+  /** What was written in it until now outlives a loss of its power, as far as it answers: best effort. */
+  flush(ctx: Ctx, id: string): Promise<void>;
 }

@@ -14,6 +14,7 @@ import { CONTAINER_HOST, type ContainerHost } from "../drivers/container-host.ts
 import type { Running } from "../drivers/driver.ts";
 import { prepareRuntime } from "../drivers/oci/container-runtime.ts";
 import type { EventStream } from "../engine-core.ts";
+import { flushDisk } from "../guest/flush.ts";
 import type { TunnelEnd } from "../guest/guest.ts";
 import { isRefused } from "../guest/ssh-guest.ts";
 import type { Operations } from "../operations.ts";
@@ -69,6 +70,11 @@ export class ContainerHostInstance implements ContainerHost {
       const hint = `Restart it: berth restart ${nameOf(entry)}`;
       throw absent(entry, "nothing answers in that VM", hint, error);
     }
+  }
+
+  async flush(ctx: Ctx, id: string): Promise<void> {
+    const guest = this.#parts().keeper.byId(id)?.running?.guest;
+    if (guest) await flushDisk(guest, ctx);
   }
 
   /** Whoever needs it at the same time gets the same. */
@@ -177,6 +183,12 @@ export function refuseWhileHolding(keeper: Keeper, entry: Entry): void {
 export async function stopContainersIn(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
   const running = containersIn(keeper, entry).flatMap((one) => one.running ?? []);
   await Promise.all(running.map((one) => one.stop(ctx, "graceful")));
+}
+
+/** An image whose layers were not on the disk when its plug is pulled is damaged for good. */
+export async function flushContainersIn(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+  const { running, ready } = entry;
+  if (running && ready && hostIn(keeper) === entry) await flushDisk(running.guest, ctx);
 }
 
 function absent(entry: Entry, reason: string, hint: string, cause?: unknown): EngineError {

@@ -4,7 +4,7 @@ import { abortable, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
-import { stopContainersIn } from "./container-host.ts";
+import { flushContainersIn, stopContainersIn } from "./container-host.ts";
 import { type Entry, takenOver, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { isBlank } from "./machine.ts";
@@ -129,6 +129,7 @@ export async function stop(
   how: "graceful" | "force",
 ): Promise<void> {
   try {
+    if (how === "force") await flushContainersIn(keeper, entry, ctx);
     await end(keeper, entry, ctx, how);
     if (how === "force") await discardMemory(keeper, entry);
     keeper.update(entry, { state: restState(entry), problems: without(entry.record.problems, "not-ready") });

@@ -1,6 +1,6 @@
 /** Suspending: a guest's memory is kept and its hypervisor ends. The next start goes on with it. */
 import { EngineError } from "../../base/errors.ts";
-import type { Running } from "../drivers/driver.ts";
+import { flushDisk } from "../guest/flush.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
 import type { WorkCtx } from "../operations.ts";
 import { hasImage } from "../store/record.ts";
@@ -9,7 +9,6 @@ import type { Keeper } from "./keeper.ts";
 import { backToRest, reasonOf } from "./power.ts";
 
 const CLOCK_MS = 10_000;
-const FLUSH_MS = 10_000;
 
 /** Throws where the guest that runs cannot be suspended. */
 export function checkSuspend(entry: Entry): void {
@@ -33,7 +32,8 @@ export async function suspend(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promi
     if (running) {
       checkSuspend(entry);
       ctx.progress({ phase: "suspend" });
-      if (entry.ready) await flush(running, ctx);
+      // Should its memory never be used again, its disk is that of a guest whose power was cut.
+      if (entry.ready) await flushDisk(running.guest, ctx);
       await running.suspend?.(ctx);
       await running.exited;
       keeper.detached(entry, running);
@@ -45,16 +45,6 @@ export async function suspend(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promi
   } catch (error) {
     backToRest(keeper, entry, ctx);
     throw reasonOf(ctx, error);
-  }
-}
-
-/** Should its memory never be used again, its disk is that of a guest whose power was cut. Best effort. */
-async function flush({ guest }: Running, ctx: WorkCtx): Promise<void> {
-  try {
-    await runInGuest(guest, ["sync"], { timeoutMs: FLUSH_MS, signal: ctx.signal });
-  } catch (error) {
-    ctx.signal.throwIfAborted();
-    ctx.log.warn("a guest's disk could not be flushed before it was suspended", { error });
   }
 }
 

@@ -71,6 +71,7 @@ class OciDriver implements Driver {
     const library = new ContainerLibrary({
       runtimes: (ctx) => this.#runtimes.answering(ctx),
       choose: (ctx, runtime) => this.#runtimes.choose(ctx, runtime),
+      flush: (ctx, api) => this.#runtimes.flush(ctx, api),
       preferred: options.preferred,
       ledger: path.join(options.data, "container-images.json"),
     });

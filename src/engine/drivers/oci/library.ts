@@ -31,6 +31,8 @@ export type LibraryOptions = {
   runtimes: (ctx: Pick<Ctx, "signal">) => Promise<RuntimeApi[]>;
   /** The one for new work; it answers from now on. */
   choose: (ctx: Ctx, runtime: ContainerRuntime | undefined) => Promise<RuntimeApi>;
+  /** After layers were written to it. */
+  flush: (ctx: Ctx, api: RuntimeApi) => Promise<void>;
   /** Where containers are made unless told otherwise; undefined where it is the first that answers. */
   preferred?: (() => ContainerRuntime | undefined) | undefined;
   /** The file that tells which images we have brought. */
@@ -115,6 +117,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   async build(ctx: Ctx, request: ContainerBuild, output: Print): Promise<string> {
     const api = await this.#options.choose(ctx, request.runtime);
     const id = await buildContainerImage(ctx, api, { ...request, loginFiles: this.#loginFiles(api) }, output);
+    await this.#options.flush(ctx, api);
     await this.#ledger.add(api.endpoint.runtime, id);
     return id;
   }
@@ -123,6 +126,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   async load(ctx: Ctx, file: string, { runtime }: Where = {}): Promise<string[]> {
     const api = await this.#options.choose(ctx, runtime);
     const loaded = await loadArchive(ctx, api, file);
+    await this.#options.flush(ctx, api);
     for (const name of loaded)
       await this.#ledger.add(api.endpoint.runtime, (await inspectImage(ctx, api, name)).id);
     return loaded;
@@ -141,6 +145,7 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
       });
     const before = await findImage(ctx, api, name);
     await pullImage(ctx, api, name, { arch: wanted.arch, loginFiles: this.#loginFiles(api) });
+    await this.#options.flush(ctx, api);
     const pulled = await inspectImage(ctx, api, name);
     if (before?.id !== pulled.id) await this.#ledger.add(api.endpoint.runtime, pulled.id);
     return described(api, reference, pulled, wanted.shape);

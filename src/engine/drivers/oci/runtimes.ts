@@ -87,6 +87,11 @@ export class Runtimes {
     return this.at(endpoint);
   }
 
+  /** What was written there until now outlives a loss of power; a runtime of this host sees to that by itself. */
+  async flush(ctx: Ctx, { endpoint: { address } }: RuntimeApi): Promise<void> {
+    if ("instance" in address) await this.#host().flush(ctx, address.instance);
+  }
+
   async detect(ctx: Signal, fresh: boolean): Promise<Detection> {
     if (this.#detection && !fresh) return this.#detection;
     const inputs = await (this.#options.inputs ?? endpointInputs)();

@@ -49,6 +49,7 @@ function fakeHost() {
       asked.push(["connect", id, to]);
       return net.connect(socketPath());
     },
+    flush: async (_ctx, id) => void asked.push(["flush", id]),
   };
   return { host, asked };
 }
@@ -106,6 +107,18 @@ test("a container is looked for in the VM that it was made in, and in no other",
   const endpoint = { runtime: "vm" as const, name: "container-host", address: { instance: "another" } };
   await expect(all.awake(ctx, endpoint)).rejects.toMatchObject({ code: "not-found" });
   expect(asked).toEqual([["open", "another"]]);
+});
+
+test("what is written in the VM is put to its disk; a runtime of this host needs no such word", async () => {
+  const { host, asked } = fakeHost();
+  const all = runtimes({ host }, true);
+  await all.flush(ctx, await all.choose(ctx, "docker"));
+  expect(asked).toEqual([]);
+  await all.flush(ctx, await all.choose(ctx, "vm"));
+  expect(asked).toEqual([
+    ["open", undefined],
+    ["flush", "the-vm"],
+  ]);
 });
 
 test("a host without a runtime says where containers run then", () => {
