@@ -21,11 +21,12 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
 
 /** What a stream with an instance is: a process in its guest, a connection to one of its ports, its screen or its serial console, its files by SFTP, or what it prints. */
 export type InstanceStreamKind = "exec" | "tunnel" | "display" | "console" | "sftp" | "logs";
-/** The others are of no instance: a build of an image, and what brings a compose project up or down. */
-export type StreamKind = InstanceStreamKind | "build" | "compose";
+/** The others are of no instance: a build of an image, what brings a compose project up or down, and the logs of a container that others have made. */
+export type StreamKind = InstanceStreamKind | "build" | "compose" | "foreignLogs";
 
 export const BUILD_PATH = "/v1/container-images/build";
 export const COMPOSE_PATH = "/v1/compose-projects/run";
+export const FOREIGN_LOGS_PATH = "/v1/foreign-containers/logs";
 
 export function streamPath(name: string, kind: InstanceStreamKind): string {
   return `/v1/instances/${encodeURIComponent(name)}/${kind}`;

@@ -31,10 +31,12 @@
  * stdout is what compose prints.
  *
  * Logs are what a container's program has printed, on both its outputs in the order it came, whether it runs or has ended.
- * Followed, they end with its run.
+ * Followed, they end with its run. Those of a container that others have made are on `GET /v1/foreign-containers/logs`, and
+ * begin with a ForeignLogsOpen.
  */
 import * as z from "zod";
 import { ComposeRun } from "./compose.ts";
+import { ContainerRuntime } from "./container.ts";
 import { ContainerBuild } from "./container-image.ts";
 import { ErrorBodySchema } from "./operation.ts";
 import { SessionRequest } from "./session.ts";
@@ -80,6 +82,12 @@ export const LogsOpen = z.strictObject({
   tail: z.int().nonnegative().optional().describe("At most that many lines of what there is"),
 });
 export type LogsOpen = z.infer<typeof LogsOpen>;
+
+export const ForeignLogsOpen = LogsOpen.extend({
+  container: z.string().min(1).max(255).describe("Its name, or its id or the beginning of that"),
+  runtime: ContainerRuntime.optional().describe("Where it is; all that run are looked through when left out"),
+});
+export type ForeignLogsOpen = z.infer<typeof ForeignLogsOpen>;
 
 /** What a watcher of a console is given of the time before it came, at most. */
 export const CONSOLE_HISTORY_BYTES = 64 * 1024;

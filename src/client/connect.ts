@@ -13,6 +13,7 @@ import {
   openCompose,
   openConsole,
   openDisplay,
+  openForeignLogs,
   openLogs,
   openProcess,
   openSftp,
@@ -186,6 +187,9 @@ class Connection implements EngineClient {
 
   logs: EngineClient["logs"] = (name, open, { signal } = {}) =>
     openLogs(this.#search.address, name, open, this.#until(signal));
+
+  foreignLogs: EngineClient["foreignLogs"] = (open, { signal } = {}) =>
+    openForeignLogs(this.#search.address, open, this.#until(signal));
 
   build: EngineClient["build"] = (open, { signal } = {}) =>
     openBuild(this.#search.address, open, this.#until(signal));

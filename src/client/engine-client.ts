@@ -11,6 +11,7 @@ import type {
   ComposeOpen,
   ConsoleOpen,
   ExecOpen,
+  ForeignLogsOpen,
   LogsOpen,
   SignalName,
   TerminalSize,
@@ -34,6 +35,8 @@ export interface EngineClient {
   sftp(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** What a container has printed, and prints from now on where that is followed. Aborting leaves it. */
   logs(name: string, open: LogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** The same of a container that others have made. */
+  foreignLogs(open: ForeignLogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Builds an image of containers: what that prints, then the image's id. Aborting ends it. */
   build(open: BuildOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Brings a compose project up or down: what compose prints. Aborting ends it. */

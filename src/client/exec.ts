@@ -7,6 +7,7 @@ import {
   COMPOSE_PATH,
   decodeFrame,
   encodeFrame,
+  FOREIGN_LOGS_PATH,
   MAX_FRAME_BYTES,
   streamPath,
 } from "../api/frames.ts";
@@ -17,6 +18,7 @@ import type {
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
+  ForeignLogsOpen,
   LogsOpen,
   SftpOpen,
   SignalName,
@@ -85,6 +87,15 @@ export function openLogs(
   return openStream(address, streamPath(name, "logs"), open, signal);
 }
 
+/** The same of a container that others have made. */
+export function openForeignLogs(
+  address: Address,
+  open: ForeignLogsOpen,
+  signal: AbortSignal,
+): Promise<RemoteConnection> {
+  return openStream(address, FOREIGN_LOGS_PATH, open, signal);
+}
+
 /** Resolves when the build has begun. */
 export function openBuild(address: Address, open: BuildOpen, signal: AbortSignal): Promise<RemoteConnection> {
   return openStream(address, BUILD_PATH, open, signal);
@@ -102,7 +113,16 @@ export function openCompose(
 async function openStream(
   address: Address,
   path: string,
-  open: ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | BuildOpen | ComposeOpen,
+  open:
+    | ExecOpen
+    | TunnelOpen
+    | DisplayOpen
+    | ConsoleOpen
+    | SftpOpen
+    | LogsOpen
+    | ForeignLogsOpen
+    | BuildOpen
+    | ComposeOpen,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

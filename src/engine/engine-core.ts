@@ -267,6 +267,14 @@ export interface ContainerImagesApi {
 /** Containers that others have made in the runtimes of this host. */
 export interface ForeignContainersApi {
   list(where: AtRuntime, signal: AbortSignal): Promise<ForeignContainer[]>;
+  /** Now and after every change, until the signal aborts. */
+  watch(signal: AbortSignal): AsyncIterable<ForeignContainer[]>;
+  /** What one prints, and has printed; the caller owns the stream. By name, or by an id or its beginning. */
+  logs(
+    wanted: AtRuntime & { container: string },
+    request: LogRequest,
+    signal: AbortSignal,
+  ): Promise<Readable>;
   /** By name, or by an id or its beginning. */
   adopt(
     wanted: AtRuntime & { container: string; name?: string | undefined },

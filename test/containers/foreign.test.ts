@@ -1,4 +1,5 @@
 /** Containers of others on a real Docker and a real Podman, by the driver: seen, adopted and left as they were made. */
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
 import { ctx, execIn } from "../contract/driver.ts";
@@ -54,6 +55,28 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     });
     expect(all.find(({ id }) => id === theirs)?.instance).toBeUndefined();
     expect(all.find(({ instance }) => instance === ours.id)).toMatchObject({ otherBerth: false });
+  });
+
+  test("they are told of when they come and go, and what they print is read, with a terminal or without", async () => {
+    let told = Promise.withResolvers<void>();
+    const watching = foreign().watch(() => told.resolve());
+    const until = async (find: (name: string) => boolean) => {
+      for (;;) {
+        await told.promise;
+        told = Promise.withResolvers();
+        if ((await foreign().list(ctx())).some(({ name }) => find(name))) return;
+      }
+    };
+    for (const Tty of [false, true]) {
+      const name = `prints_${Tty}`;
+      const id = await world.foreign(name, undefined, { Cmd: ["sh", "-c", "echo one; echo two"], Tty });
+      await until((one) => one === name);
+      await runtimes[runtime].api.json(ctx(), "POST", `/containers/${id}/start`);
+      await runtimes[runtime].api.json(ctx(), "POST", `/containers/${id}/wait`);
+      const printed = await text(await foreign().logs(ctx(), { runtime, id, name }, { tail: 1 }));
+      expect(printed.trimEnd()).toBe("two");
+    }
+    watching.dispose();
   });
 
   test("one that runs is adopted as it is, stopped, started, and deleted", async () => {

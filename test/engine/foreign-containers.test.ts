@@ -1,4 +1,5 @@
 /** Containers that others have made: listed, adopted as they are, and let go of again. */
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
@@ -106,6 +107,52 @@ test("what is released goes on as it is, and is another's again, whoever made it
   expect(await names()).toEqual(["berth-web", "db"]);
   expect(runtime.host.calls.filter((call) => /^(delete|stop)/.test(call))).toEqual([]);
   await succeeded(engine, adopt("db"));
+});
+
+test("they are told of as they come and go, and as they become instances", async () => {
+  const watching = new AbortController();
+  const lists = engine.foreignContainers.watch(watching.signal)[Symbol.asyncIterator]();
+  const next = async () => {
+    const { done, value } = await lists.next();
+    return done ? [] : value.map(({ name }) => name);
+  };
+  expect(await next()).toEqual([]);
+  put("db");
+  runtime.listed.fire();
+  expect(await next()).toEqual(["db"]);
+  await succeeded(engine, adopt("db"));
+  expect(await next()).toEqual([]);
+  await succeeded(engine, engine.instances.release("db"));
+  expect(await next()).toEqual(["db"]);
+  runtime.available = false;
+  runtime.listed.fire();
+  expect(await next()).toEqual([]);
+  runtime.available = true;
+  runtime.listed.fire();
+  expect(await next()).toEqual(["db"]);
+  const last = next();
+  watching.abort();
+  expect(await last).toEqual([]);
+  expect(runtime.listed.listenerCount).toBe(0);
+});
+
+test("where no runtime runs, whoever wants to watch is told", async () => {
+  runtime.available = false;
+  const lists = engine.foreignContainers.watch(signal)[Symbol.asyncIterator]();
+  await expect(lists.next()).rejects.toMatchObject({ code: "missing-dependency" });
+  expect(runtime.listed.listenerCount).toBe(0);
+});
+
+test("what one prints is read, whoever's it is, and never that of an instance", async () => {
+  const { id } = put("theirs", { otherBerth: true });
+  runtime.print(id, "hello");
+  const read = (container: string) => engine.foreignContainers.logs({ container }, {}, signal);
+  expect(await text(await read("theirs"))).toBe("hello\n");
+  await succeeded(engine, engine.instances.launch({ name: "web", image: "nginx", container: {} }));
+  await expect(read("berth-web")).rejects.toMatchObject({
+    code: "not-found",
+    message: expect.stringMatching(/^cannot read the log of berth-web: there is no such container/),
+  });
 });
 
 test("a VM is not released, nor what has snapshots", async () => {

@@ -44,6 +44,8 @@ export class FakeRuntime {
   readonly outside = new Emitter<string>();
   /** What others have made, by id. */
   readonly others = new Map<string, FoundContainer>();
+  /** There is another container than before, or one less, whosever it is. */
+  readonly listed = new Emitter<void>();
   readonly #printed = new Map<string, { at: number; text: string }[]>();
   readonly #news = new Emitter<string>();
   available = true;
@@ -139,6 +141,7 @@ export class FakeContainerDriver implements Driver {
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.runtime.containers.set(instance.id, instance);
     this.runtime.made.set(instance.name, instance);
+    this.runtime.listed.fire();
     await this.#guests.create(ctx, instance);
   }
 
@@ -168,6 +171,7 @@ export class FakeContainerDriver implements Driver {
   delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
     this.runtime.containers.delete(instance.id);
     this.runtime.others.delete(instance.container?.adopted ?? "");
+    this.runtime.listed.fire();
     return this.#guests.delete(ctx, instance);
   }
 

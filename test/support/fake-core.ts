@@ -269,6 +269,10 @@ export class FakeCore implements EngineCore {
 
   foreignContainers: EngineCore["foreignContainers"] = {
     list: async () => [],
+    watch: async function* () {
+      yield [];
+    },
+    logs: async ({ container }) => Readable.from([Buffer.from(`logs of ${container}\n`)]),
     adopt: async ({ container }) => this.#begin("adopt", container),
   };
 

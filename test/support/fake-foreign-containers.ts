@@ -32,8 +32,10 @@ export function fakeForeignContainers(
     ),
   ];
   return {
-    list: async (_ctx, where = {}) =>
-      all().filter((one) => where.runtime === undefined || one.runtime === where.runtime),
+    list: async (_ctx, where = {}) => {
+      if (!runtime.available) throw new EngineError("missing-dependency", "no runtime runs here");
+      return all().filter((one) => where.runtime === undefined || one.runtime === where.runtime);
+    },
     look: async (_ctx, { id }) => {
       const { image } = all().find((one) => one.id === id) ?? foreignContainer("gone");
       const spec = { shape: "application", command: ["serve"], env: { PASSWORD: "canary" } } as const;
@@ -41,6 +43,15 @@ export function fakeForeignContainers(
         ...ADOPTION,
         spec: { ...spec, command: [...spec.command], image: { reference: image, id: `sha256:${image}` } },
       };
+    },
+    watch: (told) => {
+      told();
+      return runtime.listed.event(told);
+    },
+    logs: async ({ signal }, { id, name }, request) => {
+      const found = all().find((one) => one.id === id);
+      if (!found) throw new EngineError("not-found", `cannot read the log of ${name}: it is gone`);
+      return runtime.log(found.instance ?? id, request, signal);
     },
     adopt: async (ctx, instance) => {
       await runtime.host.step("adopt", instance.name, ctx.signal);

@@ -1,4 +1,5 @@
 /** Containers that others have made: seen, and touched by nothing but an adoption. */
+import { eventIterator } from "@orpc/contract";
 import * as z from "zod";
 import { ContainerRuntime } from "../container.ts";
 import { ForeignContainer } from "../foreign-container.ts";
@@ -16,6 +17,12 @@ export const foreignContainers = {
   )
     .input(Where)
     .output(List(ForeignContainer)),
+  watch: procedure(
+    "GET",
+    "/v1/foreign-containers/watch",
+    "instance.view",
+    "Containers on this host that are no instances, now and after every change",
+  ).output(eventIterator(List(ForeignContainer))),
   adopt: procedure(
     "POST",
     "/v1/foreign-containers/adopt",

@@ -1,10 +1,12 @@
 /** Containers that others have made in the runtimes of this host. What is listed of them is read, and nothing more. */
+import type { Readable } from "node:stream";
 import type { ContainerImage, ContainerRuntime, ContainerSpec } from "../../api/container.ts";
 import type { ForeignContainer } from "../../api/foreign-container.ts";
 import type { Arch } from "../../api/instance.ts";
 import type { PortForward } from "../../api/port.ts";
+import type { Disposable } from "../../base/disposable.ts";
 import type { Ctx } from "../ctx.ts";
-import type { DriverInstance } from "./driver.ts";
+import type { DriverInstance, LogRequest } from "./driver.ts";
 
 /** A container in a runtime of this host, whoever made it. */
 export type FoundContainer = ForeignContainer & {
@@ -32,6 +34,14 @@ export interface ForeignContainers {
   ): Promise<FoundContainer[]>;
   /** Rejects with `not-found` where it is gone. */
   look(ctx: Pick<Ctx, "signal">, found: Pick<FoundContainer, "runtime" | "id" | "name">): Promise<Adoption>;
+  /** Tells whenever another list may be there, of the runtimes that answer now; so it does when it begins to watch. */
+  watch(told: () => void): Disposable;
+  /** What it has printed, and prints. The caller owns the stream. */
+  logs(
+    ctx: Pick<Ctx, "signal">,
+    found: Pick<FoundContainer, "runtime" | "id" | "name">,
+    request: LogRequest,
+  ): Promise<Readable>;
   /** From now on `instance.container.adopted` is its container. Changes nothing of it; may be repeated. */
   adopt(ctx: Ctx, instance: DriverInstance): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
+  ForeignLogsOpen,
   LogsOpen,
   SftpOpen,
   TunnelOpen,
@@ -108,18 +109,30 @@ export function serveSftp(socket: WebSocket, options: GuestStreamOptions): Promi
   });
 }
 
-export type LogsStreamOptions = StreamOptions & {
+export type LogsStreamOptions<Open = LogsOpen> = StreamOptions & {
   /** Called when the stream opens; its error is the stream's. */
-  logs: (open: LogsOpen, signal: AbortSignal) => Promise<Readable>;
+  logs: (open: Open, signal: AbortSignal) => Promise<Readable>;
 };
 
 /** The same for what it prints. */
 export function serveLogs(socket: WebSocket, options: LogsStreamOptions): Promise<void> {
-  return serve(socket, options, {
-    open: LogsOpen,
+  return serve(socket, options, logsKind(LogsOpen, options));
+}
+
+/** The same for what a container prints that others have made. */
+export function serveForeignLogs(
+  socket: WebSocket,
+  options: LogsStreamOptions<ForeignLogsOpen>,
+): Promise<void> {
+  return serve(socket, options, logsKind(ForeignLogsOpen, options));
+}
+
+function logsKind<Open>(open: Schema<Open>, { logs }: LogsStreamOptions<Open>): Kind<Open> {
+  return {
+    open,
     doing: "open the logs",
-    start: async (open, signal) => asProcess(await options.logs(open, signal), new PassThrough().resume()),
-  });
+    start: async (opened, signal) => asProcess(await logs(opened, signal), new PassThrough().resume()),
+  };
 }
 
 export type BuildStreamOptions = StreamOptions & {

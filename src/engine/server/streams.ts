@@ -1,7 +1,7 @@
 /** Which byte streams there are: what a caller needs for each, and who serves it. */
 import type { WebSocket } from "ws";
 import type { Privilege } from "../../api/contract.ts";
-import { BUILD_PATH, COMPOSE_PATH, type StreamKind } from "../../api/frames.ts";
+import { BUILD_PATH, COMPOSE_PATH, FOREIGN_LOGS_PATH, type StreamKind } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
 import {
@@ -10,6 +10,7 @@ import {
   serveConsole,
   serveDisplay,
   serveExec,
+  serveForeignLogs,
   serveLogs,
   serveSftp,
   serveTunnel,
@@ -19,7 +20,7 @@ type Asked = { core: EngineCore; name: string; log: Log };
 
 type Row = {
   /** The noun of the contract that it belongs to, in the record; `instances` where left out. */
-  of?: "containerImages" | "composeProjects";
+  of?: "containerImages" | "composeProjects" | "foreignContainers";
   /** Before the instance's name, in messages. */
   what: string;
   privilege: Privilege;
@@ -82,12 +83,24 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
     serve: (socket, { core, log }) =>
       serveCompose(socket, { log, compose: (open, signal) => core.compose.run(open, signal) }),
   },
+  foreignLogs: {
+    of: "foreignContainers",
+    what: "the logs of",
+    privilege: "instance.view",
+    serve: (socket, { core, log }) =>
+      serveForeignLogs(socket, {
+        log,
+        logs: ({ container, runtime, ...request }, signal) =>
+          core.foreignContainers.logs({ container, runtime }, request, signal),
+      }),
+  },
 };
 
 /** Those of no instance, and what they have in the place of its name. */
 const NAMELESS: Readonly<Record<string, { name: string; kind: StreamKind }>> = {
   [BUILD_PATH]: { name: "an image", kind: "build" },
   [COMPOSE_PATH]: { name: "compose", kind: "compose" },
+  [FOREIGN_LOGS_PATH]: { name: "a container", kind: "foreignLogs" },
 };
 
 /** The stream that a path names, and of which instance; undefined for every other path. Pure. */

@@ -49,6 +49,8 @@ export type Inspected = {
     Labels: Record<string, string> | null;
     User?: string;
     WorkingDir?: string;
+    /** Its program has a terminal, and so but one output. */
+    Tty?: boolean;
     /** Seconds that its program is given to end, where whoever made it has said so. */
     StopTimeout?: number;
   };

@@ -28,9 +28,9 @@ import { Containers, goneError, type Inspected, isUp, undefinedWhereAbsent } fro
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { infoOf } from "./driver-info.ts";
 import { OciForeignContainers } from "./foreign.ts";
-import { bothOutputs } from "./frames.ts";
 import { inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
+import { logsOf } from "./logs.ts";
 import { Memory } from "./memory.ts";
 import { baseOf, commit, dropImage, ownImages } from "./own-images.ts";
 import { readPlace, writePlace } from "./place.ts";
@@ -79,6 +79,7 @@ class OciDriver implements Driver {
     this.containerStore = library;
     this.foreignContainers = new OciForeignContainers({
       runtimes: (ctx) => this.#runtimes.answering(ctx),
+      watchOf: (api) => this.#watchOf(api),
       engine: this.#engine,
     });
     this.compose = new OciCompose((ctx) => this.#runtimes.here(ctx));
@@ -200,16 +201,7 @@ class OciDriver implements Driver {
     const [containers] = await this.#places(instance, ctx);
     const found = await containers?.find(ctx, instance);
     if (!containers || !found) throw goneError(instance.name, "read the log of");
-    const { follow = false, sinceMs, tail } = request;
-    const query = {
-      ...{ stdout: "true", stderr: "true", follow: String(follow) },
-      since: sinceMs === undefined ? undefined : String(sinceMs / 1000),
-      tail: tail === undefined ? undefined : String(tail),
-    };
-    const doing = `read the log of ${instance.name}`;
-    return bothOutputs(
-      await containers.api.stream(ctx, "GET", `/containers/${found.Id}/logs`, { doing, query }),
-    );
+    return logsOf(ctx, containers.api, found, instance.name, request);
   }
 
   async #running(

@@ -1,9 +1,11 @@
 /** Containers in the runtimes of this host that others have made. */
+import type { Readable } from "node:stream";
 import type { ContainerRuntime } from "../../../api/container.ts";
 import type { ForeignContainer } from "../../../api/foreign-container.ts";
+import { type Disposable, DisposableStore } from "../../../base/disposable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { DriverInstance } from "../driver.ts";
+import type { DriverInstance, LogRequest } from "../driver.ts";
 import type { Adoption, ForeignContainers, FoundContainer } from "../foreign-containers.ts";
 import { adoptionOf, type MadeElsewhere } from "./adoption.ts";
 import type { RuntimeApi } from "./api.ts";
@@ -11,7 +13,9 @@ import { composeLabel } from "./compose-labels.ts";
 import { undefinedWhereAbsent } from "./containers.ts";
 import { ENGINE_LABEL, INSTANCE_LABEL } from "./create-body.ts";
 import { inspectImage } from "./images.ts";
+import { logsOf, type Printing } from "./logs.ts";
 import { writePlace } from "./place.ts";
+import { changesList, type RuntimeWatch } from "./runtime-watch.ts";
 
 type Signal = Pick<Ctx, "signal">;
 type Where = { runtime?: ContainerRuntime | undefined };
@@ -19,6 +23,8 @@ type Where = { runtime?: ContainerRuntime | undefined };
 export type ForeignOptions = {
   /** The runtimes that answer, best first. Rejects where none does. */
   runtimes: (ctx: Signal) => Promise<RuntimeApi[]>;
+  /** What tells of that runtime's containers. */
+  watchOf: (api: RuntimeApi) => RuntimeWatch;
   /** What says which containers are this engine's. */
   engine: string;
 };
@@ -41,13 +47,37 @@ export class OciForeignContainers implements ForeignContainers {
   }
 
   async look(ctx: Signal, wanted: Pick<FoundContainer, "runtime" | "id" | "name">): Promise<Adoption> {
-    const { api, found } = await this.#find(ctx, wanted.id, wanted);
+    const { api, found } = await this.#find(ctx, wanted.id, wanted, "adopt");
     return adoptionOf(found, await inspectImage(ctx, api, found.Image));
+  }
+
+  watch(told: () => void): Disposable {
+    const owned = new DisposableStore();
+    const ending = new AbortController();
+    owned.defer(() => ending.abort());
+    void this.#options.runtimes(ending).then(
+      (apis) => {
+        if (owned.disposed) return;
+        for (const api of apis)
+          owned.add(this.#options.watchOf(api).listen((news) => changesList(news) && told()));
+      },
+      () => {}, // Their list tells why there are none.
+    );
+    return owned;
+  }
+
+  async logs(
+    ctx: Signal,
+    wanted: Pick<FoundContainer, "runtime" | "id" | "name">,
+    request: LogRequest,
+  ): Promise<Readable> {
+    const { api, found } = await this.#find(ctx, wanted.id, wanted, "read the log of");
+    return logsOf(ctx, api, found, wanted.name, request);
   }
 
   async adopt(ctx: Ctx, instance: DriverInstance): Promise<void> {
     const { adopted = "", runtime } = instance.container ?? {};
-    const { api } = await this.#find(ctx, adopted, { runtime, name: instance.name });
+    const { api } = await this.#find(ctx, adopted, { runtime, name: instance.name }, "adopt");
     await writePlace(instance, api.endpoint);
   }
 
@@ -56,15 +86,16 @@ export class OciForeignContainers implements ForeignContainers {
     ctx: Signal,
     id: string,
     { runtime, name }: Where & { name: string },
-  ): Promise<{ api: RuntimeApi; found: MadeElsewhere }> {
+    verb: string,
+  ): Promise<{ api: RuntimeApi; found: MadeElsewhere & Printing }> {
     const doing = `look at the container ${name}`;
     for (const api of await this.#runtimes(ctx, { runtime })) {
       const found = await api
-        .json<MadeElsewhere>(ctx, "GET", `/containers/${id}/json`, { doing })
+        .json<MadeElsewhere & Printing>(ctx, "GET", `/containers/${id}/json`, { doing })
         .catch(undefinedWhereAbsent);
       if (found) return { api, found };
     }
-    throw new EngineError("not-found", `cannot adopt ${name}: there is no such container any more`);
+    throw new EngineError("not-found", `cannot ${verb} ${name}: there is no such container any more`);
   }
 
   async #runtimes(ctx: Signal, { runtime }: Where): Promise<RuntimeApi[]> {

@@ -107,6 +107,12 @@ export class RuntimeWatch {
   }
 }
 
+/** Whether a list of all containers may be another from now on. Pure. */
+export function changesList(news: RuntimeNews): boolean {
+  if (typeof news === "string") return true;
+  return /^(create|start|restart|die|died|stop|destroy|remove|rename|pause|unpause)$/.test(news.action);
+}
+
 /** What matters of a container that does not run: it was made, started or removed, or that may have been. Pure. */
 export function concerns(
   news: RuntimeNews,

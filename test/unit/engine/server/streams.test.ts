@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { BUILD_PATH, COMPOSE_PATH, type InstanceStreamKind, streamPath } from "../../../../src/api/frames.ts";
+import {
+  BUILD_PATH,
+  COMPOSE_PATH,
+  FOREIGN_LOGS_PATH,
+  type InstanceStreamKind,
+  streamPath,
+} from "../../../../src/api/frames.ts";
 import { STREAMS, streamOf } from "../../../../src/engine/server/streams.ts";
 
 const kinds = Object.entries(STREAMS).filter(([, { of }]) => of === undefined);
@@ -9,16 +15,19 @@ test.each(kinds.map(([kind]) => kind as InstanceStreamKind))("the path of %s lea
   expect(streamOf(streamPath("a/ü %", kind))).toEqual({ name: "a/ü %", kind });
 });
 
-test("a build and a run of compose are of no instance", () => {
+test("a build, a run of compose and the logs of what others have made are of no instance", () => {
   expect(streamOf(BUILD_PATH)?.kind).toBe("build");
   expect(STREAMS.build.privilege).toBe("image.add");
   expect(streamOf(COMPOSE_PATH)?.kind).toBe("compose");
   expect(STREAMS.compose.privilege).toBe("instance.create");
+  expect(streamOf(FOREIGN_LOGS_PATH)?.kind).toBe("foreignLogs");
+  expect(STREAMS.foreignLogs.privilege).toBe("instance.view");
 });
 
 test.each([
   "/v1/instances/web/build",
   "/v1/instances/web/compose",
+  "/v1/instances/web/foreignLogs",
   "/v1/instances/web",
   "/v1/instances/web/nothing",
   "/v1/instances/web/toString",
