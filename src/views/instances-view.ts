@@ -6,17 +6,14 @@ import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import { Coalescer } from "./coalesce.ts";
 import { COMPOSE, type ComposeNode, ComposeRows } from "./compose-rows.ts";
-import { setContexts } from "./context-keys.ts";
-import { sentences } from "./error-text.ts";
 import { InstanceRows } from "./instance-rows.ts";
-import { runningCount } from "./items.ts";
 import type { Model } from "./model.ts";
 import { Outage } from "./outage.ts";
-import { capitalised, operationText } from "./phrases.ts";
-import { problemText } from "./problems.ts";
+import { capitalised } from "./phrases.ts";
 import type { TreeNode } from "./services.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
 import { childrenOf } from "./snapshot-tree.ts";
+import { frame } from "./tree-frame.ts";
 import {
   decorations,
   groupRow,
@@ -227,6 +224,13 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     subscription.dispose();
   }
 
+  #frame(): void {
+    frame(this.#tree, {
+      ...{ mirror: this.#mirror, model: this.#model, arrangement: this.#arrangement },
+      ...{ rows: this.#rows, outage: this.#outage },
+    });
+  }
+
   #rearrange(): void {
     this.#rows.arrange(this.#arrangement.groupBy, this.#arrangement.filter);
     this.#frame();
@@ -250,37 +254,6 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       ...rows.flatMap((id) => this.#nodes.get(id) ?? []),
     ];
     if (nodes.length > 0) this.#changed.fire(nodes);
-  }
-
-  /** What stands around the rows: badge, message, and the keys on which welcome texts and menus depend. */
-  #frame(): void {
-    const { connection } = this.#mirror;
-    const all = this.#model.all();
-    const running = runningCount(all);
-    this.#tree.badge =
-      running > 0 ? { value: running, tooltip: vscode.l10n.t("{0} running", running) } : undefined;
-    const message = this.#message(all.length);
-    if (this.#tree.message !== message) this.#tree.message = message;
-    setContexts({
-      "berth.connection": this.#outage.error ? "unavailable" : connection.state,
-      "berth.qemuMissing": this.#model.vmDriverMissing,
-      "berth.empty": connection.state === "connected" && all.length === 0,
-      "berth.filtered": this.#arrangement.filter !== "",
-      "berth.trashEmpty": connection.state === "connected" && this.#rows.trash.length === 0,
-    });
-  }
-
-  #message(count: number): string {
-    if (this.#outage.error) return sentences(this.#outage.error);
-    const [operation] = this.#model.imageOperations();
-    const [missing] = count > 0 ? this.#model.vmDriverProblems : [];
-    if (missing && !operation) return problemText(missing);
-    const { filter } = this.#arrangement;
-    if (filter !== "" && count > 0) {
-      const alive = count - this.#rows.trash.length;
-      return vscode.l10n.t("{0} of {1} match “{2}”", this.#rows.shown, alive, filter);
-    }
-    return operation ? `${operation.target}: ${capitalised(operationText(operation))}` : "";
   }
 }
 
