@@ -7,8 +7,8 @@ import type { Action } from "./items.ts";
 import { sourceChoices } from "./logs.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
-import { instancesIn } from "./targets.ts";
-import { openConsoleTerminal, openLogsTerminal, openTerminal } from "./terminals.ts";
+import { anyInstancesIn, foreignIn, instancesIn } from "./targets.ts";
+import { openConsoleTerminal, openForeignLogsTerminal, openLogsTerminal, openTerminal } from "./terminals.ts";
 
 export type Args = readonly unknown[];
 
@@ -58,8 +58,11 @@ export async function showLog(services: Services, args: Args): Promise<void> {
   if (source) await services.logs.show(instance.name, source.id);
 }
 
-/** What containers print, as it comes. */
+/** What containers print, as it comes, whoever has made them. */
 export async function viewLogs(services: Services, args: Args): Promise<void> {
+  const others = foreignIn(args);
+  for (const one of others) openForeignLogsTerminal(services, one);
+  if (others.length > 0 && !anyInstancesIn(args, services.model, services.selection())) return;
   for (const { name } of await targets(services, "logs", args)) openLogsTerminal(services, name);
 }
 

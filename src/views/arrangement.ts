@@ -5,11 +5,13 @@ import type { GroupBy } from "./instance-rows.ts";
 export class Arrangement {
   readonly #changed = new Emitter<void>();
   #groupBy: GroupBy;
+  #others: boolean;
   #filter = "";
   readonly onDidChange: Event<void> = this.#changed.event;
 
-  constructor(groupBy: GroupBy = "none") {
+  constructor(groupBy: GroupBy = "none", others = true) {
     this.#groupBy = groupBy;
+    this.#others = others;
   }
 
   get groupBy(): GroupBy {
@@ -30,6 +32,17 @@ export class Arrangement {
   set filter(value: string) {
     if (value.trim() === this.#filter) return;
     this.#filter = value.trim();
+    this.#changed.fire();
+  }
+
+  /** Whether containers that others have made are shown. */
+  get others(): boolean {
+    return this.#others;
+  }
+
+  set others(value: boolean) {
+    if (value === this.#others) return;
+    this.#others = value;
     this.#changed.fire();
   }
 

@@ -1,6 +1,6 @@
 /** What the tree *Instances* shows of compose projects and of their containers. Pure. */
 import type { ComposeProject } from "../api/compose.ts";
-import { RUNTIME_NAMES } from "./container-items.ts";
+import { containerStateText, RUNTIME_NAMES } from "./container-items.ts";
 import type { ItemData } from "./items.ts";
 import { l10n } from "./l10n.ts";
 
@@ -30,13 +30,7 @@ export function projectItem(project: ComposeProject): ItemData {
 }
 
 export function composeContainerItem({ id, name, service, image, state }: ComposeContainer): ItemData {
-  const states = {
-    running: l10n.t("running"),
-    paused: l10n.t("paused"),
-    restarting: l10n.t("restarting"),
-    stopped: l10n.t("stopped"),
-  };
-  const facts = [states[state], image, ...(name === service ? [] : [name])];
+  const facts = [containerStateText(state), image, ...(name === service ? [] : [name])];
   return {
     id: `compose-container:${id}`,
     label: service,

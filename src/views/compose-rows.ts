@@ -5,10 +5,9 @@ import { messageOf } from "../base/errors.ts";
 import type { EngineMirror } from "../client/mirror.ts";
 import { COMPOSE_CONTEXT, composeContainerItem, projectItem } from "./compose-items.ts";
 import { runtimesOn } from "./container-items.ts";
-import type { ItemData } from "./items.ts";
 import type { Model } from "./model.ts";
 import { capitalised } from "./phrases.ts";
-import { noteRow, themeIcon } from "./tree-items.ts";
+import { dataRow, noteRow } from "./tree-items.ts";
 
 const { None, Collapsed } = vscode.TreeItemCollapsibleState;
 
@@ -70,10 +69,10 @@ export class ComposeRows {
       case "compose":
         return sectionRow();
       case "compose-project":
-        return row(projectItem(node.project), Collapsed);
+        return dataRow(projectItem(node.project), Collapsed);
       case "compose-container": {
         const container = node.project.containers.find(({ id }) => id === node.id);
-        return container ? row(composeContainerItem(container), None) : new vscode.TreeItem("");
+        return container ? dataRow(composeContainerItem(container), None) : new vscode.TreeItem("");
       }
       case "compose-none":
         return new vscode.TreeItem(vscode.l10n.t("None yet: bring up a compose file."));
@@ -102,15 +101,5 @@ function sectionRow(): vscode.TreeItem {
   item.iconPath = new vscode.ThemeIcon("layers");
   item.contextValue = COMPOSE_CONTEXT;
   item.tooltip = vscode.l10n.t("Containers that were made together, by the compose of Docker or Podman");
-  return item;
-}
-
-function row(data: ItemData, state: vscode.TreeItemCollapsibleState): vscode.TreeItem {
-  const item = new vscode.TreeItem(data.label, state);
-  item.id = data.id;
-  item.description = data.description;
-  item.iconPath = themeIcon(data.icon);
-  item.contextValue = data.contextValue;
-  item.accessibilityInformation = { label: data.ariaLabel };
   return item;
 }

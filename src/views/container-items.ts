@@ -1,6 +1,7 @@
 /** What the tree, the tooltip and the panel show of a container and not of a VM, and what can be done with one. Pure. */
 import type { ContainerRuntime, Health } from "../api/container.ts";
 import type { EngineInfo } from "../api/engine-info.ts";
+import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Instance } from "../api/instance.ts";
 import type { Action } from "./items.ts";
 import { l10n } from "./l10n.ts";
@@ -11,6 +12,17 @@ export const RUNTIME_NAMES: Readonly<Record<ContainerRuntime, string>> = {
   podman: "Podman",
   vm: "Podman in a VM",
 };
+
+/** Of a container that is no instance. */
+export function containerStateText(state: ForeignContainer["state"]): string {
+  const states = {
+    running: l10n.t("running"),
+    paused: l10n.t("paused"),
+    restarting: l10n.t("restarting"),
+    stopped: l10n.t("stopped"),
+  };
+  return states[state];
+}
 
 /** What runs containers on this host. */
 export function runtimesOn({ drivers }: Pick<EngineInfo, "drivers">): ContainerRuntime[] {

@@ -4,6 +4,7 @@ import type { ForeignContainer } from "../api/foreign-container.ts";
 import { type Args, say, targets } from "./actions.ts";
 import { RUNTIME_NAMES } from "./container-items.ts";
 import type { Services } from "./services.ts";
+import { foreignIn } from "./targets.ts";
 import { runOn, type Verb } from "./work.ts";
 
 const RELEASE: Verb = {
@@ -13,22 +14,32 @@ const RELEASE: Verb = {
 
 type Pick = vscode.QuickPickItem & { container: ForeignContainer };
 
-/** Asks which of those that are there. */
-export async function adopt({ mirror }: Services): Promise<void> {
+/** Those whose rows it is called on; else it asks which of those that are there. */
+export async function adopt(services: Services, args: Args): Promise<void> {
+  const named = foreignIn(args).filter(({ otherBerth }) => !otherBerth);
+  const picked = named.length > 0 ? named : await pick(services);
+  const client = await services.mirror.client();
+  for (const { id, runtime } of picked) {
+    const operation = await client.api.foreignContainers.adopt({ container: id, runtime });
+    const { target } = await client.watchOperation(operation);
+    say(vscode.l10n.t("{0} is an instance now.", target));
+  }
+}
+
+async function pick({ mirror }: Services): Promise<ForeignContainer[]> {
   const client = await mirror.client();
   const { items } = await client.api.foreignContainers.list({});
   const picks = items.filter(({ otherBerth }) => !otherBerth).map(pickOf);
-  if (picks.length === 0) return say(vscode.l10n.t("There are no containers here but Berth's own."));
+  if (picks.length === 0) {
+    say(vscode.l10n.t("There are no containers here but Berth's own."));
+    return [];
+  }
   const picked = await vscode.window.showQuickPick(picks, {
     title: vscode.l10n.t("Adopt a Container"),
     placeHolder: vscode.l10n.t("Which container? It stays as it is, and goes on running."),
     matchOnDescription: true,
   });
-  if (!picked) return;
-  const { id, runtime } = picked.container;
-  const operation = await client.api.foreignContainers.adopt({ container: id, runtime });
-  const { target } = await client.watchOperation(operation);
-  say(vscode.l10n.t("{0} is an instance now.", target));
+  return picked ? [picked.container] : [];
 }
 
 function pickOf(container: ForeignContainer): Pick {

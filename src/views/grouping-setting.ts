@@ -1,4 +1,4 @@
-/** The setting that says what instances are grouped by. */
+/** The settings that say what instances are grouped by, and whether containers of others are beside them. */
 import * as vscode from "vscode";
 import type { DisposableStore } from "../base/disposable.ts";
 import { Arrangement } from "./arrangement.ts";
@@ -6,12 +6,15 @@ import { type GroupBy, isGroupBy } from "./instance-rows.ts";
 
 const GROUP_BY = "berth.instances.groupBy";
 
-/** An arrangement that follows the setting until `store` is disposed. */
+const OTHERS = "berth.instances.otherContainers";
+
+/** An arrangement that follows the settings until `store` is disposed. */
 export function arrangementAsSet(store: DisposableStore): Arrangement {
-  const arrangement = store.add(new Arrangement(groupBySetting()));
+  const arrangement = store.add(new Arrangement(groupBySetting(), othersSetting()));
   store.add(
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(GROUP_BY)) arrangement.groupBy = groupBySetting();
+      if (event.affectsConfiguration(OTHERS)) arrangement.others = othersSetting();
     }),
   );
   return arrangement;
@@ -20,4 +23,8 @@ export function arrangementAsSet(store: DisposableStore): Arrangement {
 function groupBySetting(): GroupBy {
   const value = vscode.workspace.getConfiguration().get(GROUP_BY);
   return isGroupBy(value) ? value : "none";
+}
+
+function othersSetting(): boolean {
+  return vscode.workspace.getConfiguration().get(OTHERS, true);
 }

@@ -6,6 +6,7 @@ import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import { Coalescer } from "./coalesce.ts";
 import { COMPOSE, type ComposeNode, ComposeRows } from "./compose-rows.ts";
+import { FOREIGN, type ForeignNode, ForeignRows } from "./foreign-rows.ts";
 import { InstanceRows } from "./instance-rows.ts";
 import type { Model } from "./model.ts";
 import { Outage } from "./outage.ts";
@@ -54,6 +55,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   readonly #rows: InstanceRows;
   readonly #snapshots: SnapshotCache;
   readonly #compose: ComposeRows;
+  readonly #foreign: ForeignRows;
   /** Why the snapshots of an instance could not be listed. */
   readonly #notes = new Map<string, string>();
   readonly #tree: vscode.TreeView<TreeNode>;
@@ -69,6 +71,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     this.#rows = new InstanceRows(model);
     this.#snapshots = this.#store.add(new SnapshotCache(mirror, model));
     this.#compose = new ComposeRows(mirror, model);
+    this.#foreign = this.#store.add(new ForeignRows(mirror, model, arrangement));
     this.#outage = this.#store.add(new Outage(mirror));
     this.#tree = this.#store.add(
       vscode.window.createTreeView(VIEW_ID, {
@@ -85,6 +88,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     this.#store.add(this.#outage.onDidChange(() => redraws.add([])));
     this.#store.add(this.#snapshots.onDidChange((id) => redraws.add([id])));
     this.#store.add(arrangement.onDidChange(() => this.#rearrange()));
+    this.#store.add(this.#foreign.onDidChange(() => this.#redraw(FOREIGN)));
+    this.#foreign.followSight(this.#tree);
     this.#rearrange();
   }
 
@@ -103,8 +108,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   /** Compose projects are asked for anew. */
   refreshCompose(): void {
     this.#compose.forget();
-    this.#refresh([]);
-    this.#changed.fire(COMPOSE);
+    this.#redraw(COMPOSE);
   }
 
   dispose(): void {
@@ -125,6 +129,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       case "snapshot":
         return this.#snapshotNodes(node.instance, node.id);
       default:
+        if (node && isForeign(node)) return this.#foreign.children(node);
         return node && isCompose(node) ? this.#compose.children(node) : [];
     }
   }
@@ -140,6 +145,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
   async getTreeItem(node: TreeNode): Promise<vscode.TreeItem> {
     if (node.type === "trash") return trashRow(this.#rows.trash.length);
     if (isCompose(node)) return this.#compose.item(node);
+    if (isForeign(node)) return this.#foreign.item(node);
     if (node.type === "remedy") return remedyRow(node.remedy);
     if (node.type === "note") return noteRow(node.instance, this.#notes.get(node.instance) ?? "");
     if (node.type === "group")
@@ -173,7 +179,13 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
       ? this.#rows.groups.map(({ key }) => this.#node(`group:${key}`, { type: "group", key }))
       : this.#instanceNodes(this.#rows.groups.flatMap(({ ids }) => ids));
     const trash = this.#rows.trash.length > 0 ? [TRASH] : [];
-    return [...(this.#outage.error ? REMEDIES : []), ...rows, ...this.#compose.roots, ...trash];
+    return [
+      ...(this.#outage.error ? REMEDIES : []),
+      ...rows,
+      ...this.#compose.roots,
+      ...this.#foreign.roots,
+      ...trash,
+    ];
   }
 
   /** Those that stand on a snapshot, or on none. One instance that does not answer costs its own rows only. */
@@ -237,12 +249,18 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     this.#changed.fire(undefined);
   }
 
+  /** With what is in it, and whether it is there at all. */
+  #redraw(section: TreeNode): void {
+    this.#refresh([]);
+    this.#changed.fire(section);
+  }
+
   /** Rows that stay where they are are drawn alone, as are groups that gained or lost one. */
   #refresh(ids: readonly string[]): void {
     const { all, groups, rows } = this.#rows.update(ids);
     this.#frame();
     const state = this.#outage.error ? "outage" : this.#mirror.connection.state;
-    const around = `${state} ${this.#compose.roots.length}`;
+    const around = `${state} ${this.#compose.roots.length} ${this.#foreign.roots.length}`;
     if (all || around !== this.#around) {
       this.#around = around;
       for (const id of ids) if (!this.#model.get(id)) this.#nodes.delete(id);
@@ -259,4 +277,8 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
 
 function isCompose(node: TreeNode): node is ComposeNode {
   return node.type.startsWith("compose");
+}
+
+function isForeign(node: TreeNode): node is ForeignNode {
+  return node.type.startsWith("foreign");
 }

@@ -50,7 +50,10 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     bars: [{ group: "1_launch@1" }],
   },
 
-  "berth.adopt": { title: "Adopt Container…", icon: "package", bars: [{ group: "1_launch@2" }] },
+  "berth.adopt": {
+    ...on("Adopt Container…", "package", { flag: "adopt", group: "1_shell@1", inline: 1 }),
+    ...{ palette: undefined, bars: [{ group: "1_launch@2" }] },
+  },
 
   // Enter it.
   "berth.openShell": on("Open Shell", "terminal", { flag: "shell", group: "1_shell@1", inline: 1 }),

@@ -1,4 +1,5 @@
 /** What terminals that are only read show: the logs of a container, and what a build or compose prints. No vscode. */
+import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { BuildOpen, ComposeOpen } from "../api/streams.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import { l10n } from "./l10n.ts";
@@ -16,6 +17,19 @@ export function logsOf(instance: string, client: Client): OutputTerminalOptions 
     open: (engine, signal) => engine.logs(instance, { follow: true, tail: TAIL_LINES }, { signal }),
     ended: l10n.t("{0} prints no more: it has ended.", instance),
     again: l10n.t("A key reads it anew; Ctrl+D closes."),
+  };
+}
+
+/** The same of a container that others have made. */
+export function foreignLogsOf(
+  { id, name, runtime }: Pick<ForeignContainer, "id" | "name" | "runtime">,
+  client: Client,
+): OutputTerminalOptions {
+  const open = { container: id, runtime, follow: true, tail: TAIL_LINES };
+  return {
+    ...logsOf(name, client),
+    subject: `logs ${runtime} ${id}`,
+    open: (engine, signal) => engine.foreignLogs(open, { signal }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import type { ComposeNode } from "./compose-rows.ts";
 import type { InstanceFiles } from "./files.ts";
+import type { ForeignNode } from "./foreign-rows.ts";
 import type { KeptTerminals } from "./kept-terminals.ts";
 import type { LogDocuments } from "./logs.ts";
 import type { Model } from "./model.ts";
@@ -50,4 +51,5 @@ export type TreeNode =
   | { readonly type: "note"; readonly instance: string }
   | { readonly type: "trash" }
   | ComposeNode
+  | ForeignNode
   | { readonly type: "remedy"; readonly remedy: "retry" | "show-engine-log" };

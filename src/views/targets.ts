@@ -1,4 +1,5 @@
 /** Which instances a command is about: the rows it was called on, the selection, a name, or the user's pick. */
+import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Instance } from "../api/instance.ts";
 import { type Action, actionsOf } from "./items.ts";
 import type { Model } from "./model.ts";
@@ -36,6 +37,11 @@ export function anyInstancesIn(
     ...nodes.flatMap((node) => (node.type === "instance" ? (model.get(node.id) ?? []) : [])),
   ];
   return instances.length === 0 && first !== SELECTION ? undefined : instances;
+}
+
+/** The containers of others that the arguments name. */
+export function foreignIn([first, all]: readonly unknown[]): ForeignContainer[] {
+  return nodesIn(first, all).flatMap((node) => (node.type === "foreign-container" ? [node.container] : []));
 }
 
 /** The selection counts only where the row that was clicked belongs to it, as vscode passes it. */

@@ -1,9 +1,10 @@
 /** Terminals into guests: opened by commands, and as a terminal profile. */
 import * as vscode from "vscode";
+import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Instance } from "../api/instance.ts";
 import { ConsoleTerminal } from "./console-terminal.ts";
 import { OutputTerminal, type OutputTerminalOptions } from "./output-terminal.ts";
-import { buildOf, composeName, composeOf, logsOf } from "./printed.ts";
+import { buildOf, composeName, composeOf, foreignLogsOf, logsOf } from "./printed.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { GuestTerminal } from "./shell.ts";
@@ -52,6 +53,16 @@ export function openLogsTerminal({ mirror }: Pick<Deps, "mirror">, instance: str
     name,
     "list-selection",
     logsOf(instance, () => mirror.client()),
+  );
+}
+
+/** The same of a container that others have made. */
+export function openForeignLogsTerminal({ mirror }: Pick<Deps, "mirror">, container: ForeignContainer): void {
+  const name = vscode.l10n.t("Logs: {0}", container.name);
+  openOutput(
+    name,
+    "list-selection",
+    foreignLogsOf(container, () => mirror.client()),
   );
 }
 

@@ -4,7 +4,7 @@ import type { Instance } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Group } from "./instance-rows.ts";
-import { type Icon, instanceItem, type Mark } from "./items.ts";
+import { type Icon, type ItemData, instanceItem, type Mark } from "./items.ts";
 import { snapshotItem, snapshotTooltip } from "./snapshot-tree.ts";
 
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
@@ -14,15 +14,20 @@ export function themeIcon({ id, color }: Icon): vscode.ThemeIcon {
   return new vscode.ThemeIcon(id, color === undefined ? undefined : new vscode.ThemeColor(color));
 }
 
-export function instanceRow(instance: Instance, operation: Operation | undefined): vscode.TreeItem {
-  const data = instanceItem(instance, operation);
-  const unfolds = instance.snapshotCount > 0 && instance.state !== "deleted";
-  const item = new vscode.TreeItem(data.label, unfolds ? Collapsed : None);
+export function dataRow(data: ItemData, state: vscode.TreeItemCollapsibleState): vscode.TreeItem {
+  const item = new vscode.TreeItem(data.label, state);
   item.id = data.id;
   item.description = data.description;
   item.iconPath = themeIcon(data.icon);
   item.contextValue = data.contextValue;
   item.accessibilityInformation = { label: data.ariaLabel };
+  return item;
+}
+
+export function instanceRow(instance: Instance, operation: Operation | undefined): vscode.TreeItem {
+  const data = instanceItem(instance, operation);
+  const unfolds = instance.snapshotCount > 0 && instance.state !== "deleted";
+  const item = dataRow(data, unfolds ? Collapsed : None);
   if (data.mark) item.resourceUri = markUri(data.id, data.mark);
   return item;
 }

@@ -106,7 +106,14 @@ test("what is released goes on as it is, and is another's again, whoever made it
   expect(await world.leftovers()).toEqual({ instances: [], trash: [] });
   expect(await names()).toEqual(["berth-web", "db"]);
   expect(runtime.host.calls.filter((call) => /^(delete|stop)/.test(call))).toEqual([]);
-  await succeeded(engine, adopt("db"));
+  for (const [container, name] of [
+    ["db", "db"],
+    ["berth-web", "web"],
+  ] as const) {
+    await succeeded(engine, adopt(container, { name }));
+    await succeeded(engine, engine.instances.delete(name, { purge: true }));
+  }
+  expect(await names()).toEqual([]);
 });
 
 test("they are told of as they come and go, and as they become instances", async () => {

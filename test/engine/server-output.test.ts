@@ -20,7 +20,7 @@ test("what others' containers print comes, too, and which there are", async () =
   const logs = await served.client.foreignLogs({ container: "db", runtime: "docker", tail: 10 });
   expect(await text(logs.stdout)).toBe("logs of db\n");
   expect(await logs.exited).toEqual({ code: 0 });
-  const lists = await served.client.api.foreignContainers.watch();
+  const lists = await served.client.api.foreignContainers.watch({}, { signal: AbortSignal.timeout(60_000) });
   expect(await lists.next()).toEqual({ done: false, value: { items: [] } });
   expect((await lists.next()).done).toBe(true);
 });

@@ -23,7 +23,7 @@ import type {
 } from "../../src/engine/drivers/driver.ts";
 import type { ForeignContainers, FoundContainer } from "../../src/engine/drivers/foreign-containers.ts";
 import { FakeDriver, FakeHost } from "./fake-driver.ts";
-import { fakeForeignContainers } from "./fake-foreign-containers.ts";
+import { fakeForeignContainers, idOf } from "./fake-foreign-containers.ts";
 
 const ADDRESS = "172.17.0.2";
 const STATS_MS = 5;
@@ -169,9 +169,12 @@ export class FakeContainerDriver implements Driver {
   }
 
   delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
-    this.runtime.containers.delete(instance.id);
-    this.runtime.others.delete(instance.container?.adopted ?? "");
-    this.runtime.listed.fire();
+    const { containers, others, listed } = this.runtime;
+    const { adopted } = instance.container ?? {};
+    containers.delete(instance.id);
+    others.delete(adopted ?? "");
+    for (const { id, name } of containers.values()) if (idOf(name) === adopted) containers.delete(id);
+    listed.fire();
     return this.#guests.delete(ctx, instance);
   }
 

@@ -21,6 +21,14 @@ export function foreignContainer(name: string, more: Partial<FoundContainer> = {
   return { ...facts, id, name, createdAt, ...more };
 }
 
+/** What the container of an instance is called. */
+const nameOf = (instance: string) => `berth-${instance}`;
+
+/** Of the container that was made for an instance of this name. */
+export function idOf(instance: string): string {
+  return foreignContainer(nameOf(instance)).id;
+}
+
 export function fakeForeignContainers(
   runtime: FakeRuntime,
   guests: Pick<Driver, "create">,
@@ -28,7 +36,7 @@ export function fakeForeignContainers(
   const all = () => [
     ...runtime.others.values(),
     ...[...runtime.containers.values()].map(({ id, name }) =>
-      foreignContainer(`berth-${name}`, { instance: id }),
+      foreignContainer(nameOf(name), { instance: id }),
     ),
   ];
   return {

@@ -94,6 +94,27 @@ test("one is let go of as it is, and taken in again", async () => {
   await workbench.berth.ok(["delete", "--purge", "berth-lent"]);
 });
 
+test("what others have made is beneath the instances: looked at, never changed, taken in from its row", async () => {
+  const { page } = workbench;
+  await workbench.berth.ok(["launch", "--name", "theirs", "docker:nginx"]);
+  await workbench.berth.ok(["release", "theirs"]);
+  const section = row(/^Other containers, 1/);
+  await section.click();
+  const other = row(/^Container berth-theirs, not an instance, running/);
+  await other.click({ button: "right" });
+  const entry = (name: string) => page.getByRole("menuitem", { name, exact: true });
+  for (const name of ["View Logs", "Adopt Container…"]) await entry(name).waitFor();
+  for (const name of ["Stop", "Restart", "Delete"]) expect(await entry(name).count()).toBe(0);
+  await workbench.screenshot("containers-foreign");
+  await entry("View Logs").click();
+  await workbench.terminalShows(/started theirs/);
+  await other.hover();
+  await other.getByRole("button", { name: "Adopt Container…" }).click();
+  await telling("berth-theirs", /Docker/).waitFor();
+  await section.waitFor({ state: "detached" });
+  await workbench.berth.ok(["delete", "--purge", "berth-theirs"]);
+});
+
 test("its panel shows what it has, and hides what it has not", async () => {
   await workbench.commandOn("Berth: Show Details", "web");
   await page().getByRole("heading", { name: "web" }).waitFor();
@@ -178,4 +199,14 @@ test("a compose file is brought up and its project down, and the tree tells what
     .getByRole("button", { name: "Refresh Compose Projects" })
     .click();
   await row(/^Compose project other/).waitFor();
+});
+
+test("a setting hides what others have made", async () => {
+  await workbench.berth.ok(["launch", "--name", "theirs", "docker:nginx"]);
+  await workbench.berth.ok(["release", "theirs"]);
+  await row(/^Other containers, 1/).waitFor();
+  await workbench.set({ "berth.instances.otherContainers": false });
+  await workbench.unfold("Instances");
+  await row(/^Compose Projects/).waitFor();
+  expect(await row(/^Other containers/).count()).toBe(0);
 });

@@ -1,6 +1,7 @@
 /** Instances and operations to look at, with everything a test does not care about filled in. */
 import { randomUUID } from "node:crypto";
 import type { StoredContainerImage } from "../../../src/api/container-image.ts";
+import type { ForeignContainer } from "../../../src/api/foreign-container.ts";
 import type { CachedImage, ImageEntry } from "../../../src/api/image.ts";
 import type { Instance } from "../../../src/api/instance.ts";
 import type { Operation } from "../../../src/api/operation.ts";
@@ -44,6 +45,15 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     createdAt: "2026-11-23T10:00:00.000Z",
     updatedAt: "2026-11-23T10:00:00.000Z",
     startedAt: "2026-11-23T10:00:00.000Z",
+    ...patch,
+  };
+}
+
+/** A container that others have made. */
+export function foreignContainer(patch: Partial<ForeignContainer> = {}): ForeignContainer {
+  return {
+    ...{ runtime: "podman", id: "a".repeat(64), name: "db", image: "postgres:16", state: "running" },
+    ...{ createdAt: "2026-11-23T10:00:00.000Z", otherBerth: false },
     ...patch,
   };
 }

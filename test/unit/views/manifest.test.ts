@@ -8,6 +8,7 @@ import { InstanceState } from "../../../src/api/instance.ts";
 import { COMMANDS } from "../../../src/views/commands.ts";
 import { COMPOSE_CONTEXT, projectItem } from "../../../src/views/compose-items.ts";
 import { runtimeItem } from "../../../src/views/container-image-items.ts";
+import { foreignItem } from "../../../src/views/foreign-items.ts";
 import { groupImages } from "../../../src/views/image-groups.ts";
 import { availableItem, cachedItem } from "../../../src/views/image-items.ts";
 import { contextValueOf } from "../../../src/views/items.ts";
@@ -16,7 +17,15 @@ import { forwardItem, instancePortsItem, listenerItem } from "../../../src/views
 import { instanceOfProject } from "../../../src/views/project/rows.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
 import { DRIVEN } from "../../support/driven-commands.ts";
-import { cachedImage, container, imageEntry, instance, listener, operation } from "./fixtures.ts";
+import {
+  cachedImage,
+  container,
+  foreignContainer,
+  imageEntry,
+  instance,
+  listener,
+  operation,
+} from "./fixtures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const text = readFileSync(path.join(ROOT, "package.json"), "utf8");
@@ -77,7 +86,10 @@ test("each row of the context menu appears on at least one row of its view", () 
   const now = new Date();
   const error = { code: "internal" as const, message: "it broke" };
   const values: Record<string, string[]> = {
-    "berth.instances": [...instances, "trash+emptyTrash", COMPOSE_CONTEXT, projectItem(shop).contextValue],
+    "berth.instances": [
+      ...[...instances, "trash+emptyTrash", COMPOSE_CONTEXT, projectItem(shop).contextValue],
+      foreignItem(foreignContainer()).contextValue,
+    ],
     "berth.ports": [
       instancePortsItem(instance(full), {}).contextValue,
       ...full.ports.map((port) => forwardItem(instance(full), port, {}).contextValue),

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Action } from "../../../src/views/items.ts";
 import type { TreeNode } from "../../../src/views/services.ts";
-import { instancesIn, SELECTION } from "../../../src/views/targets.ts";
-import { instance } from "./fixtures.ts";
+import { foreignIn, instancesIn, SELECTION } from "../../../src/views/targets.ts";
+import { foreignContainer, instance } from "./fixtures.ts";
 
 const running = instance({ name: "running" });
 const stopped = instance({ name: "stopped", state: "stopped" });
@@ -35,6 +35,15 @@ test.each<[string, unknown[], Action, string[] | undefined]>([
   ["a row that is gone asks", [{ type: "instance", id: "gone" }], "stop", undefined],
   ["anything else asks", [42, null], "stop", undefined],
 ])("%s", (_, args, action, expected) => expect(names(args, action)).toEqual(expected));
+
+test("containers of others are no instances, and are named by their rows alone", () => {
+  const row: TreeNode = { type: "foreign-container", container: foreignContainer() };
+  expect(names([row], "logs")).toBeUndefined();
+  expect(foreignIn([row])).toEqual([foreignContainer()]);
+  expect(foreignIn([row, [node(running), row]])).toEqual([foreignContainer()]);
+  expect(foreignIn([node(running)])).toEqual([]);
+  expect(foreignIn([])).toEqual([]);
+});
 
 test("a key binding means the selection, and nothing where there is none", () => {
   expect(names([SELECTION], "delete", [node(stopped)])).toEqual(["stopped"]);
