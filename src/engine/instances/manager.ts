@@ -39,6 +39,7 @@ import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone
 import { mountsOf } from "./container.ts";
 import { refuseWhileHolding } from "./container-host.ts";
 import { checkPause } from "./container-work.ts";
+import type { Decision } from "./decision.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
@@ -53,7 +54,7 @@ import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
-import { type Action, type Decision, decide, zoneHint, zoneReason } from "./transitions.ts";
+import { type Action, decide, zoneHint, zoneReason } from "./transitions.ts";
 
 /** What goes on under an operation, and what is shown of it at once. */
 export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InstanceState } from "../../../../src/api/instance.ts";
-import { ACTIONS, type Action, type Decision, decide } from "../../../../src/engine/instances/transitions.ts";
+import type { Decision } from "../../../../src/engine/instances/decision.ts";
+import { ACTIONS, type Action, decide } from "../../../../src/engine/instances/transitions.ts";
 
 const STATES = InstanceState.options;
 
