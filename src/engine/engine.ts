@@ -32,6 +32,7 @@ import { Disks } from "./instances/disks.ts";
 import type { Entry } from "./instances/entry.ts";
 import { Foreign } from "./instances/foreign.ts";
 import { type HostNetworks, HostNics } from "./instances/host-nics.ts";
+import { usersOf, usersOfContainerImages } from "./instances/image-users.ts";
 import { Keeper } from "./instances/keeper.ts";
 import { Lan } from "./instances/lan.ts";
 import { Listeners } from "./instances/listeners.ts";
@@ -94,7 +95,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
     runDirectory: paths.run,
     mountsAllowed: () => settings.get()["local.privileged-mounts"],
   });
-  users = (image) => keeper.usersOf(image);
+  users = (image) => usersOf(keeper, image);
   const hostFacts = options.hostFacts ?? (() => factsOf(paths, locations));
   const arch = hostArch();
   const networks = {
@@ -114,7 +115,7 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   };
   const storage = new Storage({ ...{ locations, keeper, manager, operations, images, takeIn } });
   const imageWork = new ImageWork(images, operations, events, log, arch);
-  const containerUsers = () => keeper.usersOfContainerImages();
+  const containerUsers = () => usersOfContainerImages(keeper);
   const containerImages = new ContainerImageWork({ drivers, operations, events, log, users: containerUsers });
   const core = new Engine(
     {

@@ -118,23 +118,6 @@ export class Keeper {
     return this.entries().filter(({ record }) => record.descriptor.zone === zone);
   }
 
-  /** Names of the instances whose disks stand on the image, those in the trash included. */
-  usersOf(imageId: string): string[] {
-    return this.entries()
-      .filter(({ record }) => record.descriptor.base?.id === imageId)
-      .map(nameOf);
-  }
-
-  /** Which instances (by name) stand on images of containers, by the ids of those. */
-  usersOfContainerImages(): ReadonlyMap<string, string[]> {
-    const images = new Map<string, string[]>();
-    for (const entry of this.entries()) {
-      const id = entry.record.descriptor.container?.image?.id;
-      if (id !== undefined) images.set(id, [...(images.get(id) ?? []), nameOf(entry)]);
-    }
-    return images;
-  }
-
   /** Throws `missing-dependency` when this engine has no such driver. */
   driverOf(entry: Entry): Driver {
     const { name, driver } = entry.record.descriptor;
