@@ -39,7 +39,6 @@ import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone
 import { mountsOf } from "./container.ts";
 import { refuseWhileHolding } from "./container-host.ts";
 import { checkPause } from "./container-work.ts";
-import type { Decision } from "./decision.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
@@ -48,13 +47,14 @@ import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { checkMedium } from "./media.ts";
 import { checkMounts, refuseMounts } from "./mounts.ts";
 import { generateName } from "./names.ts";
+import { mayRun, reachable, verbOf } from "./permits.ts";
 import { findings, lateFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
 import { planPorts } from "./ports.ts";
 import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
-import { type Action, decide, zoneHint, zoneReason } from "./transitions.ts";
+import type { Action } from "./transitions.ts";
 
 /** What goes on under an operation, and what is shown of it at once. */
 export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };
@@ -104,11 +104,11 @@ export class InstanceManager implements InstancesApi {
   }
 
   guest(name: string): GuestAccess {
-    return guestOf(this.#reachable(name, "reach"));
+    return guestOf(reachable(this.#keeper, name, "reach"));
   }
 
   async openDisplay(name: string, signal: AbortSignal): Promise<Duplex> {
-    return openDisplay(this.#reachable(name, "open the display of"), signal);
+    return openDisplay(reachable(this.#keeper, name, "open the display of"), signal);
   }
 
   async screenshot(name: string, signal: AbortSignal): Promise<Screenshot> {
@@ -164,7 +164,7 @@ export class InstanceManager implements InstancesApi {
       throw new EngineError("invalid-argument", `cannot stop ${name}: a forced stop cannot be delayed`);
     }
     const entry = this.#keeper.find(name, "stop");
-    const decision = this.#mayRun(entry, "stop", name);
+    const decision = mayRun(this.#keeper, entry, "stop", name);
     if (decision.do === "run") return this.#delayed.begin(entry, delayMs);
     return this.#operations.already({ kind: "stop", target: name });
   }
@@ -212,7 +212,7 @@ export class InstanceManager implements InstancesApi {
 
   async clone(name: string, as: string | undefined): Promise<Operation> {
     const source = this.#keeper.find(name, "clone");
-    this.#mayRun(source, "clone", name);
+    mayRun(this.#keeper, source, "clone", name);
     const input = planClone(this.#keeper, source, as);
     const { work, onAccepted } = this.resumeClone(cloneEntryOf(input), source, input);
     return this.#operations.begin({ kind: "clone", target: input.clone.name, input }, work, onAccepted);
@@ -277,7 +277,7 @@ export class InstanceManager implements InstancesApi {
     const entry = this.#keeper.find(name, verbOf(action));
     const { pending, running, record } = entry;
     refuseOfAdopted(entry, action, `${verbOf(action)} ${target}`);
-    const decision = this.#mayRun(entry, action, target);
+    const decision = mayRun(this.#keeper, entry, action, target);
     if (decision.do === "ignore") {
       this.#delayed.supersede(entry, action);
       if (pending) return this.#operations.get(pending.id);
@@ -288,28 +288,6 @@ export class InstanceManager implements InstancesApi {
     this.#delayed.supersede(entry, action);
     if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
     return operation;
-  }
-
-  /** Throws where the action is denied. */
-  #mayRun(entry: Entry, action: Action, target: string): Exclude<Decision, { do: "denied" }> {
-    const decision = decide(entry.record.state, entry.pending?.action, action, this.#disabledZone(entry));
-    if (decision.do !== "denied") return decision;
-    const { code, reason, hint } = decision;
-    throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });
-  }
-
-  /** Throws where its zone is disabled. */
-  #reachable(name: string, verb: string): Entry {
-    const entry = this.#keeper.find(name, verb);
-    const zone = this.#disabledZone(entry);
-    if (zone === undefined) return entry;
-    const reason = `cannot ${verb} ${name}: ${zoneReason(zone)}`;
-    throw new EngineError("wrong-state", reason, { hint: zoneHint(zone) });
-  }
-
-  #disabledZone({ record }: Entry): string | undefined {
-    const { name, available } = this.#keeper.zones.of(record.descriptor.zone);
-    return available ? undefined : name;
   }
 
   #begin(entry: Entry, input: LaunchInput | ActionInput, target = nameOf(entry)): Operation {
@@ -330,11 +308,6 @@ export class InstanceManager implements InstancesApi {
     entry.pending = undefined;
     this.#keeper.publish(entry);
   }
-}
-
-function verbOf(action: Action): string {
-  const own = action === "launch" || action === "clone" ? undefined : ACTION_TABLE[action].verb;
-  return own ?? action.replace("-", " ");
 }
 
 function stateDuring(entry: Entry, action: Action): InstanceState {

@@ -1,0 +1,39 @@
+/** Whether an action may happen to an instance now, in words where it may not. */
+import { EngineError } from "../../base/errors.ts";
+import { ACTION_TABLE } from "./actions.ts";
+import type { Decision } from "./decision.ts";
+import type { Entry } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import { type Action, decide, zoneHint, zoneReason } from "./transitions.ts";
+
+/** Throws where the action is denied; `target` is what it works on, where that is not the instance. */
+export function mayRun(
+  keeper: Keeper,
+  entry: Entry,
+  action: Action,
+  target: string,
+): Exclude<Decision, { do: "denied" }> {
+  const decision = decide(entry.record.state, entry.pending?.action, action, disabledZone(keeper, entry));
+  if (decision.do !== "denied") return decision;
+  const { code, reason, hint } = decision;
+  throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });
+}
+
+/** Throws where its zone is disabled. */
+export function reachable(keeper: Keeper, name: string, verb: string): Entry {
+  const entry = keeper.find(name, verb);
+  const zone = disabledZone(keeper, entry);
+  if (zone === undefined) return entry;
+  const reason = `cannot ${verb} ${name}: ${zoneReason(zone)}`;
+  throw new EngineError("wrong-state", reason, { hint: zoneHint(zone) });
+}
+
+function disabledZone(keeper: Keeper, { record }: Entry): string | undefined {
+  const { name, available } = keeper.zones.of(record.descriptor.zone);
+  return available ? undefined : name;
+}
+
+export function verbOf(action: Action): string {
+  const own = action === "launch" || action === "clone" ? undefined : ACTION_TABLE[action].verb;
+  return own ?? action.replace("-", " ");
+}
