@@ -16,7 +16,7 @@ import { Descriptor } from "../store/record.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
 import { macsIn } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
-import type { InstanceManager, Resumable } from "./manager.ts";
+import type { Lanes, Resumable } from "./lanes.ts";
 import { newAddress } from "./own-address.ts";
 import { nameFindings } from "./plan.ts";
 import { reasonOf } from "./power.ts";
@@ -91,12 +91,8 @@ export function nameFrom(name: string): string {
   return usable.slice(0, LONGEST_NAME).replace(/-+$/, "");
 }
 
-/** What goes on under the operation, in the instance's lane; `lanes` is the manager. */
-export function adoption(
-  keeper: Keeper,
-  lanes: Pick<InstanceManager, "inLane" | "take">,
-  entry: Entry,
-): Resumable {
+/** What goes on under the operation, in the instance's lane. */
+export function adoption(keeper: Keeper, lanes: Lanes, entry: Entry): Resumable {
   return {
     work: lanes.inLane(entry, (ctx) => adopt(keeper, entry, ctx)),
     onAccepted: (operation) => lanes.take(entry, "launch", operation),

@@ -92,7 +92,7 @@ export class Foreign implements ForeignContainersApi {
     const known = await foreignIn(driver, doing).look({ signal }, found);
     const { keeper, manager, operations } = this.#parts;
     const input = planAdoption(keeper, driver as Driver, found, known, name);
-    const { work, onAccepted } = adoption(keeper, manager, adoptEntryOf(input));
+    const { work, onAccepted } = adoption(keeper, manager.lanes, adoptEntryOf(input));
     return operations.begin({ kind: "adopt", target: input.adopt.name, input }, work, onAccepted);
   }
 

@@ -16,22 +16,14 @@
  */
 import { randomInt } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
-import type {
-  Instance,
-  InstanceDetails,
-  InstanceState,
-  LaunchSpec,
-  Problem,
-  Screenshot,
-} from "../../api/instance.ts";
+import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
-import { KeyedQueue } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { LogRequest } from "../drivers/driver.ts";
 import type { InstancesApi } from "../engine-core.ts";
 import type { GuestAccess } from "../guest/guest.ts";
-import type { Operations, Work, WorkCtx } from "../operations.ts";
+import type { Operations, Work } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { checkRelease, refuseOfAdopted } from "./adopt.ts";
 import { refusal, toProblem } from "./check.ts";
@@ -43,6 +35,7 @@ import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { checkMedium } from "./media.ts";
 import { checkMounts, refuseMounts } from "./mounts.ts";
@@ -54,30 +47,27 @@ import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
-import type { Action } from "./transitions.ts";
-
-/** What goes on under an operation, and what is shown of it at once. */
-export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };
 
 const LAUNCH: Pick<ActionRow, "kind" | "cancellable"> = { kind: "launch" };
 
 export class InstanceManager implements InstancesApi {
+  readonly lanes: Lanes;
   readonly #keeper: Keeper;
   readonly #operations: Operations;
   readonly #plan: PlanParts;
-  readonly #lanes = new KeyedQueue();
   readonly #delayed: DelayedStops;
 
   constructor(keeper: Keeper, operations: Operations, plan: PlanParts) {
     this.#keeper = keeper;
+    this.lanes = new Lanes(keeper);
     this.#operations = operations;
     this.#plan = plan;
     this.#delayed = new DelayedStops({
       keeper,
       operations,
       hold: (entry, action, operation, work) => {
-        this.take(entry, action, operation);
-        return this.inLane(entry, work);
+        this.lanes.take(entry, action, operation);
+        return this.lanes.inLane(entry, work);
       },
     });
   }
@@ -227,10 +217,10 @@ export class InstanceManager implements InstancesApi {
   resume(entry: Entry, input: LaunchInput | ActionInput): Resumable {
     const action = "action" in input ? input.action : "launch";
     return {
-      work: this.inLane(entry, this.#workOf(entry, input)),
+      work: this.lanes.inLane(entry, this.#workOf(entry, input)),
       onAccepted: (operation) => {
         if ("action" in input) ACTION_TABLE[input.action].accepted?.(this.#keeper, entry, input);
-        this.take(entry, action, operation);
+        this.lanes.take(entry, action, operation);
       },
     };
   }
@@ -239,32 +229,13 @@ export class InstanceManager implements InstancesApi {
   resumeClone(entry: Entry, source: Entry, _input: CloneInput): Resumable {
     const work: Work = (ctx) => cloneInstance(this.#keeper, entry, source, ctx);
     return {
-      work: this.inLane(source, this.inLane(entry, work)),
+      work: this.lanes.inLane(source, this.lanes.inLane(entry, work)),
       onAccepted: (operation) => {
-        this.take(entry, "clone", operation);
+        this.lanes.take(entry, "clone", operation);
         source.pending = { id: operation.id, action: "clone", kind: operation.kind };
         this.#keeper.publish(source);
       },
     };
-  }
-
-  /** Does the work when everything that was asked of the instance before has ended. */
-  inLane(entry: Entry, work: Work): Work {
-    return (ctx: WorkCtx) =>
-      this.#lanes.run(entry.record.descriptor.id, async () => {
-        try {
-          await work(ctx);
-        } finally {
-          this.#release(entry, ctx);
-        }
-      });
-  }
-
-  /** The operation has the instance from now on, which is shown at once. */
-  take(entry: Entry, action: Action, operation: Operation): void {
-    this.#keeper.add(entry);
-    entry.pending = { id: operation.id, action, kind: operation.kind };
-    this.#keeper.update(entry, { state: stateDuring(entry, action) });
   }
 
   /** Begins an action if it may happen now; `target` is what the operation works on, where that is not the instance. */
@@ -302,19 +273,6 @@ export class InstanceManager implements InstancesApi {
     if (!("action" in input)) return (ctx) => launch(keeper, entry, ctx, input);
     return (ctx) => ACTION_TABLE[input.action].work(keeper, entry, ctx, input);
   }
-
-  #release(entry: Entry, ctx: WorkCtx): void {
-    if (entry.pending?.id !== ctx.operationId || ctx.abandoned) return;
-    entry.pending = undefined;
-    this.#keeper.publish(entry);
-  }
-}
-
-function stateDuring(entry: Entry, action: Action): InstanceState {
-  if (action === "launch") return entry.running ? "starting" : "creating";
-  if (action === "clone") return "creating";
-  if (action === "delete" && entry.running) return "stopping";
-  return ACTION_TABLE[action].shows ?? entry.record.state;
 }
 
 function forced(kind: OperationKind, name: string): EngineError {

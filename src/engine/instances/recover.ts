@@ -187,7 +187,7 @@ function resumedLaunch(
 function resumedAdoption(keeper: Keeper, manager: InstanceManager, input: AdoptInput): Resumed {
   const known = keeper.byId(input.id);
   if (known?.broken) keeper.removed(known);
-  return adoption(keeper, manager, known && !known.broken ? known : adoptEntryOf(input));
+  return adoption(keeper, manager.lanes, known && !known.broken ? known : adoptEntryOf(input));
 }
 
 function resumedClone(keeper: Keeper, manager: InstanceManager, row: JournalRow, input: CloneInput): Resumed {
@@ -200,7 +200,7 @@ function resumedClone(keeper: Keeper, manager: InstanceManager, row: JournalRow,
   const failure = row.error ? EngineError.fromBody(row.error) : gone;
   return {
     work: undoAgain(keeper, entry, manager, failure),
-    onAccepted: (operation) => manager.take(entry, "clone", operation),
+    onAccepted: (operation) => manager.lanes.take(entry, "clone", operation),
   };
 }
 
@@ -216,7 +216,7 @@ function resumedDelayedStop(
 }
 
 function undoAgain(keeper: Keeper, entry: Entry, manager: InstanceManager, failure: EngineError): Work {
-  return manager.inLane(entry, async (ctx: WorkCtx) => {
+  return manager.lanes.inLane(entry, async (ctx: WorkCtx) => {
     keeper.update(entry, { state: "creating" });
     await takeBack(keeper, entry, ctx, failure);
     throw failure;

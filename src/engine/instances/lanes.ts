@@ -1,0 +1,53 @@
+/** One thing after the other is done to an instance, by the operation that has it. */
+import type { InstanceState } from "../../api/instance.ts";
+import type { Operation } from "../../api/operation.ts";
+import { KeyedQueue } from "../../base/async.ts";
+import type { Work, WorkCtx } from "../operations.ts";
+import { ACTION_TABLE } from "./actions.ts";
+import type { Entry } from "./entry.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Action } from "./transitions.ts";
+
+/** What goes on under an operation, and what is shown of it at once. */
+export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };
+
+export class Lanes {
+  readonly #keeper: Keeper;
+  readonly #queue = new KeyedQueue();
+
+  constructor(keeper: Keeper) {
+    this.#keeper = keeper;
+  }
+
+  /** Does the work when everything that was asked of the instance before has ended. */
+  inLane(entry: Entry, work: Work): Work {
+    return (ctx: WorkCtx) =>
+      this.#queue.run(entry.record.descriptor.id, async () => {
+        try {
+          await work(ctx);
+        } finally {
+          this.#release(entry, ctx);
+        }
+      });
+  }
+
+  /** The operation has the instance from now on, which is shown at once. */
+  take(entry: Entry, action: Action, operation: Operation): void {
+    this.#keeper.add(entry);
+    entry.pending = { id: operation.id, action, kind: operation.kind };
+    this.#keeper.update(entry, { state: stateDuring(entry, action) });
+  }
+
+  #release(entry: Entry, ctx: WorkCtx): void {
+    if (entry.pending?.id !== ctx.operationId || ctx.abandoned) return;
+    entry.pending = undefined;
+    this.#keeper.publish(entry);
+  }
+}
+
+function stateDuring(entry: Entry, action: Action): InstanceState {
+  if (action === "launch") return entry.running ? "starting" : "creating";
+  if (action === "clone") return "creating";
+  if (action === "delete" && entry.running) return "stopping";
+  return ACTION_TABLE[action].shows ?? entry.record.state;
+}
