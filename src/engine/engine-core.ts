@@ -1,5 +1,5 @@
 /**
- * The engine as its server sees it: what the procedures and byte streams call. Implemented by `engine.ts`; the
+ * The engine as its server sees it: what the procedures and byte streams call. Implemented by `live-engine.ts`; the
  * server translates and authorises, and decides nothing.
  */
 import type { Duplex, Readable } from "node:stream";
