@@ -3,9 +3,9 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import type { ComposeProject, ComposeRun } from "../api/compose.ts";
 import { EngineError } from "../base/errors.ts";
+import type { ComposeApi } from "./container-core.ts";
 import type { Compose } from "./drivers/compose.ts";
 import type { Driver } from "./drivers/driver.ts";
-import type { ComposeApi } from "./engine-core.ts";
 import type { Log } from "./log.ts";
 import { printed } from "./printed.ts";
 

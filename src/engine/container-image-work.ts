@@ -7,10 +7,10 @@ import type { ContainerBuild, StoredContainerImage } from "../api/container-imag
 import { Arch } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
+import type { ContainerImagesApi } from "./container-core.ts";
 import type { Ctx } from "./ctx.ts";
 import type { ContainerStore } from "./drivers/container-store.ts";
 import type { Driver } from "./drivers/driver.ts";
-import type { ContainerImagesApi } from "./engine-core.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Log } from "./log.ts";
 import type { Operations, Work } from "./operations.ts";

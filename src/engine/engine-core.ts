@@ -4,14 +4,10 @@
  */
 import type { Duplex, Readable } from "node:stream";
 import type { Alias, AliasBook } from "../api/alias.ts";
-import type { ComposeProject, ComposeRun } from "../api/compose.ts";
-import type { ContainerRuntime } from "../api/container.ts";
-import type { ContainerBuild, StoredContainerImage } from "../api/container-image.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Finding } from "../api/finding.ts";
-import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../api/instance.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
@@ -26,6 +22,7 @@ import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
+import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
 import type { LogRequest } from "./drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "./guest/guest.ts";
 
@@ -246,50 +243,6 @@ export interface StorageApi {
   show(signal: AbortSignal): Promise<StoragePlace[]>;
   move(wanted: StorageMove): Promise<Operation>;
 }
-
-/** Images of containers, which lie in the runtimes of this host. */
-export interface ContainerImagesApi {
-  list(where: AtRuntime, signal: AbortSignal): Promise<StoredContainerImage[]>;
-  pull(input: AtRuntime & { reference: string; arch?: Arch | undefined }): Promise<Operation>;
-  push(input: AtRuntime & { reference: string }): Promise<Operation>;
-  load(input: AtRuntime & { file: string }): Promise<Operation>;
-  save(input: AtRuntime & { reference: string; file: string }): Promise<Operation>;
-  /** `busy` while an instance or another container stands on it. */
-  remove(input: AtRuntime & { reference: string }, signal: AbortSignal): Promise<void>;
-  prune(
-    input: AtRuntime & { foreign: boolean },
-    signal: AbortSignal,
-  ): Promise<{ removed: string[]; freedBytes: number }>;
-  /** What the build prints, then the image's id in a line of its own. Destroying it ends the build. */
-  build(request: ContainerBuild, signal: AbortSignal): Readable;
-}
-
-/** Containers that others have made in the runtimes of this host. */
-export interface ForeignContainersApi {
-  list(where: AtRuntime, signal: AbortSignal): Promise<ForeignContainer[]>;
-  /** Now and after every change, until the signal aborts. */
-  watch(signal: AbortSignal): AsyncIterable<ForeignContainer[]>;
-  /** What one prints, and has printed; the caller owns the stream. By name, or by an id or its beginning. */
-  logs(
-    wanted: AtRuntime & { container: string },
-    request: LogRequest,
-    signal: AbortSignal,
-  ): Promise<Readable>;
-  /** By name, or by an id or its beginning. */
-  adopt(
-    wanted: AtRuntime & { container: string; name?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<Operation>;
-}
-
-/** Compose projects in the runtimes of this host. */
-export interface ComposeApi {
-  list(where: AtRuntime, signal: AbortSignal): Promise<ComposeProject[]>;
-  /** What compose prints. Destroying it ends compose. */
-  run(request: ComposeRun, signal: AbortSignal): Readable;
-}
-
-type AtRuntime = { runtime?: ContainerRuntime | undefined };
 
 export interface ImagesApi {
   find(
