@@ -5,13 +5,12 @@ import type { ContainerRuntime } from "../api/container.ts";
 import type { Args } from "./actions.ts";
 import { suggestTag } from "./container-image-items.ts";
 import { nodesIn } from "./image-actions.ts";
+import { pickWorkspaceFile } from "./pick-file.ts";
 import type { Services } from "./services.ts";
 import { openBuildTerminal } from "./terminals.ts";
 import { containerImageProblem } from "./wizard-choices.ts";
 
 const BUILD_FILES = "**/{Containerfile,Dockerfile,Containerfile.*,Dockerfile.*,*.Containerfile,*.Dockerfile}";
-const NOT_HERE = "**/node_modules/**";
-const MOST_FILES = 200;
 
 /** From the Explorer with the file; from a runtime of the tree, or from the palette, the file is asked for. */
 export async function buildImage(services: Services, args: Args): Promise<void> {
@@ -42,17 +41,9 @@ async function build(
 }
 
 /** The engine reads it, from this computer's disk. */
-async function pickBuildFile(): Promise<vscode.Uri | undefined> {
-  const found = await vscode.workspace.findFiles(BUILD_FILES, NOT_HERE, MOST_FILES);
-  const files = found.filter(({ scheme }) => scheme === "file");
-  if (files.length === 0) {
-    const text = vscode.l10n.t("There is no Containerfile or Dockerfile in this workspace.");
-    void vscode.window.showInformationMessage(text);
-    return undefined;
-  }
-  const picks = files
-    .map((file) => ({ label: vscode.workspace.asRelativePath(file), file }))
-    .sort((a, b) => a.label.localeCompare(b.label));
-  const placeHolder = vscode.l10n.t("Build which file? It may copy from the directory around it.");
-  return (await vscode.window.showQuickPick(picks, { placeHolder }))?.file;
+function pickBuildFile(): Promise<vscode.Uri | undefined> {
+  return pickWorkspaceFile(BUILD_FILES, {
+    none: vscode.l10n.t("There is no Containerfile or Dockerfile in this workspace."),
+    placeHolder: vscode.l10n.t("Build which file? It may copy from the directory around it."),
+  });
 }

@@ -4,12 +4,11 @@ import * as vscode from "vscode";
 import type { ComposeProject, ComposeRun } from "../api/compose.ts";
 import type { Args } from "./actions.ts";
 import { composeProjectOf } from "./compose-rows.ts";
+import { pickWorkspaceFile } from "./pick-file.ts";
 import type { Services } from "./services.ts";
 import { openComposeTerminal } from "./terminals.ts";
 
 const COMPOSE_FILES = "**/{compose,docker-compose}*.{yml,yaml}";
-const NOT_HERE = "**/node_modules/**";
-const MOST_FILES = 200;
 
 /** A project of the tree, a file of the Explorer, or one of the workspace's that is asked for. */
 export async function composeUp(services: Services, args: Args): Promise<void> {
@@ -40,17 +39,9 @@ function upOf(file: string): ComposeRun {
   return { verb: "up", directory, ...(isMain ? {} : { files: [file] }) };
 }
 
-async function pickComposeFile(): Promise<vscode.Uri | undefined> {
-  const found = await vscode.workspace.findFiles(COMPOSE_FILES, NOT_HERE, MOST_FILES);
-  const files = found.filter(({ scheme }) => scheme === "file");
-  if (files.length === 0) {
-    const text = vscode.l10n.t("There is no compose file in this workspace.");
-    void vscode.window.showInformationMessage(text);
-    return undefined;
-  }
-  const picks = files
-    .map((file) => ({ label: vscode.workspace.asRelativePath(file), file }))
-    .sort((a, b) => a.label.localeCompare(b.label));
-  const placeHolder = vscode.l10n.t("Bring up which file?");
-  return (await vscode.window.showQuickPick(picks, { placeHolder }))?.file;
+function pickComposeFile(): Promise<vscode.Uri | undefined> {
+  return pickWorkspaceFile(COMPOSE_FILES, {
+    none: vscode.l10n.t("There is no compose file in this workspace."),
+    placeHolder: vscode.l10n.t("Bring up which file?"),
+  });
 }

@@ -2,33 +2,20 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Berth } from "../support/berth.ts";
+import type { Berth } from "../support/berth.ts";
+import { containerCommands } from "../support/container-commands.ts";
 import type { Pushed } from "../support/container-image.ts";
 import { AUTH, publish } from "../support/image-world.ts";
-import { bundleProduct } from "../support/product-bundle.ts";
-import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 
-let runtimes: Runtimes;
-let bundle: Awaited<ReturnType<typeof bundleProduct>>;
-
-beforeAll(async () => {
-  runtimes = await startRuntimes();
-  bundle = await bundleProduct();
-});
-afterAll(async () => {
-  await bundle?.dispose();
-  await runtimes?.stop();
-});
+const world = containerCommands();
 
 describe.each(["docker", "podman"] as const)("%s", (runtime) => {
   let berth: Berth;
   let pushed: Pushed;
 
   beforeAll(async () => {
-    const { address } = runtimes[runtime].api.endpoint;
-    const socket = "socketPath" in address ? address.socketPath : "";
-    berth = await Berth.make({ DOCKER_HOST: `unix://${socket}` }, bundle.cli);
-    pushed = await publish(runtimes.privateRegistry, { extraLayers: [2 ** 20] });
+    berth = await world.berthOn(runtime);
+    pushed = await publish(world.runtimes.privateRegistry, { extraLayers: [2 ** 20] });
   });
   afterAll(async () => {
     await berth?.run(["delete", "--purge", "--all"]);
@@ -45,7 +32,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain(`cannot pull ${pushed.reference}: `);
     expect(refused.stderr).toContain("docker login or podman login");
-    const auths = { [runtimes.privateRegistry.host]: { auth: AUTH } };
+    const auths = { [world.runtimes.privateRegistry.host]: { auth: AUTH } };
     await mkdir(path.join(berth.home, ".docker"));
     await writeFile(path.join(berth.home, ".docker", "config.json"), JSON.stringify({ auths }));
     expect(await berth.ok(["pull", `${runtime}:${pushed.reference}`])).toBe(`Pulled: ${pushed.reference}\n`);

@@ -4,38 +4,25 @@ import { get } from "node:http";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Berth } from "../support/berth.ts";
+import type { Berth } from "../support/berth.ts";
+import { containerCommands } from "../support/container-commands.ts";
 import { loadImage, makeImage } from "../support/container-image.ts";
 import { freePort } from "../support/free-port.ts";
-import { bundleProduct } from "../support/product-bundle.ts";
-import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 
 const IMAGE = "localhost/berth-cli:1";
 /** Serves what is in its directory, and says what it does. */
 const SERVE = "trap 'exit 0' TERM; echo serving as $MODE; httpd -f -p 80 -h /tmp & wait $!";
 
-let runtimes: Runtimes;
-let bundle: Awaited<ReturnType<typeof bundleProduct>>;
-
-beforeAll(async () => {
-  runtimes = await startRuntimes();
-  bundle = await bundleProduct();
-});
-afterAll(async () => {
-  await bundle?.dispose();
-  await runtimes?.stop();
-});
+const world = containerCommands();
 
 describe.each(["docker", "podman"] as const)("%s", (runtime) => {
   let berth: Berth;
   let port: number;
 
   beforeAll(async () => {
-    const { api } = runtimes[runtime];
+    const { api } = world.runtimes[runtime];
     await loadImage(api, await makeImage(), IMAGE);
-    const { address } = api.endpoint;
-    const socket = "socketPath" in address ? address.socketPath : "";
-    berth = await Berth.make({ DOCKER_HOST: `unix://${socket}` }, bundle.cli);
+    berth = await world.berthOn(runtime);
     port = await freePort();
   });
   afterAll(async () => {
@@ -47,7 +34,12 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     const filters = JSON.stringify({ label: ["berth.instance"] });
     const options = { query: { all: "true", filters } };
     const signal = AbortSignal.timeout(30_000);
-    return runtimes[runtime].api.json<{ Names: string[] }[]>({ signal }, "GET", "/containers/json", options);
+    return world.runtimes[runtime].api.json<{ Names: string[] }[]>(
+      { signal },
+      "GET",
+      "/containers/json",
+      options,
+    );
   };
   const stateOf = async (name: string) => {
     const { list } = (await berth.json(["list"])) as { list: { name: string; state: string }[] };

@@ -2,10 +2,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Berth } from "../support/berth.ts";
+import type { Berth } from "../support/berth.ts";
+import { containerCommands } from "../support/container-commands.ts";
 import { loadImage, makeImage } from "../support/container-image.ts";
-import { bundleProduct } from "../support/product-bundle.ts";
-import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 
 const IMAGE = "localhost/berth-test:1";
 const FILE = `
@@ -17,17 +16,7 @@ services:
     labels: { tag: "\${TAG}" }
 `;
 
-let runtimes: Runtimes;
-let bundle: Awaited<ReturnType<typeof bundleProduct>>;
-
-beforeAll(async () => {
-  runtimes = await startRuntimes();
-  bundle = await bundleProduct();
-});
-afterAll(async () => {
-  await bundle?.dispose();
-  await runtimes?.stop();
-});
+const world = containerCommands();
 
 type Listed = {
   name: string;
@@ -41,10 +30,8 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
   const project = `shop${runtime}`;
 
   beforeAll(async () => {
-    const { api } = runtimes[runtime];
-    const { address } = api.endpoint;
-    const socket = "socketPath" in address ? address.socketPath : "";
-    berth = await Berth.make({ DOCKER_HOST: `unix://${socket}`, TAG: "7" }, bundle.cli);
+    const { api } = world.runtimes[runtime];
+    berth = await world.berthOn(runtime, { TAG: "7" });
     folder = path.join(berth.home, project);
     await mkdir(folder);
     await writeFile(path.join(folder, "docker-compose.yml"), FILE);
@@ -61,7 +48,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     expect(found).toMatchObject({ directory: folder, containers: [{ service: "web", state: "running" }] });
     const at = `/containers/${found?.containers[0]?.id}/json`;
     const ctx = { signal: new AbortController().signal };
-    const { Config } = await runtimes[runtime].api.json<{ Config: { Labels: object } }>(ctx, "GET", at);
+    const { Config } = await world.runtimes[runtime].api.json<{ Config: { Labels: object } }>(ctx, "GET", at);
     expect(Config.Labels).toMatchObject({ tag: "7" });
   });
 

@@ -3,26 +3,18 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/base/run.ts";
-import { Berth } from "../support/berth.ts";
+import type { Berth } from "../support/berth.ts";
+import { containerCommands } from "../support/container-commands.ts";
 import { loadImage, makeImage, tarOf } from "../support/container-image.ts";
-import { bundleProduct } from "../support/product-bundle.ts";
-import { type Runtimes, startRuntimes } from "../support/runtimes.ts";
 
 const IMAGE = "localhost/berth-ssh:1";
 const SSHD = "/usr/sbin/sshd";
 
-let runtimes: Runtimes;
-let bundle: Awaited<ReturnType<typeof bundleProduct>>;
+const world = containerCommands();
 let server: Buffer;
 
 beforeAll(async () => {
-  runtimes = await startRuntimes();
-  bundle = await bundleProduct();
   server = await sshServer();
-});
-afterAll(async () => {
-  await bundle?.dispose();
-  await runtimes?.stop();
 });
 
 describe.each(["docker", "podman"] as const)("%s", (runtime) => {
@@ -31,11 +23,9 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     run(["ssh", "-F", path.join(berth.home, ".ssh", "config"), ...words], { env: berth.env });
 
   beforeAll(async () => {
-    const { api } = runtimes[runtime];
+    const { api } = world.runtimes[runtime];
     await loadImage(api, await makeImage(), IMAGE);
-    const { address } = api.endpoint;
-    const socket = "socketPath" in address ? address.socketPath : "";
-    berth = await Berth.make({ DOCKER_HOST: `unix://${socket}` }, bundle.cli);
+    berth = await world.berthOn(runtime);
     await berth.ok(["ssh-config", "--install"]);
     await berth.ok(["launch", `${runtime}:${IMAGE}`, "--name", "box", "--shape", "machine"]);
   });

@@ -5,16 +5,14 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LaunchSpec } from "../../src/api/instance.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { formatDescriptor, parseDescriptor } from "../../src/engine/store/record.ts";
-import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
-import { FakeDriver } from "../support/fake-driver.ts";
+import { FakeRuntime, openWithContainers } from "../support/fake-containers.ts";
 import { ended, FakeWorld, instanceBecomes, succeeded } from "../support/fake-engine.ts";
 
 let world: FakeWorld;
 let runtime: FakeRuntime;
 let engine: EngineCore;
 
-const open = () =>
-  world.open({ drivers: () => [new FakeDriver(world.host), new FakeContainerDriver(runtime)] });
+const open = () => openWithContainers(world, runtime);
 
 beforeEach(async () => {
   world = await FakeWorld.make();

@@ -2,8 +2,7 @@
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
-import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
-import { FakeDriver } from "../support/fake-driver.ts";
+import { FakeRuntime, openWithContainers } from "../support/fake-containers.ts";
 import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
 import { foreignContainer } from "../support/fake-foreign-containers.ts";
 
@@ -11,8 +10,7 @@ let world: FakeWorld;
 let runtime: FakeRuntime;
 let engine: EngineCore;
 
-const open = () =>
-  world.open({ drivers: () => [new FakeDriver(world.host), new FakeContainerDriver(runtime)] });
+const open = () => openWithContainers(world, runtime);
 const signal = AbortSignal.timeout(60_000);
 const put = (name: string, more = {}) => {
   const found = foreignContainer(name, more);

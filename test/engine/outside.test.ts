@@ -1,16 +1,14 @@
 /** What others do to containers of ours is seen by events: nothing is asked for again and again. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
-import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
-import { FakeDriver } from "../support/fake-driver.ts";
+import { FakeRuntime, openWithContainers } from "../support/fake-containers.ts";
 import { FakeWorld, instanceBecomes, succeeded } from "../support/fake-engine.ts";
 
 let world: FakeWorld;
 let runtime: FakeRuntime;
 let engine: EngineCore;
 
-const open = () =>
-  world.open({ drivers: () => [new FakeDriver(world.host), new FakeContainerDriver(runtime)] });
+const open = () => openWithContainers(world, runtime);
 
 beforeEach(async () => {
   world = await FakeWorld.make();

@@ -23,6 +23,7 @@ import type {
 } from "../../src/engine/drivers/driver.ts";
 import type { ForeignContainers, FoundContainer } from "../../src/engine/drivers/foreign-containers.ts";
 import { FakeDriver, FakeHost } from "./fake-driver.ts";
+import type { FakeWorld } from "./fake-engine.ts";
 import { fakeForeignContainers, idOf } from "./fake-foreign-containers.ts";
 
 const ADDRESS = "172.17.0.2";
@@ -222,4 +223,9 @@ async function* stats(signal: AbortSignal): AsyncGenerator<Metrics, void> {
     yield { at: new Date().toISOString(), cpu: 0.25, memory: { usedBytes: 2 ** 20, totalBytes: 2 ** 30 } };
     await sleep(STATS_MS, signal).catch(() => {});
   }
+}
+
+/** An engine of that world's VMs and this runtime's containers. */
+export function openWithContainers(world: FakeWorld, runtime: FakeRuntime) {
+  return world.open({ drivers: () => [new FakeDriver(world.host), new FakeContainerDriver(runtime)] });
 }

@@ -17,6 +17,7 @@ import {
 } from "../../../base/sftp-packets.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
 import { done, named } from "../../guest/sftp/answers.ts";
+import { Handles } from "../../guest/sftp/handles.ts";
 import {
   closeFile,
   happens,
@@ -70,8 +71,7 @@ async function serve(stream: Duplex, session: Session): Promise<void> {
 
 class Session {
   readonly #files: ScriptFiles;
-  readonly #handles = new Map<number, Handle>();
-  #lastHandle = 0;
+  readonly #handles = new Handles<Handle>(MAX_HANDLES);
   #home: string | undefined;
 
   constructor(files: ScriptFiles) {
@@ -94,8 +94,7 @@ class Session {
   }
 
   end(): void {
-    for (const handle of this.#handles.values()) if ("child" in handle) handle.child.close();
-    this.#handles.clear();
+    for (const handle of this.#handles.takeAll()) if ("child" in handle) handle.child.close();
   }
 
   async #do(type: number, id: number, reader: PacketReader): Promise<Buffer> {
@@ -172,23 +171,15 @@ class Session {
   }
 
   #keep(id: number, handle: Handle): Buffer {
-    if (this.#handles.size >= MAX_HANDLES) {
-      if ("child" in handle) handle.child.close();
-      return status(id, STATUS.failure, "too much is open");
-    }
-    this.#lastHandle += 1;
-    this.#handles.set(this.#lastHandle, handle);
-    const name = Buffer.alloc(4);
-    name.writeUInt32BE(this.#lastHandle);
-    return new PacketWriter(PACKET.handle).uint32(id).data(name).packet();
+    if (!this.#handles.isFull) return this.#handles.keep(id, handle);
+    if ("child" in handle) handle.child.close();
+    return status(id, STATUS.failure, "too much is open");
   }
 
   #handle(reader: PacketReader): { key: number; handle: Handle } {
-    const name = reader.data();
-    const key = name.length === 4 ? name.readUInt32BE(0) : 0;
-    const handle = this.#handles.get(key);
-    if (!handle) throw new ScriptError("nothing of that handle is open");
-    return { key, handle };
+    const found = this.#handles.next(reader);
+    if (!found) throw new ScriptError("nothing of that handle is open");
+    return found;
   }
 
   #file(reader: PacketReader, writes: boolean): { key: number; file: OpenFile } {
@@ -199,7 +190,7 @@ class Session {
 
   async #close(id: number, reader: PacketReader): Promise<Buffer> {
     const { key, handle } = this.#handle(reader);
-    this.#handles.delete(key);
+    this.#handles.remove(key);
     return done(id, "child" in handle ? closeFile(handle) : Promise.resolve());
   }
 
@@ -210,7 +201,7 @@ class Session {
     if (offset !== file.at && !(offset > file.at && file.child.stdout.readableEnded)) {
       file.child.close();
       from = await this.#files.openToRead(file.path, offset);
-      this.#handles.set(key, from);
+      this.#handles.replace(key, from);
     }
     const bytes = await readBytes(from, Math.min(length, MAX_READ_BYTES));
     if (bytes.length === 0 && length > 0) return status(id, STATUS.eof);

@@ -20,6 +20,7 @@ import {
 import { type Answer, done, hello, named, space, status, statusOf } from "./answers.ts";
 import { IdMap, type IdMaps, type IdPair, writeAttributes } from "./attributes.ts";
 import { type Entry, type Listing, SharedFiles } from "./files.ts";
+import { Handles } from "./handles.ts";
 import { type SharedDirectory, systemError } from "./shared-directory.ts";
 
 const read = promisify(fs.read);
@@ -72,8 +73,7 @@ export async function serveSftp(
 class Session {
   readonly #files: SharedFiles;
   readonly #ids: IdMaps;
-  readonly #handles = new Map<number, Handle>();
-  #lastHandle = 0;
+  readonly #handles = new Handles<Handle>(MAX_HANDLES);
 
   constructor(files: SharedFiles, ids: IdMaps) {
     this.#files = files;
@@ -94,8 +94,7 @@ class Session {
   }
 
   async end(): Promise<void> {
-    const left = [...this.#handles.values()];
-    this.#handles.clear();
+    const left = this.#handles.takeAll();
     await Promise.allSettled(left.map((one) => ("file" in one ? close(one.file) : one.listing.close())));
   }
 
@@ -190,21 +189,13 @@ class Session {
   }
 
   async #keep(id: number, make: () => Promise<Handle>): Promise<Answer> {
-    if (this.#handles.size >= MAX_HANDLES) return status(id, STATUS.failure);
-    const handle = await make();
-    this.#lastHandle += 1;
-    this.#handles.set(this.#lastHandle, handle);
-    const name = Buffer.alloc(4);
-    name.writeUInt32BE(this.#lastHandle);
-    return new PacketWriter(PACKET.handle).uint32(id).data(name).packet();
+    return this.#handles.isFull ? status(id, STATUS.failure) : this.#handles.keep(id, await make());
   }
 
   #handle(reader: PacketReader): { key: number; handle: Handle } {
-    const name = reader.data();
-    const key = name.length === 4 ? name.readUInt32BE(0) : 0;
-    const handle = this.#handles.get(key);
-    if (!handle) throw systemError("EBADF");
-    return { key, handle };
+    const found = this.#handles.next(reader);
+    if (!found) throw systemError("EBADF");
+    return found;
   }
 
   #file(reader: PacketReader): number {
@@ -215,7 +206,7 @@ class Session {
 
   async #close(id: number, reader: PacketReader): Promise<Answer> {
     const { key, handle } = this.#handle(reader);
-    this.#handles.delete(key);
+    this.#handles.remove(key);
     return done(id, "file" in handle ? close(handle.file) : handle.listing.close());
   }
 
