@@ -1,6 +1,6 @@
 /** What the tree *Instances* shows of compose projects and of their containers. Pure. */
 import type { ComposeProject } from "../api/compose.ts";
-import { containerStateText, RUNTIME_NAMES } from "./container-items.ts";
+import { containerIcon, containerStateText, RUNTIME_NAMES } from "./container-items.ts";
 import type { ItemData } from "./items.ts";
 import { l10n } from "./l10n.ts";
 
@@ -35,7 +35,7 @@ export function composeContainerItem({ id, name, service, image, state }: Compos
     id: `compose-container:${id}`,
     label: service,
     description: facts.join(" · "),
-    icon: state === "running" ? { id: "vm-running", color: "charts.green" } : { id: "vm-outline" },
+    icon: containerIcon(state),
     contextValue: "compose.container",
     ariaLabel: [service, ...facts].join(", "),
   };

@@ -3,7 +3,7 @@ import type { ContainerRuntime, Health } from "../api/container.ts";
 import type { EngineInfo } from "../api/engine-info.ts";
 import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Instance } from "../api/instance.ts";
-import type { Action } from "./items.ts";
+import type { Action, Icon } from "./items.ts";
 import { l10n } from "./l10n.ts";
 import { cpusText, sizeText } from "./phrases.ts";
 
@@ -22,6 +22,11 @@ export function containerStateText(state: ForeignContainer["state"]): string {
     stopped: l10n.t("stopped"),
   };
   return states[state];
+}
+
+/** As that of a container which is an instance. */
+export function containerIcon(state: ForeignContainer["state"]): Icon {
+  return state === "running" ? { id: "package", color: "charts.green" } : { id: "package" };
 }
 
 /** What runs containers on this host. */

@@ -1,6 +1,6 @@
 /** What the tree *Instances* shows of containers that others have made. Pure. */
 import type { ForeignContainer } from "../api/foreign-container.ts";
-import { containerStateText, RUNTIME_NAMES } from "./container-items.ts";
+import { containerIcon, containerStateText, RUNTIME_NAMES } from "./container-items.ts";
 import type { ItemData } from "./items.ts";
 import { l10n } from "./l10n.ts";
 
@@ -16,7 +16,7 @@ export function foreignItem(container: ForeignContainer): ItemData {
     id: `foreign:${runtime}:${id}`,
     label: name,
     description: facts.join(" · "),
-    icon: state === "running" ? { id: "vm-running", color: "charts.green" } : { id: "vm-outline" },
+    icon: containerIcon(state),
     contextValue: otherBerth ? "foreign.container+logs" : "foreign.container+logs+adopt",
     ariaLabel: [l10n.t("Container {0}, not an instance", name), ...facts].join(", "),
   };

@@ -18,7 +18,7 @@ test("a row tells what it is, and offers nothing that changes it", () => {
   });
   expect(foreignItem({ ...db, state: "stopped", composeProject: "shop" })).toMatchObject({
     description: "stopped · postgres:16 · Podman · project shop",
-    icon: { id: "vm-outline" },
+    icon: { id: "package" },
   });
 });
 
