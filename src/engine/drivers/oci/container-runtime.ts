@@ -7,6 +7,8 @@ import { RUNTIME_SOCKET } from "../container-host.ts";
 
 const READY = "berth: ready";
 const INSTALLS = "berth: installs";
+/** How long a container may take to end when the guest shuts down; systemd's own is 90 s, and many ignore SIGTERM. */
+const STOP_SECONDS = 10;
 /** The end of what a script has printed, for its failure. */
 const LAST_LINES = 5;
 
@@ -44,6 +46,10 @@ ListenStream=
 ListenStream=${RUNTIME_SOCKET}
 SocketMode=0660
 SocketGroup=$group
+END
+  put /etc/systemd/system/libpod-.scope.d/berth.conf <<END
+[Scope]
+TimeoutStopSec=${STOP_SECONDS}
 END
   sudo -n systemctl daemon-reload
   sudo -n systemctl stop podman.socket podman.service
