@@ -53,6 +53,9 @@ try {
     await berth.ok(["exec", "box", "--", "sh", "-c", 'rm -f "$@"; sync', "sh", ...old]);
     await run(["sync"]);
   };
+  // Whoever comes first would pay for the growth of the disk's image.
+  await berth.ok(["exec", "box", "--", "sh", "-c", `dd if=/dev/zero of=first bs=1M count=${MIB}; sync`]);
+  await settle(["first"]);
   const up = await ours(file, "box:by-berth");
   const sum = (await berth.ok(["exec", "box", "--", "sha256sum", "by-berth"])).split(" ")[0];
   console.log(`checksum in the guest ${sum === wanted ? "equal" : "DIFFERENT"}`);
