@@ -36,3 +36,10 @@ export const ContainerBuild = z.strictObject({
   runtime: ContainerRuntime.optional().describe("The first that runs on this host when left out"),
 });
 export type ContainerBuild = z.infer<typeof ContainerBuild>;
+
+/** What a tar of a file system becomes. */
+export const ContainerImport = z.strictObject({
+  reference: z.string().min(1).max(512).describe("What the image is called: team/base:1"),
+  runtime: ContainerRuntime.optional().describe("The first that runs on this host when left out"),
+});
+export type ContainerImport = z.infer<typeof ContainerImport>;

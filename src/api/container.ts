@@ -79,6 +79,8 @@ export const ContainerSpec = z.strictObject({
     .optional()
     .describe("Who its program runs as; the image's own when left out"),
   workdir: z.string().max(4096).startsWith("/").optional(),
+  interactive: z.boolean().optional().describe("Its program's input stays open: it can be attached to"),
+  tty: z.boolean().optional().describe("Its program has a terminal"),
   restart: RestartPolicy.optional().describe(
     "What the runtime does when its program has ended; no when left out",
   ),

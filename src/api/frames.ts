@@ -19,12 +19,24 @@ export function decodeFrame(frame: Buffer): { channel: Channel; bytes: Buffer } 
   return channel === undefined ? undefined : { channel, bytes: frame.subarray(1) };
 }
 
-/** What a stream with an instance is: a process in its guest, a connection to one of its ports, its screen or its serial console, its files by SFTP, or what it prints. */
-export type InstanceStreamKind = "exec" | "tunnel" | "display" | "console" | "sftp" | "logs";
-/** The others are of no instance: a build of an image, what brings a compose project up or down, and the logs of a container that others have made. */
-export type StreamKind = InstanceStreamKind | "build" | "compose" | "foreignLogs";
+/**
+ * What a stream with an instance is: a process in its guest, a connection to one of its ports, its screen or its serial
+ * console, its files by SFTP; of a container also what it prints, its main process, or its file system.
+ */
+export type InstanceStreamKind =
+  | "exec"
+  | "tunnel"
+  | "display"
+  | "console"
+  | "sftp"
+  | "logs"
+  | "attach"
+  | "export";
+/** The others are of no instance: a build or an import of an image, what brings a compose project up or down, and the logs of a container that others have made. */
+export type StreamKind = InstanceStreamKind | "build" | "import" | "compose" | "foreignLogs";
 
 export const BUILD_PATH = "/v1/container-images/build";
+export const IMPORT_PATH = "/v1/container-images/import";
 export const COMPOSE_PATH = "/v1/compose-projects/run";
 export const FOREIGN_LOGS_PATH = "/v1/foreign-containers/logs";
 

@@ -3,8 +3,10 @@
  * `GET /v1/instances/{name}/exec`, one per connection to a port of a guest on `GET /v1/instances/{name}/tunnel`, one per
  * viewer of its screen on `GET /v1/instances/{name}/display`, one per watcher of its serial console on
  * `GET /v1/instances/{name}/console`, one per connection to its SFTP server on `GET /v1/instances/{name}/sftp`, one per
- * reader of what a container prints on `GET /v1/instances/{name}/logs`. The first message is a text frame with an ExecOpen,
- * a TunnelOpen, a DisplayOpen, a ConsoleOpen, an SftpOpen or a LogsOpen; then
+ * reader of what a container prints on `GET /v1/instances/{name}/logs`, one per terminal at its main process on
+ * `GET /v1/instances/{name}/attach`, one per copy of its file system on `GET /v1/instances/{name}/export`. The first message
+ * is a text frame with an ExecOpen, a TunnelOpen, a DisplayOpen, a ConsoleOpen, an SftpOpen, a LogsOpen, an AttachOpen or an
+ * ExportOpen; then
  *
  * - binary frames carry bytes, the first byte naming the channel (0 stdin → engine, 1 stdout, 2 stderr → client);
  * - text frames carry a StreamControl in either direction;
@@ -33,11 +35,20 @@
  * Logs are what a container's program has printed, on both its outputs in the order it came, whether it runs or has ended.
  * Followed, they end with its run. Those of a container that others have made are on `GET /v1/foreign-containers/logs`, and
  * begin with a ForeignLogsOpen.
+ *
+ * What is attached to a container's main process gets what that prints from then on, and sends what it reads, where its input
+ * is open. Signals and sizes are for it as for an exec. A client that closes leaves it, and does nothing to it; the `exit`
+ * bears its code, or nothing where it goes on and only its runtime has let go of the stream.
+ *
+ * An export's stdout is a tar. An import is the way back, a stream of no instance on `GET /v1/container-images/import` that
+ * begins with an ImportOpen: stdin is the tar, stdout the id of the image in a line of its own; a client that closes early
+ * ends it, and there is no image then.
  */
 import * as z from "zod";
 import { ComposeRun } from "./compose.ts";
 import { ContainerRuntime } from "./container.ts";
-import { ContainerBuild } from "./container-image.ts";
+import { ContainerBuild, ContainerImport } from "./container-image.ts";
+import { DETACH_KEYS_PATTERN } from "./detach-keys.ts";
 import { ErrorBodySchema } from "./operation.ts";
 import { SessionRequest } from "./session.ts";
 
@@ -89,6 +100,22 @@ export const ForeignLogsOpen = LogsOpen.extend({
 });
 export type ForeignLogsOpen = z.infer<typeof ForeignLogsOpen>;
 
+export const AttachOpen = z.strictObject({
+  size: TerminalSize.optional().describe("What its terminal becomes, where it has one"),
+  stdin: z.boolean().optional().describe("Whether anything is sent to it; it is when left out"),
+  detachKeys: z
+    .string()
+    .regex(DETACH_KEYS_PATTERN, { error: "keys such as ctrl-p,ctrl-q are needed" })
+    .optional()
+    .describe(
+      "What its runtime takes for a wish to leave, where it has a terminal; ctrl-p,ctrl-q when left out",
+    ),
+});
+export type AttachOpen = z.infer<typeof AttachOpen>;
+
+export const ExportOpen = z.strictObject({}).describe("Nothing is to be said");
+export type ExportOpen = z.infer<typeof ExportOpen>;
+
 /** What a watcher of a console is given of the time before it came, at most. */
 export const CONSOLE_HISTORY_BYTES = 64 * 1024;
 
@@ -104,6 +131,9 @@ export type ConsoleOpen = z.infer<typeof ConsoleOpen>;
 
 export const BuildOpen = ContainerBuild;
 export type BuildOpen = z.input<typeof BuildOpen>;
+
+export const ImportOpen = ContainerImport;
+export type ImportOpen = z.infer<typeof ImportOpen>;
 
 export const ComposeOpen = ComposeRun;
 export type ComposeOpen = z.input<typeof ComposeOpen>;

@@ -2,9 +2,10 @@
  * The only module that calls fsync and rename. A file written here is, after a crash at any point, either the old
  * one or the new one, whole; a directory moved here is in one place or the other.
  */
-import { constants } from "node:fs";
+import { constants, createWriteStream } from "node:fs";
 import { access, chmod, copyFile, mkdir, open, rename, rm, stat, symlink } from "node:fs/promises";
 import path from "node:path";
+import { pipeline } from "node:stream/promises";
 
 /** Creates a directory (and its parents) that only this user may enter. */
 export async function privateDirectory(directory: string): Promise<void> {
@@ -37,6 +38,19 @@ export async function copyFileDurable(from: string, to: string, mode: number): P
     await chmod(temporary, mode | 0o200);
     await syncFile(temporary);
     await chmod(temporary, mode);
+  });
+}
+
+/** All that comes; the file is there when it is whole, and replaces what was there. */
+export async function streamFileDurable(
+  file: string,
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  mode = 0o600,
+): Promise<void> {
+  await replacing(file, async (temporary) => {
+    await pipeline(source, createWriteStream(temporary, { mode, flags: "wx" }), { signal });
+    await syncFile(temporary);
   });
 }
 

@@ -2,6 +2,7 @@
  * A process in a guest on this terminal, or between pipes. It is loaded for nearly every `exec` without the rest of the
  * command, so it must not import what declares commands.
  */
+import type { Duplex } from "node:stream";
 import type { ExecOpen, TerminalSize } from "../api/streams.ts";
 import { exitCodeOf } from "../base/exit-code.ts";
 import type { RemoteProcess } from "../client/engine-client.ts";
@@ -32,7 +33,7 @@ function sizeOf(out: NodeJS.WriteStream): TerminalSize {
 /** Runs a command, or a login shell, in a running instance, on this process's streams; the exit code is the session's. */
 export async function runIn(session: Session, name: string, open: ExecOpen): Promise<void> {
   const child = await session.exec(name, open);
-  const attached = attach(session, child, open.tty !== undefined);
+  const attached = attach(session, child, { tty: open.tty !== undefined });
   try {
     session.exitCode = exitCodeOf(await child.exited);
     await attached.flushed;
@@ -45,7 +46,17 @@ export async function runIn(session: Session, name: string, open: ExecOpen): Pro
   }
 }
 
-type Attached = {
+export type AttachOptions = {
+  tty: boolean;
+  /** Whether what this process reads is sent to it; it is when left out. */
+  sends?: boolean;
+  /** What that goes through on its way. */
+  through?: Duplex | undefined;
+  /** Whether a signal to this process is sent to it; it is when left out. */
+  forwards?: boolean;
+};
+
+export type Attached = {
   /** Resolves when all output has been handed to this process's streams. */
   readonly flushed: Promise<unknown>;
   /** The signal at which this process has let go of the command; undefined while it has not. */
@@ -55,10 +66,11 @@ type Attached = {
 };
 
 /** Joins the process to this terminal. */
-function attach(session: Session, child: RemoteProcess, tty: boolean): Attached {
+export function attach(session: Session, child: RemoteProcess, options: AttachOptions): Attached {
+  const { tty, sends = true, through, forwards = true } = options;
   const { stdin, stdout, stderr } = session.io;
-  const raw = tty && stdin.isTTY;
-  const signals = forwardSignals(session, child, raw);
+  const raw = tty && sends && stdin.isTTY;
+  const signals = forwardSignals(session, child, forwards && !raw);
   const resize = () => child.resize(sizeOf(stdout));
   if (raw) stdin.setRawMode(true);
   if (tty) stdout.on("resize", resize);
@@ -69,12 +81,12 @@ function attach(session: Session, child: RemoteProcess, tty: boolean): Attached 
   child.stdout.pipe(stdout, { end: false });
   child.stderr.pipe(stderr, { end: false });
   child.stdin.on("error", () => {}); // The command may end without reading its input; its exit tells.
-  stdin.pipe(child.stdin);
+  if (sends) (through ? stdin.pipe(through) : stdin).pipe(child.stdin);
   return {
     flushed: Promise.all(ends),
     left: signals.left,
     dispose: () => {
-      stdin.unpipe(child.stdin);
+      stdin.unpipe(through ?? child.stdin);
       stdin.pause();
       if (raw) stdin.setRawMode(false);
       stdout.off("resize", resize);
@@ -86,17 +98,17 @@ function attach(session: Session, child: RemoteProcess, tty: boolean): Attached 
 
 /**
  * The first signal goes to the command, the second one leaves it, which ends it. A raw terminal sends Ctrl-C as a
- * byte, so a signal there is meant for this process: it leaves at the first.
+ * byte, so a signal there is meant for this process: it leaves at the first, as where none is to be sent.
  */
 function forwardSignals(
   session: Session,
   child: RemoteProcess,
-  raw: boolean,
+  forwards: boolean,
 ): { left(): "INT" | "TERM" | undefined; dispose(): void } {
   let forwarded = false;
   let left: "INT" | "TERM" | undefined;
   const on = (name: "INT" | "TERM") => () => {
-    if (raw || forwarded) {
+    if (!forwards || forwarded) {
       left = name;
       session.cancel();
     } else child.signal(name);

@@ -11,9 +11,9 @@ import { formatOption, repeated, runtimeOption } from "./options.ts";
 import type { Session } from "./session.ts";
 import { showOutput } from "./show-output.ts";
 
-type At = { runtime?: ContainerRuntime };
+export type At = { runtime?: ContainerRuntime };
 
-const IMAGE = "nginx:1.27, HOST/team/app:1.0, NAME@sha256:…; docker: or podman: before it says where";
+export const IMAGE = "nginx:1.27, HOST/team/app:1.0, NAME@sha256:…; docker: or podman: before it says where";
 
 export function addContainerImageCommands(program: Command, session: Session): void {
   const images = program.command("images").description("Manage the images of containers on this host");
@@ -132,7 +132,10 @@ function addBuild(program: Command, session: Session): void {
 }
 
 /** A prefix says where, as with launch. Throws where that and the option differ. */
-function imageOf(text: string, { runtime }: At): { image: string; runtime?: ContainerRuntime | undefined } {
+export function imageOf(
+  text: string,
+  { runtime }: At,
+): { image: string; runtime?: ContainerRuntime | undefined } {
   const named = containerReference(text);
   if (!named) return { image: text, runtime };
   if (runtime && named.runtime && runtime !== named.runtime)
@@ -142,7 +145,7 @@ function imageOf(text: string, { runtime }: At): { image: string; runtime?: Cont
   return { image: named.image, runtime: named.runtime ?? runtime };
 }
 
-function at(runtime: ContainerRuntime | undefined): At {
+export function at(runtime: ContainerRuntime | undefined): At {
   return runtime === undefined ? {} : { runtime };
 }
 

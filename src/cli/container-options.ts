@@ -20,6 +20,8 @@ export type ContainerOptions = {
   entrypoint?: string;
   user?: string;
   workdir?: string;
+  interactive?: boolean;
+  tty?: boolean;
   restart?: RestartPolicy;
   volume?: string[];
   tmpfs?: string[];
@@ -44,6 +46,8 @@ const OWN: Readonly<Record<Exclude<keyof ContainerOptions, "container">, string>
   entrypoint: "--entrypoint",
   user: "--user",
   workdir: "--workdir",
+  interactive: "--interactive",
+  tty: "--tty",
   restart: "--restart",
   volume: "--volume",
   tmpfs: "--tmpfs",
@@ -73,6 +77,8 @@ export function addContainerOptions(command: Command): void {
     .option("--entrypoint <program>", "in place of the image's own")
     .option("--user <user>", "who its program runs as: a name or a number, with :group behind it")
     .option("--workdir <dir>", "where its program begins")
+    .option("-i, --interactive", "its program's input stays open, for berth attach")
+    .option("-t, --tty", "its program has a terminal")
     .addOption(new Option("--restart <policy>", "what happens when its program has ended").choices(RESTARTS))
     .option(
       "--volume <name:dir>",
@@ -180,8 +186,9 @@ function time(text: string): number {
 }
 
 /** Options of other parts of a launch are in the same bag. */
-function pickDefined({ shape, user, workdir, restart, pidsLimit, privileged }: ContainerOptions) {
-  const own = { shape, user, workdir, restart, pidsLimit, privileged };
+function pickDefined(options: ContainerOptions) {
+  const { shape, user, workdir, interactive, tty, restart, pidsLimit, privileged } = options;
+  const own = { shape, user, workdir, interactive, tty, restart, pidsLimit, privileged };
   return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
 }
 

@@ -11,7 +11,7 @@ const TERMINATED_EXIT = 143;
  * What a guest may have left behind on a terminal: attributes, margins, a hidden cursor, another set of characters,
  * reports of the mouse, keys sent in another way.
  */
-const RESET = "\x1b[!p\x1b(B\x0f\x1b[?1000;1002;1003;1006;2004l\x1b[<u\x1b[>4m\x1b[?25h";
+export const RESET = "\x1b[!p\x1b(B\x0f\x1b[?1000;1002;1003;1006;2004l\x1b[<u\x1b[>4m\x1b[?25h";
 
 /** Resolves when the guest's side has ended, or when the user has left. */
 export async function join(session: Session, remote: RemoteConnection): Promise<"ended" | "left"> {

@@ -9,11 +9,14 @@ import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
 import {
+  openAttach,
   openBuild,
   openCompose,
   openConsole,
   openDisplay,
+  openExport,
   openForeignLogs,
+  openImport,
   openLogs,
   openProcess,
   openSftp,
@@ -190,6 +193,15 @@ class Connection implements EngineClient {
 
   foreignLogs: EngineClient["foreignLogs"] = (open, { signal } = {}) =>
     openForeignLogs(this.#search.address, open, this.#until(signal));
+
+  attach: EngineClient["attach"] = (name, open, { signal } = {}) =>
+    openAttach(this.#search.address, name, open, this.#until(signal));
+
+  export: EngineClient["export"] = (name, { signal } = {}) =>
+    openExport(this.#search.address, name, this.#until(signal));
+
+  import: EngineClient["import"] = (open, { signal } = {}) =>
+    openImport(this.#search.address, open, this.#until(signal));
 
   build: EngineClient["build"] = (open, { signal } = {}) =>
     openBuild(this.#search.address, open, this.#until(signal));

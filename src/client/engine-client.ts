@@ -7,11 +7,13 @@ import type { EngineHello } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
 import type {
+  AttachOpen,
   BuildOpen,
   ComposeOpen,
   ConsoleOpen,
   ExecOpen,
   ForeignLogsOpen,
+  ImportOpen,
   LogsOpen,
   SignalName,
   TerminalSize,
@@ -37,6 +39,15 @@ export interface EngineClient {
   logs(name: string, open: LogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** The same of a container that others have made. */
   foreignLogs(open: ForeignLogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /**
+   * Joins the main process of a container. Aborting or closing leaves it, and does nothing to it; `exited` bears nothing
+   * where it goes on.
+   */
+  attach(name: string, open: AttachOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
+  /** The file system of a container, as a tar. Aborting ends it. */
+  export(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** Makes an image of the tar that is written to `stdin`; `stdout` is its id. Aborting ends it, and makes none. */
+  import(open: ImportOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Builds an image of containers: what that prints, then the image's id. Aborting ends it. */
   build(open: BuildOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Brings a compose project up or down: what compose prints. Aborting ends it. */

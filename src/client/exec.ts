@@ -1,15 +1,25 @@
 /** Opens the byte streams that `api/streams.ts` describes, each over a WebSocket of its own. */
 import { connect } from "node:net";
 import type { ClientOptions } from "ws";
-import { BUILD_PATH, COMPOSE_PATH, FOREIGN_LOGS_PATH, MAX_FRAME_BYTES, streamPath } from "../api/frames.ts";
+import {
+  BUILD_PATH,
+  COMPOSE_PATH,
+  FOREIGN_LOGS_PATH,
+  IMPORT_PATH,
+  MAX_FRAME_BYTES,
+  streamPath,
+} from "../api/frames.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import type {
+  AttachOpen,
   BuildOpen,
   ComposeOpen,
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
+  ExportOpen,
   ForeignLogsOpen,
+  ImportOpen,
   LogsOpen,
   SftpOpen,
   TunnelOpen,
@@ -79,6 +89,30 @@ export function openForeignLogs(
   return openStream(address, FOREIGN_LOGS_PATH, open, signal);
 }
 
+/** Resolves when the container's main process is joined; closing it leaves that. */
+export function openAttach(
+  address: Address,
+  name: string,
+  open: AttachOpen,
+  signal: AbortSignal,
+): Promise<RemoteProcess> {
+  return openStream(address, streamPath(name, "attach"), open, signal);
+}
+
+/** Resolves when the container's file system is on its way. */
+export function openExport(address: Address, name: string, signal: AbortSignal): Promise<RemoteConnection> {
+  return openStream(address, streamPath(name, "export"), {}, signal);
+}
+
+/** Resolves when the tar may be sent. */
+export function openImport(
+  address: Address,
+  open: ImportOpen,
+  signal: AbortSignal,
+): Promise<RemoteConnection> {
+  return openStream(address, IMPORT_PATH, open, signal);
+}
+
 /** Resolves when the build has begun. */
 export function openBuild(address: Address, open: BuildOpen, signal: AbortSignal): Promise<RemoteConnection> {
   return openStream(address, BUILD_PATH, open, signal);
@@ -93,19 +127,15 @@ export function openCompose(
   return openStream(address, COMPOSE_PATH, open, signal);
 }
 
+/** What the streams begin with. */
+type Open =
+  | (ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | AttachOpen | ExportOpen)
+  | (ForeignLogsOpen | BuildOpen | ImportOpen | ComposeOpen);
+
 async function openStream(
   address: Address,
   path: string,
-  open:
-    | ExecOpen
-    | TunnelOpen
-    | DisplayOpen
-    | ConsoleOpen
-    | SftpOpen
-    | LogsOpen
-    | ForeignLogsOpen
-    | BuildOpen
-    | ComposeOpen,
+  open: Open,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();

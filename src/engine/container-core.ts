@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import type { ComposeProject, ComposeRun } from "../api/compose.ts";
 import type { ContainerRuntime } from "../api/container.ts";
-import type { ContainerBuild, StoredContainerImage } from "../api/container-image.ts";
+import type { ContainerBuild, ContainerImport, StoredContainerImage } from "../api/container-image.ts";
 import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Arch } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
@@ -23,6 +23,8 @@ export interface ContainerImagesApi {
   ): Promise<{ removed: string[]; freedBytes: number }>;
   /** What the build prints, then the image's id in a line of its own. Destroying it ends the build. */
   build(request: ContainerBuild, signal: AbortSignal): Readable;
+  /** The id of an image that is made of this tar, in a line of its own. Destroying it ends the import. */
+  import(request: ContainerImport, tar: Readable, signal: AbortSignal): Readable;
 }
 
 /** Containers that others have made in the runtimes of this host. */

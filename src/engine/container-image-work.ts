@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import * as z from "zod";
 import { ContainerRuntime } from "../api/container.ts";
-import type { ContainerBuild, StoredContainerImage } from "../api/container-image.ts";
+import type { ContainerBuild, ContainerImport, StoredContainerImage } from "../api/container-image.ts";
 import { Arch } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import { EngineError } from "../base/errors.ts";
@@ -118,6 +118,17 @@ export class ContainerImageWork implements ContainerImagesApi {
     const store = this.#store(`build ${request.directory}`);
     return printed(`build ${request.directory}`, signal, async (signal, print) => {
       const id = await store.build(this.#ctx(signal), request, print);
+      this.#changed();
+      return `${id}\n`;
+    });
+  }
+
+  /** It ends with the image's id in a line of its own, or with the error. */
+  import({ reference, runtime }: ContainerImport, tar: Readable, signal: AbortSignal): Readable {
+    const doing = `import ${reference}`;
+    const store = this.#store(doing);
+    return printed(doing, signal, async (signal) => {
+      const id = await store.import(this.#ctx(signal), tar, reference, { runtime });
       this.#changed();
       return `${id}\n`;
     });

@@ -23,7 +23,7 @@ import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
 import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
-import type { LogRequest } from "./drivers/driver.ts";
+import type { AttachRequest, LogRequest } from "./drivers/driver.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "./guest/guest.ts";
 
 export interface EngineCore {
@@ -90,6 +90,10 @@ export interface InstancesApi {
   ): Promise<{ text: string; file?: string }>;
   /** What a container prints, and has printed; the caller owns the stream. `not-supported` of a VM. */
   logs(name: string, request: LogRequest, signal: AbortSignal): Promise<Readable>;
+  /** A container's main process; closing it leaves it. `wrong-state` where it does not run, `not-supported` of a VM. */
+  attach(name: string, request: AttachRequest, signal: AbortSignal): Promise<GuestProcess>;
+  /** A container's file system as a tar; the caller owns the stream. `not-supported` of a VM. */
+  export(name: string, signal: AbortSignal): Promise<Readable>;
   check(spec: LaunchSpec): Promise<Problem[]>;
   launch(spec: LaunchSpec): Promise<Operation>;
   /** `cold`: a suspended instance boots anew. */

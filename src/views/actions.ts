@@ -8,7 +8,13 @@ import { sourceChoices } from "./logs.ts";
 import { pickInstance } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { anyInstancesIn, foreignIn, instancesIn } from "./targets.ts";
-import { openConsoleTerminal, openForeignLogsTerminal, openLogsTerminal, openTerminal } from "./terminals.ts";
+import {
+  openConsoleTerminal,
+  openForeignLogsTerminal,
+  openLogsTerminal,
+  openMainProcessTerminal,
+  openTerminal,
+} from "./terminals.ts";
 
 export type Args = readonly unknown[];
 
@@ -26,6 +32,10 @@ export async function openShell(services: Services, args: Args): Promise<void> {
 /** The same, as it is called of a container. */
 export async function attachShell(services: Services, args: Args): Promise<void> {
   for (const { name } of await targets(services, "attach", args)) openTerminal(services, name);
+}
+
+export async function attachMain(services: Services, args: Args): Promise<void> {
+  for (const { name } of await targets(services, "attachMain", args)) openMainProcessTerminal(services, name);
 }
 
 export async function openConsole(services: Services, args: Args): Promise<void> {

@@ -31,6 +31,7 @@ export const COMMANDS = {
   "berth.launchPrimary": async (services) => (await launch()).launchPrimary(services),
   "berth.openShell": async (services, ...args) => (await actions()).openShell(services, args),
   "berth.attachShell": async (services, ...args) => (await actions()).attachShell(services, args),
+  "berth.attachMain": async (services, ...args) => (await actions()).attachMain(services, args),
   "berth.openDisplay": async (services, ...args) =>
     (await import("./display/command.ts")).openDisplay(services, args),
   "berth.openConsole": async (services, ...args) => (await actions()).openConsole(services, args),

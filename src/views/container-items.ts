@@ -70,8 +70,9 @@ export function containerActions(
   const power: Action[] = running && all.includes("stop") ? [paused ? "unpause" : "pause"] : [];
   const logs: Action[] = all.includes("log") ? ["logs"] : [];
   const attach: Action[] = possible.includes("shell") ? ["attach"] : [];
+  const main: Action[] = running && !paused && possible.includes("shell") ? ["attachMain"] : [];
   const release: Action[] = all.includes("delete") && snapshotCount === 0 ? ["release"] : [];
-  return [...possible, ...attach, ...power, ...logs, ...release];
+  return [...possible, ...attach, ...main, ...power, ...logs, ...release];
 }
 
 /** A shell of a container has two names; a menu shows the one that people know of containers. */

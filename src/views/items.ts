@@ -30,6 +30,7 @@ export type Action =
   | "display"
   | "shell"
   | "attach"
+  | "attachMain"
   | "exec"
   | "open"
   | "browse"

@@ -58,6 +58,9 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   // Enter it.
   "berth.openShell": on("Open Shell", "terminal", { flag: "shell", group: "1_shell@1", inline: 1 }),
   "berth.attachShell": on("Attach Shell", "terminal", { flag: "attach", group: "1_shell@1", inline: 1 }),
+  "berth.attachMain": on("Attach to Main Process", "debug-console", {
+    ...{ flag: "attachMain", group: "1_shell@8" },
+  }),
   "berth.openConsole": on("Open Serial Console", "circuit-board", { flag: "console", group: "1_shell@9" }),
   "berth.openDisplay": on("Open Graphical Console", "device-desktop", {
     ...{ flag: "display", group: "1_shell@7", inline: 1 },

@@ -25,6 +25,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   display: vscode.l10n.t("Open the graphical console of which instance?"),
   shell: vscode.l10n.t("Open a shell in which instance?"),
   attach: vscode.l10n.t("Attach a shell to which container?"),
+  attachMain: vscode.l10n.t("Attach to the main process of which container?"),
   exec: vscode.l10n.t("Run a command in which instance?"),
   open: vscode.l10n.t("Open a folder in which instance?"),
   browse: vscode.l10n.t("Browse the files of which instance?"),

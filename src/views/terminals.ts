@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Instance } from "../api/instance.ts";
 import { ConsoleTerminal } from "./console-terminal.ts";
+import { MainProcessTerminal } from "./main-process-terminal.ts";
 import { OutputTerminal, type OutputTerminalOptions } from "./output-terminal.ts";
 import { buildOf, composeName, composeOf, foreignLogsOf, logsOf } from "./printed.ts";
 import { pickInstance } from "./prompts.ts";
@@ -44,6 +45,25 @@ export function openConsoleTerminal({ mirror, model }: Deps, instance: Pick<Inst
       pty: new ConsoleTerminal({ instance, model, client: () => mirror.client() }),
     });
   terminal.show();
+}
+
+/** One for each instance: a second one would show the same, and whoever types would not know which is his. */
+export function openMainProcessTerminal({ mirror }: Pick<Deps, "mirror">, instance: string): void {
+  for (const terminal of vscode.window.terminals) {
+    const { creationOptions, exitStatus } = terminal;
+    const pty = "pty" in creationOptions ? creationOptions.pty : undefined;
+    if (exitStatus !== undefined || !(pty instanceof MainProcessTerminal) || pty.instance !== instance)
+      continue;
+    pty.again();
+    terminal.show();
+    return;
+  }
+  const options = {
+    name: vscode.l10n.t("Main Process: {0}", instance),
+    iconPath: new vscode.ThemeIcon("debug-console"),
+    pty: new MainProcessTerminal({ instance, client: () => mirror.client() }),
+  };
+  vscode.window.createTerminal(options).show();
 }
 
 /** What a container prints. */

@@ -21,7 +21,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
   describeDriver(
     `oci at ${runtime}`,
     async () => ({ ...(await containerWorld(runtimes[runtime])), prints: PRINTS }),
-    ["reseed", "pause", "logs", "stats"],
+    ["reseed", "pause", "logs", "stats", "attach", "export"],
   );
 
   describe("a container", () => {

@@ -11,6 +11,8 @@ export const ABILITIES = [
   "pause",
   "logs",
   "stats",
+  "attach",
+  "export",
 ] as const;
 export type Ability = (typeof ABILITIES)[number];
 
@@ -44,5 +46,9 @@ export function has(driver: Driver, running: Running, ability: Ability): boolean
       return driver.logs !== undefined;
     case "stats":
       return running.stats !== undefined;
+    case "attach":
+      return running.attach !== undefined;
+    case "export":
+      return driver.export !== undefined;
   }
 }

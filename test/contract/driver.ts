@@ -9,7 +9,7 @@ import type { Driver, DriverInstance, Running } from "../../src/engine/drivers/d
 import type { ExecRequest } from "../../src/engine/guest/guest.ts";
 import { silentLog } from "../../src/engine/log.ts";
 import { ABILITIES, type Ability, has, VM_ABILITIES } from "./abilities.ts";
-import { says, text, view } from "./streams.ts";
+import { firstHeader, says, text, view } from "./streams.ts";
 
 export type Harness = {
   driver: Driver;
@@ -257,6 +257,19 @@ export function describeDriver(
       expect(await text(log)).toContain(harness.prints);
     });
 
+    testOf("attach", "joins its main process, and leaves it as it is", async () => {
+      const main = await running.attach?.(ctx(), {});
+      main?.close();
+      await main?.exited.catch(() => {});
+      expect((await execIn(running, { argv: ["echo", "on"] })).stdout).toBe("on\n");
+      expect((await running.guest.details(ctx())).bootId).toBe(bootId);
+    });
+
+    testOf("export", "gives its file system as a tar, whether it runs or not", async () => {
+      const tar = await driver.export?.(ctx(), instance);
+      expect(await firstHeader(tar)).toContain("ustar");
+    });
+
     test("stops gracefully, and tells", async () => {
       await running.stop(ctx(), "graceful");
       expect(await running.exited).toEqual({ how: "stopped" });
@@ -267,6 +280,11 @@ export function describeDriver(
       const log = await driver.logs?.(ctx(), instance, { follow: true });
       if (!log) throw new Error("no log");
       expect(await text(log)).toContain(harness.prints);
+    });
+
+    testOf("export", "gives its file system as a tar when it has ended", async () => {
+      const tar = await driver.export?.(ctx(), instance);
+      expect(await firstHeader(tar)).toContain("ustar");
     });
 
     test("enlarges and copies the disk of what does not run, however often it is asked", async () => {
@@ -290,6 +308,14 @@ export function describeDriver(
       running = await driver.start(ctx(), instance);
       await running.stop(ctx(), "force");
       expect(await running.exited).toEqual({ how: "stopped" });
+    });
+
+    testOf("attach", "whoever has joined its main process is told of its end, with a code", async () => {
+      running = await driver.start(ctx(), instance);
+      const main = await running.attach?.(ctx(), {});
+      main?.stdout.resume();
+      await running.stop(ctx(), "graceful");
+      expect((await main?.exited)?.code).toEqual(expect.any(Number));
     });
 
     testOf("display", "a viewer of its screen is told of the end of the run", async () => {

@@ -58,4 +58,6 @@ describeDriver("fake-oci", () => harnessOf(() => new FakeContainerDriver(runtime
   "pause",
   "logs",
   "stats",
+  "attach",
+  "export",
 ]);

@@ -1,5 +1,5 @@
 /** What the contract hears and sees of a guest. */
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { abortable, deferred } from "../../src/base/async.ts";
 import { RfbViewer } from "../support/rfb-viewer.ts";
 
@@ -8,6 +8,16 @@ export async function text(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Of a tar, as text; what comes after it is not read. */
+export async function firstHeader(tar: Readable | undefined): Promise<string> {
+  let head = Buffer.alloc(0);
+  for await (const chunk of tar ?? []) {
+    head = Buffer.concat([head, chunk as Buffer]);
+    if (head.length >= 512) break;
+  }
+  return head.subarray(0, 512).toString("latin1");
 }
 
 /** Resolves when the port has printed this. */

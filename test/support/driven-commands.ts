@@ -9,6 +9,7 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.launchPrimary": "workbench/sidebar.test.ts",
   "berth.openShell": "workbench/first-light.test.ts",
   "berth.attachShell": "workbench/containers.test.ts",
+  "berth.attachMain": "workbench/containers.test.ts",
   "berth.openDisplay": "workbench/display.test.ts",
   "berth.openConsole": "workbench/panel.test.ts",
   "berth.runCommand": "workbench/sidebar.test.ts",

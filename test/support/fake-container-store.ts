@@ -73,6 +73,18 @@ export class FakeContainerStore implements ContainerStore {
     return [this.put("loaded:1").id];
   };
 
+  import: ContainerStore["import"] = async (ctx, tar, reference) => {
+    let bytes = 0;
+    for await (const chunk of tar.iterator({ destroyOnReturn: true })) {
+      ctx.signal.throwIfAborted();
+      bytes += (chunk as Buffer).length;
+    }
+    if (bytes === 0)
+      throw new EngineError("invalid-argument", `cannot import ${reference}: there are no files in it`);
+    this.calls.push(`import ${reference}`);
+    return this.put(reference, { sizeBytes: bytes }).id;
+  };
+
   save: ContainerStore["save"] = async (ctx, reference, file) => {
     await abortable(this.gate, ctx.signal);
     this.calls.push(`save ${reference} ${file}`);

@@ -3,7 +3,7 @@
  * engine is in the FakeRuntime. An image's name tells what it is: `machine:…` has an init, `nonesuch` is nowhere.
  */
 import { createHash } from "node:crypto";
-import { PassThrough, type Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import type { ContainerImage, Health } from "../../src/api/container.ts";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
 import type { Metrics } from "../../src/api/metrics.ts";
@@ -22,9 +22,11 @@ import type {
   Running,
 } from "../../src/engine/drivers/driver.ts";
 import type { ForeignContainers, FoundContainer } from "../../src/engine/drivers/foreign-containers.ts";
+import { tarOf } from "./container-image.ts";
 import { FakeDriver, FakeHost } from "./fake-driver.ts";
 import type { FakeWorld } from "./fake-engine.ts";
 import { fakeForeignContainers, idOf } from "./fake-foreign-containers.ts";
+import { fakeMainProcess } from "./fake-main-process.ts";
 
 const ADDRESS = "172.17.0.2";
 const STATS_MS = 5;
@@ -79,7 +81,11 @@ export class FakeRuntime {
       tell(all().slice(told));
       told = all().length;
     });
-    over.addEventListener("abort", () => out.end(), { once: true });
+    const end = () => {
+      listener.dispose();
+      out.end();
+    };
+    over.addEventListener("abort", end, { once: true });
     out.once("close", () => listener.dispose());
     return out;
   }
@@ -194,7 +200,12 @@ export class FakeContainerDriver implements Driver {
     return this.runtime.log(instance.id, request, over);
   }
 
-  #running({ id }: DriverInstance, running: Running): Running {
+  async export(_ctx: Pick<Ctx, "signal">, { name }: DriverInstance): Promise<Readable> {
+    return Readable.from([await tarOf([{ name: "etc/hostname", body: Buffer.from(`${name}\n`) }])]);
+  }
+
+  #running(instance: DriverInstance, running: Running): Running {
+    const { id } = instance;
     const { paused, host, health, outside } = this.runtime;
     const over = host.guests.get(id)?.over ?? AbortSignal.abort();
     const { exited, guest, startedAt, problems, ports } = running;
@@ -211,6 +222,7 @@ export class FakeContainerDriver implements Driver {
       whyNoSuspend: "its memory cannot be kept: CRIU is not installed",
       pause: async () => void paused.add(id),
       unpause: async () => void paused.delete(id),
+      attach: async (_ctx, request) => fakeMainProcess(this.runtime, instance, request),
       stats: ({ signal }) => stats(AbortSignal.any([signal, over])),
       stop: (ctx, how) => running.stop(ctx, how),
       release: () => running.release(),

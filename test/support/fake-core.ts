@@ -9,6 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { PassThrough, Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
 import type { Instance, LaunchSpec } from "../../src/api/instance.ts";
 import type { Operation, OperationKind } from "../../src/api/operation.ts";
@@ -202,6 +203,11 @@ export class FakeCore implements EngineCore {
     },
     log: async (_name, source) => ({ text: `${source} log` }),
     logs: async (name) => Readable.from([Buffer.from(`${this.instances.get(name).name} says hello\n`)]),
+    attach: async (name) => {
+      this.instances.get(name);
+      return this.#exec({ argv: ["cat"] });
+    },
+    export: async (name) => Readable.from([Buffer.from(`a tar of ${this.instances.get(name).name}`)]),
     check: async () => [],
     launch: async (spec: LaunchSpec) => this.#begin("launch", spec.name ?? "generated"),
     start: async (name) => this.#begin("start", name),
@@ -264,6 +270,8 @@ export class FakeCore implements EngineCore {
     save: async ({ reference }) => this.#begin("save-image", reference),
     remove: async () => {},
     prune: async () => ({ removed: [], freedBytes: 0 }),
+    import: ({ reference }, tar, signal) =>
+      printed(`import ${reference}`, signal, async () => `${reference}: ${(await buffer(tar)).length}\n`),
     build: ({ directory }) => Readable.from([`building ${directory}\n`]),
   };
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => host?.dispose());
 
 describeDriver("oci at the container host", async () => ({ ...(await world()), prints: PRINTS }), [
-  ...(["reseed", "pause", "logs", "stats"] as const),
+  ...(["reseed", "pause", "logs", "stats", "attach", "export"] as const),
 ]);
 
 describe("a container in the container host", () => {

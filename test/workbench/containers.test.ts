@@ -63,6 +63,14 @@ test("a shell is attached, and its logs are viewed", async () => {
   await workbench.page.locator(".editor-instance", { hasText: "started web" }).waitFor();
 });
 
+test("its main process is attached to, and left as it is", async () => {
+  await workbench.commandOn("Berth: Attach to Main Process", "web");
+  await workbench.terminalShows(/This is the main process of web\./);
+  await workbench.screenshot("containers-attached");
+  await workbench.command("Terminal: Kill All Terminals");
+  expect(await workbench.berth.ok(["exec", "web", "--", "echo", "on"])).toBe("on\n");
+});
+
 test("its menu has what one does with a container, by the names that people know", async () => {
   const { page } = workbench;
   await workbench.row("web").click({ button: "right" });

@@ -1,4 +1,5 @@
 /** The images of containers, which are their runtimes' and not ours. */
+import type { Readable } from "node:stream";
 import type { ContainerImage, ContainerRuntime } from "../../api/container.ts";
 import type { ContainerBuild } from "../../api/container-image.ts";
 import type { Arch } from "../../api/instance.ts";
@@ -42,6 +43,8 @@ export interface ContainerStore {
   build(ctx: Ctx, request: ContainerBuild, output: Print): Promise<string>;
   /** Resolves with the references or ids of what the archive held. */
   load(ctx: Ctx, file: string, where?: AtRuntime): Promise<string[]>;
+  /** Makes an image of a file system, which comes as a tar, perhaps compressed by gzip. Resolves with its id. */
+  import(ctx: Ctx, tar: Readable, reference: string, where?: AtRuntime): Promise<string>;
   /** The file is there when it is whole. */
   save(ctx: Ctx, reference: string, file: string, where?: AtRuntime): Promise<void>;
 }

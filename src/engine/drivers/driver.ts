@@ -17,10 +17,11 @@ import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import type { Metrics } from "../../api/metrics.ts";
 import type { HostNetwork, HostNic } from "../../api/network.ts";
 import type { PortForward } from "../../api/port.ts";
+import type { TerminalSize } from "../../api/streams.ts";
 import type { Disposable } from "../../base/disposable.ts";
 import type { Event } from "../../base/event.ts";
 import type { Ctx } from "../ctx.ts";
-import type { GuestAccess } from "../guest/guest.ts";
+import type { GuestAccess, GuestProcess } from "../guest/guest.ts";
 import type { Login } from "../guest/keys.ts";
 import type { NativeOffer } from "../guest/mounting.ts";
 import type { Compose } from "./compose.ts";
@@ -175,6 +176,11 @@ export interface Running {
   readonly health?: Health | undefined;
   /** Fires when what it says of itself here is another than before. Absent where that never is. */
   readonly onDidChange?: Event<void> | undefined;
+  /**
+   * Joins its main process: what that prints from now on, and what it reads. To close what this resolves with leaves it,
+   * and does nothing to it; it ends without a code where its runtime lets go of it. Absent where there is no such process.
+   */
+  readonly attach?: ((ctx: Pick<Ctx, "signal">, request: AttachRequest) => Promise<GuestProcess>) | undefined;
   /** What it uses, told again and again until the signal or its run ends; absent where only the guest knows. */
   readonly stats?: ((ctx: Pick<Ctx, "signal">) => AsyncIterable<Metrics>) | undefined;
   /** What it offers of this host's directories since it started, by the target of the mount. */
@@ -237,6 +243,16 @@ export type LogRequest = {
   tail?: number | undefined;
 };
 
+/** How a main process is joined. */
+export type AttachRequest = {
+  /** What its terminal becomes, where it has one. */
+  size?: TerminalSize | undefined;
+  /** Whether anything is sent to it; it is when left out, where its input is open. */
+  stdin?: boolean | undefined;
+  /** What its runtime takes for a wish to leave, where it has a terminal: `ctrl-p,ctrl-q`. */
+  detachKeys?: string | undefined;
+};
+
 export interface Driver {
   readonly name: string;
   readonly kind: "vm" | "container";
@@ -297,6 +313,11 @@ export interface Driver {
    * Followed, that ends with the instance's run. Absent where it is in files of the instance's directory alone.
    */
   logs?(ctx: Pick<Ctx, "signal">, instance: DriverInstance, request: LogRequest): Promise<Readable>;
+  /**
+   * Its file system as a tar, whether it runs or not, without what is in volumes; the caller owns the stream. Absent where
+   * it is a disk.
+   */
+  export?(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<Readable>;
   /** Present on a driver of containers: images are its runtime's, not ours. */
   readonly containerImages?: ContainerImages;
   /** The same images, for those who look after them. */

@@ -20,9 +20,9 @@ import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from 
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { LogRequest } from "../drivers/driver.ts";
+import type { AttachRequest, LogRequest } from "../drivers/driver.ts";
 import type { InstancesApi } from "../engine-core.ts";
-import type { GuestAccess } from "../guest/guest.ts";
+import type { GuestAccess, GuestProcess } from "../guest/guest.ts";
 import type { Operations, Work } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { checkRelease, refuseOfAdopted } from "./adopt.ts";
@@ -30,6 +30,7 @@ import { refusal, toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
 import { mountsOf } from "./container.ts";
 import { refuseWhileHolding } from "./container-host.ts";
+import { attachTo, openExport } from "./container-streams.ts";
 import { checkPause } from "./container-work.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
@@ -91,6 +92,14 @@ export class InstanceManager implements InstancesApi {
 
   logs(name: string, request: LogRequest, signal: AbortSignal): Promise<Readable> {
     return openLogs(this.#keeper, this.#keeper.find(name, "read the logs of"), request, signal);
+  }
+
+  async attach(name: string, request: AttachRequest, signal: AbortSignal): Promise<GuestProcess> {
+    return attachTo(reachable(this.#keeper, name, "attach to"), request, signal);
+  }
+
+  async export(name: string, signal: AbortSignal): Promise<Readable> {
+    return openExport(this.#keeper, this.#keeper.find(name, "export"), signal);
   }
 
   guest(name: string): GuestAccess {

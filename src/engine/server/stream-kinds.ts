@@ -1,16 +1,19 @@
-/** What a stream with a guest is joined to, by its kind: a process, a port, its screen, its serial port, its files, its logs. */
+/** What a stream is joined to, by its kind: a process, a port, a screen, a serial port, files, logs, images. */
 import { type Duplex, PassThrough, Readable, type Writable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { ComposeRun } from "../../api/compose.ts";
-import type { ContainerBuild } from "../../api/container-image.ts";
+import type { ContainerBuild, ContainerImport } from "../../api/container-image.ts";
 import type { SessionRequest } from "../../api/session.ts";
 import {
+  AttachOpen,
   BuildOpen,
   ComposeOpen,
   ConsoleOpen,
   DisplayOpen,
   ExecOpen,
+  ExportOpen,
   ForeignLogsOpen,
+  ImportOpen,
   LogsOpen,
   SftpOpen,
   TunnelOpen,
@@ -133,6 +136,47 @@ function logsKind<Open>(open: Schema<Open>, { logs }: LogsStreamOptions<Open>): 
     doing: "open the logs",
     start: async (opened, signal) => asProcess(await logs(opened, signal), new PassThrough().resume()),
   };
+}
+
+export type AttachStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  attach: (open: AttachOpen, signal: AbortSignal) => Promise<GuestProcess>;
+};
+
+/** The same for a container's main process. */
+export function serveAttach(socket: WebSocket, options: AttachStreamOptions): Promise<void> {
+  return serve(socket, options, { open: AttachOpen, doing: "attach to it", start: options.attach });
+}
+
+export type ExportStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  tar: (signal: AbortSignal) => Promise<Readable>;
+};
+
+/** The same for a container's file system. */
+export function serveExport(socket: WebSocket, options: ExportStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ExportOpen,
+    doing: "export it",
+    start: async (_open, signal) => asProcess(await options.tar(signal), new PassThrough().resume()),
+  });
+}
+
+export type ImportStreamOptions = StreamOptions & {
+  /** Called when the stream opens; destroying what it gives ends the import. */
+  image: (open: ContainerImport, tar: Readable, signal: AbortSignal) => Readable;
+};
+
+/** The same for an image that is made of what the client sends. */
+export function serveImport(socket: WebSocket, options: ImportStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: ImportOpen,
+    doing: "import the image",
+    start: async (open, signal) => {
+      const tar = new PassThrough();
+      return asProcess(options.image(open, tar, signal), tar);
+    },
+  });
 }
 
 export type BuildStreamOptions = StreamOptions & {

@@ -1,16 +1,25 @@
 /** Which byte streams there are: what a caller needs for each, and who serves it. */
 import type { WebSocket } from "ws";
 import type { Privilege } from "../../api/contract.ts";
-import { BUILD_PATH, COMPOSE_PATH, FOREIGN_LOGS_PATH, type StreamKind } from "../../api/frames.ts";
+import {
+  BUILD_PATH,
+  COMPOSE_PATH,
+  FOREIGN_LOGS_PATH,
+  IMPORT_PATH,
+  type StreamKind,
+} from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
 import {
+  serveAttach,
   serveBuild,
   serveCompose,
   serveConsole,
   serveDisplay,
   serveExec,
+  serveExport,
   serveForeignLogs,
+  serveImport,
   serveLogs,
   serveSftp,
   serveTunnel,
@@ -69,12 +78,34 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
     serve: (socket, { core, name, log }) =>
       serveLogs(socket, { log, logs: (open, signal) => core.instances.logs(name, open, signal) }),
   },
+  attach: {
+    what: "the main process of",
+    privilege: "instance.console",
+    serve: (socket, { core, name, log }) =>
+      serveAttach(socket, { log, attach: (open, signal) => core.instances.attach(name, open, signal) }),
+  },
+  export: {
+    what: "the file system of",
+    privilege: "instance.exec",
+    serve: (socket, { core, name, log }) =>
+      serveExport(socket, { log, tar: (signal) => core.instances.export(name, signal) }),
+  },
   build: {
     of: "containerImages",
     what: "a build of",
     privilege: "image.add",
     serve: (socket, { core, log }) =>
       serveBuild(socket, { log, build: (open, signal) => core.containerImages.build(open, signal) }),
+  },
+  import: {
+    of: "containerImages",
+    what: "an import of",
+    privilege: "image.add",
+    serve: (socket, { core, log }) =>
+      serveImport(socket, {
+        log,
+        image: (open, tar, signal) => core.containerImages.import(open, tar, signal),
+      }),
   },
   compose: {
     of: "composeProjects",
@@ -99,6 +130,7 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
 /** Those of no instance, and what they have in the place of its name. */
 const NAMELESS: Readonly<Record<string, { name: string; kind: StreamKind }>> = {
   [BUILD_PATH]: { name: "an image", kind: "build" },
+  [IMPORT_PATH]: { name: "an image", kind: "import" },
   [COMPOSE_PATH]: { name: "compose", kind: "compose" },
   [FOREIGN_LOGS_PATH]: { name: "a container", kind: "foreignLogs" },
 };

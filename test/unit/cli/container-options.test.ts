@@ -43,6 +43,7 @@ test("a container is asked for by an option or by a prefix, with all that it is 
       },
       ...{ workdir: "/srv", restart: "always", volume: ["data:/data:ro"], tmpfs: ["/run:64M"], pidsLimit: 9 },
       ...{ readOnly: true, capAdd: ["cap_net_admin"], capDrop: ["all"], privileged: true },
+      ...{ interactive: true, tty: true },
       ...{ healthCmd: "test -e /well", healthInterval: 5000, healthRetries: 2 },
     },
     ["sleep", "9"],
@@ -55,6 +56,7 @@ test("a container is asked for by an option or by a prefix, with all that it is 
       ...{ workdir: "/srv", restart: "always", volumes: [{ name: "data", target: "/data", readOnly: true }] },
       ...{ tmpfs: [{ target: "/run", sizeBytes: 64 * 2 ** 20 }], pidsLimit: 9, readOnlyRoot: true },
       ...{ capAdd: ["NET_ADMIN"], capDrop: ["ALL"], privileged: true, command: ["sleep", "9"] },
+      ...{ interactive: true, tty: true },
       health: { command: ["/bin/sh", "-c", "test -e /well"], intervalMs: 5000, retries: 2 },
     },
   });

@@ -226,7 +226,7 @@ test("what can be done with a container follows from what it is", () => {
   const kept = "addPort rename autostart labels delete details";
   const enter = "shell exec copyTo browse";
   expect(of({})).toBe(
-    `stop forceStop restart stopLater ${enter} log address ${kept} attach pause logs release`,
+    `stop forceStop restart stopLater ${enter} log address ${kept} attach attachMain pause logs release`,
   );
   expect(of({}, true)).toBe(`stop forceStop restart stopLater log address ${kept} unpause logs release`);
   expect(of({ state: "stopped" })).toBe(

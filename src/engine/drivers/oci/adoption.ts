@@ -14,6 +14,8 @@ export type MadeElsewhere = Pick<Inspected, "Image" | "Mounts"> & {
     Env?: string[] | null;
     User?: string;
     WorkingDir?: string;
+    OpenStdin?: boolean;
+    Tty?: boolean;
     Healthcheck?: {
       Test?: string[] | null;
       Interval?: number;
@@ -70,6 +72,8 @@ function specOf({ Config: config, HostConfig: host, Mounts }: MadeElsewhere): Co
     env: envOf(config.Env ?? []),
     ...(config.User ? { user: config.User } : {}),
     ...(config.WorkingDir ? { workdir: config.WorkingDir } : {}),
+    ...(config.OpenStdin ? { interactive: true } : {}),
+    ...(config.Tty ? { tty: true } : {}),
     ...(POLICIES.has(host.RestartPolicy?.Name ?? "") ? { restart: host.RestartPolicy?.Name } : {}),
     ...((host.PidsLimit ?? 0) > 0 ? { pidsLimit: host.PidsLimit } : {}),
     volumes: volumesOf(Mounts ?? []),

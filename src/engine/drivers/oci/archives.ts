@@ -1,9 +1,7 @@
 /** Images as archives, as `docker save` writes and `docker load` reads them. */
-import { createWriteStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { moveDurable, syncFile } from "../../../base/durable.ts";
+import { streamFileDurable } from "../../../base/durable.ts";
 import { EngineError, messageOf, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { RuntimeApi } from "./api.ts";
@@ -53,18 +51,14 @@ export function loadedIn(words: string): string[] {
 export async function saveArchive(ctx: Ctx, api: RuntimeApi, reference: string, file: string): Promise<void> {
   const doing = `save image ${reference}`;
   const answer = await api.stream(ctx, "GET", `/images/${reference}/get`, { doing });
-  const part = `${file}.part`;
   let done = 0;
   answer.on("data", (chunk: Buffer) => {
     done += chunk.length;
     ctx.progress({ phase: "save", done });
   });
   try {
-    await pipeline(answer, createWriteStream(part, { mode: 0o600 }), { signal: ctx.signal });
-    await syncFile(part);
-    await moveDurable(part, file);
+    await streamFileDurable(file, answer, ctx.signal);
   } catch (error) {
-    await rm(part, { force: true });
     ctx.signal.throwIfAborted();
     throw toEngineError(error, doing);
   }

@@ -51,6 +51,7 @@ export type Inspected = {
     WorkingDir?: string;
     /** Its program has a terminal, and so but one output. */
     Tty?: boolean;
+    OpenStdin?: boolean;
     /** Seconds that its program is given to end, where whoever made it has said so. */
     StopTimeout?: number;
   };

@@ -119,8 +119,8 @@ function specBody(instance: ContainerInstance, image: ImageConfig) {
     ...(container.user === undefined ? {} : { User: container.user }),
     ...(container.workdir === undefined ? {} : { WorkingDir: container.workdir }),
     ...(container.health ? { Healthcheck: healthOf(container.health) } : {}),
-    Tty: false,
-    OpenStdin: false,
+    Tty: container.tty ?? false,
+    OpenStdin: container.interactive ?? false,
     StopTimeout: stopSecondsOf(instance),
     ExposedPorts: Object.fromEntries(ports.map(({ key }) => [key, {}])),
     HostConfig: {

@@ -204,6 +204,14 @@ class OciDriver implements Driver {
     return logsOf(ctx, containers.api, found, instance.name, request);
   }
 
+  async export(ctx: Pick<Ctx, "signal">, instance: DriverInstance): Promise<Readable> {
+    const [containers] = await this.#places(instance, ctx);
+    const found = await containers?.find(ctx, instance);
+    if (!containers || !found) throw goneError(instance.name, "export");
+    const doing = `export ${instance.name}`;
+    return containers.api.stream(ctx, "GET", `/containers/${found.Id}/export`, { doing });
+  }
+
   async #running(
     ctx: Ctx,
     containers: Containers,

@@ -1,24 +1,14 @@
 /** A process that a runtime starts in a container beside its own. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { type Duplex, PassThrough, Writable } from "node:stream";
+import { type Duplex, PassThrough } from "node:stream";
 import type { SignalName, TerminalSize } from "../../../api/streams.ts";
 import { sleep } from "../../../base/async.ts";
-import { EngineError, messageOf } from "../../../base/errors.ts";
+import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestProcess, ProcessExit } from "../../guest/guest.ts";
-import type { Log } from "../../log.ts";
-import type { RuntimeApi } from "./api.ts";
-import { type Piece, pieces } from "./frames.ts";
+import { asking, Carried, type ProcessPlace, resizeTerminal } from "./carried.ts";
+import type { Output, Piece } from "./frames.ts";
 import { MARK, SIGNAL } from "./guest-scripts.ts";
-
-export type ExecIn = {
-  api: RuntimeApi;
-  container: string;
-  /** The instance's name, for messages. */
-  name: string;
-  log: Log;
-};
 
 export type ExecBody = {
   Cmd: readonly string[];
@@ -31,10 +21,6 @@ export type ExecBody = {
 /** A runtime tells how a process has ended a moment after its last output. */
 const EXIT_MS = 5_000;
 const EXIT_PAUSE_MS = 10;
-/** A terminal takes its size once its process is there. */
-const RESIZE_ATTEMPTS = 10;
-const RESIZE_PAUSE_MS = 20;
-const ASK_MS = 10_000;
 /** What a shell says of a program that it cannot find, or may not run. */
 const NOT_FOUND = 127;
 const NOT_RUNNABLE = 126;
@@ -43,7 +29,7 @@ const UNSTARTED = "OCI runtime exec failed:";
 
 export async function startExec(
   { signal }: Pick<Ctx, "signal">,
-  place: ExecIn,
+  place: ProcessPlace,
   body: ExecBody,
   tty: TerminalSize | undefined,
 ): Promise<GuestProcess> {
@@ -81,87 +67,46 @@ export async function startExec(
   }
 }
 
-class ExecProcess implements GuestProcess {
-  readonly stdin: Writable;
-  readonly stdout = new PassThrough();
-  readonly stderr = new PassThrough();
-  readonly exited: Promise<ProcessExit>;
-  readonly #place: ExecIn;
+class ExecProcess extends Carried implements GuestProcess {
+  readonly #place: ProcessPlace;
   readonly #id: string;
   readonly #mark: string;
-  readonly #connection: Duplex;
   readonly #tty: boolean;
-  #over = false;
+  #first = true;
   /** The runtime's own words, where it could not start the program. */
   #unstarted: string | undefined;
 
-  constructor(place: ExecIn, id: string, mark: string, connection: Duplex, tty: boolean) {
+  constructor(place: ProcessPlace, id: string, mark: string, connection: Duplex, tty: boolean) {
+    super(connection, {
+      ...{ name: place.name, tty },
+      exit: () => this.#exit(),
+      outputOf: (piece) => this.#outputOf(piece),
+    });
     this.#place = place;
     this.#id = id;
     this.#mark = mark;
-    this.#connection = connection;
     this.#tty = tty;
-    this.stdin = inputOf(connection);
-    connection.on("error", () => {}); // Told by whoever reads it.
-    this.exited = this.#run();
-    this.exited.catch(() => {});
   }
 
-  resize({ cols, rows }: TerminalSize): void {
-    void this.#resize({ h: String(rows), w: String(cols) });
+  resize(size: TerminalSize): void {
+    void resizeTerminal(this.#place, `/exec/${this.#id}`, size, () => this.over);
   }
 
   signal(name: SignalName): void {
-    if (!this.#over) void this.#send(name);
+    if (!this.over) void this.#send(name);
   }
 
   close(): void {
-    if (this.#over) return;
+    if (this.over) return;
     this.signal(this.#tty ? "HUP" : "TERM");
-    this.#connection.destroy();
+    this.hangUp();
   }
 
-  async #run(): Promise<ProcessExit> {
-    try {
-      await this.#carry();
-      return await this.#exit();
-    } catch (error) {
-      throw new EngineError("guest-unreachable", `cannot reach ${this.#place.name}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    } finally {
-      this.#over = true;
-      this.#connection.destroy();
-      this.stdout.end();
-      this.stderr.end();
-    }
-  }
-
-  async #carry(): Promise<void> {
-    let first = true;
-    for await (const { output, bytes } of this.#pieces()) {
-      if (first && bytes.subarray(0, UNSTARTED.length).toString() === UNSTARTED)
-        this.#unstarted = bytes.toString();
-      first = false;
-      await this.#give(this.#unstarted && !this.#tty ? this.stderr : this[output], bytes);
-    }
-  }
-
-  async *#pieces(): AsyncGenerator<Piece> {
-    if (this.#tty) for await (const bytes of this.#connection) yield { output: "stdout", bytes };
-    else yield* pieces(this.#connection);
-  }
-
-  /** Whoever has closed an output wants no more of it. */
-  async #give(output: PassThrough, bytes: Buffer): Promise<void> {
-    if (output.destroyed || output.write(bytes)) return;
-    const settled = new AbortController();
-    const { signal } = settled;
-    await Promise.race([
-      once(output, "drain", { signal }),
-      once(output, "close", { signal }),
-      once(this.#connection, "close", { signal }),
-    ]).finally(() => settled.abort());
+  #outputOf({ output, bytes }: Piece): Output {
+    if (this.#first && bytes.subarray(0, UNSTARTED.length).toString() === UNSTARTED)
+      this.#unstarted = bytes.toString();
+    this.#first = false;
+    return this.#unstarted && !this.#tty ? "stderr" : output;
   }
 
   async #exit(): Promise<ProcessExit> {
@@ -178,18 +123,6 @@ class ExecProcess implements GuestProcess {
   #inspect(): Promise<{ Running: boolean; ExitCode: number | null }> {
     const doing = `see how a command in ${this.#place.name} has ended`;
     return this.#place.api.json(asking(), "GET", `/exec/${this.#id}/json`, { doing });
-  }
-
-  async #resize(query: { h: string; w: string }): Promise<void> {
-    const doing = `resize a terminal in ${this.#place.name}`;
-    for (let attempt = 1; !this.#over; attempt += 1) {
-      try {
-        return await this.#place.api.json(asking(), "POST", `/exec/${this.#id}/resize`, { doing, query });
-      } catch (error) {
-        if (attempt === RESIZE_ATTEMPTS) return this.#place.log.debug("a terminal kept its size", { error });
-        await sleep(RESIZE_PAUSE_MS);
-      }
-    }
   }
 
   async #send(name: SignalName): Promise<void> {
@@ -209,20 +142,6 @@ class ExecProcess implements GuestProcess {
       log.debug("a signal was not sent", { signal: name, error });
     }
   }
-}
-
-/** Its end is the end of the input alone: output may come still. */
-function inputOf(connection: Duplex): Writable {
-  const input = new Writable({
-    write: (chunk, _encoding, done) => void connection.write(chunk, done),
-    final: (done) => void connection.end(done),
-  });
-  input.on("error", () => {}); // Of a process that has ended: its exit tells.
-  return input;
-}
-
-function asking(): Pick<Ctx, "signal"> {
-  return { signal: AbortSignal.timeout(ASK_MS) };
 }
 
 /** A program that is not there ends as it does in a shell: with the reason and a code. */

@@ -1,4 +1,5 @@
 /** The images of containers in the runtimes of this host: found, brought, listed and removed. */
+import type { Readable } from "node:stream";
 import type { ContainerImage, ContainerRuntime, ContainerShape } from "../../../api/container.ts";
 import type { ContainerBuild } from "../../../api/container-image.ts";
 import type { Arch } from "../../../api/instance.ts";
@@ -22,6 +23,7 @@ import {
   removeImage,
   shapeOf,
 } from "./images.ts";
+import { importImage } from "./import.ts";
 import { Ledger } from "./ledger.ts";
 import { formatImageReference, isImageId, parseImageReference } from "./reference.ts";
 import { pullImage, pushImage } from "./registry.ts";
@@ -130,6 +132,13 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
     for (const name of loaded)
       await this.#ledger.add(api.endpoint.runtime, (await inspectImage(ctx, api, name)).id);
     return loaded;
+  }
+
+  async import(ctx: Ctx, tar: Readable, reference: string, { runtime }: Where = {}): Promise<string> {
+    const api = await this.#options.choose(ctx, runtime);
+    const id = await importImage(ctx, api, tar, reference);
+    await this.#ledger.add(api.endpoint.runtime, id);
+    return id;
   }
 
   async save(ctx: Ctx, reference: string, file: string, { runtime }: Where = {}): Promise<void> {

@@ -7,11 +7,12 @@ import { abortable, deferred, sleep } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { Emitter } from "../../../base/event.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { GuestAccess } from "../../guest/guest.ts";
+import type { GuestAccess, GuestProcess } from "../../guest/guest.ts";
 import { isRefused } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
-import type { Exit, PortSupport, Running } from "../driver.ts";
+import type { AttachRequest, Exit, PortSupport, Running } from "../driver.ts";
 import type { RuntimeApi } from "./api.ts";
+import { attachMain } from "./attach.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
@@ -128,6 +129,13 @@ export class ContainerRunning implements Running {
     if (!this.paused) return;
     await this.#ask(ctx, "unpause", `let ${this.#parts.instance.name} go on`);
     await this.#refresh(ctx);
+  }
+
+  attach(ctx: Pick<Ctx, "signal">, request: AttachRequest): Promise<GuestProcess> {
+    const { containers, instance, log } = this.#parts;
+    const place = { api: containers.api, container: this.#found.Id, name: instance.name, log };
+    const { Tty: tty = false, OpenStdin: openStdin = false } = this.#found.Config;
+    return attachMain(ctx, place, { tty, openStdin }, request);
   }
 
   stats({ signal }: Pick<Ctx, "signal">): AsyncIterable<Metrics> {

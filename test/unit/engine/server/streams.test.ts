@@ -3,6 +3,7 @@ import {
   BUILD_PATH,
   COMPOSE_PATH,
   FOREIGN_LOGS_PATH,
+  IMPORT_PATH,
   type InstanceStreamKind,
   streamPath,
 } from "../../../../src/api/frames.ts";
@@ -15,9 +16,11 @@ test.each(kinds.map(([kind]) => kind as InstanceStreamKind))("the path of %s lea
   expect(streamOf(streamPath("a/ü %", kind))).toEqual({ name: "a/ü %", kind });
 });
 
-test("a build, a run of compose and the logs of what others have made are of no instance", () => {
+test("a build, an import, a run of compose and the logs of what others have made are of no instance", () => {
   expect(streamOf(BUILD_PATH)?.kind).toBe("build");
   expect(STREAMS.build.privilege).toBe("image.add");
+  expect(streamOf(IMPORT_PATH)?.kind).toBe("import");
+  expect(STREAMS.import.privilege).toBe("image.add");
   expect(streamOf(COMPOSE_PATH)?.kind).toBe("compose");
   expect(STREAMS.compose.privilege).toBe("instance.create");
   expect(streamOf(FOREIGN_LOGS_PATH)?.kind).toBe("foreignLogs");
@@ -28,6 +31,7 @@ test.each([
   "/v1/instances/web/build",
   "/v1/instances/web/compose",
   "/v1/instances/web/foreignLogs",
+  "/v1/instances/web/import",
   "/v1/instances/web",
   "/v1/instances/web/nothing",
   "/v1/instances/web/toString",
@@ -40,10 +44,8 @@ test.each([
   expect(streamOf(path)).toBeUndefined();
 });
 
-test("to use a console, of either kind, is a right of its own", () => {
-  expect([STREAMS.console.privilege, STREAMS.display.privilege]).toEqual([
-    "instance.console",
-    "instance.console",
-  ]);
+test("to use a console, of whichever kind, is a right of its own", () => {
+  const { console, display, attach } = STREAMS;
+  for (const { privilege } of [console, display, attach]) expect(privilege).toBe("instance.console");
   expect([STREAMS.exec.privilege, STREAMS.tunnel.privilege]).toEqual(["instance.exec", "instance.exec"]);
 });

@@ -18,7 +18,7 @@ test("what an instance can say of it is taken over", () => {
     ...made(
       {
         ...{ Image: "postgres:16", Entrypoint: ["entry"], Cmd: ["postgres", "-v"], Env: ["A=b=c", "=odd"] },
-        ...{ User: "postgres", WorkingDir: "/data" },
+        ...{ User: "postgres", WorkingDir: "/data", OpenStdin: true, Tty: true },
         Healthcheck: { Test: ["CMD-SHELL", "pg_isready"], Interval: 5e9, Retries: 4 },
       },
       {
@@ -50,6 +50,7 @@ test("what an instance can say of it is taken over", () => {
     spec: {
       ...{ image: { reference: "postgres:16", id: "sha256:1" }, shape: "application" },
       ...{ entrypoint: ["entry"], command: ["postgres", "-v"], env: { A: "b=c" }, user: "postgres" },
+      ...{ interactive: true, tty: true },
       ...{ workdir: "/data", restart: "always", pidsLimit: 64, networks: ["backend"] },
       ...{ volumes: [{ name: "data", target: "/data", readOnly: true }], tmpfs: [{ target: "/run" }] },
       capAdd: ["NET_ADMIN"],

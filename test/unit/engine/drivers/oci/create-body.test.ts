@@ -61,6 +61,12 @@ describe("what a runtime is asked to make", () => {
     expect(nameOf(instance())).toBe("berth-web-0f8fad5b");
   });
 
+  test("has its input open, and a terminal, where that is asked; another container is due then", () => {
+    expect(bodyOf({ interactive: true, tty: true })).toMatchObject({ OpenStdin: true, Tty: true });
+    expect(specHash(instance({ interactive: false }), image)).toBe(specHash(instance(), image));
+    expect(specHash(instance({ tty: true }), image)).not.toBe(specHash(instance(), image));
+  });
+
   test("has no limits where none are asked for", () => {
     const { HostConfig } = bodyOf({}, { cpus: 0, memoryBytes: 0 });
     expect(Object.keys(HostConfig)).not.toContain("Memory");

@@ -1,0 +1,137 @@
+/** The main process of a container, joined while it runs: to leave it does nothing to it. */
+import type { Duplex } from "node:stream";
+import { json } from "node:stream/consumers";
+import type { SignalName, TerminalSize } from "../../../api/streams.ts";
+import { abortable, withDeadline } from "../../../base/async.ts";
+import type { Ctx } from "../../ctx.ts";
+import type { GuestProcess, ProcessExit } from "../../guest/guest.ts";
+import type { AttachRequest } from "../driver.ts";
+import { asking, Carried, type ProcessPlace, resizeTerminal } from "./carried.ts";
+
+/** What its container was made with. */
+export type MainProcess = { tty: boolean; openStdin: boolean };
+
+/** A runtime tells of the end of a container a moment after its last output. */
+const EXIT_MS = 5_000;
+
+/** The signal is that of the opening alone. */
+export async function attachMain(
+  { signal }: Pick<Ctx, "signal">,
+  place: ProcessPlace,
+  main: MainProcess,
+  { size, stdin = true, detachKeys }: AttachRequest,
+): Promise<GuestProcess> {
+  const life = new AbortController();
+  const onAbort = () => life.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  // Asked before its streams are joined: what ends at once, and is started again, tells its code now or never.
+  const ended = codeOf(life.signal, place);
+  ended.catch(() => {});
+  try {
+    signal.throwIfAborted();
+    const reads = stdin && main.openStdin;
+    const query = {
+      ...{ stream: "true", stdout: "true", stderr: "true", stdin: String(reads) },
+      detachKeys,
+    };
+    const doing = `attach to ${place.name}`;
+    const at = `/containers/${place.container}/attach`;
+    const connection = await place.api.upgrade({ signal: life.signal }, at, { doing, query });
+    const process = new AttachedProcess(place, main, { connection, life, ended });
+    if (!reads) process.stdin.destroy();
+    if (size) process.drawAnew(size);
+    return process;
+  } catch (error) {
+    life.abort();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+type Joined = { connection: Duplex; life: AbortController; ended: Promise<number> };
+
+class AttachedProcess extends Carried implements GuestProcess {
+  readonly #place: ProcessPlace;
+  readonly #main: MainProcess;
+  readonly #joined: Joined;
+
+  constructor(place: ProcessPlace, main: MainProcess, joined: Joined) {
+    super(joined.connection, {
+      ...{ name: place.name, tty: main.tty, keepsInput: true },
+      exit: () => this.#exit(),
+    });
+    this.#place = place;
+    this.#main = main;
+    this.#joined = joined;
+  }
+
+  resize(size: TerminalSize): void {
+    void this.#resize(size);
+  }
+
+  /** A program that has drawn already does so again when its terminal changes. */
+  drawAnew(size: TerminalSize): void {
+    void this.#resize({ ...size, rows: size.rows + 1 }).then(() => this.#resize(size));
+  }
+
+  signal(name: SignalName): void {
+    if (!this.over) void this.#send(name);
+  }
+
+  /** Leaves it. */
+  close(): void {
+    this.hangUp();
+    this.#joined.life.abort();
+  }
+
+  async #resize(size: TerminalSize): Promise<void> {
+    const at = `/containers/${this.#place.container}`;
+    if (this.#main.tty) await resizeTerminal(this.#place, at, size, () => this.over);
+  }
+
+  /** Without a code where it goes on, and only its runtime has let go of us. */
+  async #exit(): Promise<ProcessExit> {
+    const { ended, life } = this.#joined;
+    const { signal, done } = withDeadline(EXIT_MS, life.signal);
+    try {
+      return { code: await abortable(ended, signal) };
+    } catch (error) {
+      life.signal.throwIfAborted();
+      if (!signal.aborted) throw error;
+      await this.#runsStill();
+      return {};
+    } finally {
+      done();
+      life.abort();
+    }
+  }
+
+  /** Rejects where its runtime does not answer, or does not have it any more. */
+  async #runsStill(): Promise<void> {
+    const { api, container, name } = this.#place;
+    await api.json(asking(), "GET", `/containers/${container}/json`, { doing: `look at ${name}` });
+  }
+
+  async #send(name: SignalName): Promise<void> {
+    const { api, container, log } = this.#place;
+    const doing = `signal the main process of ${this.#place.name}`;
+    try {
+      await api.json(asking(), "POST", `/containers/${container}/kill`, {
+        doing,
+        query: { signal: `SIG${name}` },
+      });
+    } catch (error) {
+      log.debug("a signal was not sent", { signal: name, error });
+    }
+  }
+}
+
+/** What it has ended with, once it has. */
+async function codeOf(signal: AbortSignal, { api, container, name }: ProcessPlace): Promise<number> {
+  const doing = `see how ${name} has ended`;
+  const query = { condition: "not-running" };
+  const answer = await api.stream({ signal }, "POST", `/containers/${container}/wait`, { doing, query });
+  const { StatusCode } = (await json(answer)) as { StatusCode: number };
+  return StatusCode;
+}
