@@ -21,6 +21,7 @@ export async function attachMain(
   main: MainProcess,
   { size, stdin = true, detachKeys }: AttachRequest,
 ): Promise<GuestProcess> {
+  signal.throwIfAborted();
   const life = new AbortController();
   const onAbort = () => life.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
@@ -28,7 +29,6 @@ export async function attachMain(
   const ended = codeOf(life.signal, place);
   ended.catch(() => {});
   try {
-    signal.throwIfAborted();
     const reads = stdin && main.openStdin;
     const query = {
       ...{ stream: "true", stdout: "true", stderr: "true", stdin: String(reads) },
