@@ -32,7 +32,8 @@ export async function attachMain(
     const reads = stdin && main.openStdin;
     const query = {
       ...{ stream: "true", stdout: "true", stderr: "true", stdin: String(reads) },
-      detachKeys,
+      // Podman looks for its own keys in everything, unless there are said to be none.
+      detachKeys: main.tty ? detachKeys : "",
     };
     const doing = `attach to ${place.name}`;
     const at = `/containers/${place.container}/attach`;
