@@ -1,15 +1,18 @@
 /** attach: the main process of a container on this terminal, or between pipes. */
 import { Transform } from "node:stream";
+import { finished } from "node:stream/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DETACH_KEYS, detachBytes } from "../api/detach-keys.ts";
 import type { SignalName } from "../api/streams.ts";
-import { deferred } from "../base/async.ts";
+import { deferred, withDeadline } from "../base/async.ts";
 import { exitCodeOf } from "../base/exit-code.ts";
 import type { RemoteProcess } from "../client/engine-client.ts";
 import { attach, terminal } from "./attach.ts";
 import { DetachKeys } from "./detach.ts";
 import { RESET } from "./joined.ts";
 import type { Session } from "./session.ts";
+
+const SEND_MS = 1_000;
 
 type AttachCommandOptions = { detachKeys: string; stdin: boolean; sigProxy: boolean };
 
@@ -47,7 +50,7 @@ async function join(session: Session, name: string, options: AttachCommandOption
   const open = { stdin: sends, detachKeys, ...(size ? { size } : {}) };
   const main = await client.attach(name, open, { signal: session.signal });
   const left = deferred<"left">();
-  const through = raw ? untilLeft(detachKeys, () => left.resolve("left")) : undefined;
+  const through = raw ? untilLeft(detachKeys, () => sent(main).then(() => left.resolve("left"))) : undefined;
   const attached = attach(session, main, { tty, sends, through, forwards: options.sigProxy });
   const forwarding = options.sigProxy && !raw ? forwardOthers(main) : undefined;
   if (io.stdout.isTTY)
@@ -69,16 +72,28 @@ async function join(session: Session, name: string, options: AttachCommandOption
   }
 }
 
-/** What is typed, but for the keys that leave. */
+/** What is typed, up to the keys that leave. */
 function untilLeft(keys: string, leave: () => void): Transform {
   const detaching = new DetachKeys(detachBytes(keys) ?? Buffer.alloc(0));
+  let left = false;
   return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
+    transform(chunk: Buffer, _encoding, done) {
+      if (left) return done();
       const { typed, leaves } = detaching.take(chunk);
-      done(null, typed);
+      if (typed.length > 0) this.push(typed);
+      if (leaves) this.push(null);
       if (leaves) leave();
+      left = leaves;
+      done();
     },
   });
+}
+
+/** Resolves when what was typed has gone, or is not taken: whoever leaves does not wait for that. */
+async function sent({ stdin }: RemoteProcess): Promise<void> {
+  const { signal, done } = withDeadline(SEND_MS);
+  await finished(stdin, { signal }).catch(() => {});
+  done();
 }
 
 const OTHER_SIGNALS: readonly SignalName[] = ["HUP", "QUIT", "USR1", "USR2"];

@@ -8,6 +8,7 @@ import type { Berth } from "../support/berth.ts";
 import { containerCommands } from "../support/container-commands.ts";
 import { loadImage, makeImage } from "../support/container-image.ts";
 import { freePort } from "../support/free-port.ts";
+import { onTerminal } from "../support/on-terminal.ts";
 
 const IMAGE = "localhost/berth-cli:1";
 /** Serves what is in its directory, and says what it does. */
@@ -124,6 +125,27 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     await berth.ok(["exec", "box", "--", "sh", "-c", "echo kept > /root/kept"]);
     await berth.ok(["restart", "box"]);
     expect(await berth.ok(["exec", "box", "--", "cat", "/root/kept"])).toBe("kept\n");
+  });
+
+  test("one that is typed at is left and goes on; what it holds becomes an image; it ends with its code", async () => {
+    await berth.ok(["launch", `${runtime}:${IMAGE}`, "--name", "term", "-it", "--", "sh"]);
+    const attached = onTerminal(berth, "attach", "term");
+    await attached.shows("Attached to term: ctrl-p,ctrl-q leaves.");
+    attached.type("echo in-$((40 + 2)) > /said; cat /said\r");
+    await attached.shows("in-42");
+    attached.type("\x10\x11");
+    expect(await attached.ended).toBe(0);
+    const file = path.join(berth.home, "term.tar");
+    await berth.ok(["export", "term", file]);
+    const imported = "localhost/berth-imported:1";
+    await berth.ok(["import", file, `${runtime}:${imported}`]);
+    await berth.ok(["launch", `${runtime}:${imported}`, "--name", "copy", "--", "sleep", "9999"]);
+    expect(await berth.ok(["exec", "copy", "--", "cat", "/said"])).toBe("in-42\n");
+    const again = onTerminal(berth, "attach", "term");
+    await again.shows("Attached to term");
+    again.type("exit 5\r");
+    expect(await again.ended).toBe(5);
+    await berth.ok(["delete", "--purge", "term", "copy"]);
   });
 
   test("one is let go of as it is, listed as another's, and taken in again", async () => {
