@@ -43,7 +43,7 @@ export interface ContainerStore {
   build(ctx: Ctx, request: ContainerBuild, output: Print): Promise<string>;
   /** Resolves with the references or ids of what the archive held. */
   load(ctx: Ctx, file: string, where?: AtRuntime): Promise<string[]>;
-  /** Makes an image of a file system, which comes as a tar, perhaps compressed by gzip. Resolves with its id. */
+  /** Makes an image of a file system, which comes as a tar, perhaps compressed by gzip, and ends that. Resolves with its id. */
   import(ctx: Ctx, tar: Readable, reference: string, where?: AtRuntime): Promise<string>;
   /** The file is there when it is whole. */
   save(ctx: Ctx, reference: string, file: string, where?: AtRuntime): Promise<void>;

@@ -7,6 +7,7 @@ import type { Ctx } from "../../ctx.ts";
 import type { GuestProcess, ProcessExit } from "../../guest/guest.ts";
 import type { AttachRequest } from "../driver.ts";
 import { asking, Carried, type ProcessPlace, resizeTerminal } from "./carried.ts";
+import { type Inspected, isUp } from "./containers.ts";
 
 /** What its container was made with. */
 export type MainProcess = { tty: boolean; openStdin: boolean };
@@ -100,18 +101,19 @@ class AttachedProcess extends Carried implements GuestProcess {
     } catch (error) {
       life.signal.throwIfAborted();
       if (!signal.aborted) throw error;
-      await this.#runsStill();
-      return {};
+      return await this.#found();
     } finally {
       done();
       life.abort();
     }
   }
 
-  /** Rejects where its runtime does not answer, or does not have it any more. */
-  async #runsStill(): Promise<void> {
+  /** Its end may have come before its runtime was listened to. Rejects where that does not answer, or does not have it. */
+  async #found(): Promise<ProcessExit> {
     const { api, container, name } = this.#place;
-    await api.json(asking(), "GET", `/containers/${container}/json`, { doing: `look at ${name}` });
+    const doing = `look at ${name}`;
+    const found = await api.json<Inspected>(asking(), "GET", `/containers/${container}/json`, { doing });
+    return isUp(found) ? {} : { code: found.State.ExitCode };
   }
 
   async #send(name: SignalName): Promise<void> {
@@ -128,10 +130,10 @@ class AttachedProcess extends Carried implements GuestProcess {
   }
 }
 
-/** What it has ended with, once it has. */
+/** What it ends with next, even where it is started again at once. */
 async function codeOf(signal: AbortSignal, { api, container, name }: ProcessPlace): Promise<number> {
   const doing = `see how ${name} has ended`;
-  const query = { condition: "not-running" };
+  const query = { condition: "next-exit" };
   const answer = await api.stream({ signal }, "POST", `/containers/${container}/wait`, { doing, query });
   const { StatusCode } = (await json(answer)) as { StatusCode: number };
   return StatusCode;

@@ -89,6 +89,7 @@ class Inspection {
         this.#inEntry = false;
         next();
       });
+      body.on("error", () => {}); // Told by the whole.
       body.resume();
     });
     this.#extract.once("error", (cause) => this.#done.reject(noTar(cause)));

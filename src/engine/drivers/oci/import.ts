@@ -5,10 +5,10 @@ import type { Ctx } from "../../ctx.ts";
 import type { RuntimeApi } from "./api.ts";
 import { checkedTar } from "./checked-tar.ts";
 import { inspectImage } from "./images.ts";
-import { formatImageReference, isImageId, parseImageReference, repositoryOf } from "./reference.ts";
+import { formatImageReference, isImageId, parseImageReference } from "./reference.ts";
 import { eventsIn } from "./registry-events.ts";
 
-/** Resolves with its id. Whatever ends this early, there is no image then; the tar is read to its end or destroyed. */
+/** Resolves with its id. Whatever ends this early, there is no image then. The caller owns the tar, and ends it. */
 export async function importImage(
   ctx: Ctx,
   api: RuntimeApi,
@@ -22,7 +22,9 @@ export async function importImage(
   body.once("error", (error) => {
     refused = error;
   });
-  const query = { fromSrc: "-", repo: repositoryOf(named), tag: named.tag };
+  const name = formatImageReference(named);
+  // Older Podmans do not look at a tag of its own.
+  const query = { fromSrc: "-", repo: name };
   try {
     const answer = await api.stream(ctx, "POST", "/images/create", { doing, query, body });
     for await (const { error } of eventsIn(answer))
@@ -30,10 +32,8 @@ export async function importImage(
   } catch (error) {
     ctx.signal.throwIfAborted();
     throw toEngineError(refused ?? error, doing);
-  } finally {
-    source.destroy();
   }
-  return (await inspectImage(ctx, api, formatImageReference(named))).id;
+  return (await inspectImage(ctx, api, name)).id;
 }
 
 /** A digest comes of what is in an image, and cannot be given to one. */

@@ -135,10 +135,15 @@ export class ContainerLibrary implements ContainerImages, ContainerStore {
   }
 
   async import(ctx: Ctx, tar: Readable, reference: string, { runtime }: Where = {}): Promise<string> {
-    const api = await this.#options.choose(ctx, runtime);
-    const id = await importImage(ctx, api, tar, reference);
-    await this.#ledger.add(api.endpoint.runtime, id);
-    return id;
+    try {
+      const api = await this.#options.choose(ctx, runtime);
+      const id = await importImage(ctx, api, tar, reference);
+      await this.#options.flush(ctx, api);
+      await this.#ledger.add(api.endpoint.runtime, id);
+      return id;
+    } finally {
+      tar.destroy();
+    }
   }
 
   async save(ctx: Ctx, reference: string, file: string, { runtime }: Where = {}): Promise<void> {

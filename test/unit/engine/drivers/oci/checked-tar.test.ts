@@ -52,6 +52,11 @@ test.each([
   ],
   ["no tar", async () => Buffer.from("no tar".repeat(1000)), /it is no whole tar: /],
   ["a part of one", async () => (await file("a")).subarray(0, 700), /it is no whole tar: /],
+  [
+    "one that is cut off in a file",
+    async () => (await tarOf([{ name: "a", body: Buffer.alloc(9_000, "x") }])).subarray(0, 4_000),
+    /it is no whole tar: /,
+  ],
   ["gzip that is cut off", async () => gzipSync(await file("a")).subarray(0, 40), /it is no whole tar: /],
   ["nothing", async () => Buffer.alloc(0), /there are no files in it/],
   ["a tar of nothing", () => tarOf([]), /there are no files in it/],
