@@ -94,10 +94,10 @@ export class Operations implements OperationsApi {
     return live.operation;
   }
 
-  /** Aborts the work whether it may be cancelled by a user or not, with the reason given. */
+  /** Aborts the work whether it may be cancelled by a user or not, with the reason given; never what the next engine resumes. */
   interrupt(id: string, reason: Error): void {
     const live = this.#live.get(id);
-    if (!live || live.cancelled) return;
+    if (!live || live.cancelled || this.#closing) return;
     live.interrupt(reason);
   }
 

@@ -120,6 +120,32 @@ test("where it cannot be made, the container's launch says why and leaves nothin
   await launch("web");
 });
 
+test("whoever is the last to call it off while it is made takes it back; the next one makes it anew", async () => {
+  world.host.knobs.ready = "never";
+  const [web, db] = await Promise.all([begin("web"), begin("db")]);
+  await world.host.reached("ready", HOST);
+  engine.operations.cancel(web.id);
+  expect(await ended(engine, web)).toMatchObject({ status: "cancelled" });
+  expect(engine.instances.list().map(({ name }) => name)).toEqual([HOST, "db"]);
+  engine.operations.cancel(db.id);
+  expect(await ended(engine, db)).toMatchObject({ status: "cancelled" });
+  expect(engine.instances.list()).toEqual([]);
+  expect(await world.leftovers()).toEqual({ instances: [], trash: [] });
+  world.host.knobs.ready = 0;
+  await launch("web");
+});
+
+test("an engine that leaves while it is made lets the next one go on", async () => {
+  world.host.knobs.ready = "never";
+  const web = await begin("web");
+  await world.host.reached("ready", HOST);
+  await world.close(engine);
+  world.host.knobs.ready = 0;
+  engine = await open();
+  await succeeded(engine, engine.operations.get(web.id));
+  expect([HOST, "web"].map(stateOf)).toEqual(["running", "running"]);
+});
+
 test("where it cannot be given its runtime, its own words say why", async () => {
   world.host.prints.set("podman", "E: Unable to locate package podman");
   await expect(host.open(ctx())).rejects.toMatchObject({

@@ -12,7 +12,8 @@ export const RUNTIME_SOCKET = "/run/berth-containers.sock";
 export interface ContainerHost {
   /**
    * Resolves with the instance's id when its runtime can be asked. It is made where there is none, started where it does
-   * not run; with `id` it is that one or none: `not-found` where it is gone.
+   * not run; with `id` it is that one or none: `not-found` where it is gone. One that is still being made when the last
+   * caller's signal aborts is taken back.
    */
   open(ctx: Ctx, id?: string): Promise<string>;
   /** Its id, where it runs. */

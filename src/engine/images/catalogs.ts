@@ -3,11 +3,11 @@ import type { Settings } from "../../api/engine-info.ts";
 import type { Problem } from "../../api/instance.ts";
 import { type EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
+import { SharedWork } from "../shared-work.ts";
 import type { Catalog, CatalogContent, CatalogImage } from "./catalog.ts";
 import type { Documents } from "./documents.ts";
 import { manifestCatalog } from "./manifest.ts";
 import { REMOTES, type Remote } from "./reference.ts";
-import { SharedWork } from "./shared-work.ts";
 import { simplestreamsCatalog } from "./simplestreams.ts";
 import { allowedUrl, asBase } from "./urls.ts";
 

@@ -11,6 +11,7 @@ import { EngineError } from "../../base/errors.ts";
 import { hostArch, hostPlatform } from "../../base/paths.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Log } from "../log.ts";
+import { SharedWork } from "../shared-work.ts";
 import { builtEntry, entryOf, holds, isMeant, latestBuilt, notFound } from "./answers.ts";
 import { buildImage } from "./build.ts";
 import type { CatalogImage, Checksum } from "./catalog.ts";
@@ -32,7 +33,6 @@ import { matchesSearch, matchName, withoutRepeatedDailies } from "./match.ts";
 import { prepare } from "./prepare.ts";
 import { recipeFor, recipeHash } from "./recipes.ts";
 import { parseReference, REMOTES } from "./reference.ts";
-import { SharedWork } from "./shared-work.ts";
 import { type Descriptor, type ImagePlace, ImageStore, preparedFile } from "./store.ts";
 
 export type LibraryOptions = {

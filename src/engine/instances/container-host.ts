@@ -18,6 +18,7 @@ import { flushDisk } from "../guest/flush.ts";
 import type { TunnelEnd } from "../guest/guest.ts";
 import { isRefused } from "../guest/ssh-guest.ts";
 import type { Operations } from "../operations.ts";
+import { SharedWork } from "../shared-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { InstanceManager } from "./manager.ts";
@@ -29,14 +30,14 @@ const MAKE_MS = 30 * 60_000;
 export type ContainerHostParts = {
   keeper: Keeper;
   manager: Pick<InstanceManager, "launch" | "start">;
-  operations: Pick<Operations, "wait">;
+  operations: Pick<Operations, "wait" | "interrupt">;
   events: EventStream;
   settings: () => Settings;
 };
 
 export class ContainerHostInstance implements ContainerHost {
   readonly #parts: () => ContainerHostParts;
-  #making: Promise<Entry> | undefined;
+  readonly #making = new SharedWork<Entry>();
   /** The run in which the runtime listens. */
   #prepared: Running | undefined;
 
@@ -52,7 +53,7 @@ export class ContainerHostInstance implements ContainerHost {
 
   async open(ctx: Ctx, id?: string): Promise<string> {
     const { keeper } = this.#parts();
-    const entry = id === undefined ? (hostIn(keeper) ?? (await this.#make(ctx))) : keeper.byId(id);
+    const entry = id === undefined ? await this.#made(ctx) : keeper.byId(id);
     if (!entry) throw goneError();
     await this.#ready(ctx, entry);
     return entry.record.descriptor.id;
@@ -77,12 +78,28 @@ export class ContainerHostInstance implements ContainerHost {
     if (guest) await flushDisk(guest, ctx);
   }
 
-  /** Whoever needs it at the same time gets the same. */
-  #make(ctx: Ctx): Promise<Entry> {
-    this.#making ??= this.#launch(ctx).finally(() => {
-      this.#making = undefined;
-    });
-    return this.#making;
+  /** Whoever needs it while it is made gets the same. */
+  async #made(ctx: Ctx): Promise<Entry> {
+    const entry = hostIn(this.#parts().keeper);
+    if (entry && entry.pending?.action !== "launch") return entry;
+    return this.#making.run(CONTAINER_HOST, ctx, (work) => this.#make(work));
+  }
+
+  /** Called off, it is taken back: nobody waits for it any more. */
+  async #make(ctx: Ctx): Promise<Entry> {
+    const { keeper, operations } = this.#parts();
+    const entry = hostIn(keeper) ?? (await this.#launch(ctx));
+    const { pending } = entry;
+    if (pending?.action !== "launch") return entry;
+    try {
+      await this.#follow(ctx, pending.id, true);
+      return entry;
+    } catch (error) {
+      if (!ctx.signal.aborted) throw error;
+      operations.interrupt(pending.id, new DOMException("cancelled", "AbortError"));
+      await operations.wait(pending.id, new AbortController().signal);
+      throw error;
+    }
   }
 
   async #launch(ctx: Ctx): Promise<Entry> {

@@ -1,6 +1,6 @@
 /** Work that several callers want at once is done once, and ends early only when none of them wants it any more. */
-import { abortable } from "../../base/async.ts";
-import type { Ctx } from "../ctx.ts";
+import { abortable } from "../base/async.ts";
+import type { Ctx } from "./ctx.ts";
 
 type Running<T> = {
   result: Promise<T>;
