@@ -146,6 +146,20 @@ test("an engine that leaves while it is made lets the next one go on", async () 
   expect([HOST, "web"].map(stateOf)).toEqual(["running", "running"]);
 });
 
+test("directories of this host and UDP are refused before it is made, and of a container in it", async () => {
+  const refused = { code: "not-supported", hint: expect.any(String) };
+  const udp = { protocol: "udp", hostAddress: "127.0.0.1", guestPort: 53 } as const;
+  const mount = { source: world.root, target: "/data" };
+  for (const more of [{ ports: [udp] }, { mounts: [mount] }])
+    expect(await ended(engine, begin("web", more))).toMatchObject({ status: "failed", error: refused });
+  expect(engine.instances.list()).toEqual([]);
+  expect(world.host.calls.filter((call) => call.startsWith("create "))).toEqual([]);
+  await launch("web");
+  await expect(engine.ports.add("web", udp)).rejects.toMatchObject(refused);
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  await expect(engine.mounts.add("web", mount)).rejects.toMatchObject(refused);
+});
+
 test("where it cannot be given its runtime, its own words say why", async () => {
   world.host.prints.set("podman", "E: Unable to locate package podman");
   await expect(host.open(ctx())).rejects.toMatchObject({

@@ -13,11 +13,12 @@ import { EngineError } from "../../src/base/errors.ts";
 import { Emitter } from "../../src/base/event.ts";
 import { hostArch } from "../../src/base/paths.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
-import type { ContainerHost } from "../../src/engine/drivers/container-host.ts";
+import { type ContainerHost, refuseInHost } from "../../src/engine/drivers/container-host.ts";
 import type {
   ContainerImages,
   Driver,
   DriverInstance,
+  LaunchNeeds,
   LogRequest,
   Running,
 } from "../../src/engine/drivers/driver.ts";
@@ -141,8 +142,10 @@ export class FakeContainerDriver implements Driver {
     },
   };
 
-  async prepare(ctx: Ctx, container: DriverInstance["container"]): Promise<void> {
-    if (container?.runtime === "vm") await this.#vm?.open(ctx);
+  async prepare(ctx: Ctx, { name, container, ...wanted }: LaunchNeeds): Promise<void> {
+    if (container?.runtime !== "vm") return;
+    refuseInHost(name, wanted);
+    await this.#vm?.open(ctx);
   }
 
   async create(ctx: Ctx, instance: DriverInstance): Promise<void> {
@@ -154,7 +157,7 @@ export class FakeContainerDriver implements Driver {
 
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     this.runtime.made.set(instance.name, instance);
-    await this.prepare(ctx, instance.container);
+    if (instance.container?.runtime === "vm") await this.#vm?.open(ctx);
     const running = await this.#guests.start(ctx, instance);
     this.runtime.print(instance.id, `started ${instance.name}`);
     return this.#running(instance, running);

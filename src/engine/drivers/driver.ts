@@ -15,6 +15,7 @@ import type { DriverInfo } from "../../api/engine-info.ts";
 import type { Arch, Problem, SshAddress } from "../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import type { Metrics } from "../../api/metrics.ts";
+import type { Mount } from "../../api/mount.ts";
 import type { HostNetwork, HostNic } from "../../api/network.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { TerminalSize } from "../../api/streams.ts";
@@ -253,6 +254,14 @@ export type AttachRequest = {
   detachKeys?: string | undefined;
 };
 
+/** What of a launch decides on what it needs first. */
+export type LaunchNeeds = {
+  name: string;
+  container?: ContainerSpec | undefined;
+  mounts: readonly Mount[];
+  ports: readonly PortForward[];
+};
+
 export interface Driver {
   readonly name: string;
   readonly kind: "vm" | "container";
@@ -261,10 +270,10 @@ export interface Driver {
   /** What keeps this host from running such a machine; left out where whatever is available runs. */
   check?(ctx: Ctx, machine: MachineNeeds): Promise<Problem[]>;
   /**
-   * What a launch may need first, and what is no part of its own time: a VM to run containers in. Idempotent; absent where
-   * nothing is.
+   * What a launch may need first, and what is no part of its own time: a VM to run containers in. What could not be had
+   * there is refused before. Idempotent; absent where nothing is needed.
    */
-  prepare?(ctx: Ctx, container: ContainerSpec | undefined): Promise<void>;
+  prepare?(ctx: Ctx, wanted: LaunchNeeds): Promise<void>;
   /** Makes the disk and the seed; does not boot. Idempotent: a half-made earlier attempt is completed. */
   create(ctx: Ctx, instance: DriverInstance): Promise<void>;
   /**

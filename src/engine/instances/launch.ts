@@ -121,7 +121,7 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
 async function prepare(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: LaunchInput): Promise<void> {
   if (entry.running) return;
   try {
-    await keeper.driverOf(entry).prepare?.(ctx, entry.record.descriptor.container);
+    await keeper.driverOf(entry).prepare?.(ctx, entry.record.descriptor);
   } catch (error) {
     const failure = toEngineError(reasonOf(ctx, error), `launch ${input.name}`);
     await afterFailure(keeper, entry, ctx, failure);

@@ -5,6 +5,7 @@ import { type IdMapping, type Mount, NewMount } from "../../api/mount.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import { cleanTarget, directoryIn, targetOf } from "../../base/mount-text.ts";
+import { refuseInHost } from "../drivers/container-host.ts";
 import type { MountsApi } from "../engine-core.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Finding } from "./check.ts";
@@ -32,6 +33,7 @@ export class Mounts implements MountsApi {
     refuseMounts(this.#keeper, instance);
     const { container } = entry.record.descriptor;
     const mount = await checkMount(container ? byRuntime(wanted) : wanted, instance);
+    if (container?.runtime === "vm") refuseInHost(instance, { mounts: [mount] });
     if (entry.record.descriptor.mounts.some((one) => one.target === mount.target)) {
       const reason = `"${mount.target}" is already mounted in '${instance}'`;
       throw new EngineError("already-exists", `cannot mount in ${instance}: ${reason}`, {

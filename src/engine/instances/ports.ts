@@ -5,6 +5,7 @@ import type { Operation } from "../../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange } from "../../api/port.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import { loopbackOf } from "../../base/loopback.ts";
+import { refuseInHost } from "../drivers/container-host.ts";
 import type { ForwardName, PortsApi } from "../engine-core.ts";
 import type { Finding } from "./check.ts";
 import { type Entry, nameOf } from "./entry.ts";
@@ -31,6 +32,7 @@ export class Ports implements PortsApi {
     const wanted = { ...asked, hostAddress: await hostAddressOf(entry, asked) };
     const port = { ...wanted, hostPort: wanted.hostPort ?? (await freePort(this.#keeper, entry, wanted)) };
     refuseHeld(this.#keeper, entry, port);
+    if (entry.record.descriptor.container?.runtime === "vm") refuseInHost(instance, { ports: [port] });
     return this.#actions.act(instance, "add-port", { port });
   }
 

@@ -10,6 +10,7 @@ import type { PortForward } from "../../api/port.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
+import { refuseInHost } from "../drivers/container-host.ts";
 import type { Running } from "../drivers/driver.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -23,7 +24,7 @@ export async function serveThroughSsh(keeper: Keeper, entry: Entry, forward: Por
   const { running, background } = entry;
   const key = keyOf(forward);
   if (!running || !background || entry.forwards.has(key)) return;
-  if (forward.protocol !== "tcp") throw onlyTcp(forward, nameOf(entry));
+  refuseInHost(nameOf(entry), { ports: [forward] });
   const ending = new AbortController();
   const signal = AbortSignal.any([background.signal, ending.signal]);
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -48,11 +49,6 @@ export async function serveThroughSsh(keeper: Keeper, entry: Entry, forward: Por
   });
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-}
-
-function onlyTcp({ hostPort, protocol }: PortForward, name: string): EngineError {
-  const reason = "the container host carries TCP only";
-  return new EngineError("not-supported", `cannot forward ${hostPort}/${protocol} to ${name}: ${reason}`);
 }
 
 /** Resolves when nothing listens any more and its connections are closed. */

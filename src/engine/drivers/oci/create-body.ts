@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import type { HealthCheck } from "../../../api/container.ts";
 import { EngineError } from "../../../base/errors.ts";
+import { refuseInHost } from "../container-host.ts";
 import type { DriverInstance } from "../driver.ts";
 import type { InspectedImage } from "./images.ts";
 
@@ -70,12 +71,8 @@ export function furtherNetworks({ container, isolated }: ContainerInstance): rea
  * `not-supported` for directories of this host, which that VM does not see.
  */
 export function withinVm(instance: ContainerInstance): ContainerInstance {
-  const [share] = instance.shares;
-  if (!share) return { ...instance, ports: [] };
-  const reason = "the container host does not see the directories of this host";
-  throw new EngineError("not-supported", `cannot mount ${share.source} in ${instance.name}: ${reason}`, {
-    hint: "Copy files into it with berth transfer, or keep them in a volume: --volume NAME:/dir",
-  });
+  refuseInHost(instance.name, { mounts: instance.shares });
+  return { ...instance, ports: [] };
 }
 
 /** `image`: what it is made from, and what that says; `kept`: volumes of the container whose place it takes. */

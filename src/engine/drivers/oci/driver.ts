@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Readable } from "node:stream";
-import type { ContainerSpec } from "../../../api/container.ts";
 import type { DriverInfo } from "../../../api/engine-info.ts";
 import { type Disposable, DisposableStore } from "../../../base/disposable.ts";
 import { EngineError } from "../../../base/errors.ts";
@@ -17,6 +16,7 @@ import type {
   ContainerImages,
   Driver,
   DriverInstance,
+  LaunchNeeds,
   LogRequest,
   Running,
   SnapshotSupport,
@@ -92,8 +92,8 @@ class OciDriver implements Driver {
     return infoOf(detection, await Promise.all(unkept), vms);
   }
 
-  prepare(ctx: Ctx, container: ContainerSpec | undefined): Promise<void> {
-    return this.#runtimes.prepare(ctx, container?.runtime);
+  prepare(ctx: Ctx, wanted: LaunchNeeds): Promise<void> {
+    return this.#runtimes.prepare(ctx, wanted);
   }
 
   async create(ctx: Ctx, given: DriverInstance): Promise<void> {

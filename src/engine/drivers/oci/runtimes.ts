@@ -3,7 +3,8 @@ import type { ContainerRuntime } from "../../../api/container.ts";
 import type { Settings } from "../../../api/engine-info.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import { CONTAINER_HOST, type ContainerHost } from "../container-host.ts";
+import { CONTAINER_HOST, type ContainerHost, refuseInHost } from "../container-host.ts";
+import type { LaunchNeeds } from "../driver.ts";
 import { RuntimeApi } from "./api.ts";
 import { type Detection, detectRuntimes, type KnownRuntimes } from "./detect.ts";
 import { noRuntime } from "./driver-info.ts";
@@ -65,11 +66,13 @@ export class Runtimes {
     return this.at(endpointIn(await host.open(ctx)));
   }
 
-  /** Makes or starts the VM where new work would be done in it. */
-  async prepare(ctx: Ctx, asked: ContainerRuntime | undefined): Promise<void> {
-    const runtime = asked ?? this.#options.preferred?.();
+  /** Makes or starts the VM where a container would be made in it, unless it cannot be there. */
+  async prepare(ctx: Ctx, { name, container, ...wanted }: LaunchNeeds): Promise<void> {
+    const runtime = container?.runtime ?? this.#options.preferred?.();
     if (runtime !== undefined && runtime !== "vm") return;
-    if (runtime === undefined && (await this.detect(ctx, false)).found.length > 0) return;
+    const here = runtime === "vm" ? undefined : await this.detect(ctx, false);
+    if (here && here.found.length > 0) return;
+    if (!here?.refused.length) refuseInHost(name, wanted);
     await this.choose(ctx, runtime);
   }
 

@@ -5,6 +5,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ContainerRuntime } from "../../../../../src/api/container.ts";
 import { EngineError } from "../../../../../src/base/errors.ts";
 import type { ContainerHost } from "../../../../../src/engine/drivers/container-host.ts";
 import type { DriverInstance } from "../../../../../src/engine/drivers/driver.ts";
@@ -54,6 +55,12 @@ function fakeHost() {
   return { host, asked };
 }
 
+/** Of a launch that asks for nothing but where it is. */
+const needs = (runtime?: ContainerRuntime) => ({
+  ...{ name: "web", mounts: [], ports: [] },
+  container: runtime === undefined ? {} : { runtime },
+});
+
 /** On a host where Docker answers, or nothing does. */
 function runtimes(more: RuntimesOptions, docker = false): Runtimes {
   const env = docker ? { DOCKER_HOST: `unix://${socketPath()}` } : {};
@@ -79,16 +86,38 @@ test("the VM is not made where a runtime answers, unless it is asked for or pref
   const { host, asked } = fakeHost();
   const all = runtimes({ host }, true);
   expect((await all.choose(ctx, undefined)).endpoint.runtime).toBe("docker");
-  await all.prepare(ctx, undefined);
-  await all.prepare(ctx, "podman");
+  await all.prepare(ctx, needs());
+  await all.prepare(ctx, needs("podman"));
   expect(asked).toEqual([]);
   expect((await all.choose(ctx, "vm")).endpoint.runtime).toBe("vm");
   const preferring = runtimes({ host, preferred: () => "vm" }, true);
   expect((await preferring.choose(ctx, undefined)).endpoint.runtime).toBe("vm");
   expect((await preferring.choose(ctx, "docker")).endpoint.runtime).toBe("docker");
   asked.length = 0;
-  await preferring.prepare(ctx, undefined);
+  await preferring.prepare(ctx, needs());
   expect(asked).toEqual([["open", undefined]]);
+});
+
+test("what cannot be in the VM is refused before that is made, and only there", async () => {
+  const { host, asked } = fakeHost();
+  const mounts = [{ ...{ source: "/srv/data", target: "/data", type: "native" as const }, uids: [], gids: [] }];
+  const udp = { protocol: "udp" as const, hostAddress: "127.0.0.1", hostPort: 5353, guestPort: 53 };
+  for (const [all, runtime] of [
+    [runtimes({ host }), undefined],
+    [runtimes({ host }, true), "vm"],
+    [runtimes({ host, preferred: () => "vm" }, true), undefined],
+  ] as const) {
+    await expect(all.prepare(ctx, { ...needs(runtime), mounts })).rejects.toMatchObject({
+      code: "not-supported",
+      message: "cannot mount /srv/data in web: the container host does not see the directories of this host",
+    });
+    await expect(all.prepare(ctx, { ...needs(runtime), ports: [udp] })).rejects.toMatchObject({
+      code: "not-supported",
+      message: "cannot forward 5353/udp to web: only TCP leads into the container host",
+    });
+  }
+  await runtimes({ host }, true).prepare(ctx, { ...needs(), mounts, ports: [udp] });
+  expect(asked).toEqual([]);
 });
 
 test("what is asked for and does not run is not given in the VM", async () => {
