@@ -24,6 +24,8 @@ import { openTerminal } from "./terminals.ts";
 
 type Args = readonly unknown[];
 
+const SSH_PORT = 22;
+
 /** An instance that can be opened into: it runs, and ssh knows it. */
 export type Reached = { services: Services; instance: Instance; remote: RemoteExtension };
 
@@ -65,7 +67,15 @@ export async function reach(services: Services, args: Args): Promise<Reached | u
   if (!remote || !(await ensureSshSetup(services))) return undefined;
   void suggestTimeout(services);
   await makeRunning(services, instance.name);
+  if (instance.container) await refuseWithoutServer(services, instance.name);
   return { services, instance, remote };
+}
+
+/** The remote extension would tell of a lost connection alone, in a window that is open by then. */
+async function refuseWithoutServer(services: Services, name: string): Promise<void> {
+  const client = await services.mirror.client();
+  const connection = await client.tunnel(name, { port: SSH_PORT });
+  connection.close();
 }
 
 export async function openPath(reached: Reached, path: string, inNewWindow?: boolean): Promise<void> {

@@ -4,7 +4,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { Instance } from "../../../src/api/instance.ts";
 import { REMOTE_EXTENSIONS, remoteFor, wantsNewWindow } from "../../../src/client/remote/authority.ts";
 import type { Services } from "../../../src/views/services.ts";
-import { instance } from "./fixtures.ts";
+import { container, instance } from "./fixtures.ts";
 
 /** The editor: which extensions it has, what it was told to do, how the user answers. */
 const editor = vi.hoisted(() => ({
@@ -22,6 +22,8 @@ const editor = vi.hoisted(() => ({
     | { path: string; newWindow: boolean }
     | undefined,
   setup: true,
+  /** Why there is no SSH server in a container. */
+  ssh: undefined as Error | undefined,
   terminals: [] as string[],
   memory: {} as Record<string, unknown>,
 }));
@@ -99,7 +101,13 @@ function services(one: Instance = web): { services: Services; calls: string[] } 
       start: async ({ name }: { name: string }) => void calls.push(`start ${name}`),
     },
   };
-  const client = { api, watchOperation: async () => {}, exec: async () => ({ stdout: new PassThrough() }) };
+  const tunnel = async (name: string, { port }: { port: number }) => {
+    calls.push(`tunnel ${name} ${port}`);
+    if (editor.ssh) throw editor.ssh;
+    return { close: () => void calls.push("close") };
+  };
+  const exec = async () => ({ stdout: new PassThrough() });
+  const client = { api, tunnel, exec, watchOperation: async () => {} };
   const model = {
     get: (id: string) => (id === one.id ? one : undefined),
     byName: (name: string) => (name === one.name ? one : undefined),
@@ -121,7 +129,7 @@ function services(one: Instance = web): { services: Services; calls: string[] } 
 beforeEach(() => {
   Object.assign(editor, { extensions: [], folders: [], settings: {}, executed: [], updated: [], said: [] });
   Object.assign(editor, { buttons: [], answer: undefined, scheme: "vscode", setup: true, terminals: [] });
-  Object.assign(editor, { commands: ["berth.openShell"], memory: {} });
+  Object.assign(editor, { commands: ["berth.openShell"], memory: {}, ssh: undefined });
   editor.chosen = { path: "/home/ubuntu/my project", newWindow: false };
 });
 
@@ -187,6 +195,19 @@ test("a stopped instance is started first; nothing starts where the configuratio
   editor.executed = [];
   await openFolder(refused.services, ["Web"]);
   expect([refused.calls, editor.executed]).toEqual([[], []]);
+});
+
+test("a container without an SSH server is not opened, and that is said before a folder is asked for", async () => {
+  editor.extensions = ["jeanp413.open-remote-ssh"];
+  const box = container({ id: web.id, name: "Web" }, { shape: "machine" });
+  const with22 = services(box);
+  await openFolder(with22.services, ["Web"]);
+  expect(with22.calls).toEqual(["tunnel Web 22", "close"]);
+  expect(editor.executed).toHaveLength(1);
+  editor.ssh = new Error("its image has no SSH server");
+  editor.executed = [];
+  await expect(openFolder(services(box).services, ["Web"])).rejects.toBe(editor.ssh);
+  expect(editor.executed).toEqual([]);
 });
 
 test("a longer wait for hosts is suggested until it is answered, and never set unasked", async () => {
