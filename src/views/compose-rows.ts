@@ -43,6 +43,11 @@ export class ComposeRows {
   /** They are asked for anew when they are drawn. */
   forget(): void {
     this.#projects = undefined;
+  }
+
+  /** From now on they are shown even in a tree that is empty but for them. */
+  use(): void {
+    this.forget();
     this.#used = true;
   }
 

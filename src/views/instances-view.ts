@@ -88,7 +88,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     this.#store.add(this.#outage.onDidChange(() => redraws.add([])));
     this.#store.add(this.#snapshots.onDidChange((id) => redraws.add([id])));
     this.#store.add(arrangement.onDidChange(() => this.#rearrange()));
-    this.#store.add(this.#foreign.onDidChange(() => this.#redraw(FOREIGN)));
+    this.#store.add(this.#foreign.onDidChange(() => this.#redrawOthers()));
     this.#foreign.followSight(this.#tree);
     this.#rearrange();
   }
@@ -107,7 +107,7 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
 
   /** Compose projects are asked for anew. */
   refreshCompose(): void {
-    this.#compose.forget();
+    this.#compose.use();
     this.#redraw(COMPOSE);
   }
 
@@ -247,6 +247,13 @@ export class InstancesView implements vscode.TreeDataProvider<TreeNode>, Disposa
     this.#rows.arrange(this.#arrangement.groupBy, this.#arrangement.filter);
     this.#frame();
     this.#changed.fire(undefined);
+  }
+
+  /** Projects are made of containers that others have made. */
+  #redrawOthers(): void {
+    this.#compose.forget();
+    this.#redraw(FOREIGN);
+    this.#changed.fire(COMPOSE);
   }
 
   /** With what is in it, and whether it is there at all. */

@@ -35,7 +35,7 @@ class LocalDriver extends FakeDriver {
 
 class LocalContainerDriver extends FakeContainerDriver {
   readonly containerStore = new FakeContainerStore();
-  readonly compose = new FakeCompose();
+  readonly compose = new FakeCompose(this.runtime);
 
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     return withLocalProcesses(await super.start(ctx, instance), await homeOf(instance));

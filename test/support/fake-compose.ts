@@ -1,16 +1,26 @@
-/** Compose as an object: a project is up when it was brought up, and has one container for each of its files. */
+/**
+ * Compose as an object: a project is up when it was brought up, and has one container for each of its files, which its
+ * runtime tells of.
+ */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { ComposeProject } from "../../src/api/compose.ts";
 import { abortable } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import type { Compose } from "../../src/engine/drivers/compose.ts";
+import type { FakeRuntime } from "./fake-containers.ts";
+import { foreignContainer } from "./fake-foreign-containers.ts";
 
 export class FakeCompose implements Compose {
   readonly projects = new Map<string, ComposeProject>();
   readonly calls: string[] = [];
   /** What a run waits for. */
   gate: Promise<void> = Promise.resolve();
+  readonly #runtime: FakeRuntime | undefined;
+
+  constructor(runtime?: FakeRuntime) {
+    this.#runtime = runtime;
+  }
 
   list: Compose["list"] = async (_ctx, { runtime } = {}) =>
     [...this.projects.values()].filter((one) => runtime === undefined || one.runtime === runtime);
@@ -28,9 +38,22 @@ export class FakeCompose implements Compose {
     await abortable(directory?.endsWith("endless") ? new Promise(() => {}) : this.gate, signal);
     if (name === "broken")
       throw new EngineError("driver-failed", `cannot bring broken ${verb}: compose ended with code 1`);
+    const project = known && verb === "down" ? known : projectOf(runtime, name, directory, files);
     if (verb === "down") this.projects.delete(name);
-    else this.projects.set(name, projectOf(runtime, name, directory, files));
+    else this.projects.set(name, project);
+    this.#tell(project, verb);
   };
+
+  #tell({ name, containers }: ComposeProject, verb: "up" | "down"): void {
+    if (!this.#runtime) return;
+    const { others, listed } = this.#runtime;
+    for (const one of containers) {
+      const made = foreignContainer(one.name, { composeProject: name });
+      if (verb === "up") others.set(made.id, made);
+      else others.delete(made.id);
+    }
+    listed.fire();
+  }
 }
 
 function projectOf(

@@ -202,11 +202,14 @@ test("a compose file is brought up and its project down, and the tree tells what
   await row(/^None yet/).waitFor();
 
   await workbench.berth.ok(["compose", "up", "other", "-f", path.join(workbench.folder, "other.yaml")]);
+  await row(/^Compose project other/).waitFor();
   await row(/^Compose Projects/).hover();
   await row(/^Compose Projects/)
     .getByRole("button", { name: "Refresh Compose Projects" })
     .click();
   await row(/^Compose project other/).waitFor();
+  await workbench.berth.ok(["compose", "down", "other"]);
+  await row(/^None yet/).waitFor();
 });
 
 test("a setting hides what others have made", async () => {
