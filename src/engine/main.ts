@@ -1,4 +1,5 @@
 /** The engine process: the real parts put together. It takes no arguments; the environment says where its files are. */
+import path from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { currentPaths } from "../base/paths.ts";
 import { createOciDriver } from "./drivers/oci/driver.ts";
@@ -23,7 +24,7 @@ void runEngineProcess({
       version,
       log,
       drivers: ({ settings, containerHost }: EngineContext) => [
-        createQemuDriver({ settings: () => settings.get() }),
+        createQemuDriver({ settings: () => settings.get(), scratch: path.join(paths.run, "qemu") }),
         createOciDriver({
           data: paths.data,
           host: containerHost,

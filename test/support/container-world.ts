@@ -53,9 +53,9 @@ export async function containerWorld(
   { api, runtime }: Pick<TestRuntime, "api" | "runtime">,
   more: Partial<OciOptions> = {},
 ): Promise<ContainerWorld> {
-  const root = await mkdtemp(path.join(tmpdir(), "berth-oci-"));
   await loadImage(api, await makeImage(), IMAGE);
   const { Id: id } = await api.json<{ Id: string }>(ctx(), "GET", `/images/${IMAGE}/json`);
+  const root = await mkdtemp(path.join(tmpdir(), "berth-oci-"));
   const inputs = async () => inputsOf(api.endpoint, root);
   const make = () => createOciDriver({ data: root, inputs, ...more });
   const driver = make();

@@ -1,28 +1,13 @@
-/** The shipped command and engine, built for one test: others may build the checkout's own meanwhile. */
-import { mkdtemp, rm } from "node:fs/promises";
+/** The shipped command and engine. */
 import path from "node:path";
-import { build } from "esbuild";
+import { type Bundle, bundle } from "./bundle.ts";
 import { testCache } from "./guest-image.ts";
 
-const SOURCES = path.resolve(import.meta.dirname, "../../src");
-
-/** Resolves with the bundle to run, and what removes it. The cache's directory lets a bundle find native modules. */
-export async function bundleProduct(): Promise<{ cli: string; dispose: () => Promise<void> }> {
-  const outdir = await mkdtemp(path.join(testCache(), "bundle-"));
-  await build({
-    ...{
-      bundle: true,
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      logLevel: "error",
-      keepNames: true,
-    },
-    external: ["cpu-features", "*.node"],
-    entryPoints: Object.fromEntries(
-      ["cli", "mcp", "engine"].map((name) => [name, path.join(SOURCES, name, "main.ts")]),
-    ),
-    outdir,
+/** The cache's directory lets a bundle find native modules. */
+export function bundleProduct(): Promise<Bundle> {
+  return bundle(path.join(testCache(), "bundle-"), {
+    cli: "src/cli/main.ts",
+    mcp: "src/mcp/main.ts",
+    engine: "src/engine/main.ts",
   });
-  return { cli: path.join(outdir, "cli.js"), dispose: () => rm(outdir, { recursive: true, force: true }) };
 }

@@ -52,6 +52,8 @@ export type QemuOptions = {
   /** Read at every probe and start. */
   settings: () => Pick<Settings, "qemu.accelerator" | "qemu.native-mounts">;
   host?: Host;
+  /** A directory for what is needed for a moment, of this driver alone; this host's own for such when left out. */
+  scratch?: string;
 };
 
 /** How long an adopted QEMU may take to answer before it counts as unresponsive. */
@@ -75,7 +77,8 @@ class QemuDriver implements Driver {
     this.#settings = options.settings;
     this.#host = options.host ?? thisHost();
     this.hostNetworks = new HostNetworking(this.#host);
-    this.#toolchains = new Toolchains(this.#host, () => this.#settings()["qemu.accelerator"]);
+    const accelerator = () => this.#settings()["qemu.accelerator"];
+    this.#toolchains = new Toolchains(this.#host, accelerator, options.scratch);
     const qemuImg = async (ctx: Ctx, instance: DriverInstance) =>
       (await this.#toolchains.of(ctx, instance)).qemuImg;
     this.snapshots = new QemuSnapshots(qemuImg, (instance) => ({

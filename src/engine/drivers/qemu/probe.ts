@@ -42,11 +42,13 @@ export type ProbeResult = Toolchain | { missing: Problem };
 const PAYLOAD_MS = 2_000;
 const VERSION_MS = 10_000;
 
+/** `scratch` holds the files of a tiny guest for as long as that runs. */
 export async function probeToolchain(
   ctx: Ctx,
   host: Host,
   arch: Arch,
   wanted: Accelerator | "auto",
+  scratch = tmpdir(),
 ): Promise<ProbeResult> {
   const name = systemProgram(arch);
   const [program, qemuImg] = await Promise.all([
@@ -64,7 +66,7 @@ export async function probeToolchain(
       ctx.signal.throwIfAborted();
       return new Error(messageOf(error));
     }),
-    chooseAccelerator(ctx, host, arch, program, wanted, problems),
+    chooseAccelerator(ctx, { host, arch, program, scratch }, wanted, problems),
   ]);
   if (version instanceof Error)
     return missing("qemu-broken", `${name} does not run: ${version.message}`, host, arch);
@@ -101,20 +103,20 @@ export function parseVersion(text: string): string {
   return /version (\d+\.\d+(?:\.\d+)?)/.exec(text)?.[1] ?? "unknown";
 }
 
+type Trial = { host: Host; arch: Arch; program: string; scratch: string };
+
 async function chooseAccelerator(
   ctx: Ctx,
-  host: Host,
-  arch: Arch,
-  program: string,
+  trial: Trial,
   wanted: Accelerator | "auto",
   problems: Problem[],
 ): Promise<Accelerator> {
-  const possible = acceleratorsFor(host, arch).filter(
+  const possible = acceleratorsFor(trial.host, trial.arch).filter(
     (name) => wanted === "auto" || name === wanted || name === "tcg",
   );
   for (const name of possible) {
     if (name === "tcg") break;
-    const reason = await whyUnusable(ctx, host, arch, program, name);
+    const reason = await whyUnusable(ctx, trial, name);
     if (reason === undefined) return name;
     ctx.log.warn("accelerator does not work", { accelerator: name, reason });
     const message = `${name.toUpperCase()} does not work on this host: ${reason}`;
@@ -131,13 +133,11 @@ async function chooseAccelerator(
 /** Undefined when a guest really runs under this accelerator, with the CPU model that instances get. */
 async function whyUnusable(
   ctx: Ctx,
-  host: Host,
-  arch: Arch,
-  program: string,
+  { host, arch, program, scratch }: Trial,
   name: Accelerator,
 ): Promise<string | undefined> {
   const { signal, done } = withDeadline(PAYLOAD_MS, ctx.signal);
-  const directory = await mkdtemp(path.join(tmpdir(), "berth-probe-"));
+  const directory = await mkdtemp(path.join(scratch, "berth-probe-"));
   try {
     return await (arch === host.arch && arch === "x86_64"
       ? runPayload(program, name, directory, signal)

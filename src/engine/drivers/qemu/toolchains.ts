@@ -1,6 +1,9 @@
 /** The QEMU of this host for each architecture: looked at once for each setting, and what they can do together. */
+import { rm } from "node:fs/promises";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
 import type { Arch } from "../../../api/instance.ts";
+import { once } from "../../../base/async.ts";
+import { privateDirectory } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
@@ -11,10 +14,19 @@ export class Toolchains {
   readonly host: Host;
   readonly #wanted: () => Settings["qemu.accelerator"];
   readonly #probes = new Map<string, Promise<ProbeResult>>();
+  readonly #scratch: string | undefined;
+  /** Those of an engine that was killed meanwhile are still there. */
+  readonly #withoutOldFiles = once(async () => {
+    if (this.#scratch === undefined) return;
+    await rm(this.#scratch, { recursive: true, force: true });
+    await privateDirectory(this.#scratch);
+  });
 
-  constructor(host: Host, wanted: () => Settings["qemu.accelerator"]) {
+  /** `scratch`: a directory for the files of probes, and for nothing else; this host's own for such when left out. */
+  constructor(host: Host, wanted: () => Settings["qemu.accelerator"], scratch?: string) {
     this.host = host;
     this.#wanted = wanted;
+    this.#scratch = scratch;
   }
 
   /** Everything is looked at anew when it is asked for next. */
@@ -36,7 +48,9 @@ export class Toolchains {
     const key = `${arch} ${wanted}`;
     const known = this.#probes.get(key);
     if (known) return known;
-    const probe = probeToolchain(ctx, this.host, arch, wanted);
+    const probe = this.#withoutOldFiles().then(() =>
+      probeToolchain(ctx, this.host, arch, wanted, this.#scratch),
+    );
     this.#probes.set(key, probe);
     const forget = () => this.#probes.delete(key);
     probe.then((found) => ("missing" in found ? forget() : undefined), forget);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { isAlive } from "../../../../src/base/process-identity.ts";
 import { findFirmware, findProgram, type Host } from "../../../../src/engine/drivers/qemu/host.ts";
 import { probeToolchain } from "../../../../src/engine/drivers/qemu/probe.ts";
+import { Toolchains } from "../../../../src/engine/drivers/qemu/toolchains.ts";
 import { silentLog } from "../../../../src/engine/log.ts";
 
 const LINUX: Host = { platform: "linux", arch: "x86_64" };
@@ -141,6 +142,16 @@ test("a look that is called off ends its guest, keeps the reason and leaves noth
   await expect(look).rejects.toThrow("called off");
   expect(isAlive(Number(await readFile(path.join(directory, "pid"), "utf8")))).toBe(false);
   expect(await readdir(tmp)).toEqual([]);
+});
+
+test("what an engine that was killed has left of its look goes with the next one's", async () => {
+  await fake("qemu-img", "exit 0");
+  await fake("qemu-system-x86_64", VERSION, RIGHT);
+  const scratch = path.join(directory, "scratch");
+  await mkdir(path.join(scratch, "berth-probe-old"), { recursive: true });
+  const found = await new Toolchains(LINUX, () => "auto", scratch).probe(ctx(), "x86_64");
+  expect(found).toMatchObject({ accelerator: "kvm" });
+  expect([await readdir(scratch), await readdir(tmp)]).toEqual([[], []]);
 });
 
 /** Programs in the platform's own folders are found without PATH, so this can be asked only where there are none. */
