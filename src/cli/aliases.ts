@@ -64,28 +64,9 @@ export function addAliasCommands(
     .argument("<definition>", "<instance>:<command>")
     .argument("[name]", "name of the alias; the command's own when left out")
     .option("-n, --no-map-working-directory", "do not run it where the caller is, if that is mounted")
-    .action(async (text: string, name: string | undefined, options: { mapWorkingDirectory: boolean }) => {
-      const { instance, command, alias } = aliasDefinition(text, name);
-      if (reserved().includes(alias)) {
-        throw new EngineError(
-          "invalid-argument",
-          `cannot alias ${alias}: it is a command of ${session.dialect}`,
-          {
-            hint: "Choose another name.",
-          },
-        );
-      }
-      const { api } = await session.client();
-      const workingDirectory = options.mapWorkingDirectory ? "map" : "default";
-      await api.aliases.add({
-        alias: aliasReference(alias).alias,
-        ...contextOf(alias),
-        instance,
-        command,
-        workingDirectory,
-      });
-      await writeScript(session, aliasReference(alias).alias);
-    });
+    .action((text: string, name: string | undefined, options: { mapWorkingDirectory: boolean }) =>
+      define(session, reserved(), aliasDefinition(text, name), options),
+    );
 
   formatOption(program.command("aliases").description("List available aliases"), FORMATS).action(
     async ({ format }: { format: AnyFormat }) => {
@@ -111,6 +92,27 @@ export function addAliasCommands(
       const { api } = await session.client();
       await api.aliases.prefer({ context });
     });
+}
+
+async function define(
+  session: Session,
+  reserved: readonly string[],
+  { instance, command, alias }: ReturnType<typeof aliasDefinition>,
+  { mapWorkingDirectory }: { mapWorkingDirectory: boolean },
+): Promise<void> {
+  if (reserved.includes(alias)) {
+    const reason = `cannot alias ${alias}: it is a command of ${session.dialect}`;
+    throw new EngineError("invalid-argument", reason, { hint: "Choose another name." });
+  }
+  const { api } = await session.client();
+  await api.aliases.add({
+    alias: aliasReference(alias).alias,
+    ...contextOf(alias),
+    instance,
+    command,
+    workingDirectory: mapWorkingDirectory ? "map" : "default",
+  });
+  await writeScript(session, aliasReference(alias).alias);
 }
 
 function contextOf(text: string): { context?: string } {

@@ -9,6 +9,11 @@ import type { Session } from "./session.ts";
 type ExecOptions = { workingDirectory?: string; mapWorkingDirectory: boolean; tty?: boolean };
 
 export function addExecCommands(program: Command, session: Session): void {
+  addExec(program, session);
+  addShell(program, session);
+}
+
+function addExec(program: Command, session: Session): void {
   const exec = program
     .command("exec")
     .description("Run a command on an instance")
@@ -34,7 +39,9 @@ export function addExecCommands(program: Command, session: Session): void {
       });
     });
   if (session.dialect === "berth") exec.option("-t, --tty", "give it a terminal");
+}
 
+function addShell(program: Command, session: Session): void {
   timeoutOption(
     program
       .command("shell")

@@ -18,6 +18,14 @@ type FindOptions = {
 };
 
 export function addImageCommands(program: Command, session: Session): void {
+  addFind(program, session);
+  const image = program.command("image").description("Manage the images on this host");
+  addListing(image, session);
+  addMaking(image, session);
+  addRemoval(image, session);
+}
+
+function addFind(program: Command, session: Session): void {
   formatOption(
     program
       .command("find")
@@ -28,33 +36,39 @@ export function addImageCommands(program: Command, session: Session): void {
       .addOption(new Option("--only-images").hideHelp())
       .addOption(new Option("--only-blueprints").hideHelp()),
     FORMATS,
-  ).action(async (query: string, options: FindOptions) => {
-    const { format, showUnsupported = false, forceUpdate = false, onlyImages, onlyBlueprints } = options;
-    if (onlyImages && onlyBlueprints) {
-      throw new EngineError(
-        "invalid-argument",
-        'Specify only one of "--only-images", "--only-blueprints" or omit to fetch both',
-      );
-    }
-    if (onlyBlueprints) {
-      session.print(noBlueprints(format));
-      return;
-    }
-    if (query.split(":").length > 2)
-      throw new EngineError("invalid-argument", "Invalid remote and search string supplied");
-    const { api } = await session.client();
-    const found = await api.images.find({ query, unsupported: showUnsupported, refresh: forceUpdate });
-    for (const problem of found.problems) session.note(`warning: ${problem.message}`);
-    session.print(session.formats.find(found.items, format, query));
-  });
+  ).action((query: string, options: FindOptions) => find(session, query, options));
+}
 
-  const image = program.command("image").description("Manage the images on this host");
+async function find(session: Session, query: string, options: FindOptions): Promise<void> {
+  const { format, showUnsupported = false, forceUpdate = false, onlyImages, onlyBlueprints } = options;
+  if (onlyImages && onlyBlueprints) {
+    throw new EngineError(
+      "invalid-argument",
+      'Specify only one of "--only-images", "--only-blueprints" or omit to fetch both',
+    );
+  }
+  if (onlyBlueprints) {
+    session.print(noBlueprints(format));
+    return;
+  }
+  if (query.split(":").length > 2)
+    throw new EngineError("invalid-argument", "Invalid remote and search string supplied");
+  const { api } = await session.client();
+  const found = await api.images.find({ query, unsupported: showUnsupported, refresh: forceUpdate });
+  for (const problem of found.problems) session.note(`warning: ${problem.message}`);
+  session.print(session.formats.find(found.items, format, query));
+}
+
+function addListing(image: Command, session: Session): void {
   formatOption(image.command("list").alias("ls").description("List the images on this host")).action(
     async (options: { format: Format }) => {
       const { api } = await session.client();
       session.print(formatCached((await api.images.cached()).items, options.format));
     },
   );
+}
+
+function addMaking(image: Command, session: Session): void {
   image
     .command("pull")
     .description("Download an image before it is needed")
@@ -71,6 +85,9 @@ export function addImageCommands(program: Command, session: Session): void {
       await session.operate((api) => api.images.build({ recipe }));
       session.print(`Built: ${recipe}`);
     });
+}
+
+function addRemoval(image: Command, session: Session): void {
   image
     .command("remove")
     .alias("rm")

@@ -26,6 +26,13 @@ export function parsePort(text: string): Partial<NewPortForward> & { guestPort: 
 
 export function addPortCommands(program: Command, session: Session): void {
   const port = program.command("port").description("Reach ports of a guest on this host");
+  addAdding(port, session);
+  addListing(port, session);
+  addDetection(port, session);
+  addRemoval(port, session);
+}
+
+function addAdding(port: Command, session: Session): void {
   port
     .command("add")
     .description("Forward a port, now and whenever the instance runs")
@@ -51,6 +58,9 @@ export function addPortCommands(program: Command, session: Session): void {
           `${added.hostAddress}:${added.hostPort}/${added.protocol} → ${name}:${added.guestPort}`,
         );
     });
+}
+
+function addListing(port: Command, session: Session): void {
   formatOption(
     port
       .command("list", { isDefault: true })
@@ -75,6 +85,9 @@ export function addPortCommands(program: Command, session: Session): void {
       session.print(table(["Instance", "Here", "Guest", "Protocol", "Via"], cells));
     }
   });
+}
+
+function addDetection(port: Command, session: Session): void {
   formatOption(
     port
       .command("detect")
@@ -88,6 +101,9 @@ export function addPortCommands(program: Command, session: Session): void {
     else if (items.length === 0) session.print(`Nothing listens in ${name} that could be forwarded.`);
     else session.print(listenersTable(items, ports));
   });
+}
+
+function addRemoval(port: Command, session: Session): void {
   port
     .command("remove")
     .alias("rm")

@@ -23,62 +23,84 @@ const deleted: Fits = ({ state }) => state === "deleted";
 const isRunningContainer: Fits = ({ state, container }) => state === "running" && container !== undefined;
 const isPaused: Fits = (instance) => isRunningContainer(instance) && instance.container?.paused === true;
 
+const OR_PRIMARY = { elsePrimary: true };
+
+/** A verb of several instances, or of all that it fits. */
+type Several = (name: string, description: string, all: string) => Command;
+
 export function addPowerCommands(program: Command, session: Session): void {
-  const several = (name: string, description: string, all: string) =>
+  const several: Several = (name, description, all) =>
     program
       .command(name)
       .description(description)
       .argument("[names...]", "names of instances")
       .option("--all", all);
-  const orPrimary = { elsePrimary: true };
-  const limitOf = ({ timeout }: Timed, verb: string): Limit | undefined =>
-    timeout === undefined
-      ? undefined
-      : { seconds: timeout, message: `Timed out waiting for instance to ${verb}.` };
+  addStart(several, session);
+  addSuspend(several, session);
+  if (session.dialect === "berth") addPause(several, session);
+  addStop(several, session);
+  addRestart(several, session);
+  addDelete(several, session);
+  addPurge(program, session);
+}
 
+function addStart(several: Several, session: Session): void {
   const start = timeoutOption(
     several("start", "Start instances, or resume suspended ones", "start all instances"),
   ).action(async (names: string[], options: Selection & Timed & { cold?: boolean }) => {
-    const chosen = await select(session, names, options.all, startable, orPrimary);
+    const chosen = await select(session, names, options.all, startable, OR_PRIMARY);
     const how = { cold: options.cold ?? false, limit: limitOf(options, "start") };
     await forEach(chosen, (name) => bringUp(session, name, how));
   });
   if (session.dialect === "berth")
     start.option("--cold", "boot suspended instances anew; what was in their memory is lost");
+}
+
+function addSuspend(several: Several, session: Session): void {
   several("suspend", "Suspend running instances", "suspend all running instances").action(
     async (names: string[], { all }: Selection) =>
-      apply(session, await select(session, names, all, runs, orPrimary), (api, name) =>
+      apply(session, await select(session, names, all, runs, OR_PRIMARY), (api, name) =>
         api.instances.suspend({ name }),
       ),
   );
-  if (session.dialect === "berth") {
-    several("pause", "Halt running containers in memory", "pause all running containers").action(
-      async (names: string[], { all }: Selection) =>
-        apply(session, await select(session, names, all, isRunningContainer), (api, name) =>
-          api.instances.pause({ name }),
-        ),
-    );
-    several("unpause", "Let halted containers go on", "unpause all that are paused").action(
-      async (names: string[], { all }: Selection) =>
-        apply(session, await select(session, names, all, isPaused), (api, name) =>
-          api.instances.unpause({ name }),
-        ),
-    );
-  }
+}
+
+function addPause(several: Several, session: Session): void {
+  several("pause", "Halt running containers in memory", "pause all running containers").action(
+    async (names: string[], { all }: Selection) =>
+      apply(session, await select(session, names, all, isRunningContainer), (api, name) =>
+        api.instances.pause({ name }),
+      ),
+  );
+  several("unpause", "Let halted containers go on", "unpause all that are paused").action(
+    async (names: string[], { all }: Selection) =>
+      apply(session, await select(session, names, all, isPaused), (api, name) =>
+        api.instances.unpause({ name }),
+      ),
+  );
+}
+
+function addStop(several: Several, session: Session): void {
   several("stop", "Stop running instances", "stop all running instances")
     .option("--force", "pull the plug; unsaved data in the guest is lost")
     .option("-t, --time <minutes>", "stop only after this time; who is logged in is told", minutes)
     .option("-c, --cancel", "cancel a delayed stop")
     .action(async (names: string[], options: StopOptions) =>
-      stop(session, await select(session, names, options.all, powered, orPrimary), options),
+      stop(session, await select(session, names, options.all, powered, OR_PRIMARY), options),
     );
+}
+
+function addRestart(several: Several, session: Session): void {
   timeoutOption(several("restart", "Restart instances", "restart all running instances")).action(
     async (names: string[], options: Selection & Timed) => {
-      const chosen = await select(session, names, options.all, powered, orPrimary);
+      const chosen = await select(session, names, options.all, powered, OR_PRIMARY);
       const limit = limitOf(options, "restart");
       await forEach(chosen, (name) => session.operate((api) => api.instances.restart({ name }), limit));
     },
   );
+}
+
+function addDelete(several: Several, session: Session): void {
   several("delete", "Delete instances (into the trash, or for good) and snapshots", "delete all instances")
     .option("-p, --purge", "remove them for good, at once")
     .action(async (names: string[], { all, purge }: Selection & { purge?: boolean }) =>
@@ -90,6 +112,9 @@ export function addPowerCommands(program: Command, session: Session): void {
         api.instances.recover({ name }),
       ),
   );
+}
+
+function addPurge(program: Command, session: Session): void {
   program
     .command("purge")
     .description("Purge all deleted instances permanently")
@@ -99,6 +124,12 @@ export function addPowerCommands(program: Command, session: Session): void {
         apply(session, chosen, (api, name) => api.instances.purge({ name })),
       );
     });
+}
+
+function limitOf({ timeout }: Timed, verb: string): Limit | undefined {
+  return timeout === undefined
+    ? undefined
+    : { seconds: timeout, message: `Timed out waiting for instance to ${verb}.` };
 }
 
 /** `web.snapshot1` among the names is a snapshot. */

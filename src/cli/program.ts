@@ -49,9 +49,70 @@ import { addZoneCommands } from "./zones.ts";
 const USAGE_EXIT = 1;
 const NO_COMMAND_EXIT = 2;
 
+type AddVerbs = (program: Command, session: Session) => void;
+
+/** All of them, by their headings in the help. */
+const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
+  "Instances:": [
+    addInstanceCommands,
+    addInfoCommand,
+    addPowerCommands,
+    addLifecycleCommands,
+    addForeignContainerCommands,
+    addDiskCommands,
+    addIsoCommands,
+    addScreenshotCommand,
+  ],
+  "Projects:": [addProjectCommands, addComposeCommands],
+  "Agents:": [addSandboxCommands, addMcpCommand],
+  "Snapshots:": [addSnapshotCommands],
+  "Guests:": [
+    addExecCommands,
+    addSessionCommands,
+    addConsoleCommand,
+    addLogsCommand,
+    addAttachCommand,
+    addStatsCommand,
+    addTransferCommand,
+    addExportCommand,
+    addMountCommands,
+    addPortCommands,
+    addSshCommands,
+    addCloudInitCommands,
+  ],
+  "Aliases:": [(program, session) => addAliasCommands(program, session, () => namesOf(program))],
+  "Images:": [addImageCommands, addContainerImageCommands, addImportCommand],
+  "Engine:": [
+    addEngineCommands,
+    addNetworkCommands,
+    addHostsCommand,
+    addZoneCommands,
+    addAccessCommands,
+    addAutostartCommands,
+    addStorageCommands,
+    addDoctorCommands,
+    addSettingCommands,
+  ],
+  "This command:": [addInstallCommands],
+};
+
 /** `primary` names the primary instance in the help that it gives under the name `multipass`. */
 export function createProgram(session: Session, primary = PRIMARY_NAME): Command {
-  const program = new Command("berth")
+  const program = bareProgram(session);
+  for (const [heading, verbs] of Object.entries(VERBS)) {
+    program.commandsGroup(heading);
+    for (const add of verbs) add(program, session);
+  }
+  program.helpCommand("help [command]", "Display help about a command");
+  prepare(program, session);
+  const answering = session.dialect === "multipass" ? asMultipass(program, primary) : program;
+  return answering.hook("preAction", (_program, command) => {
+    session.verb = pathOf(command);
+  });
+}
+
+function bareProgram(session: Session): Command {
+  return new Command("berth")
     .description("Virtual machines and containers in one step.")
     .version(manifest.version, "-V, --version", "show the version")
     .helpOption("-h, --help", "show help")
@@ -65,51 +126,6 @@ export function createProgram(session: Session, primary = PRIMARY_NAME): Command
       // Under the name `multipass` the failure is told in its words, where it is caught.
       outputError: (text, write) => (session.dialect === "berth" ? write(text) : undefined),
     });
-  addInstanceCommands(program.commandsGroup("Instances:"), session);
-  addInfoCommand(program, session);
-  addPowerCommands(program, session);
-  addLifecycleCommands(program, session);
-  addForeignContainerCommands(program, session);
-  addProjectCommands(program.commandsGroup("Projects:"), session);
-  addComposeCommands(program, session);
-  addSandboxCommands(program.commandsGroup("Agents:"), session);
-  addMcpCommand(program, session);
-  addDiskCommands(program.commandsGroup("Instances:"), session);
-  addIsoCommands(program, session);
-  addScreenshotCommand(program, session);
-  addSnapshotCommands(program.commandsGroup("Snapshots:"), session);
-  addExecCommands(program.commandsGroup("Guests:"), session);
-  addSessionCommands(program.commandsGroup("Guests:"), session);
-  addConsoleCommand(program.commandsGroup("Guests:"), session);
-  addLogsCommand(program.commandsGroup("Guests:"), session);
-  addAttachCommand(program.commandsGroup("Guests:"), session);
-  addStatsCommand(program.commandsGroup("Guests:"), session);
-  addTransferCommand(program.commandsGroup("Guests:"), session);
-  addExportCommand(program.commandsGroup("Guests:"), session);
-  addMountCommands(program.commandsGroup("Guests:"), session);
-  addPortCommands(program.commandsGroup("Guests:"), session);
-  addSshCommands(program, session);
-  addCloudInitCommands(program, session);
-  addAliasCommands(program.commandsGroup("Aliases:"), session, () => namesOf(program));
-  addImageCommands(program.commandsGroup("Images:"), session);
-  addContainerImageCommands(program, session);
-  addImportCommand(program, session);
-  addEngineCommands(program.commandsGroup("Engine:"), session);
-  addNetworkCommands(program, session);
-  addHostsCommand(program, session);
-  addZoneCommands(program, session);
-  addAccessCommands(program, session);
-  addAutostartCommands(program, session);
-  addStorageCommands(program, session);
-  addDoctorCommands(program, session);
-  addSettingCommands(program, session);
-  addInstallCommands(program.commandsGroup("This command:"), session);
-  program.helpCommand("help [command]", "Display help about a command");
-  prepare(program, session);
-  const answering = session.dialect === "multipass" ? asMultipass(program, primary) : program;
-  return answering.hook("preAction", (_program, command) => {
-    session.verb = pathOf(command);
-  });
 }
 
 /** What every command takes; subcommands do not inherit it. */
