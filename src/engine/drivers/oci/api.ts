@@ -173,7 +173,9 @@ export class RuntimeApi {
     });
     const onAbort = () => sent.destroy(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });
-    sent.once("close", () => signal.removeEventListener("abort", onAbort));
+    const forget = () => signal.removeEventListener("abort", onAbort);
+    // One that never got a connection of ours is not closed.
+    sent.once("close", forget).once("error", forget);
     return sent;
   }
 

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type net from "node:net";
@@ -156,6 +156,20 @@ test("a cancelled request ends its connection and rejects with the reason", asyn
   controller.abort();
   await expect(answer).rejects.toMatchObject({ name: "AbortError" });
   if (!socket.closed) await once(socket, "close");
+});
+
+test("whatever becomes of a request, its caller's signal forgets it", async () => {
+  const { signal } = new AbortController();
+  const endpoint = { runtime: "vm" as const, name: "vm", address: { instance: "x" } };
+  const off = new RuntimeApi(endpoint, async () => {
+    throw new Error("it is off");
+  });
+  await expect(off.stream({ signal }, "GET", "/events")).rejects.toThrow("it is off");
+  await expect(off.upgrade({ signal }, "/attach")).rejects.toThrow("it is off");
+  const api = await serve((_request, response) => response.end("all"));
+  const answer = await api.stream({ signal }, "GET", "/logs");
+  expect(await text(answer)).toBe("all");
+  await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
 });
 
 test("a stream is read as it comes, and cancelled in its middle", async () => {
