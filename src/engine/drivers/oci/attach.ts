@@ -27,7 +27,9 @@ export async function attachMain(
   const onAbort = () => life.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   // Asked before its streams are joined: what ends at once, and is started again, tells its code now or never.
-  const ended = codeOf(life.signal, place);
+  const ended = codeOf(life.signal, place, "next-exit")
+    // A Podman without a place for its events tells of no run but the last.
+    .catch(() => codeOf(life.signal, place, "not-running"));
   ended.catch(() => {});
   try {
     const reads = stdin && main.openStdin;
@@ -130,10 +132,14 @@ class AttachedProcess extends Carried implements GuestProcess {
   }
 }
 
-/** What it ends with next, even where it is started again at once. */
-async function codeOf(signal: AbortSignal, { api, container, name }: ProcessPlace): Promise<number> {
+/** What it ends with: next, even where it is started again at once, or when it does not run. */
+async function codeOf(
+  signal: AbortSignal,
+  { api, container, name }: ProcessPlace,
+  condition: "next-exit" | "not-running",
+): Promise<number> {
   const doing = `see how ${name} has ended`;
-  const query = { condition: "next-exit" };
+  const query = { condition };
   const answer = await api.stream({ signal }, "POST", `/containers/${container}/wait`, { doing, query });
   const { StatusCode } = (await json(answer)) as { StatusCode: number };
   return StatusCode;
