@@ -100,7 +100,9 @@ test("the VM is not made where a runtime answers, unless it is asked for or pref
 
 test("what cannot be in the VM is refused before that is made, and only there", async () => {
   const { host, asked } = fakeHost();
-  const mounts = [{ ...{ source: "/srv/data", target: "/data", type: "native" as const }, uids: [], gids: [] }];
+  const mounts = [
+    { ...{ source: "/srv/data", target: "/data", type: "native" as const }, uids: [], gids: [] },
+  ];
   const udp = { protocol: "udp" as const, hostAddress: "127.0.0.1", hostPort: 5353, guestPort: 53 };
   for (const [all, runtime] of [
     [runtimes({ host }), undefined],
