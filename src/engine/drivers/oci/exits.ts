@@ -1,4 +1,5 @@
 /** How a container has ended, by what its runtime tells of it. Pure. */
+import type { RestartPolicy } from "../../../api/container.ts";
 import { formatBytes } from "../../../base/units.ts";
 import type { Exit } from "../driver.ts";
 import type { Inspected } from "./containers.ts";
@@ -7,7 +8,7 @@ import type { ContainerInstance } from "./create-body.ts";
 /** What a shell adds to the number of the signal that has ended a program. */
 const KILLED = 128;
 /** The code of what was ended by SIGKILL. */
-export const WAS_KILLED = KILLED + 9;
+const WAS_KILLED = KILLED + 9;
 const SIGNALS: Record<number, string> = {
   1: "SIGHUP",
   2: "SIGINT",
@@ -37,6 +38,15 @@ export function exitOf(
   const perhaps = ExitCode === WAS_KILLED && limit ? `, perhaps out of memory${limit}` : "";
   const how = `${endOf(ExitCode)}${perhaps}`;
   return { how: "crashed", detail: words ? `${how}: ${words}` : how };
+}
+
+/**
+ * Whether what it says now is all that it will say of its end. Podman calls it stopped, perhaps with 0, until it has read
+ * its code; and what is about to be removed, or is started again, looks killed or ended for a moment.
+ */
+export function isFinal({ State }: Pick<Inspected, "State">, restart: RestartPolicy = "no"): boolean {
+  const isRead = State.Status !== "stopped" || State.ExitCode !== 0;
+  return restart === "no" && State.ExitCode !== WAS_KILLED && isRead;
 }
 
 function endOf(code: number): string {

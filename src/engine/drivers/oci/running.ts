@@ -16,7 +16,7 @@ import { attachMain } from "./attach.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
-import { exitOf, WAS_KILLED } from "./exits.ts";
+import { exitOf, isFinal } from "./exits.ts";
 import { addressesOf, ContainerGuest } from "./guest.ts";
 import { statsOf } from "./stats.ts";
 
@@ -237,8 +237,7 @@ export class ContainerRunning implements Running {
   async #settled(): Promise<Inspected | undefined | "away"> {
     const look = await this.#look();
     if (!look || look === "away" || this.#stopping || !exitOf(look, this.#parts.instance, false)) return look;
-    const { restart = "no" } = this.#parts.instance.container;
-    if (restart === "no" && look.State.ExitCode !== WAS_KILLED) return look;
+    if (isFinal(look, this.#parts.instance.container.restart)) return look;
     await sleep(GRACE_MS, this.#life.signal);
     return this.#look();
   }

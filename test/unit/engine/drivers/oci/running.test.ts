@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { RestartPolicy } from "../../../../../src/api/container.ts";
 import type { Exit } from "../../../../../src/engine/drivers/driver.ts";
-import { exitOf } from "../../../../../src/engine/drivers/oci/exits.ts";
+import { exitOf, isFinal } from "../../../../../src/engine/drivers/oci/exits.ts";
 import { execBody } from "../../../../../src/engine/drivers/oci/guest.ts";
 import { AT_HOME, LOGIN_SHELL } from "../../../../../src/engine/drivers/oci/guest-scripts.ts";
 import { metricsOf } from "../../../../../src/engine/drivers/oci/stats.ts";
@@ -48,6 +49,17 @@ describe("how a container has ended", () => {
       detail: "its container was removed outside of Berth",
     });
   });
+});
+
+test.each<[string, Partial<typeof ended>, RestartPolicy | undefined, boolean]>([
+  ["it ended well", {}, undefined, true],
+  ["it failed", { ExitCode: 3 }, "no", true],
+  ["its runtime has not read its code yet", { Status: "stopped" }, "no", false],
+  ["its runtime has read its code", { Status: "stopped", ExitCode: 3 }, "no", true],
+  ["it is perhaps being removed", { ExitCode: 137 }, "no", false],
+  ["it is started again", {}, "always", false],
+])("nothing more is said of its end: %s", (_name, state, restart, final) => {
+  expect(isFinal({ State: { ...ended, ...state } }, restart)).toBe(final);
 });
 
 describe("what a container uses", () => {
