@@ -4,13 +4,10 @@ import path from "node:path";
 import { Berth } from "../test/support/berth.ts";
 import { startCatalogServer } from "../test/support/catalog-server.ts";
 import { testImage } from "../test/support/guest-image.ts";
-
-const FILE = path.resolve(import.meta.dirname, "../docs/multipass-transcript.md");
+import { type Step, transcribe, writeTranscript } from "./transcribe.ts";
 
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
 const USER_DATA = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
-
-type Step = string | { title: string };
 
 const STEPS: readonly Step[] = [
   { title: "Launch, list, info" },
@@ -63,37 +60,18 @@ try {
   await writeFile(path.join(own, "user-data.yaml"), USER_DATA);
   await writeFile(path.join(own, "hello.txt"), "hello from the host\n");
   await writeFile(path.join(own, "project", "README"), "shown in the guest\n");
-  const sections: string[] = [];
-  for (const step of STEPS) sections.push(typeof step === "string" ? await told(step) : `## ${step.title}\n`);
-  await writeFile(FILE, `${heading()}${sections.join("\n")}`);
-  console.log(`written: ${path.relative(process.cwd(), FILE)}`);
+  const said = await transcribe({ berth: multipass, name: "multipass", directory: own }, STEPS);
+  await writeTranscript(
+    "multipass-transcript.md",
+    [
+      "# What `multipass` says when it is Berth",
+      "",
+      "Written by `npm run transcript` from a run on a real guest. The image is Debian's, served under Ubuntu's name by a",
+      "catalog on this host, so that the run needs no internet; progress is left out.",
+    ],
+    said,
+  );
 } finally {
   await berth.dispose();
   await catalog.close();
-}
-
-/** One command as a terminal shows it; what it says of its progress is left out, as it differs from run to run. */
-async function told(line: string): Promise<string> {
-  const { code, stdout, stderr } = await multipass.run(line.split(" "), { cwd: own, timeoutMs: 1_800_000 });
-  const failure =
-    code === 0
-      ? ""
-      : stderr
-          .split("\n")
-          .filter((one) => !/^[\w-]+: [A-Z]/.test(one))
-          .join("\n");
-  const text = (stdout + failure).replaceAll(own, "/home/user").replaceAll(berth.home, "/home/user");
-  console.log(`$ multipass ${line}\n${text}`);
-  return `\`\`\`\n$ multipass ${line}\n${text}${code === 0 ? "" : `(exit code ${code})\n`}\`\`\`\n`;
-}
-
-function heading(): string {
-  return [
-    "# What `multipass` says when it is Berth",
-    "",
-    "Written by `npm run transcript` from a run on a real guest. The image is Debian's, served under Ubuntu's name by a",
-    "catalog on this host, so that the run needs no internet; progress is left out.",
-    "",
-    "",
-  ].join("\n");
 }
