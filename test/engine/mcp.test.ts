@@ -241,7 +241,8 @@ test("a sandbox is made, changed and looked at", async () => {
   const onprogress = ({ message }: { message?: string }) => void steps.push(message ?? "");
   const made = await mcp.call("create_sandbox", { folder, instance: "box", confirm: true }, { onprogress });
   expect(made.text).toContain("Sandbox: box. The project is in ~/project there: 1 file of");
-  expect(steps.join("\n")).toContain("box: create");
+  // The first of them may be over before anybody has asked.
+  expect(steps.join("\n")).toMatch(/^box: (create|boot|cloud-init)$/m);
   await mcp.ok("write_file", { instance: "box", path: "project/a", content: "new\n" });
   const diff = await mcp.ok("sandbox_diff", { instance: "box" });
   expect(diff).toContain("box: 1 file changed");
