@@ -6,7 +6,7 @@ import { abortable, withDeadline } from "../../../base/async.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestProcess, ProcessExit } from "../../guest/guest.ts";
 import type { AttachRequest } from "../driver.ts";
-import { asking, Carried, type ProcessPlace, resizeTerminal } from "./carried.ts";
+import { asking, Carried, type ProcessPlace } from "./carried.ts";
 import { type Inspected, isUp } from "./containers.ts";
 
 /** What its container was made with. */
@@ -57,26 +57,20 @@ type Joined = { connection: Duplex; life: AbortController; ended: Promise<number
 
 class AttachedProcess extends Carried implements GuestProcess {
   readonly #place: ProcessPlace;
-  readonly #main: MainProcess;
   readonly #joined: Joined;
 
   constructor(place: ProcessPlace, main: MainProcess, joined: Joined) {
-    super(joined.connection, {
-      ...{ name: place.name, tty: main.tty, keepsInput: true },
+    super(place, joined.connection, {
+      ...{ tty: main.tty, path: `/containers/${place.container}`, keepsInput: true },
       exit: () => this.#exit(),
     });
     this.#place = place;
-    this.#main = main;
     this.#joined = joined;
-  }
-
-  resize(size: TerminalSize): void {
-    void this.#resize(size);
   }
 
   /** A program that has drawn already does so again when its terminal changes. */
   drawAnew(size: TerminalSize): void {
-    void this.#resize({ ...size, rows: size.rows + 1 }).then(() => this.#resize(size));
+    void this.resize({ ...size, rows: size.rows + 1 }).then(() => this.resize(size));
   }
 
   signal(name: SignalName): void {
@@ -87,11 +81,6 @@ class AttachedProcess extends Carried implements GuestProcess {
   close(): void {
     this.hangUp();
     this.#joined.life.abort();
-  }
-
-  async #resize(size: TerminalSize): Promise<void> {
-    const at = `/containers/${this.#place.container}`;
-    if (this.#main.tty) await resizeTerminal(this.#place, at, size, () => this.over);
   }
 
   /** Without a code where it goes on, and only its runtime has let go of us. */

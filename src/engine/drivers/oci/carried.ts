@@ -21,9 +21,9 @@ export type ProcessPlace = {
 };
 
 export type CarriedOptions = {
-  /** The instance's name, for messages. */
-  name: string;
   tty: boolean;
+  /** Whose terminal it is: the path of an exec or of a container. */
+  path: string;
   /** Its input stays open, for whoever comes next, when ours has ended. */
   keepsInput?: boolean;
   /** How it has ended, asked when nothing more comes: never before it is made. */
@@ -35,19 +35,24 @@ export type CarriedOptions = {
 /** A terminal takes its size once its process is there. */
 const RESIZE_ATTEMPTS = 10;
 const RESIZE_PAUSE_MS = 20;
+/** Podman's monitor may take the first of two sizes twice that come at once, so the last one is told again after this. */
+const SETTLED_MS = 250;
 const ASK_MS = 10_000;
 
 /** What processes have in common, whoever has started them. It owns the connection, until that ends. */
-export class Carried implements Pick<GuestProcess, "stdin" | "stdout" | "stderr" | "exited"> {
+export class Carried implements Omit<GuestProcess, "signal" | "close"> {
   readonly stdin: Writable;
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   readonly exited: Promise<ProcessExit>;
+  readonly #place: ProcessPlace;
   readonly #connection: Duplex;
   readonly #options: CarriedOptions;
+  #settling: NodeJS.Timeout | undefined;
   #over = false;
 
-  constructor(connection: Duplex, options: CarriedOptions) {
+  constructor(place: ProcessPlace, connection: Duplex, options: CarriedOptions) {
+    this.#place = place;
     this.#connection = connection;
     this.#options = options;
     this.stdin = inputOf(connection, options.keepsInput ?? false);
@@ -65,16 +70,39 @@ export class Carried implements Pick<GuestProcess, "stdin" | "stdout" | "stderr"
     this.#connection.destroy();
   }
 
+  /** Resolves when it has been told of. Never rejects: a terminal that stays as it was is no failure. */
+  async resize(size: TerminalSize): Promise<void> {
+    if (!this.#options.tty || this.#over) return;
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => void this.#tell(size), SETTLED_MS);
+    await this.#tell(size);
+  }
+
+  async #tell({ cols, rows }: TerminalSize): Promise<void> {
+    const { api, name, log } = this.#place;
+    const doing = `resize a terminal in ${name}`;
+    const query = { h: String(rows), w: String(cols) };
+    for (let attempt = 1; !this.#over; attempt += 1) {
+      try {
+        await api.json(asking(), "POST", `${this.#options.path}/resize`, { doing, query });
+        return;
+      } catch (error) {
+        if (attempt === RESIZE_ATTEMPTS) return log.debug("a terminal kept its size", { error });
+        await sleep(RESIZE_PAUSE_MS);
+      }
+    }
+  }
+
   async #run(): Promise<ProcessExit> {
-    const { name, exit } = this.#options;
     try {
       await this.#carry();
-      return await exit();
+      return await this.#options.exit();
     } catch (error) {
-      const reason = `cannot reach ${name}: ${messageOf(error)}`;
+      const reason = `cannot reach ${this.#place.name}: ${messageOf(error)}`;
       throw new EngineError("guest-unreachable", reason, { cause: error });
     } finally {
       this.#over = true;
+      clearTimeout(this.#settling);
       this.#connection.destroy();
       this.stdout.end();
       this.stderr.end();
@@ -101,26 +129,6 @@ export class Carried implements Pick<GuestProcess, "stdin" | "stdout" | "stderr"
       once(output, "close", { signal }),
       once(this.#connection, "close", { signal }),
     ]).finally(() => settled.abort());
-  }
-}
-
-/** Of an exec or of a container, by its path. Never rejects: one that stays as it was is no failure. */
-export async function resizeTerminal(
-  { api, name, log }: ProcessPlace,
-  path: string,
-  { cols, rows }: TerminalSize,
-  isOver: () => boolean,
-): Promise<void> {
-  const doing = `resize a terminal in ${name}`;
-  const query = { h: String(rows), w: String(cols) };
-  for (let attempt = 1; !isOver(); attempt += 1) {
-    try {
-      await api.json(asking(), "POST", `${path}/resize`, { doing, query });
-      return;
-    } catch (error) {
-      if (attempt === RESIZE_ATTEMPTS) return log.debug("a terminal kept its size", { error });
-      await sleep(RESIZE_PAUSE_MS);
-    }
   }
 }
 

@@ -6,7 +6,7 @@ import { sleep } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestProcess, ProcessExit } from "../../guest/guest.ts";
-import { asking, Carried, type ProcessPlace, resizeTerminal } from "./carried.ts";
+import { asking, Carried, type ProcessPlace } from "./carried.ts";
 import type { Output, Piece } from "./frames.ts";
 import { MARK, SIGNAL } from "./guest-scripts.ts";
 
@@ -56,7 +56,7 @@ export async function startExec(
       body: { Detach: false, ...terminal },
     });
     const child = new ExecProcess(place, made.Id, mark, connection, tty !== undefined);
-    if (tty) child.resize(tty);
+    if (tty) void child.resize(tty);
     return child;
   } catch (error) {
     const refused = notStarted(error);
@@ -77,8 +77,8 @@ class ExecProcess extends Carried implements GuestProcess {
   #unstarted: string | undefined;
 
   constructor(place: ProcessPlace, id: string, mark: string, connection: Duplex, tty: boolean) {
-    super(connection, {
-      ...{ name: place.name, tty },
+    super(place, connection, {
+      ...{ tty, path: `/exec/${id}` },
       exit: () => this.#exit(),
       outputOf: (piece) => this.#outputOf(piece),
     });
@@ -86,10 +86,6 @@ class ExecProcess extends Carried implements GuestProcess {
     this.#id = id;
     this.#mark = mark;
     this.#tty = tty;
-  }
-
-  resize(size: TerminalSize): void {
-    void resizeTerminal(this.#place, `/exec/${this.#id}`, size, () => this.over);
   }
 
   signal(name: SignalName): void {
