@@ -16,11 +16,19 @@ export type KeyPair = { privateKey: string; publicKey: string };
 
 /** A fresh ed25519 pair in OpenSSH's text forms; the public key ends in `comment`. */
 export function generateKeyPair(comment: string): KeyPair {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
-  return {
-    privateKey: pair.private.endsWith("\n") ? pair.private : `${pair.private}\n`,
-    publicKey: pair.public,
-  };
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
+    if (!isWhole(pair.public) || !isWhole(pair.private)) continue;
+    return {
+      privateKey: pair.private.endsWith("\n") ? pair.private : `${pair.private}\n`,
+      publicKey: pair.public,
+    };
+  }
+}
+
+/** Where a public key begins with a zero, as one of 256 does, ssh2 1.17 leaves that out (mscdex/ssh2#1513): nobody can read it. */
+function isWhole(key: string): boolean {
+  return !(ssh2.utils.parseKey(key) instanceof Error);
 }
 
 /** A login for a guest whose image expects `user`. */
