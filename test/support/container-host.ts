@@ -1,10 +1,11 @@
 /** A real VM with a container runtime in it, as the driver of containers is given it by the engine. */
 import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { EngineError } from "../../src/base/errors.ts";
+import { EngineError, messageOf } from "../../src/base/errors.ts";
 import { hostArch } from "../../src/base/paths.ts";
+import { withoutControls } from "../../src/base/plain-text.ts";
 import type { ContainerHost } from "../../src/engine/drivers/container-host.ts";
 import type { DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
 import { RuntimeApi } from "../../src/engine/drivers/oci/api.ts";
@@ -64,9 +65,12 @@ export async function startContainerHost(): Promise<TestContainerHost> {
   const api = new RuntimeApi(endpoint, (ctx, to) => connect(ctx, instance.id, to));
   try {
     await open();
-  } catch (error) {
+  } catch (cause) {
+    // What it was busy with, as its files end with it.
+    const said = await readFile(path.join(instance.directory, "serial.log"), "utf8").catch(() => "");
     await dispose();
-    throw error;
+    const words = withoutControls(said.slice(-3000));
+    throw new Error(`the container host did not come up: ${messageOf(cause)}\n${words}`, { cause });
   }
   return {
     ...{ open, connect, flush, stop, dispose, api },
