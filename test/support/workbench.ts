@@ -14,6 +14,7 @@ const RESULTS = path.join(ROOT, "test-results");
 const VSIX = path.join(RESULTS, "berth.vsix");
 const READY_MS = 60_000;
 const ACTION_MS = 30_000;
+const MENU_MS = 2_000;
 /** How long a quick input may take to be there, before it is asked for again. */
 export const PALETTE_MS = 10_000;
 const ATTEMPTS = 4;
@@ -131,6 +132,24 @@ export class Workbench {
   /** A button of the view that has no instances yet. */
   welcome(name: string): Locator {
     return this.page.getByRole("region", { name: "Welcome" }).getByRole("button", { name });
+  }
+
+  /** Of the menu that is open. */
+  entry(name: string): Locator {
+    return this.page.getByRole("menuitem", { name, exact: true });
+  }
+
+  /** A menu takes no click that comes too soon after it has opened: then it is still there, and is clicked again. */
+  async choose(name: string): Promise<void> {
+    const closed = () =>
+      this.entry(name)
+        .waitFor({ state: "detached", timeout: MENU_MS })
+        .then(
+          () => true,
+          () => false,
+        );
+    do await this.entry(name).click();
+    while (!(await closed()));
   }
 
   /** The row of an instance. */

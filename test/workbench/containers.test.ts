@@ -25,19 +25,7 @@ afterAll(async () => {
 
 takeFailurePictures("containers", () => workbench);
 
-const entry = (name: string) => workbench.page.getByRole("menuitem", { name, exact: true });
-/** A menu takes no click that comes too soon after it has opened: then it is still there, and is clicked again. */
-const choose = async (name: string) => {
-  const closed = () =>
-    entry(name)
-      .waitFor({ state: "detached", timeout: 2_000 })
-      .then(
-        () => true,
-        () => false,
-      );
-  do await entry(name).click();
-  while (!(await closed()));
-};
+const entry = (name: string) => workbench.entry(name);
 const telling = (name: string, text: string | RegExp) => workbench.row(name).filter({ hasText: text });
 const page = (): FrameLocator =>
   workbench.page.frameLocator('iframe.webview[src*="extensionId=berth.berth"]').frameLocator("#active-frame");
@@ -79,7 +67,7 @@ test("its menu has what one does with a container, by the names that people know
   expect(await entry("Open Shell").count()).toBe(0);
   await workbench.screenshot("containers-menu");
   const opened = page.context().waitForEvent("page");
-  await choose("Open in Browser");
+  await workbench.choose("Open in Browser");
   await (await opened).waitForURL(/18080/);
   await (await opened).close();
 });
@@ -103,18 +91,16 @@ test("one is let go of as it is, and taken in again", async () => {
 });
 
 test("what others have made is beneath the instances: looked at, never changed, taken in from its row", async () => {
-  const { page } = workbench;
   await workbench.berth.ok(["launch", "--name", "theirs", "docker:nginx"]);
   await workbench.berth.ok(["release", "theirs"]);
   const section = row(/^Other containers, 1/);
   await section.click();
   const other = row(/^Container berth-theirs, not an instance, running/);
   await other.click({ button: "right" });
-  const entry = (name: string) => page.getByRole("menuitem", { name, exact: true });
   for (const name of ["View Logs", "Adopt Container…"]) await entry(name).waitFor();
   for (const name of ["Stop", "Restart", "Delete"]) expect(await entry(name).count()).toBe(0);
   await workbench.screenshot("containers-foreign");
-  await entry("View Logs").click();
+  await workbench.choose("View Logs");
   await workbench.terminalShows(/started theirs/);
   await other.hover();
   await other.getByRole("button", { name: "Adopt Container…" }).click();
@@ -180,7 +166,7 @@ test("an image is built from a file of the workspace, and pruned", async () => {
   await row(/^built:1, Docker/).waitFor();
   await workbench.screenshot("containers-images");
   await row(/^Images of containers on Docker/).click({ button: "right" });
-  await choose("Remove Unused Images");
+  await workbench.choose("Remove Unused Images");
   await workbench.answer("Remove");
   await row(/^built:1, Docker/).waitFor({ state: "detached" });
   await workbench.unfold("Images", false);
