@@ -307,9 +307,9 @@ export class Workbench {
     await this.terminalShows(answer);
   }
 
-  async terminalShows(pattern: RegExp): Promise<void> {
+  async terminalShows(pattern: RegExp, timeout = READY_MS): Promise<void> {
     const rows = this.page.locator(".terminal-wrapper.active .xterm-rows");
-    await rows.filter({ hasText: pattern }).waitFor({ timeout: READY_MS });
+    await rows.filter({ hasText: pattern }).waitFor({ timeout });
   }
 
   /** Milliseconds that activating an extension took, by the workbench's own account. */
