@@ -152,6 +152,15 @@ export class Workbench {
     while (!(await closed()));
   }
 
+  /** A row has its buttons while the pointer is on it; one that is drawn anew beneath the pointer has not noticed that. */
+  press(row: Locator, button: string): Promise<void> {
+    return this.again(async () => {
+      await row.page().mouse.move(0, 0);
+      await row.hover();
+      await row.getByRole("button", { name: button }).click({ timeout: PALETTE_MS });
+    });
+  }
+
   /** The row of an instance. */
   row(name: string): Locator {
     return this.page.locator(".part.sidebar").getByRole("treeitem", { name: new RegExp(`^${name}\\b`) });

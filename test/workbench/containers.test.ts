@@ -108,8 +108,7 @@ test("what others have made is beneath the instances: looked at, never changed, 
     await workbench.choose("View Logs");
     await workbench.terminalShows(/started theirs/, PALETTE_MS);
   });
-  await other.hover();
-  await other.getByRole("button", { name: "Adopt Container…" }).click();
+  await workbench.press(other, "Adopt Container…");
   await telling("berth-theirs", /Docker/).waitFor();
   await section.waitFor({ state: "detached" });
   await workbench.berth.ok(["delete", "--purge", "berth-theirs"]);
@@ -145,15 +144,9 @@ test("its runtime's images are beside those of VMs: pulled by layers, cancelled,
   await workbench.notification("Pulling endless").getByRole("button", { name: "Cancel" }).click();
   await row(/^endless/).waitFor({ state: "detached" });
 
-  await row(/^Images of containers on Docker/).hover();
-  await row(/^Images of containers on Docker/)
-    .getByRole("button", { name: "Pull Image…" })
-    .click();
+  await workbench.press(row(/^Images of containers on Docker/), "Pull Image…");
   await workbench.enter("Which image?", "nginx:1.28");
-  await row(/^nginx:1\.28, Docker/).hover();
-  await row(/^nginx:1\.28, Docker/)
-    .getByRole("button", { name: "Launch Instance of Image…" })
-    .click();
+  await workbench.press(row(/^nginx:1\.28, Docker/), "Launch Instance of Image…");
   await workbench.atStep("(3/4)");
   await workbench.page.keyboard.press("Escape");
   await workbench.command("Berth: Remove Image");
@@ -188,17 +181,13 @@ test("a compose file is brought up and its project down, and the tree tells what
   await project.click();
   await row(/^web, running, compose\.yaml/).waitFor();
   await workbench.screenshot("containers-compose");
-  await project.hover();
-  await project.getByRole("button", { name: "Compose Down" }).click();
+  await workbench.press(project, "Compose Down");
   await workbench.terminalShows(/bringing .+ down[\s\S]* is down\./);
   await row(/^None yet/).waitFor();
 
   await workbench.berth.ok(["compose", "up", "other", "-f", path.join(workbench.folder, "other.yaml")]);
   await row(/^Compose project other/).waitFor();
-  await row(/^Compose Projects/).hover();
-  await row(/^Compose Projects/)
-    .getByRole("button", { name: "Refresh Compose Projects" })
-    .click();
+  await workbench.press(row(/^Compose Projects/), "Refresh Compose Projects");
   await row(/^Compose project other/).waitFor();
   await workbench.berth.ok(["compose", "down", "other"]);
   await row(/^None yet/).waitFor();

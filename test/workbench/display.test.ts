@@ -69,8 +69,7 @@ async function showsBars(): Promise<void> {
 }
 
 test("the screen of a guest without SSH is opened from its row, and painted", async () => {
-  await workbench.row("win").hover();
-  await workbench.row("win").getByRole("button", { name: "Open Graphical Console" }).click();
+  await workbench.press(workbench.row("win"), "Open Graphical Console");
   await showsBars();
   await page().getByText("Keys go to the guest.").waitFor();
   const box = await canvas().boundingBox();
@@ -183,8 +182,7 @@ test("from the palette, and connected anew; an instance that is no more is said 
 test("in the light theme it is as readable", async () => {
   await workbench.berth.ok(["launch", "--guest", "other", "--name", "bsd"]);
   await workbench.setTheme("Default Light Modern");
-  await workbench.row("bsd").hover();
-  await workbench.row("bsd").getByRole("button", { name: "Open Graphical Console" }).click();
+  await workbench.press(workbench.row("bsd"), "Open Graphical Console");
   await showsBars();
   await workbench.screenshot("display-light");
 });

@@ -132,10 +132,7 @@ test("two windows show the same, and what one does is seen in the other", async 
   const { berth } = workbench;
   await workbench.commandOn("Berth: Stop", "web");
   await row(second, /^web\b.*stopped/i).waitFor();
-  await row(second, /^web\b/).hover();
-  await row(second, /^web\b/)
-    .getByRole("button", { name: "Start" })
-    .click();
+  await workbench.press(row(second, /^web\b/), "Start");
   await row(workbench.page, /^web\b.*running/i).waitFor();
   await berth.ok(["delete", "--purge", "web"]);
   for (const page of [workbench.page, second]) await row(page, /^web\b/).waitFor({ state: "detached" });

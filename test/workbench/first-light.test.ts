@@ -69,8 +69,7 @@ test("the wizard launches an instance, and its row tells what happens", async ()
 });
 
 test("its shell opens beside the row, and the guest answers", async () => {
-  await workbench.row("web").hover();
-  await workbench.row("web").getByRole("button", { name: "Open Shell" }).click();
+  await workbench.press(workbench.row("web"), "Open Shell");
   await workbench.terminalShows(/web:~\$/);
   await workbench.terminal("clear; uname -n; echo $((6*7))", /web[\s\S]*42/);
   await workbench.terminal("grep PRETTY /etc/os-release", /Debian GNU\/Linux 12/);
@@ -79,8 +78,7 @@ test("its shell opens beside the row, and the guest answers", async () => {
 
 test("a command of the palette stops it, and the tree follows", async () => {
   await workbench.row("web").click();
-  await workbench.row("web").hover();
-  await workbench.row("web").getByRole("button", { name: "Stop" }).click();
+  await workbench.press(workbench.row("web"), "Stop");
   await workbench
     .row("web")
     .getByRole("button", { name: "Start" })

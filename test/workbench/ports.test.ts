@@ -74,14 +74,12 @@ test("ports: what listens in a guest is seen, forwarded, opened, shown to others
   await row(/^port 18000 of web, python3<U\+202E>, not forwarded/).waitFor();
   await workbench.screenshot("sidebar-ports-detected-dark");
 
-  await detected.hover();
-  await detected.getByRole("button", { name: "Forward Detected Port" }).click();
+  await workbench.press(detected, "Forward Detected Port");
   const forwarded = row(new RegExp(`^127\\.0\\.0\\.1:\\d+ to port ${port} of web, node, open, through SSH`));
   await forwarded.waitFor();
   await detected.waitFor({ state: "detached" });
-  await forwarded.hover();
   const opened = workbench.page.context().waitForEvent("page");
-  await forwarded.getByRole("button", { name: "Open in Browser" }).click();
+  await workbench.press(forwarded, "Open in Browser");
   const page = await opened;
   const [, hostPort = ""] = /127\.0\.0\.1:(\d+)/.exec((await forwarded.textContent()) ?? "") ?? [];
   // This workbench lets no port through its own server; it names the one that it would.
@@ -114,8 +112,7 @@ test("ports: what listens in a guest is seen, forwarded, opened, shown to others
   await workbench.screenshot("sidebar-ports-menu-dark");
   await workbench.page.keyboard.press("Escape");
   for (const one of [narrow, forwarded]) {
-    await one.hover();
-    await one.getByRole("button", { name: "Stop Forwarding" }).click();
+    await workbench.press(one, "Stop Forwarding");
     await one.waitFor({ state: "detached" });
   }
   await detected.waitFor();

@@ -94,10 +94,7 @@ test("a changed file shows how the instances differ, and Up makes them as it say
 
 test("one instance is brought up from its row, with what it depends on", async () => {
   await workbench.berth.ok(["stop", "db", "web"]);
-  await row(/^db, stopped$/).hover();
-  await row(/^db, stopped$/)
-    .getByRole("button", { name: "Up" })
-    .click();
+  await workbench.press(row(/^db, stopped$/), "Up");
   await row(/^db, running$/).waitFor();
   expect(await states()).toEqual({ db: "Running", web: "Stopped" });
 });

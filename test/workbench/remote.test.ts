@@ -77,8 +77,7 @@ test("the configuration is changed only after its diff was shown and agreed to",
 
 test("a stopped instance is started, its folders are walked through, and the right address opens", async () => {
   await workbench.berth.ok(["stop", "Web"]);
-  await workbench.row("Web").hover();
-  await workbench.row("Web").getByRole("button", { name: "Open Folder in Instance…" }).click();
+  await workbench.press(workbench.row("Web"), "Open Folder in Instance…");
   await workbench.answer("Add");
   await workbench.notification("Starting Web").waitFor();
   await workbench.screenshot("remote-starting");

@@ -339,10 +339,7 @@ test("operations: what runs can be cancelled, what failed tells why, what ended 
   const launching = workbench.berth.run(["launch", "24.04", "--name", "never-ready"]);
   await row(/^Launch never-ready, /).waitFor();
   await workbench.screenshot("sidebar-operations-dark");
-  await row(/^Launch never-ready/).hover();
-  await row(/^Launch never-ready/)
-    .getByRole("button", { name: "Cancel" })
-    .click();
+  await workbench.press(row(/^Launch never-ready/), "Cancel");
   await row(/^Launch never-ready, cancelled/).waitFor();
   await launching;
 
