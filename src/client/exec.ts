@@ -147,6 +147,8 @@ async function openStream(
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
+    // Masks keep proxies from being misled, and there are none here; with this one, bytes stay as they are (ws knows it).
+    generateMask: (mask) => void mask.fill(0),
   };
   // As a socket's URL it passes by the proxies that VS Code puts before HTTP; `createConnection` knows the real path.
   const socket = new WebSocket(`ws+unix:engine:${path}`, options);
