@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { sleep } from "../../src/base/async.ts";
 import { Berth } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
 import { tarOf } from "../support/container-image.ts";
@@ -35,6 +36,17 @@ function between(...args: string[]) {
     printed += String(chunk);
   });
   return { child, printed: () => printed, ended: once(child, "exit").then(([code]) => code as number) };
+}
+
+/** Until then, a signal ends a process that has but begun. Where its mask cannot be read, a second is more than it takes. */
+async function catching(pid = 0): Promise<void> {
+  const USR1 = 1n << 9n;
+  const caught = async () => {
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => sleep(1000));
+    if (status === undefined) return USR1;
+    return BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`) & USR1;
+  };
+  await expect.poll(caught, { timeout: 20_000 }).toBe(USR1);
 }
 
 test("on a terminal every key is its own, in the size of that, until the keys that leave", async () => {
@@ -70,6 +82,7 @@ test("without a terminal of its own it is sent signals, and its exit code is thi
   const { child, printed, ended } = between("plain");
   child.stdin.end("nobody reads this\n");
   const watching = between("--no-stdin", "--no-sig-proxy", "plain");
+  for (const { pid } of [child, watching.child]) await catching(pid);
   // What it prints of a signal shows that both are there.
   const seen = () => {
     child.kill("SIGUSR1");
