@@ -3,27 +3,15 @@
 import { readFile } from "node:fs/promises";
 import { createORPCClient } from "@orpc/client";
 import type { EngineHello } from "../api/engine-info.ts";
+import { BUILD_PATH, COMPOSE_PATH, FOREIGN_LOGS_PATH, IMPORT_PATH, streamPath } from "../api/frames.ts";
 import { PROTOCOL_VERSION } from "../api/protocol.ts";
 import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
-import type { ConnectOptions, EngineApi, EngineClient } from "./engine-client.ts";
-import {
-  openAttach,
-  openBuild,
-  openCompose,
-  openConsole,
-  openDisplay,
-  openExport,
-  openForeignLogs,
-  openImport,
-  openLogs,
-  openProcess,
-  openSftp,
-  openTunnel,
-} from "./exec.ts";
+import type { ConnectOptions, EngineApi, EngineClient, RemoteProcess } from "./engine-client.ts";
 import { type Address, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
+import { type Open, openStream } from "./open-stream.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
 import { watchOperation } from "./watch.ts";
 
@@ -174,40 +162,36 @@ class Connection implements EngineClient {
   }
 
   exec: EngineClient["exec"] = (name, open, { signal } = {}) =>
-    openProcess(this.#search.address, name, open, this.#until(signal));
+    this.#open(streamPath(name, "exec"), open, signal);
 
   tunnel: EngineClient["tunnel"] = (name, open, { signal } = {}) =>
-    openTunnel(this.#search.address, name, open, this.#until(signal));
+    this.#open(streamPath(name, "tunnel"), open, signal);
 
   display: EngineClient["display"] = (name, { signal } = {}) =>
-    openDisplay(this.#search.address, name, this.#until(signal));
+    this.#open(streamPath(name, "display"), {}, signal);
 
   console: EngineClient["console"] = (name, open, { signal } = {}) =>
-    openConsole(this.#search.address, name, open, this.#until(signal));
+    this.#open(streamPath(name, "console"), open, signal);
 
-  sftp: EngineClient["sftp"] = (name, { signal } = {}) =>
-    openSftp(this.#search.address, name, this.#until(signal));
+  sftp: EngineClient["sftp"] = (name, { signal } = {}) => this.#open(streamPath(name, "sftp"), {}, signal);
 
   logs: EngineClient["logs"] = (name, open, { signal } = {}) =>
-    openLogs(this.#search.address, name, open, this.#until(signal));
-
-  foreignLogs: EngineClient["foreignLogs"] = (open, { signal } = {}) =>
-    openForeignLogs(this.#search.address, open, this.#until(signal));
+    this.#open(streamPath(name, "logs"), open, signal);
 
   attach: EngineClient["attach"] = (name, open, { signal } = {}) =>
-    openAttach(this.#search.address, name, open, this.#until(signal));
+    this.#open(streamPath(name, "attach"), open, signal);
 
   export: EngineClient["export"] = (name, { signal } = {}) =>
-    openExport(this.#search.address, name, this.#until(signal));
+    this.#open(streamPath(name, "export"), {}, signal);
 
-  import: EngineClient["import"] = (open, { signal } = {}) =>
-    openImport(this.#search.address, open, this.#until(signal));
+  foreignLogs: EngineClient["foreignLogs"] = (open, { signal } = {}) =>
+    this.#open(FOREIGN_LOGS_PATH, open, signal);
 
-  build: EngineClient["build"] = (open, { signal } = {}) =>
-    openBuild(this.#search.address, open, this.#until(signal));
+  import: EngineClient["import"] = (open, { signal } = {}) => this.#open(IMPORT_PATH, open, signal);
 
-  compose: EngineClient["compose"] = (open, { signal } = {}) =>
-    openCompose(this.#search.address, open, this.#until(signal));
+  build: EngineClient["build"] = (open, { signal } = {}) => this.#open(BUILD_PATH, open, signal);
+
+  compose: EngineClient["compose"] = (open, { signal } = {}) => this.#open(COMPOSE_PATH, open, signal);
 
   watchOperation: EngineClient["watchOperation"] = (operation, { onProgress, signal } = {}) =>
     watchOperation(operation, {
@@ -223,6 +207,10 @@ class Connection implements EngineClient {
 
   dispose(): void {
     this.#lifetime.abort(new EngineError("cancelled", "the client was disposed"));
+  }
+
+  #open(path: string, open: Open, signal: AbortSignal | undefined): Promise<RemoteProcess> {
+    return openStream(this.#search.address, path, open, this.#until(signal));
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {

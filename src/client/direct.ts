@@ -3,12 +3,13 @@
  * calls. The stream itself says which protocol it is of; an engine that cannot serve it so, or that is about to leave,
  * declines, and then `connect.ts` is the way.
  */
+import { streamPath } from "../api/frames.ts";
 import type { ExecOpen } from "../api/streams.ts";
 import { EngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { RemoteProcess } from "./engine-client.ts";
-import { openProcess } from "./exec.ts";
 import { isDeclined, isNotRunning } from "./http.ts";
+import { openStream } from "./open-stream.ts";
 
 /** Undefined where no engine runs, or where it must be asked first. Rejects with what the engine has against it. */
 export async function execDirectly(
@@ -19,7 +20,7 @@ export async function execDirectly(
 ): Promise<RemoteProcess | undefined> {
   if (paths.endpoint.kind === "pipe") return undefined; // It wants a token.
   try {
-    return await openProcess({ endpoint: paths.endpoint }, name, open, signal);
+    return await openStream({ endpoint: paths.endpoint }, streamPath(name, "exec"), open, signal);
   } catch (error) {
     if (isNotRunning(error) || (error instanceof EngineError && isDeclined(error))) return undefined;
     throw error;
