@@ -23,7 +23,8 @@ import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
 import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
-import type { AttachRequest, LogRequest } from "./drivers/driver.ts";
+import type { LogRequest } from "./drivers/driver.ts";
+import type { AttachRequest } from "./drivers/running.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "./guest/guest.ts";
 
 export interface EngineCore {

@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../../src/base/async.ts";
-import type { AttachRequest, DriverInstance, Running } from "../../src/engine/drivers/driver.ts";
+import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
+import type { AttachRequest, Running } from "../../src/engine/drivers/running.ts";
 import { ctx } from "../contract/driver.ts";
 import { text } from "../contract/streams.ts";
 import { type ContainerWorld, containerWorld, shellIn } from "../support/container-world.ts";

@@ -1,4 +1,5 @@
-import type { Driver, Running } from "../../src/engine/drivers/driver.ts";
+import type { Driver } from "../../src/engine/drivers/driver.ts";
+import type { Running } from "../../src/engine/drivers/running.ts";
 
 /** What a driver may be able to do, or not. What one declares it must do; what it does not, it must lack. */
 export const ABILITIES = [

@@ -20,9 +20,9 @@ import type {
   DriverInstance,
   LaunchNeeds,
   LogRequest,
-  Running,
 } from "../../src/engine/drivers/driver.ts";
 import type { ForeignContainers, FoundContainer } from "../../src/engine/drivers/foreign-containers.ts";
+import type { Running } from "../../src/engine/drivers/running.ts";
 import { tarOf } from "./container-image.ts";
 import { FakeDriver, FakeHost } from "./fake-driver.ts";
 import type { FakeWorld } from "./fake-engine.ts";

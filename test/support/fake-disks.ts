@@ -3,7 +3,8 @@ import { rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { exists } from "../../src/base/durable.ts";
 import { EngineError } from "../../src/base/errors.ts";
-import type { DiskSupport, DriverDisk, DriverInstance, HotDisks } from "../../src/engine/drivers/driver.ts";
+import type { DiskSupport, DriverDisk, DriverInstance } from "../../src/engine/drivers/driver.ts";
+import type { HotDisks } from "../../src/engine/drivers/running.ts";
 import type { FakeGuest, FakeHost } from "./fake-driver.ts";
 
 export function extraDiskOf(

@@ -21,13 +21,10 @@ import type {
   DiskSupport,
   Driver,
   DriverInstance,
-  Exit,
-  HotDisks,
   MachineNeeds,
-  PortSupport,
-  Running,
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
+import type { Exit, HotDisks, PortSupport, Running } from "../../src/engine/drivers/running.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";

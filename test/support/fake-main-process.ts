@@ -1,7 +1,8 @@
 /** The main process of a fake container: it prints what is typed at it, its sizes and its signals, and ends at an INT. */
 import { PassThrough, type Readable, Writable } from "node:stream";
 import { EngineError } from "../../src/base/errors.ts";
-import type { AttachRequest, DriverInstance } from "../../src/engine/drivers/driver.ts";
+import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
+import type { AttachRequest } from "../../src/engine/drivers/running.ts";
 import type { GuestProcess } from "../../src/engine/guest/guest.ts";
 import type { FakeRuntime } from "./fake-containers.ts";
 

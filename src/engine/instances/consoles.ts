@@ -5,7 +5,7 @@ import { CONSOLE_HISTORY_BYTES, type ConsoleOpen } from "../../api/streams.ts";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import type { Disposable } from "../../base/disposable.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import { ConsoleFeed } from "./console-feed.ts";
 import { refuseOfContainer } from "./container.ts";
 import { logTail } from "./details.ts";

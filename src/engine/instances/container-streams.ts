@@ -1,7 +1,7 @@
 /** What there is to read of a container and not of a VM: its main process, and its file system as a tar. */
 import type { Readable } from "node:stream";
 import { EngineError } from "../../base/errors.ts";
-import type { AttachRequest } from "../drivers/driver.ts";
+import type { AttachRequest } from "../drivers/running.ts";
 import type { GuestProcess } from "../guest/guest.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";

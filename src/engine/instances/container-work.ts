@@ -2,7 +2,7 @@
 import type { ContainerImage, ContainerShape } from "../../api/container.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { ContainerRecord } from "../store/record.ts";
 import { hasLogin } from "./container.ts";

@@ -2,7 +2,7 @@
 import type { ContainerFacts } from "../../api/container.ts";
 import type { NewMount } from "../../api/mount.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import type { ContainerRecord, Descriptor } from "../store/record.ts";
 import type { Finding, Sizes } from "./check.ts";
 import type { ParsedSpec } from "./plan.ts";

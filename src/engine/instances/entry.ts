@@ -4,7 +4,7 @@ import type { Problem } from "../../api/instance.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import type { InstanceRecord } from "../store/record.ts";
 import type { Action } from "./transitions.ts";
 

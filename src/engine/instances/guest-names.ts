@@ -4,7 +4,7 @@
  * the network's own name server would make such a guest wait for each name that it cannot find.
  */
 import { abortable, sleep, withDeadline } from "../../base/async.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import { hostsLines, SET_HOSTS_SCRIPT } from "../guest/hosts.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
 import { type Entry, isNamed, nameOf } from "./entry.ts";

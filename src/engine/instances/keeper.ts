@@ -5,7 +5,8 @@
 import type { Instance, InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter } from "../../base/event.ts";
-import type { Driver, DriverInstance, Running, Subnet } from "../drivers/driver.ts";
+import type { Driver, DriverInstance, Subnet } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import type { EventLog } from "../event-log.ts";
 import type { Login } from "../guest/keys.ts";
 import type { Images } from "../images/images.ts";

@@ -2,7 +2,7 @@
 import { abortable, withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import { withoutControls } from "../../base/plain-text.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 
 /** Nobody waits long for words about a failure. */
 const WORDS_MS = 8_000;

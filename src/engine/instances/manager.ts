@@ -20,7 +20,8 @@ import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from 
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { AttachRequest, LogRequest } from "../drivers/driver.ts";
+import type { LogRequest } from "../drivers/driver.ts";
+import type { AttachRequest } from "../drivers/running.ts";
 import type { InstancesApi } from "../engine-core.ts";
 import type { GuestAccess, GuestProcess } from "../guest/guest.ts";
 import type { Operations, Work } from "../operations.ts";

@@ -1,6 +1,6 @@
 /** What running guests use, pushed to whoever watches. */
 import { METRICS_INTERVAL_MS, type Metrics } from "../../api/metrics.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import type { MetricsApi } from "../engine-core.ts";
 import type { GuestAccess } from "../guest/guest.ts";
 import { metricsOf, metricsScript, type Sample, SampleReader } from "../guest/metrics.ts";

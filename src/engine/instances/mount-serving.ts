@@ -4,7 +4,7 @@ import type { Mount } from "../../api/mount.ts";
 import { sleep, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import { type GuestMount, mountClassic, mountNative, unmount } from "../guest/mounting.ts";
 import { type Entry, nameOf, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";

@@ -3,7 +3,7 @@ import type { Problem } from "../../api/instance.ts";
 import { abortable, deferred, sleep, withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Exit, Running } from "../drivers/driver.ts";
+import type { Exit, Running } from "../drivers/running.ts";
 import type { ReadyReport } from "../guest/guest.ts";
 import { howToLook } from "../guest/hints.ts";
 import { type Entry, without } from "./entry.ts";

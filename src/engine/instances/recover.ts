@@ -7,7 +7,7 @@ import type { Operation } from "../../api/operation.ts";
 import { abortable, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
 import { ActionInput } from "./actions.ts";

@@ -11,7 +11,7 @@ import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import { refuseInHost } from "../drivers/container-host.ts";
-import type { Running } from "../drivers/driver.ts";
+import type { Running } from "../drivers/running.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 

@@ -5,7 +5,7 @@ import type { SignalName, TerminalSize } from "../../../api/streams.ts";
 import { abortable, withDeadline } from "../../../base/async.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestProcess, ProcessExit } from "../../guest/guest.ts";
-import type { AttachRequest } from "../driver.ts";
+import type { AttachRequest } from "../running.ts";
 import { asking, Carried, type ProcessPlace } from "./carried.ts";
 import { type Inspected, isUp } from "./containers.ts";
 

@@ -18,10 +18,10 @@ import type {
   DriverInstance,
   LaunchNeeds,
   LogRequest,
-  Running,
   SnapshotSupport,
 } from "../driver.ts";
 import type { ForeignContainers } from "../foreign-containers.ts";
+import type { Running } from "../running.ts";
 import type { RuntimeApi } from "./api.ts";
 import { OciCompose } from "./compose.ts";
 import { Containers, goneError, type Inspected, isUp, undefinedWhereAbsent } from "./containers.ts";

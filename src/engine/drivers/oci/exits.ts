@@ -1,7 +1,7 @@
 /** How a container has ended, by what its runtime tells of it. Pure. */
 import type { RestartPolicy } from "../../../api/container.ts";
 import { formatBytes } from "../../../base/units.ts";
-import type { Exit } from "../driver.ts";
+import type { Exit } from "../running.ts";
 import type { Inspected } from "./containers.ts";
 import type { ContainerInstance } from "./create-body.ts";
 

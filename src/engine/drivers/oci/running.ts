@@ -10,7 +10,7 @@ import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess, GuestProcess } from "../../guest/guest.ts";
 import { isRefused } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
-import type { AttachRequest, Exit, PortSupport, Running } from "../driver.ts";
+import type { AttachRequest, Exit, PortSupport, Running } from "../running.ts";
 import type { RuntimeApi } from "./api.ts";
 import { attachMain } from "./attach.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";

@@ -9,7 +9,8 @@ import { identify, sameProcess, signalProcess } from "../../../base/process-iden
 import { startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import { writeSeed } from "../../guest/seed.ts";
-import type { Driver, DriverInstance, MachineNeeds, Running } from "../driver.ts";
+import type { Driver, DriverInstance, MachineNeeds } from "../driver.ts";
+import type { Running } from "../running.ts";
 import { hardwareOf, qemuArgv } from "./argv.ts";
 import { hardwareWith } from "./argv-disks.ts";
 import { cloneFiles } from "./clone.ts";

@@ -2,7 +2,8 @@
 import { deferred, withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { DriverDisk, DriverInstance, HotDisks } from "../driver.ts";
+import type { DriverDisk, DriverInstance } from "../driver.ts";
+import type { HotDisks } from "../running.ts";
 import { deviceId, diskDevice, diskNode } from "./argv-disks.ts";
 import { extraDiskFile } from "./files.ts";
 import type { QmpClient } from "./qmp.ts";

@@ -2,7 +2,7 @@
 import type { PortForward } from "../../../api/port.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { PortSupport } from "../driver.ts";
+import type { PortSupport } from "../running.ts";
 import type { QmpClient } from "./qmp.ts";
 
 /** The network's id on our command line. */

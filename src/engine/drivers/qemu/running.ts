@@ -14,13 +14,8 @@ import { createScreenGuest } from "../../guest/screen-guest.ts";
 import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
 import { createSshGuest } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
-import {
-  type DriverInstance,
-  type Exit,
-  GRACEFUL_STOP_MS,
-  type PortSupport,
-  type Running,
-} from "../driver.ts";
+import type { DriverInstance } from "../driver.ts";
+import { type Exit, GRACEFUL_STOP_MS, type PortSupport, type Running } from "../running.ts";
 import { hardwareWith } from "./argv-disks.ts";
 import { CDROM } from "./argv-other.ts";
 import { connectConsole } from "./console.ts";

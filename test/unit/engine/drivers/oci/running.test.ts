@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { RestartPolicy } from "../../../../../src/api/container.ts";
-import type { Exit } from "../../../../../src/engine/drivers/driver.ts";
 import { exitOf, isFinal } from "../../../../../src/engine/drivers/oci/exits.ts";
 import { execBody } from "../../../../../src/engine/drivers/oci/guest.ts";
 import { AT_HOME, LOGIN_SHELL } from "../../../../../src/engine/drivers/oci/guest-scripts.ts";
 import { metricsOf } from "../../../../../src/engine/drivers/oci/stats.ts";
+import type { Exit } from "../../../../../src/engine/drivers/running.ts";
 
 const ended = {
   ...{ Status: "exited", Running: false, Paused: false, Restarting: false, OOMKilled: false, ExitCode: 0 },
