@@ -1,11 +1,12 @@
 import { PassThrough } from "node:stream";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Instance } from "../../../src/api/instance.ts";
 import { type Deferred, deferred } from "../../../src/base/async.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import { Emitter } from "../../../src/base/event.ts";
 import type { EngineClient, RemoteConnection } from "../../../src/client/engine-client.ts";
 import { ConsoleTerminal } from "../../../src/views/console-terminal.ts";
+import { watchTerminal } from "../../support/watched-terminal.ts";
 import { instance } from "./fixtures.ts";
 
 /** A console that the test plays. */
@@ -57,33 +58,14 @@ function setup(opens: (Error | PlayedConsole | Promise<PlayedConsole>)[]) {
     client: async () => client,
     model: { get: () => now, onDidChange: changed.event },
   });
-  let screen = "";
-  let told = deferred<void>();
-  terminal.onDidWrite((text) => {
-    screen += text;
-    told.resolve();
-  });
-  let closed = false;
-  terminal.onDidClose(() => {
-    closed = true;
-  });
-  onTestFinished(() => terminal.close());
   return {
     terminal,
     names,
     signals,
-    screen: () => screen,
-    isClosed: () => closed,
+    ...watchTerminal(terminal),
     becomes: (patch: Partial<Instance> | undefined) => {
       now = patch && instance({ id, name: "web", ...patch });
       changed.fire([id]);
-    },
-    shows: async (pattern: RegExp) => {
-      while (!pattern.test(screen)) {
-        await told.promise;
-        told = deferred<void>();
-      }
-      screen = screen.replace(pattern, "");
     },
   };
 }

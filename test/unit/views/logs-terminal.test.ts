@@ -1,11 +1,12 @@
 /** What a container or a build prints, on a terminal. */
 import { PassThrough } from "node:stream";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { deferred } from "../../../src/base/async.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import type { EngineClient, RemoteConnection } from "../../../src/client/engine-client.ts";
 import { OutputTerminal } from "../../../src/views/output-terminal.ts";
 import { buildOf, logsOf } from "../../../src/views/printed.ts";
+import { watchTerminal } from "../../support/watched-terminal.ts";
 
 class PlayedLog implements RemoteConnection {
   readonly stdin = new PassThrough();
@@ -33,25 +34,7 @@ function setup(logs: (PlayedLog | Error)[], of = (client: Client) => logsOf("web
     build: async (open: unknown, how: { signal: AbortSignal }) => next(open, how),
   } as unknown as EngineClient;
   const terminal = new OutputTerminal(of(async () => client));
-  let screen = "";
-  let told = deferred<void>();
-  terminal.onDidWrite((text) => {
-    screen += text;
-    told.resolve();
-  });
-  let closed = false;
-  terminal.onDidClose(() => {
-    closed = true;
-  });
-  onTestFinished(() => terminal.close());
-  const shows = async (pattern: RegExp) => {
-    while (!pattern.test(screen)) {
-      await told.promise;
-      told = deferred<void>();
-    }
-    screen = screen.replace(pattern, "");
-  };
-  return { terminal, asked, signals, shows, isClosed: () => closed };
+  return { terminal, asked, signals, ...watchTerminal(terminal) };
 }
 
 test("it shows what there is and what comes, and reads anew at a key when it has ended", async () => {

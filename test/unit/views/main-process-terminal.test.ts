@@ -1,12 +1,13 @@
 /** The main process of a container on a terminal of the editor. */
 import { PassThrough } from "node:stream";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Instance } from "../../../src/api/instance.ts";
 import type { TerminalSize } from "../../../src/api/streams.ts";
 import { deferred } from "../../../src/base/async.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import type { EngineClient, RemoteProcess } from "../../../src/client/engine-client.ts";
 import { MainProcessTerminal } from "../../../src/views/main-process-terminal.ts";
+import { watchTerminal } from "../../support/watched-terminal.ts";
 import { instance } from "./fixtures.ts";
 
 class PlayedMain implements RemoteProcess {
@@ -38,25 +39,7 @@ function setup(mains: (PlayedMain | Error)[], kind: { tty?: boolean; interactive
     },
   } as unknown as EngineClient;
   const terminal = new MainProcessTerminal({ instance: "web", client: async () => client });
-  let screen = "";
-  let told = deferred<void>();
-  terminal.onDidWrite((text) => {
-    screen += text;
-    told.resolve();
-  });
-  let closed = false;
-  terminal.onDidClose(() => {
-    closed = true;
-  });
-  onTestFinished(() => terminal.close());
-  const shows = async (pattern: RegExp) => {
-    while (!pattern.test(screen)) {
-      await told.promise;
-      told = deferred<void>();
-    }
-    screen = screen.replace(pattern, "");
-  };
-  return { terminal, asked, shows, isClosed: () => closed };
+  return { terminal, asked, ...watchTerminal(terminal) };
 }
 
 test("where it has a terminal, that is this one: its size, every key, and what it shows", async () => {
