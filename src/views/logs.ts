@@ -6,7 +6,8 @@ import type { Disposable } from "../base/disposable.ts";
 import type { EngineMirror } from "../client/mirror.ts";
 import { withoutControls } from "./plain-text.ts";
 
-export type LogSource = "serial" | "cloud-init" | "driver";
+/** `output` is what a container prints: the engine keeps that where it keeps what a machine's serial port prints. */
+export type LogSource = "serial" | "output" | "cloud-init" | "driver";
 
 const SCHEME = "berth-log";
 const ENGINE_URI = vscode.Uri.from({ scheme: SCHEME, path: "/engine.log" });
@@ -47,7 +48,8 @@ export class LogDocuments implements vscode.TextDocumentContentProvider, Disposa
   async #instanceLog(uri: vscode.Uri): Promise<string> {
     const [name = "", source = ""] = uri.path.slice(1).split(".");
     const client = await this.#mirror.client();
-    return (await client.api.instances.log({ name, source: source as LogSource })).text;
+    const kept = source === "output" ? "serial" : (source as Exclude<LogSource, "output">);
+    return (await client.api.instances.log({ name, source: kept })).text;
   }
 
   /** At its end, where the news is. */
@@ -78,7 +80,7 @@ async function endOf(file: string): Promise<string> {
 }
 
 export function sourceChoices({ state, container }: Instance): (vscode.QuickPickItem & { id: LogSource })[] {
-  if (container) return [{ id: "serial", label: vscode.l10n.t("Output") }];
+  if (container) return [{ id: "output", label: vscode.l10n.t("Output") }];
   const guest: (vscode.QuickPickItem & { id: LogSource })[] =
     state === "running"
       ? [

@@ -48,6 +48,7 @@ test("a shell is attached, and its logs are viewed", async () => {
   await workbench.terminalShows(/started web/);
   await workbench.screenshot("containers-logs");
   await workbench.commandOn("Berth: Show Log", "web");
+  await workbench.page.locator(".tab", { hasText: "web.output.log" }).waitFor();
   await workbench.page.locator(".editor-instance", { hasText: "started web" }).waitFor();
 });
 
