@@ -6,10 +6,9 @@ import { l10n } from "./l10n.ts";
 
 /** Nothing that would change it is offered: it is looked at, or becomes an instance as it is. */
 export function foreignItem(container: ForeignContainer): ItemData {
-  const { runtime, id, name, image, state, composeProject, otherBerth } = container;
+  const { runtime, id, name, image, state, otherBerth } = container;
   const facts = [
     ...[containerStateText(state), image, RUNTIME_NAMES[runtime]],
-    ...(composeProject === undefined ? [] : [l10n.t("project {0}", composeProject)]),
     ...(otherBerth ? [l10n.t("of another Berth")] : []),
   ];
   return {
@@ -20,4 +19,9 @@ export function foreignItem(container: ForeignContainer): ItemData {
     contextValue: otherBerth ? "foreign.container+logs" : "foreign.container+logs+adopt",
     ariaLabel: [l10n.t("Container {0}, not an instance", name), ...facts].join(", "),
   };
+}
+
+/** The containers of compose projects are shown beneath those. */
+export function ofNoProject(containers: readonly ForeignContainer[]): ForeignContainer[] {
+  return containers.filter(({ composeProject }) => composeProject === undefined);
 }

@@ -6,7 +6,7 @@ import type { Event } from "../base/event.ts";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import { runtimesOn } from "./container-items.ts";
-import { foreignItem } from "./foreign-items.ts";
+import { foreignItem, ofNoProject } from "./foreign-items.ts";
 import { ForeignWatch } from "./foreign-watch.ts";
 import type { Model } from "./model.ts";
 import { capitalised } from "./phrases.ts";
@@ -50,26 +50,29 @@ export class ForeignRows implements Disposable {
 
   /** None where there are none, nor in a tree that is empty but for this: it shows how to begin. */
   get roots(): ForeignNode[] {
-    const { containers, problem } = this.#watch;
-    const any = containers.length > 0 || problem !== undefined;
+    const any = this.#containers.length > 0 || this.#watch.problem !== undefined;
     return any && this.#wanted && this.#model.all().length > 0 ? [FOREIGN] : [];
   }
 
   children(node: ForeignNode): ForeignNode[] {
     if (node.type !== "foreign") return [];
-    const { containers, problem } = this.#watch;
+    const { problem } = this.#watch;
     if (problem !== undefined) return [{ type: "foreign-note", text: capitalised(problem) }];
-    return containers.map((container) => ({ type: "foreign-container", container }));
+    return this.#containers.map((container) => ({ type: "foreign-container", container }));
   }
 
   item(node: ForeignNode): vscode.TreeItem {
-    if (node.type === "foreign") return sectionRow(this.#watch.containers.length);
+    if (node.type === "foreign") return sectionRow(this.#containers.length);
     if (node.type === "foreign-note") return noteRow("foreign", node.text);
     return dataRow(foreignItem(node.container), None);
   }
 
   dispose(): void {
     this.#store.dispose();
+  }
+
+  get #containers(): ForeignContainer[] {
+    return ofNoProject(this.#watch.containers);
   }
 
   get #wanted(): boolean {

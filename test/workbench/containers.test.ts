@@ -181,6 +181,7 @@ test("a compose file is brought up and its project down, and the tree tells what
   const project = row(/^Compose project .+, 1 of 1 running, Docker/);
   await project.click();
   await row(/^web, running, compose\.yaml/).waitFor();
+  expect(await row(/^Other containers/).count()).toBe(0); // Its containers are told of once.
   await workbench.screenshot("containers-compose");
   await workbench.press(project, "Compose Down");
   await workbench.terminalShows(/bringing .+ down[\s\S]* is down\./);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ForeignContainer } from "../../../src/api/foreign-container.ts";
 import { Emitter, type Event } from "../../../src/base/event.ts";
 import type { MirrorConnection } from "../../../src/client/mirror.ts";
-import { foreignItem } from "../../../src/views/foreign-items.ts";
+import { foreignItem, ofNoProject } from "../../../src/views/foreign-items.ts";
 import { ForeignWatch } from "../../../src/views/foreign-watch.ts";
 import { foreignLogsOf } from "../../../src/views/printed.ts";
 import { foreignContainer } from "./fixtures.ts";
@@ -16,10 +16,14 @@ test("a row tells what it is, and offers nothing that changes it", () => {
     contextValue: "foreign.container+logs+adopt",
     ariaLabel: "Container db, not an instance, running, postgres:16, Podman",
   });
-  expect(foreignItem({ ...db, state: "stopped", composeProject: "shop" })).toMatchObject({
-    description: "stopped · postgres:16 · Podman · project shop",
+  expect(foreignItem({ ...db, state: "stopped" })).toMatchObject({
+    description: "stopped · postgres:16 · Podman",
     icon: { id: "package" },
   });
+});
+
+test("what is of a compose project is left to that", () => {
+  expect(ofNoProject([{ ...db, composeProject: "shop" }, db])).toEqual([db]);
 });
 
 test("what is another Berth's is said to be, and is not adopted", () => {
