@@ -54,7 +54,7 @@ async function waitReady(session: Session, seconds: number | undefined): Promise
   }
   const { signal, done } = withDeadline(seconds * 1000, session.signal);
   try {
-    await abortable(session.client(), signal);
+    await abortable((await session.client()).api.engine.hello(), signal);
   } catch (error) {
     if (!signal.aborted || session.signal.aborted) throw error;
     throw new EngineError("timed-out", `cannot wait any longer: the engine was not ready in ${seconds} s`, {
@@ -68,7 +68,7 @@ async function waitReady(session: Session, seconds: number | undefined): Promise
 /** Of the engine that runs. What keeps it from answering is a warning: this command's own version is known anyway. */
 async function engineVersion(session: Session): Promise<string | undefined> {
   try {
-    return (await session.runningClient())?.info.version;
+    return (await (await session.runningClient())?.api.engine.hello())?.version;
   } catch (error) {
     session.note(`warning: ${messageOf(error)}`);
     return undefined;

@@ -80,8 +80,8 @@ export class Session {
   }
 
   client(): Promise<EngineClient> {
-    this.#client ??= import("../client/connect.ts").then(({ connect }) =>
-      connect({ engineBundle: path.join(__dirname, "engine.js"), signal: this.signal }),
+    this.#client ??= import("../client/connect.ts").then(({ connectLate }) =>
+      connectLate({ engineBundle: path.join(__dirname, "engine.js"), signal: this.signal }),
     );
     return this.#client;
   }

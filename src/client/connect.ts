@@ -8,8 +8,14 @@ import { PROTOCOL_VERSION } from "../api/protocol.ts";
 import { sleep, withDeadline } from "../base/async.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
-import type { ConnectOptions, EngineApi, EngineClient, RemoteProcess } from "./engine-client.ts";
-import { type Address, isNotRunning } from "./http.ts";
+import type {
+  ConnectedClient,
+  ConnectOptions,
+  EngineApi,
+  EngineClient,
+  RemoteProcess,
+} from "./engine-client.ts";
+import { type Address, isDeclined, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type Open, openStream } from "./open-stream.ts";
 import { type StartedEngine, startEngine } from "./spawn.ts";
@@ -26,10 +32,15 @@ const HELLO_TIMEOUT_MS = 5_000;
  * Rejects with `engine-unavailable` (not running, cannot be started), `not-supported` (newer than this client),
  * `busy` (an older one still works), `missing-dependency` (this Node cannot run it) or `cancelled`.
  */
-export async function connect(options: ConnectOptions = {}): Promise<EngineClient> {
+export async function connect(options: ConnectOptions = {}): Promise<ConnectedClient> {
   const search = new Search(options);
   const info = await search.find(options.signal);
-  return new Connection(search, info);
+  return Object.assign(new Connection(search), { info });
+}
+
+/** A client that does what `connect` does only where its first call finds no engine that takes it. */
+export function connectLate(options: ConnectOptions = {}): EngineClient {
+  return new Connection(new Search(options));
 }
 
 /** What to do about an engine that answered. Throws where a client of `protocol` cannot work with it. */
@@ -65,16 +76,36 @@ class Search {
   readonly #env: NodeJS.ProcessEnv;
   readonly #paths: Paths;
   #address: Address;
+  #first: Promise<unknown> | undefined;
 
   constructor(options: ConnectOptions) {
     this.#options = options;
     this.#env = options.env ?? process.env;
     this.#paths = currentPaths(this.#env);
-    this.#address = { endpoint: this.#paths.endpoint };
+    this.#address = { endpoint: this.#paths.endpoint, unasked: true };
   }
 
   get address(): Address {
     return this.#address;
+  }
+
+  /** Does it with an engine that is known, or else knows which protocol it is spoken to in. */
+  async reach<T>(work: () => Promise<T>): Promise<T> {
+    // A pipe wants a token, which only looking for the engine brings.
+    if (this.#address.unasked && !this.#first && this.#paths.endpoint.kind !== "pipe") {
+      try {
+        const result = await work();
+        this.#address = { ...this.#address, unasked: false };
+        return result;
+      } catch (error) {
+        if (!isNotRunning(error) && !isDeclined(error)) throw error;
+      }
+    }
+    if (this.#address.unasked) {
+      this.#first ??= this.find(this.#options.signal);
+      await this.#first;
+    }
+    return work();
   }
 
   /** Resolves when an engine answers. `patient`: also waits where none runs and none may be started. */
@@ -87,7 +118,10 @@ class Search {
       for (;;) {
         const hello = await this.#ask(signal);
         const verdict = hello ? judge(hello, PROTOCOL_VERSION, canStart) : "absent";
-        if (hello && verdict === "use") return hello;
+        if (hello && verdict === "use") {
+          this.#address = { ...this.#address, unasked: false };
+          return hello;
+        }
         if (verdict === "absent") {
           if (!canStart && !patient) throw notRunning();
           if (canStart && !started) {
@@ -96,7 +130,7 @@ class Search {
             void started.ended.then(again, () => {});
           }
         } else doing = "the earlier engine still finishes its operations";
-        if (verdict === "drain") await apiOf(() => this.#address, deadline.signal).engine.drain();
+        if (verdict === "drain") await this.#asking(deadline.signal).engine.drain();
         await Promise.race([sleep(RETRY_MS, deadline.signal), failureOf(started)]);
       }
     } catch (error) {
@@ -113,7 +147,7 @@ class Search {
     const deadline = withDeadline(HELLO_TIMEOUT_MS, signal);
     try {
       if (this.#paths.endpoint.kind === "pipe") await this.#readToken();
-      return await apiOf(() => this.#address, deadline.signal).engine.hello();
+      return await this.#asking(deadline.signal).engine.hello();
     } catch (error) {
       if (isNotRunning(error) || isLost(error)) return undefined;
       if (deadline.signal.aborted && !signal?.aborted) {
@@ -128,10 +162,15 @@ class Search {
     }
   }
 
+  /** Of whoever listens, to find out who that is. */
+  #asking(signal: AbortSignal): EngineApi {
+    return createORPCClient(createLink(() => ({ ...this.#address, unasked: false }), signal));
+  }
+
   async #readToken(): Promise<void> {
     try {
       const token = (await readFile(this.#paths.tokenFile, "utf8")).trim();
-      this.#address = { endpoint: this.#paths.endpoint, token };
+      this.#address = { ...this.#address, token };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT")
         throw toEngineError(error, "read the engine's token");
@@ -152,13 +191,12 @@ class Search {
 class Connection implements EngineClient {
   readonly #search: Search;
   readonly #lifetime = new AbortController();
-  readonly info: EngineHello;
   readonly api: EngineApi;
 
-  constructor(search: Search, info: EngineHello) {
+  constructor(search: Search) {
     this.#search = search;
-    this.info = info;
-    this.api = apiOf(() => search.address, this.#lifetime.signal);
+    const link = createLink(() => search.address, this.#lifetime.signal);
+    this.api = createORPCClient({ call: (...asked) => search.reach(() => link.call(...asked)) });
   }
 
   exec: EngineClient["exec"] = (name, open, { signal } = {}) =>
@@ -210,17 +248,13 @@ class Connection implements EngineClient {
   }
 
   #open(path: string, open: Open, signal: AbortSignal | undefined): Promise<RemoteProcess> {
-    return openStream(this.#search.address, path, open, this.#until(signal));
+    const search = this.#search;
+    return search.reach(() => openStream(search.address, path, open, this.#until(signal)));
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal ? AbortSignal.any([signal, this.#lifetime.signal]) : this.#lifetime.signal;
   }
-}
-
-/** The contract's procedures over HTTP. */
-function apiOf(address: () => Address, lifetime: AbortSignal): EngineApi {
-  return createORPCClient(createLink(address, lifetime));
 }
 
 function isLost(error: unknown): boolean {

@@ -5,7 +5,6 @@
  */
 import { streamPath } from "../api/frames.ts";
 import type { ExecOpen } from "../api/streams.ts";
-import { EngineError } from "../base/errors.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { RemoteProcess } from "./engine-client.ts";
 import { isDeclined, isNotRunning } from "./http.ts";
@@ -22,7 +21,7 @@ export async function execDirectly(
   try {
     return await openStream({ endpoint: paths.endpoint }, streamPath(name, "exec"), open, signal);
   } catch (error) {
-    if (isNotRunning(error) || (error instanceof EngineError && isDeclined(error))) return undefined;
+    if (isNotRunning(error) || isDeclined(error)) return undefined;
     throw error;
   }
 }

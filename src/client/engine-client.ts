@@ -1,4 +1,4 @@
-/** What the views, the CLI and every other client see of the engine. Made by `connect` in `connect.ts`. */
+/** What the views, the CLI and every other client see of the engine. Made in `connect.ts`. */
 
 import type { Readable, Writable } from "node:stream";
 import type { ContractRouterClient } from "@orpc/contract";
@@ -24,8 +24,6 @@ import type {
 export type EngineApi = ContractRouterClient<Contract>;
 
 export interface EngineClient {
-  /** Who answered when this client connected. `api.engine.info()` has the rest: host, drivers, problems. */
-  readonly info: EngineHello;
   readonly api: EngineApi;
   /** Opens a process in a running instance. Aborting ends it. */
   exec(name: string, open: ExecOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
@@ -68,6 +66,11 @@ export interface EngineClient {
   /** Events from now on (the first is always `resync`), until the signal aborts or the connection is lost. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>;
   dispose(): void;
+}
+
+export interface ConnectedClient extends EngineClient {
+  /** Who answered when this client connected. `api.engine.info()` has the rest: host, drivers, problems. */
+  readonly info: EngineHello;
 }
 
 export interface RemoteProcess {

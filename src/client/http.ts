@@ -4,6 +4,8 @@
  */
 
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
+import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import { EngineError, type ErrorBody, isErrorCode } from "../base/errors.ts";
 import type { Endpoint } from "../base/paths.ts";
 import { readEvents } from "./sse.ts";
@@ -12,11 +14,17 @@ export type Address = {
   endpoint: Endpoint;
   /** Bearer token, where the endpoint needs one. */
   token?: string | undefined;
+  /** Who listens there has not been asked who it is: it declines what it should have been asked for. */
+  unasked?: boolean;
 };
 
 /** What every request to the endpoint carries. The host name is never looked up. */
-export function headersFor(address: Address): Record<string, string> {
-  return { host: "localhost", ...(address.token ? { authorization: `Bearer ${address.token}` } : {}) };
+export function headersFor({ token, unasked }: Address): Record<string, string> {
+  return {
+    host: "localhost",
+    ...(token ? { authorization: `Bearer ${token}` } : {}),
+    ...(unasked ? { [PROTOCOL_HEADER]: String(PROTOCOL_VERSION) } : {}),
+  };
 }
 
 export type HttpRequest = { method: string; path: string; body?: unknown };
@@ -39,11 +47,12 @@ function begin(address: Address, message: HttpRequest, signal: AbortSignal): Pro
   const body = message.body === undefined ? undefined : JSON.stringify(message.body);
   return new Promise((resolve, reject) => {
     const sent = request({
-      socketPath: address.endpoint.path,
+      // Node's own way there first asks, by an expression that takes it 5 ms to compile, whether the host is an IPv6 one.
+      createConnection: () => connect(address.endpoint.path),
+      socketPath: address.endpoint.path, // VS Code, which takes other requests to a proxy, leaves those with it alone.
       path: message.path,
       method: message.method,
       headers: { ...headersFor(address), ...bodyHeaders(body) },
-      agent: false,
     });
     const onAbort = () => sent.destroy(abortReason(signal));
     signal.addEventListener("abort", onAbort, { once: true });
@@ -110,9 +119,9 @@ export function isNotRunning(error: unknown): boolean {
   return error instanceof EngineError && (error.details as Unavailable | undefined)?.reason === "not-running";
 }
 
-/** Whether a stream was refused because the engine is of another protocol, or is about to leave. */
-export function isDeclined(error: EngineError): boolean {
-  return (error.details as Unavailable | undefined)?.reason === "declined";
+/** Whether the engine wants to be asked first, as it is of another protocol or about to leave. */
+export function isDeclined(error: unknown): boolean {
+  return error instanceof EngineError && (error.details as Unavailable | undefined)?.reason === "declined";
 }
 
 export function abortReason(signal: AbortSignal | undefined): Error {

@@ -9,7 +9,7 @@ import { abortable, type Deferred, deferred, sleep } from "../base/async.ts";
 import type { Disposable } from "../base/disposable.ts";
 import { EngineError, toEngineError } from "../base/errors.ts";
 import { Emitter, type Event } from "../base/event.ts";
-import type { EngineClient } from "./engine-client.ts";
+import type { ConnectedClient } from "./engine-client.ts";
 
 /**
  * `idle`: nobody has asked for the engine yet. `connecting`: looking for it, starting it or listing. `connected`: the
@@ -21,7 +21,7 @@ export type MirrorConnection =
 
 export type MirrorOptions = {
   /** Connects to the engine, starting one where none runs. Called anew after every loss. */
-  connect: (signal: AbortSignal) => Promise<EngineClient>;
+  connect: (signal: AbortSignal) => Promise<ConnectedClient>;
   /** Waits between attempts that fail, in milliseconds; after the last one it waits to be asked by `client()`. */
   retryDelaysMs?: readonly number[];
 };
@@ -44,11 +44,11 @@ export class EngineMirror implements Disposable {
   readonly #connectionChanged = new Emitter<MirrorConnection>();
   #connection: MirrorConnection = { state: "idle" };
   /** What `client()` hands out: settled by the attempt under way, replaced when that connection is over. */
-  #ready: Deferred<EngineClient> | undefined;
+  #ready: Deferred<ConnectedClient> | undefined;
   /** Ends the wait before the next attempt. Present only during such a wait. */
   #wake: (() => void) | undefined;
   /** The newest one. Never disposed at a loss: operations that it follows go on with the next engine. */
-  #client: EngineClient | undefined;
+  #client: ConnectedClient | undefined;
   #connectedAt: number | undefined;
   #position: { engine: string; since: number } | undefined;
 
@@ -83,7 +83,7 @@ export class EngineMirror implements Disposable {
    * The connected client, once the maps are filled. Connects (and starts the engine) when needed; while the mirror
    * waits between attempts, tries again at once. Rejects with EngineError when this attempt fails.
    */
-  client(): Promise<EngineClient> {
+  client(): Promise<ConnectedClient> {
     if (this.#ended.signal.aborted) return Promise.reject(disposedError());
     if (!this.#ready) {
       this.#ready = newReady();
@@ -151,13 +151,13 @@ export class EngineMirror implements Disposable {
     }
   }
 
-  #didConnect(client: EngineClient): void {
+  #didConnect(client: ConnectedClient): void {
     this.#connectedAt ??= Date.now();
     this.#ready?.resolve(client);
     this.#setConnection({ state: "connected" });
   }
 
-  async #apply(event: EngineEvent, client: EngineClient): Promise<void> {
+  async #apply(event: EngineEvent, client: ConnectedClient): Promise<void> {
     if (event.type === "resync") {
       await this.#list(client);
       this.#position = { engine: event.engine, since: event.sequence };
@@ -170,7 +170,7 @@ export class EngineMirror implements Disposable {
     else if (event.type === "images") this.#imagesChanged.fire();
   }
 
-  async #list(client: EngineClient): Promise<void> {
+  async #list(client: ConnectedClient): Promise<void> {
     const { signal } = this.#ended;
     const [instances, operations] = await Promise.all([
       client.api.instances.list(undefined, { signal }),
@@ -247,8 +247,8 @@ function replaceAll<T extends { id: string }>(map: Map<string, T>, items: readon
   return [...changed, ...before.keys()];
 }
 
-function newReady(): Deferred<EngineClient> {
-  const ready = deferred<EngineClient>();
+function newReady(): Deferred<ConnectedClient> {
+  const ready = deferred<ConnectedClient>();
   ready.promise.catch(() => {}); // Whoever asked sees the rejection; the loop itself needs no handler.
   return ready;
 }

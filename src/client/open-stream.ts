@@ -2,7 +2,6 @@
 import { connect } from "node:net";
 import type { ClientOptions } from "ws";
 import { MAX_FRAME_BYTES } from "../api/frames.ts";
-import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
 import type {
   AttachOpen,
   BuildOpen,
@@ -41,10 +40,10 @@ export async function openStream(
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();
   const { WebSocket } = await import("ws"); // Most commands open no stream.
-  const { host: _, ...headers } = headersFor(address);
+  const { host: _, ...headers } = headersFor({ ...address, unasked: true });
   const options: ClientOptions = {
     createConnection: () => connect(address.endpoint.path),
-    headers: { ...headers, [PROTOCOL_HEADER]: String(PROTOCOL_VERSION) },
+    headers,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,

@@ -30,20 +30,9 @@ export async function watchOperation(operation: Operation, options: WatchOptions
 }
 
 async function follow(id: string, { api, onProgress, signal }: WatchOptions): Promise<Operation> {
-  signal?.throwIfAborted();
-  const own = new AbortController();
-  const until = signal ? AbortSignal.any([signal, own.signal]) : own.signal;
-  try {
-    for await (const event of await api.events.subscribe({}, { signal: until })) {
-      let now: Operation | undefined;
-      if (event.type === "resync") now = await api.operations.get({ id }, { signal: until });
-      else if (event.type === "operation" && event.operation.id === id) now = event.operation;
-      if (!now) continue;
-      if (now.progress) onProgress?.(now.progress, now);
-      if (now.status !== "running") return now;
-    }
-  } finally {
-    own.abort();
+  for await (const now of await api.operations.follow({ id }, signal ? { signal } : {})) {
+    if (now.progress) onProgress?.(now.progress, now);
+    if (now.status !== "running") return now;
   }
   signal?.throwIfAborted();
   throw new EngineError("engine-unavailable", "the connection to the engine ended");

@@ -11,8 +11,8 @@ import { EngineError } from "../../src/base/errors.ts";
 import { currentPaths, type Paths } from "../../src/base/paths.ts";
 import { isAlive, signalProcess } from "../../src/base/process-identity.ts";
 import { startChild } from "../../src/base/run.ts";
-import { connect } from "../../src/client/connect.ts";
-import type { EngineClient } from "../../src/client/engine-client.ts";
+import { connect, connectLate } from "../../src/client/connect.ts";
+import type { ConnectedClient } from "../../src/client/engine-client.ts";
 import { EngineMirror, type MirrorConnection } from "../../src/client/mirror.ts";
 
 const ENGINE = path.resolve(import.meta.dirname, "../support/fake-engine-process.ts");
@@ -35,7 +35,7 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-async function start(more: { signal?: AbortSignal } = {}): Promise<EngineClient> {
+async function start(more: { signal?: AbortSignal } = {}): Promise<ConnectedClient> {
   const client = await connect({ env, engineBundle: ENGINE, ...more });
   pids.add(client.info.pid);
   return client;
@@ -279,6 +279,34 @@ describe("an engine leaves", () => {
     });
     expect(await second.exited).toEqual({ code: 0, signal: null });
     expect(words).not.toContain("cannot");
+  });
+});
+
+describe("a client that connects late", () => {
+  const late = () => connectLate({ env, engineBundle: ENGINE });
+
+  test("starts one engine for all of its first calls where none runs", async () => {
+    const client = late();
+    const hellos = await Promise.all([1, 2, 3].map(() => client.api.engine.hello()));
+    for (const { pid } of hellos) pids.add(pid);
+    expect(new Set(hellos.map(({ id }) => id)).size).toBe(1);
+    expect(await enginesOf(home)).toEqual([hellos[0]?.pid]);
+  });
+
+  test("leaves one alone that drains, and waits for the next", async () => {
+    const first = await start();
+    await first.api.instances.start({ name: "work-1000ms" });
+    await first.api.engine.drain();
+    const operation = await late().api.instances.launch({ name: "web-50ms" });
+    const second = await start();
+    expect(second.info.id).not.toBe(first.info.id);
+    expect(await second.api.operations.get({ id: operation.id })).toMatchObject({ target: "web-50ms" });
+  });
+
+  test("is told that none runs where it may start none", async () => {
+    await expect(connectLate({ env }).api.instances.list()).rejects.toMatchObject({
+      details: { reason: "not-running" },
+    });
   });
 });
 

@@ -1,10 +1,11 @@
-/** Processes without asking first who the engine is. */
+/** Calls and processes without asking first who the engine is. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { privateDirectory } from "../../src/base/durable.ts";
 import { currentPaths, type Paths } from "../../src/base/paths.ts";
+import { connectLate } from "../../src/client/connect.ts";
 import { execDirectly } from "../../src/client/direct.ts";
 import { silentLog } from "../../src/engine/log.ts";
 import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
@@ -55,4 +56,11 @@ test("one that is about to leave declines, so that the next one is waited for", 
 test("what speaks against the command itself is told", async () => {
   await serve();
   await expect(exec("nobody")).rejects.toMatchObject({ code: "not-found" });
+});
+
+test("a client that connects late has its first call and its first stream served at once", async () => {
+  await serve();
+  const client = connectLate({ env: { ...process.env, BERTH_HOME: home } });
+  expect((await client.api.instances.list()).items).toHaveLength(1);
+  expect(await (await client.exec("primary", { argv: ["sh", "-c", "exit 5"] })).exited).toEqual({ code: 5 });
 });

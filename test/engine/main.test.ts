@@ -9,14 +9,14 @@ import { sleep } from "../../src/base/async.ts";
 import { currentPaths } from "../../src/base/paths.ts";
 import { isAlive, signalProcess } from "../../src/base/process-identity.ts";
 import { connect } from "../../src/client/connect.ts";
-import type { EngineClient } from "../../src/client/engine-client.ts";
+import type { ConnectedClient } from "../../src/client/engine-client.ts";
 
 const SRC = path.resolve(import.meta.dirname, "../../src");
 
 let root: string;
 let bundle: string;
 let env: Record<string, string | undefined>;
-let client: EngineClient;
+let client: ConnectedClient;
 
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), "berth-main-"));

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EngineEvent } from "../../src/api/event.ts";
 import { deferred } from "../../src/base/async.ts";
 import type { Endpoint } from "../../src/base/paths.ts";
-import type { EngineClient } from "../../src/client/engine-client.ts";
+import type { ConnectedClient } from "../../src/client/engine-client.ts";
 import type { Log } from "../../src/engine/log.ts";
 import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
 import { FakeCore, fakeInstance } from "../support/fake-core.ts";
@@ -17,7 +17,7 @@ let served: FakeServer;
 let endpoint: Endpoint;
 let core: FakeCore;
 let server: EngineServer;
-let client: EngineClient;
+let client: ConnectedClient;
 let records: [string, Record<string, unknown>][];
 
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { privateDirectory } from "../../src/base/durable.ts";
 import { currentPaths, type Endpoint } from "../../src/base/paths.ts";
 import { connect } from "../../src/client/connect.ts";
-import type { EngineClient } from "../../src/client/engine-client.ts";
+import type { ConnectedClient } from "../../src/client/engine-client.ts";
 import { type Log, silentLog } from "../../src/engine/log.ts";
 import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
 import { FakeCore } from "./fake-core.ts";
@@ -15,7 +15,7 @@ export type FakeServer = {
   readonly endpoint: Endpoint;
   readonly core: FakeCore;
   readonly server: EngineServer;
-  readonly client: EngineClient;
+  readonly client: ConnectedClient;
   /** Ends the processes of "guests", too. */
   dispose(): Promise<void>;
 };

@@ -1,4 +1,5 @@
 /** Work in progress. */
+import { eventIterator } from "@orpc/contract";
 import * as z from "zod";
 import { Operation } from "../operation.ts";
 import { List, procedure } from "./procedure.ts";
@@ -13,6 +14,14 @@ export const operations = {
   wait: procedure("GET", "/v1/operations/{id}/wait", "instance.view", "Answers when the operation has ended")
     .input(z.object({ id: z.uuid() }))
     .output(Operation),
+  follow: procedure(
+    "GET",
+    "/v1/operations/{id}/events",
+    "instance.view",
+    "What it is now, then each change to its end",
+  )
+    .input(z.object({ id: z.uuid() }))
+    .output(eventIterator(Operation)),
   cancel: procedure(
     "POST",
     "/v1/operations/{id}/cancel",

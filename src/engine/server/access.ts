@@ -79,13 +79,13 @@ export function admit(request: IncomingMessage, token: string | undefined, equal
   }
 }
 
-/** Turns away a stream of a client that has not asked who the engine is, where it would have had to know. */
-export function declineStream(request: IncomingMessage, draining: boolean): void {
+/** Turns away what a client that has not asked who the engine is would have had to know. */
+export function declineUnasked(request: IncomingMessage, draining: boolean): void {
   const protocol = request.headers[PROTOCOL_HEADER];
   if (protocol === undefined || (protocol === String(PROTOCOL_VERSION) && !draining)) return;
   throw new EngineError(
     "engine-unavailable",
-    `cannot open a stream: the engine ${draining ? "is about to leave" : `speaks protocol ${PROTOCOL_VERSION}, not ${protocol}`}`,
+    `cannot serve the request: the engine ${draining ? "is about to leave" : `speaks protocol ${PROTOCOL_VERSION}, not ${protocol}`}`,
     { hint: "Ask /v1/engine/hello who it is.", details: { reason: "declined" } },
   );
 }

@@ -15,7 +15,7 @@ import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
 import {
   admit,
-  declineStream,
+  declineUnasked,
   type Identity,
   type RequestContext,
   recorded,
@@ -125,6 +125,7 @@ class ApiServer implements EngineServer {
     this.#begin(response);
     try {
       this.#admit(request);
+      declineUnasked(request, this.#options.core.draining);
       const body = await readJsonBody(request);
       if (body !== undefined) Object.assign(request, { body }); // Where oRPC looks for a body that has been read.
       const context = this.#context(response);
@@ -142,7 +143,7 @@ class ApiServer implements EngineServer {
     socket.on("error", () => {}); // `close` follows.
     try {
       this.#admit(request);
-      declineStream(request, this.#options.core.draining);
+      declineUnasked(request, this.#options.core.draining);
       const { name, kind } = streamIn(request);
       const { of = "instances", what, privilege, serve } = STREAMS[kind];
       const context = this.#context(socket);

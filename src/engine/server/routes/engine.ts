@@ -1,5 +1,6 @@
 import type { Settings } from "../../../api/engine-info.ts";
 import type { HostNetwork } from "../../../api/network.ts";
+import type { Operation } from "../../../api/operation.ts";
 import { PROTOCOL_VERSION } from "../../../api/protocol.ts";
 import { EngineError } from "../../../base/errors.ts";
 import type { EngineCore } from "../../engine-core.ts";
@@ -53,12 +54,31 @@ export function eventRoutes({ events }: EngineCore) {
   };
 }
 
-export function operationRoutes({ operations }: EngineCore) {
+export function operationRoutes({ operations, events }: EngineCore) {
   const at = os.operations;
   return {
     list: at.list.handler(() => ({ items: operations.list() })),
     get: at.get.handler(({ input }) => operations.get(input.id)),
     wait: at.wait.handler(({ input, context }) => operations.wait(input.id, context.signal)),
+    follow: at.follow.handler(({ input, context }) => {
+      operations.get(input.id); // What is unknown is told before anything is streamed.
+      return untilLeaving((signal) => followed({ operations, events }, input.id, signal), context);
+    }),
     cancel: at.cancel.handler(({ input }) => operations.cancel(input.id)),
   };
+}
+
+async function* followed(
+  { operations, events }: Pick<EngineCore, "operations" | "events">,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Operation, void> {
+  for await (const event of events.subscribe({}, signal)) {
+    let now: Operation | undefined;
+    if (event.type === "resync") now = operations.get(id);
+    else if (event.type === "operation" && event.operation.id === id) now = event.operation;
+    if (!now) continue;
+    yield now;
+    if (now.status !== "running") return;
+  }
 }
