@@ -1,7 +1,7 @@
 /**
  * What a guest is told of its NICs: cloud-init's network configuration, version 2, which all its renderers read. Pure.
  */
-import { stringify } from "yaml";
+import { cloudYaml } from "./cloud-yaml.ts";
 
 export type GuestNic = {
   /**
@@ -24,7 +24,7 @@ export type GuestNic = {
 
 export function networkConfig(nics: readonly GuestNic[]): string {
   const ethernets = Object.fromEntries(nics.map((nic) => [nic.name, ethernetOf(nic)]));
-  return stringify({ version: 2, ethernets }, { lineWidth: 0 });
+  return cloudYaml({ version: 2, ethernets });
 }
 
 function ethernetOf(nic: GuestNic): Record<string, unknown> {

@@ -3,10 +3,10 @@
  * vendor-data, which cloud-init merges beneath it. Format: cloud-init's documentation of the NoCloud data source.
  */
 import ssh2 from "ssh2";
-import { stringify } from "yaml";
 import { writeFileDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
 import { cloneScript } from "./clone-script.ts";
+import { cloudYaml } from "./cloud-yaml.ts";
 import { buildIso, type IsoFile } from "./iso9660.ts";
 import type { Login } from "./keys.ts";
 import { type GuestNic, networkConfig } from "./network-config.ts";
@@ -37,7 +37,7 @@ export function seedFiles(input: SeedInput): IsoFile[] {
     "public-keys": [login.client.publicKey.trim()],
   };
   return [
-    text("meta-data", stringify(metaData)),
+    text("meta-data", cloudYaml(metaData)),
     text("user-data", userData ?? "#cloud-config\n{}\n"),
     text("vendor-data", vendorData(login, cloudConfigOf(userData), formerKeys)),
     ...(nics.length > 0 ? [text("network-config", networkConfig(nics))] : []),
@@ -54,7 +54,7 @@ function vendorData(
   formerKeys: readonly string[] | undefined,
 ): string {
   // Giving the host key saves the guest making its own (5 s under emulation) and lets us pin it.
-  const ours = `#cloud-config\n${stringify({
+  const ours = `#cloud-config\n${cloudYaml({
     ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
     // Or NICs that the instance is given later would stay without a configuration.
     updates: { network: { when: ["boot-new-instance", "boot"] } },

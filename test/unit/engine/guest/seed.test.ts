@@ -17,15 +17,18 @@ function seed(userData?: string): Record<string, string> {
   return Object.fromEntries(files.map(({ name, data }) => [name, Buffer.from(data).toString("utf8")]));
 }
 
+/** As cloud-init does, which takes more for numbers and booleans than YAML does today. */
+const read = (text = "") => parse(text, { version: "1.1" });
+
 test("the guest gets its name, our key, and the host key that we know", () => {
   const files = seed();
-  expect(parse(files["meta-data"] ?? "")).toEqual({
+  expect(read(files["meta-data"])).toEqual({
     "instance-id": "i-1",
     "local-hostname": "web",
     "public-keys": [login.client.publicKey.trim()],
   });
   expect(files["vendor-data"]).toMatch(/^#cloud-config\n/);
-  expect(parse(files["vendor-data"] ?? "")).toEqual({
+  expect(read(files["vendor-data"])).toEqual({
     ssh_keys: { ed25519_private: login.host.privateKey, ed25519_public: login.host.publicKey.trim() },
     updates: { network: { when: ["boot-new-instance", "boot"] } },
   });
@@ -33,7 +36,7 @@ test("the guest gets its name, our key, and the host key that we know", () => {
 });
 
 test("the guest finds its NICs by their MACs, and its boot waits for the one that leads out", () => {
-  expect(parse(seed()["network-config"] ?? "")).toEqual({
+  expect(read(seed()["network-config"])).toEqual({
     version: 2,
     ethernets: {
       net: { match: { macaddress: "52:54:01:00:00:01" }, "set-name": "net", dhcp4: true },
@@ -43,6 +46,11 @@ test("the guest finds its NICs by their MACs, and its boot waits for the one tha
       },
     },
   });
+});
+
+test.each(["no", "on", "y", "null", "1e3", "0x1f", "12-30"])("a guest can be called %s", (hostname) => {
+  const [metaData] = seedFiles({ instanceId: "i-1", hostname, login, nics });
+  expect(read(Buffer.from(metaData?.data ?? "").toString())["local-hostname"]).toBe(hostname);
 });
 
 test("the user's text goes in byte for byte, and our private login key never does", () => {
