@@ -44,7 +44,7 @@ async function answer(argv: readonly string[], session: Session): Promise<number
     await runIn(session, plain.name, { argv: plain.argv, hostCwd: process.cwd() });
     return session.exitCode;
   } catch (error) {
-    return (await import("./program.ts")).report(session, toEngineError(error));
+    return (await import("./report.ts")).report(session, toEngineError(error));
   } finally {
     await session.dispose();
   }

@@ -1,6 +1,5 @@
 /** From nothing to a client: find the engine, start one where none runs, make sure that both speak one protocol. */
 
-import { readFile } from "node:fs/promises";
 import { createORPCClient } from "@orpc/client";
 import type { EngineHello } from "../api/engine-info.ts";
 import { BUILD_PATH, COMPOSE_PATH, FOREIGN_LOGS_PATH, IMPORT_PATH, streamPath } from "../api/frames.ts";
@@ -18,7 +17,7 @@ import type {
 import { type Address, isDeclined, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type Open, openStream } from "./open-stream.ts";
-import { type StartedEngine, startEngine } from "./spawn.ts";
+import type { StartedEngine } from "./spawn.ts";
 import { watchOperation } from "./watch.ts";
 
 /** From the decision to start an engine until it answers, an older one's leaving included. */
@@ -169,6 +168,7 @@ class Search {
 
   async #readToken(): Promise<void> {
     try {
+      const { readFile } = await import("node:fs/promises"); // It is not loaded otherwise.
       const token = (await readFile(this.#paths.tokenFile, "utf8")).trim();
       this.#address = { ...this.#address, token };
     } catch (error) {
@@ -177,7 +177,8 @@ class Search {
     }
   }
 
-  #start(): Promise<StartedEngine> {
+  async #start(): Promise<StartedEngine> {
+    const { startEngine } = await import("./spawn.ts"); // Mostly one runs.
     const { engineBundle = "", execPath } = this.#options;
     return startEngine({
       bundle: engineBundle,

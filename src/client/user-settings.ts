@@ -2,10 +2,9 @@
  * What a user has set for their own clients, the command and the windows alike: a file beside the engine's data that
  * the engine never reads.
  */
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { NAME_PATTERN, PRIMARY_NAME } from "../api/names.ts";
-import { privateDirectory, writeFileDurable } from "../base/durable.ts";
 import { EngineError, messageOf } from "../base/errors.ts";
 import { currentPaths } from "../base/paths.ts";
 
@@ -44,7 +43,7 @@ const fileOf = () => path.join(currentPaths().data, "client.json");
 export async function readUserSettings(file = fileOf()): Promise<UserSettings> {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = readFileSync(file, "utf8"); // Node's threads for files take a short command longer to start than to run.
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return DEFAULTS;
     throw unreadable(file, error);
@@ -77,6 +76,7 @@ export async function writeUserSetting(key: Key, value: string, file = fileOf())
   const settings = await readUserSettings(file);
   const reason = CHECKS[key](value);
   if (reason !== undefined) throw new EngineError("invalid-argument", `cannot set ${key}: ${reason}`);
+  const { privateDirectory, writeFileDurable } = await import("../base/durable.ts");
   await privateDirectory(path.dirname(file));
   await writeFileDurable(file, `${JSON.stringify({ ...settings, [key]: value }, null, 2)}\n`);
 }

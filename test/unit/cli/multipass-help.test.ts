@@ -1,9 +1,10 @@
 /** Multipass's help: its layout, and that no command or option is without words. */
 import type { Command } from "commander";
 import { expect, test } from "vitest";
+import { createProgram } from "../../../src/cli/all-verbs.ts";
 import { commandHelp, generalHelp } from "../../../src/cli/multipass/help.ts";
 import { helpTexts } from "../../../src/cli/multipass/help-texts.ts";
-import { asksForHelp, createProgram } from "../../../src/cli/program.ts";
+import { asksForHelp } from "../../../src/cli/program.ts";
 import { Session } from "../../../src/cli/session.ts";
 
 const program = createProgram(new Session(process, "multipass"));

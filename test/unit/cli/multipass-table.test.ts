@@ -1,7 +1,7 @@
 /** The table of rows that test/vm/multipass-table.test.ts runs has every command, alias, option and format. */
 import type { Command, Option } from "commander";
 import { expect, test } from "vitest";
-import { createProgram } from "../../../src/cli/program.ts";
+import { createProgram } from "../../../src/cli/all-verbs.ts";
 import { Session } from "../../../src/cli/session.ts";
 import { FORMATS, type Row } from "../../support/multipass/row.ts";
 import { LAUNCH, ROWS_RUNNING } from "../../support/multipass/rows-running.ts";
