@@ -115,7 +115,7 @@ async function browse(workbench: Workbench, story: Story): Promise<void> {
   await workbench.command("Berth: Browse Files");
   const tree = page.locator(".explorer-folders-view");
   const item = (name: string) => workbench.inExplorer(name);
-  await workbench.folderInExplorer("web");
+  await workbench.secondFolder("web");
   if ((await item("web").getAttribute("aria-expanded")) !== "true") await item("web").click();
   await item("site").click();
   await item("index.html").dblclick();

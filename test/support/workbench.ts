@@ -115,10 +115,11 @@ export class Workbench {
   }
 
   /**
-   * Waits for a folder that is new in the workspace. In a browser that is busy, a window that becomes one of several
-   * folders may come up without any of them, until it is loaded once more: its workspace was read before anybody listened.
+   * Waits for the workspace's second folder, with which the window begins anew. In a browser that is busy, that window
+   * may come up without any folder, until it is loaded once more: its workspace was read before anybody listened.
    */
-  async folderInExplorer(name: string): Promise<void> {
+  async secondFolder(name: string): Promise<void> {
+    await this.page.waitForURL(/[?&]workspace=/, { timeout: READY_MS });
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.inExplorer(name).waitFor({ timeout: READY_MS });

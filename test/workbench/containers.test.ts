@@ -150,8 +150,7 @@ test("its runtime's images are beside those of VMs: pulled by layers, cancelled,
   await workbench.press(row(/^nginx:1\.28, Docker/), "Launch Instance of Image…");
   await workbench.atStep("(3/4)");
   await workbench.page.keyboard.press("Escape");
-  await workbench.command("Berth: Remove Image");
-  await workbench.pick("nginx:1.28");
+  await workbench.commandOn("Berth: Remove Image", "nginx:1.28");
   await workbench.page.keyboard.press("Enter");
   await workbench.answer("Remove");
   await row(/^nginx:1\.28, Docker/).waitFor({ state: "detached" });

@@ -56,7 +56,7 @@ takeFailurePictures("files", () => workbench);
 test("Browse Files adds the instance's home to the Explorer", async () => {
   await workbench.row("web").waitFor();
   await workbench.command("Berth: Browse Files");
-  await workbench.folderInExplorer("web"); // A second folder begins the window anew.
+  await workbench.secondFolder("web"); // A second folder begins the window anew.
   await unfold("web", "notes");
   await unfold("notes", "hello.txt");
   await file("hello.txt").dblclick();

@@ -235,8 +235,9 @@ export class Containers {
   }
 }
 
-export function isUp({ State }: Inspected): boolean {
-  return State.Running || State.Paused || State.Restarting === true;
+/** Podman says of what it is but asked to end that it is stopping, and runs no more, though it does. */
+export function isUp({ State }: Pick<Inspected, "State">): boolean {
+  return State.Running || State.Paused || State.Restarting === true || State.Status === "stopping";
 }
 
 export function isOld({ Name }: Inspected): boolean {

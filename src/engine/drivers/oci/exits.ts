@@ -2,13 +2,16 @@
 import type { RestartPolicy } from "../../../api/container.ts";
 import { formatBytes } from "../../../base/units.ts";
 import type { Exit } from "../running.ts";
-import type { Inspected } from "./containers.ts";
+import { type Inspected, isUp } from "./containers.ts";
 import type { ContainerInstance } from "./create-body.ts";
 
 /** What a shell adds to the number of the signal that has ended a program. */
 const KILLED = 128;
 /** The code of what was ended by SIGKILL. */
 const WAS_KILLED = KILLED + 9;
+const GRACE_MS = 1_500;
+/** On a busy host the start of Podman's process that cleans up takes seconds. */
+const CLEAN_UP_MS = 15_000;
 const SIGNALS: Record<number, string> = {
   1: "SIGHUP",
   2: "SIGINT",
@@ -28,8 +31,8 @@ export function exitOf(
     return stopping
       ? { how: "stopped" }
       : { how: "crashed", detail: "its container was removed outside of Berth" };
-  const { Running, Restarting, Paused, OOMKilled, ExitCode, Error: words } = found.State;
-  if (Running || Restarting || Paused) return undefined;
+  if (isUp(found)) return undefined;
+  const { OOMKilled, ExitCode, Error: words } = found.State;
   if (stopping) return { how: "stopped" };
   const limit = memoryBytes > 0 ? ` (limit ${formatBytes(memoryBytes)})` : "";
   if (OOMKilled) return { how: "crashed", detail: `out of memory${limit}` };
@@ -41,12 +44,13 @@ export function exitOf(
 }
 
 /**
- * Whether what it says now is all that it will say of its end. Podman calls it stopped, perhaps with 0, until it has read
- * its code; and what is about to be removed, or is started again, looks killed or ended for a moment.
+ * How long what it says of its end may yet change, in milliseconds; 0 where it is all that it will say. Podman calls it
+ * stopped, with 0, until a process of its own has cleaned up; and what is about to be removed, or is started again,
+ * looks killed or ended for a moment.
  */
-export function isFinal({ State }: Pick<Inspected, "State">, restart: RestartPolicy = "no"): boolean {
-  const isRead = State.Status !== "stopped" || State.ExitCode !== 0;
-  return restart === "no" && State.ExitCode !== WAS_KILLED && isRead;
+export function graceMs({ State }: Pick<Inspected, "State">, restart: RestartPolicy = "no"): number {
+  if (State.Status === "stopped" && State.ExitCode === 0) return CLEAN_UP_MS;
+  return restart !== "no" || State.ExitCode === WAS_KILLED ? GRACE_MS : 0;
 }
 
 function endOf(code: number): string {

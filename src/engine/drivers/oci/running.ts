@@ -16,14 +16,14 @@ import { attachMain } from "./attach.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
-import { exitOf, isFinal } from "./exits.ts";
+import { exitOf, graceMs } from "./exits.ts";
 import { addressesOf, ContainerGuest } from "./guest.ts";
 import { statsOf } from "./stats.ts";
 
 /** Beyond what its program is given to end, for the runtime to clean up. */
 const STOP_EXTRA_MS = 60_000;
-/** What is about to be started again, or removed, looks for a moment as if it had but ended. */
-const GRACE_MS = 1_500;
+/** Between looks at what has ended, and may be something else in a moment. */
+const SETTLE_PAUSE_MS = 150;
 /** How long a runtime that is restarted may be away, and the pauses between looks. */
 const AWAY_MS = 60_000;
 const LOOK_PAUSE_MS = 500;
@@ -233,13 +233,14 @@ export class ContainerRunning implements Running {
     }
   }
 
-  /** As it is when nothing more is about to happen to it. */
+  /** As it is when nothing more is about to happen to it. No event tells that. */
   async #settled(): Promise<Inspected | undefined | "away"> {
-    const look = await this.#look();
-    if (!look || look === "away" || this.#stopping || !exitOf(look, this.#parts.instance, false)) return look;
-    if (isFinal(look, this.#parts.instance.container.restart)) return look;
-    await sleep(GRACE_MS, this.#life.signal);
-    return this.#look();
+    const { instance } = this.#parts;
+    for (const since = Date.now(); ; await sleep(SETTLE_PAUSE_MS, this.#life.signal)) {
+      const look = await this.#look();
+      if (!look || look === "away" || this.#stopping || !exitOf(look, instance, false)) return look;
+      if (Date.now() - since >= graceMs(look, instance.container.restart)) return look;
+    }
   }
 
   async #refresh(ctx: Pick<Ctx, "signal">): Promise<void> {

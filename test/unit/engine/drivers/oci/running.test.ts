@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RestartPolicy } from "../../../../../src/api/container.ts";
-import { exitOf, isFinal } from "../../../../../src/engine/drivers/oci/exits.ts";
+import { exitOf, graceMs } from "../../../../../src/engine/drivers/oci/exits.ts";
 import { execBody } from "../../../../../src/engine/drivers/oci/guest.ts";
 import { AT_HOME, LOGIN_SHELL } from "../../../../../src/engine/drivers/oci/guest-scripts.ts";
 import { metricsOf } from "../../../../../src/engine/drivers/oci/stats.ts";
@@ -17,6 +17,7 @@ describe("how a container has ended", () => {
     ["it runs", { Running: true }, false, undefined],
     ["it is about to be restarted", { Restarting: true, ExitCode: 1 }, false, undefined],
     ["it is halted", { Paused: true }, false, undefined],
+    ["it is but asked to end", { Status: "stopping" }, false, undefined],
     ["it was stopped", { ExitCode: 137 }, true, { how: "stopped" }],
     ["it ended by itself", {}, false, { how: "guest-shutdown" }],
     ["it failed", { ExitCode: 3 }, false, { how: "crashed", detail: "its command ended with code 3" }],
@@ -52,14 +53,14 @@ describe("how a container has ended", () => {
 });
 
 test.each<[string, Partial<typeof ended>, RestartPolicy | undefined, boolean]>([
-  ["it ended well", {}, undefined, true],
-  ["it failed", { ExitCode: 3 }, "no", true],
-  ["its runtime has not read its code yet", { Status: "stopped" }, "no", false],
-  ["its runtime has read its code", { Status: "stopped", ExitCode: 3 }, "no", true],
-  ["it is perhaps being removed", { ExitCode: 137 }, "no", false],
-  ["it is started again", {}, "always", false],
-])("nothing more is said of its end: %s", (_name, state, restart, final) => {
-  expect(isFinal({ State: { ...ended, ...state } }, restart)).toBe(final);
+  ["it ended well", {}, undefined, false],
+  ["it failed", { ExitCode: 3 }, "no", false],
+  ["its runtime has not read its code yet", { Status: "stopped" }, "no", true],
+  ["its runtime has read its code", { Status: "stopped", ExitCode: 3 }, "no", false],
+  ["it is perhaps being removed", { ExitCode: 137 }, "no", true],
+  ["it is started again", {}, "always", true],
+])("something else may be said of its end in a moment: %s", (_name, state, restart, may) => {
+  expect(graceMs({ State: { ...ended, ...state } }, restart) > 0).toBe(may);
 });
 
 describe("what a container uses", () => {
