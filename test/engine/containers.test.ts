@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LaunchSpec } from "../../src/api/instance.ts";
+import type { Exit } from "../../src/engine/drivers/running.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { formatDescriptor, parseDescriptor } from "../../src/engine/store/record.ts";
 import { FakeRuntime, openWithContainers } from "../support/fake-containers.ts";
@@ -187,6 +188,26 @@ test("an application that has done its work has ended well; one that fails says 
   runtime.host.end(engine.instances.get("bad").id, { how: "crashed", detail });
   expect((await ended(engine, failing)).error?.message).toContain(detail);
   expect(engine.instances.get("bad")).toMatchObject({ state: "stopped", problems: [{ severity: "error" }] });
+});
+
+test("one that ends as soon as it has begun is told of as any other", async () => {
+  const boot = runtime.host.boot.bind(runtime.host);
+  const ends = new Map<string, Exit>([
+    ["once", { how: "guest-shutdown" }],
+    ["bad", { how: "crashed", detail: "its command ended with code 3" }],
+  ]);
+  runtime.host.boot = (instance) => {
+    const guest = boot(instance);
+    const exit = ends.get(instance.name);
+    if (exit) runtime.host.end(guest.id, exit);
+    return guest;
+  };
+  await launch("once", { image: "hello" });
+  expect(engine.instances.get("once")).toMatchObject({ state: "stopped", problems: [] });
+  const failing = await engine.instances.launch({ name: "bad", image: "hello", container: {} });
+  expect((await ended(engine, failing)).error?.message).toContain("code 3");
+  const problems = [{ severity: "error", message: expect.stringContaining("code 3") }];
+  expect(engine.instances.get("bad")).toMatchObject({ state: "stopped", problems });
 });
 
 test("whoever names a program gets an application, whatever the image is made for", async () => {

@@ -92,15 +92,13 @@ export async function launch(keeper: Keeper, entry: Entry, ctx: WorkCtx, input: 
   const timed = { ...ctx, signal: deadline.signal };
   let noted: Promise<void> = Promise.resolve();
   try {
-    if (!entry.running) {
-      // A launch that was interrupted after the first boot goes on as a start would: the disk holds something now.
-      if (!entry.record.descriptor.booted) await create(keeper, entry, timed, input);
-      await boot(keeper, entry, timed);
-    }
+    // A launch that was interrupted after the first boot goes on as a start would: the disk holds something now.
+    if (!entry.running && !entry.record.descriptor.booted) await create(keeper, entry, timed, input);
+    const running = entry.running ?? (await boot(keeper, entry, timed));
     // Beside the boot, which takes far longer. Until it is written, a crash is answered by attaching or by undoing.
     noted = entry.record.descriptor.booted ? noted : keeper.describe(entry, { booted: true });
     noted.catch(() => {});
-    const report = await becomeReady(keeper, entry, timed);
+    const report = await becomeReady(keeper, entry, running, timed);
     await noted;
     for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
     for (const failure of await openMounts(keeper, entry, timed)) ctx.warn(failure);

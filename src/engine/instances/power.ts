@@ -3,6 +3,7 @@ import { DEFAULTS, type Problem } from "../../api/instance.ts";
 import { abortable, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
+import type { Running } from "../drivers/running.ts";
 import type { WorkCtx } from "../operations.ts";
 import { flushContainersIn, stopContainersIn } from "./container-host.ts";
 import { type Entry, takenOver, without } from "./entry.ts";
@@ -33,12 +34,11 @@ export async function start(
     const resumes = !entry.running && entry.suspended && !cold;
     // Calling it off would pull the plug of a guest that has gone on, and what it holds would be lost.
     if (resumes) ctx.commit();
-    if (entry.running) await entry.running.wake?.();
-    else {
-      if (cold) await discardMemory(keeper, entry);
-      await boot(keeper, entry, timed);
-    }
-    const report = await becomeReady(keeper, entry, timed);
+    let { running } = entry;
+    if (!running && cold) await discardMemory(keeper, entry);
+    if (running) await running.wake?.();
+    else running = await boot(keeper, entry, timed);
+    const report = await becomeReady(keeper, entry, running, timed);
     if (resumes && entry.ready) await setClock(keeper, entry, ctx);
     for (const error of report.errors) ctx.warn(`cloud-init: ${error}`);
     for (const failure of await openMounts(keeper, entry, timed)) ctx.warn(failure);
@@ -50,8 +50,8 @@ export async function start(
   }
 }
 
-/** Starts the hypervisor; the guest is then `starting`. */
-export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void> {
+/** Starts the hypervisor; the guest is then `starting`, unless it has ended already. */
+export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<Running> {
   ctx.progress({ phase: "boot" });
   const instance = await keeper.driverInstance(entry);
   await refuseMissingImage(keeper, entry);
@@ -62,6 +62,7 @@ export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<void
   const state = entry.record.state === "restarting" ? "restarting" : "starting";
   keeper.attached(entry, running, { state, problems: [] });
   await openPorts(keeper, entry, ctx);
+  return running;
 }
 
 /** A container's is its runtime's to look after; what that shows of this host must be allowed still. */

@@ -1,6 +1,6 @@
 /** From a started guest to a ready one. */
 import type { Problem } from "../../api/instance.ts";
-import { abortable, deferred, sleep, withDeadline } from "../../base/async.ts";
+import { abortable, sleep, withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Exit, Running } from "../drivers/running.ts";
@@ -23,13 +23,19 @@ const END_MS = 5_000;
 /** How long an adopted guest may take to answer before that is shown as a problem. */
 const ADOPTED_READY_MS = 300_000;
 
-/** Resolves when the guest is ready; rejects at once when it fails or ends before. The instance is then `running`. */
-export async function becomeReady(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<ReadyReport> {
-  const running = entry.running;
-  if (!running) throw endedEarly(entry, undefined);
-  const report = await readyOrEnded(entry, running, ctx);
+/**
+ * Resolves when the guest is ready; rejects at once when it fails or ends before. The instance is then `running`.
+ * `running` may have ended already: then it is known how.
+ */
+export async function becomeReady(
+  keeper: Keeper,
+  entry: Entry,
+  running: Running,
+  ctx: Ctx,
+): Promise<ReadyReport> {
+  let report = await readyOrEnded(entry, running, ctx);
+  if (entry.running !== running) report = endOf(entry, await abortable(running.exited, ctx.signal));
   if (report === "ended") return endedWell(keeper, entry);
-  if (entry.running !== running) throw endedEarly(entry, undefined);
   keeper.update(entry, { state: "running", ready: canTell(entry), problems: readyProblems(entry) });
   await keeper.guestNames.known(ctx.signal, entry);
   return report;
@@ -44,31 +50,31 @@ function readyProblems(entry: Entry): Problem[] {
   return without(entry.record.problems, NOT_READY, CLOUD_INIT_FAILED);
 }
 
-/** The program of an application may have done all it was for. */
+/** The program of an application may have done all it was for; any other end comes too early. */
+function endOf(entry: Entry, exit: Exit): "ended" {
+  if (exit.how === "guest-shutdown" && isApplication(entry)) return "ended";
+  throw endedEarly(entry, exit);
+}
+
 function endedWell(keeper: Keeper, entry: Entry): ReadyReport {
   keeper.update(entry, { state: "stopped", problems: readyProblems(entry) });
   return { cloudInit: "absent", errors: [] };
 }
 
 async function readyOrEnded(entry: Entry, running: Running, ctx: Ctx): Promise<ReadyReport | "ended"> {
-  const ended = deferred<"ended">();
   ctx.signal.throwIfAborted();
   const waiting = withEnd(ctx.signal);
-  void running.exited.then((exit) => {
-    if (exit.how === "guest-shutdown" && isApplication(entry)) ended.resolve("ended");
-    else ended.reject(endedEarly(entry, exit));
-  });
+  const ended = running.exited.then((exit) => endOf(entry, exit));
+  ended.catch(() => {}); // It ends one day, whoever waits.
   const ready = running.guest.waitReady({ ...ctx, signal: waiting.signal });
   try {
-    return await abortable(Promise.race([ready, ended.promise]), ctx.signal);
+    return await abortable(Promise.race([ended, ready]), ctx.signal);
   } catch (error) {
     // Who is asked inside may notice its end before it is told outside.
-    if (isApplication(entry) && isGone(error))
-      return await abortable(ended.promise, AbortSignal.timeout(END_MS));
+    if (isApplication(entry) && isGone(error)) return await abortable(ended, AbortSignal.timeout(END_MS));
     if (isTimeout(error)) throw await tooLate(error, ready, entry);
     throw await withLastWords(error, running);
   } finally {
-    ended.promise.catch(() => {});
     waiting.end();
   }
 }
@@ -112,9 +118,9 @@ function withEnd(parent: AbortSignal): { signal: AbortSignal; end: () => void } 
   return { signal, end: () => controller.abort(new DOMException("no longer needed", "AbortError")) };
 }
 
-function endedEarly(entry: Entry, exit: Exit | undefined): EngineError {
+function endedEarly(entry: Entry, exit: Exit): EngineError {
   const { name, container } = entry.record.descriptor;
-  const how = exit?.how === "crashed" ? `it ended unexpectedly: ${exit.detail}` : "it shut down";
+  const how = exit.how === "crashed" ? `it ended unexpectedly: ${exit.detail}` : "it shut down";
   return new EngineError("guest-unreachable", `cannot reach ${name}: ${how} before it was ready`, {
     hint: container ? `What it printed may say why: berth logs ${name}` : "Its serial log may say why.",
   });
