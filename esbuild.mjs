@@ -50,15 +50,20 @@ const versionOfManifest = {
   },
 };
 
-/** Commander loads it for programs of its own to start, which are not ours: 2 ms. */
-const lateForCommander = {
-  name: "late-for-commander",
+/**
+ * What libraries load of Node for uses that are not ours: ws TLS, which reads every certificate of the system, and
+ * compression, 10 ms; commander programs of its own to start, 2 ms.
+ */
+const LATE = { ws: ["https", "tls", "zlib"], commander: ["node:child_process"] };
+const lateBuiltins = {
+  name: "late-builtins",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
-      /[\\/]node_modules[\\/]commander[\\/]/.test(importer) ? { path, namespace: "late" } : undefined,
-    );
+    onResolve({ filter: new RegExp(`^(${Object.values(LATE).flat().join("|")})$`) }, ({ path, importer }) => {
+      const [, library] = /[\\/]node_modules[\\/](ws|commander)[\\/]/.exec(importer) ?? [];
+      return LATE[library]?.includes(path) ? { path, namespace: "late" } : undefined;
+    });
     onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => ({
-      contents: `module.exports = new Proxy({}, { get: (_, name) => require("${path}")[name] });`,
+      contents: `module.exports = new Proxy({}, { get: (_, name) => process.getBuiltinModule("${path}")[name] });`,
     }));
   },
 };
@@ -87,7 +92,7 @@ const bundles = [
     entryPoints: { "cli.main": "src/cli/main.ts" },
     outdir: "dist",
     keepNames: false, // 3 ms of a short command; its errors have names of their own.
-    plugins: [rareApart, lateForCommander, versionOfManifest],
+    plugins: [rareApart, lateBuiltins, versionOfManifest],
   },
   { ...shared, entryPoints: { mcp: "src/mcp/main.ts" }, outdir: "dist", plugins: [versionOfManifest] },
   { ...shared, entryPoints: RARE, outdir: "dist/lib" },

@@ -1,19 +1,17 @@
 /** A process in a guest, or whatever else a byte stream is joined to, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { Readable, Writable } from "node:stream";
-import { CHANNEL, decodeFrame } from "../api/frames.ts";
+import type { RawData, WebSocket } from "ws";
+import { decodeFrame, encodeFrame } from "../api/frames.ts";
 import type { SignalName, StreamControl, TerminalSize } from "../api/streams.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
 import type { RemoteProcess } from "./engine-client.ts";
-import type { WebSocket } from "./web-socket.ts";
-import { decodeError, fromSystem } from "./wire.ts";
+import { decodeError, fromSystem } from "./http.ts";
 
 /** One frame of input: as much as a pipe gives at once. */
 const INPUT_CHUNK_BYTES = 64 * 2 ** 10;
 /** Output that waits for its reader before the engine is told to wait. */
 const OUTPUT_BUFFER_BYTES = 256 * 2 ** 10;
-
-const STDIN = Buffer.of(CHANNEL.stdin);
 
 type Exit = { code?: number; signal?: string };
 
@@ -33,11 +31,9 @@ export class SocketProcess implements RemoteProcess {
     this.#socket = socket;
     this.stdin = this.#input();
     for (const { promise } of [this.#opened, this.#exited] as Deferred<unknown>[]) promise.catch(() => {});
-    socket.once("open", () => socket.send([Buffer.from(open)], "text"));
-    socket.on("message", (data, binary) => this.#onMessage(data, binary));
-    socket.once("refused", (status, body) =>
-      this.fail(refusal(body) ?? new EngineError("internal", `the engine answered ${status}`)),
-    );
+    socket.once("open", () => socket.send(open));
+    socket.on("message", (data: RawData, binary: boolean) => this.#onMessage(data as Buffer, binary));
+    socket.once("unexpected-response", (_request, response) => void this.#onRefusal(response));
     socket.on("error", (error) => this.fail(error));
     socket.once("close", () => this.#onClose());
   }
@@ -116,6 +112,15 @@ export class SocketProcess implements RemoteProcess {
     await Promise.all(ends);
   }
 
+  async #onRefusal(response: Readable & { statusCode?: number | undefined }): Promise<void> {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.once("close", () => {
+      const text = Buffer.concat(chunks).toString("utf8");
+      this.fail(refusal(text) ?? new EngineError("internal", `the engine answered ${response.statusCode}`));
+    });
+  }
+
   #onClose(): void {
     const lost = new EngineError("engine-unavailable", "the connection to the engine was lost", {
       hint: "Try again: the engine may have been restarted.",
@@ -130,7 +135,7 @@ export class SocketProcess implements RemoteProcess {
   }
 
   #control(control: StreamControl): void {
-    if (this.#socket.isOpen) this.#socket.send([Buffer.from(JSON.stringify(control))], "text");
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(control));
   }
 
   #output(): Readable {
@@ -156,11 +161,11 @@ export class SocketProcess implements RemoteProcess {
   }
 
   #sendInput(chunk: Buffer, done: () => void): void {
-    const open = this.#socket.isOpen;
+    const open = this.#socket.readyState === this.#socket.OPEN;
     for (let at = 0; open && at < chunk.length; at += INPUT_CHUNK_BYTES) {
       const last = at + INPUT_CHUNK_BYTES >= chunk.length;
-      const parts = [STDIN, chunk.subarray(at, at + INPUT_CHUNK_BYTES)];
-      this.#socket.send(parts, "binary", last ? done : undefined);
+      const frame = encodeFrame("stdin", chunk.subarray(at, at + INPUT_CHUNK_BYTES));
+      this.#socket.send(frame, last ? done : undefined);
     }
     if (!open || chunk.length === 0) done();
   }
