@@ -87,6 +87,7 @@ async function openFolder(workbench: Workbench, story: Story): Promise<void> {
   const button = row.getByRole("button", { name: "Open Folder in Instance…" });
   await story.frame("It runs. Open a folder inside it", button);
   await button.click();
+  await workbench.page.mouse.move(0, 0); // Or what the row says of its instance would lie over the question.
   const dialog = workbench.page.locator(".monaco-dialog-box");
   await dialog.waitFor();
   await workbench.page.locator(".monaco-diff-editor").getByText("Include").first().waitFor();
