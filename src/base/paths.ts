@@ -18,6 +18,8 @@ export type Paths = {
   engineFile: string;
   /** Bearer token, needed where the endpoint is a pipe, because default pipe rights are loose. */
   tokenFile: string;
+  /** What protects the key that encrypted instances' keys are sealed by; never that key in plain text. */
+  keys: string;
   log: string;
   instances: string;
   trash: string;
@@ -75,6 +77,7 @@ export function pathsFor(inputs: PathInputs): Paths {
     lock: p.join(data, "engine.lock"),
     engineFile: p.join(run, "engine.json"),
     tokenFile: p.join(data, "token"),
+    keys: p.join(data, "keys"),
     log: p.join(data, "engine.log"),
     instances: p.join(data, "instances"),
     trash: p.join(data, "trash"),
