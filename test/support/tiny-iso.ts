@@ -11,7 +11,7 @@ const TEXT_AT = 35;
 /**
  * cli; ds = 0; si = text; for each byte: wait for the transmitter of COM1, send; then halt for ever.
  */
-function program(text: string): Buffer {
+export function bootProgram(text: string): Buffer {
   const code = Buffer.from(
     "fa31c08ed8be0000fcac84c0741288c3bafd03eca82074fb88d8baf803eeebe9f4ebfd".replace(/\s/g, ""),
     "hex",
@@ -26,7 +26,7 @@ function program(text: string): Buffer {
 export async function tinyIso(file: string, text: string): Promise<string> {
   const folder = `${file}.files`;
   await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, "boot.bin"), program(text));
+  await writeFile(path.join(folder, "boot.bin"), bootProgram(text));
   const boot = ["-b", "boot.bin", "-no-emul-boot", "-boot-load-size", "4"];
   await run(["genisoimage", "-quiet", "-V", "TINY", ...boot, "-o", file, folder]);
   await rm(folder, { recursive: true });

@@ -12,6 +12,7 @@ import type { Mount } from "../../api/mount.ts";
 import type { HostNetwork, HostNic } from "../../api/network.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { Disposable } from "../../base/disposable.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Login } from "../guest/keys.ts";
 import type { Compose } from "./compose.ts";
@@ -78,6 +79,11 @@ export type DriverInstance = {
   formerKeys?: readonly string[] | undefined;
   /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */
   login: Login;
+  /**
+   * Present where its disks and its kept memory are encrypted: gives the key, 64 hexadecimal digits. Rejects with what to
+   * do where that is not at hand, and then nothing of it may be done in plain text instead.
+   */
+  openKey?: (() => Promise<Secret>) | undefined;
 };
 
 /** The engine's network, in which every instance has an address of its own. */
@@ -106,6 +112,14 @@ export interface DiskSupport {
   remove(ctx: Ctx, instance: DriverInstance, disk: DriverDisk): Promise<void>;
   /** Bytes it takes on the host. */
   usage(instance: DriverInstance, disk: DriverDisk): Promise<number | undefined>;
+}
+
+/** The keys that open the disks of an encrypted instance, which does not run. Every call may be repeated. */
+export interface EncryptionSupport {
+  /** All its disks, those that were removed too, are opened by `added` as well from now on. */
+  addKey(ctx: Ctx, instance: DriverInstance, key: Secret, added: Secret): Promise<void>;
+  /** None of them is opened by `removed` any more. */
+  removeKey(ctx: Ctx, instance: DriverInstance, key: Secret, removed: Secret): Promise<void>;
 }
 
 /** What a driver that can keep the disks of stopped instances does. Every call may be repeated. */
@@ -221,6 +235,8 @@ export interface Driver {
   readonly foreignContainers?: ForeignContainers;
   /** The compose projects in the same runtimes. */
   readonly compose?: Compose;
+  /** Absent where instances cannot be encrypted. */
+  readonly encryption?: EncryptionSupport;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
 }

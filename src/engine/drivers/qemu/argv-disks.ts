@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import { MOST_DISKS } from "../../../api/disk-rules.ts";
 import type { DriverDisk } from "../driver.ts";
+import { DISK_KEY, encryption } from "./door.ts";
 
-export type DiskFile = DriverDisk & { file: string };
+export type DiskFile = DriverDisk & { file: string; encrypted?: boolean | undefined };
 
 /**
  * PCI Express plugs and unplugs only at ports of their own, and those cannot be added later: every guest has them all,
@@ -24,9 +25,15 @@ const portOf = (slot: number) => `disks${slot}`;
 export const deviceId = ({ name }: Pick<DriverDisk, "name">): string => `extra-${name}`;
 
 /** The format is always said: a guest could otherwise write a header that names any file of the host. */
-export function diskNode({ name, file }: Pick<DiskFile, "name" | "file">) {
+export function diskNode({ name, file, encrypted }: Pick<DiskFile, "name" | "file" | "encrypted">) {
+  return qcow2Node(deviceId({ name }), file, encrypted);
+}
+
+/** The key of an encrypted one has been given before. */
+export function qcow2Node(name: string, file: string, encrypted = false) {
   const inner = { driver: "file", filename: file };
-  return { driver: "qcow2", "node-name": deviceId({ name }), discard: "unmap", file: inner };
+  const encrypt = encrypted ? { encrypt: encryption(DISK_KEY) } : {};
+  return { driver: "qcow2", "node-name": name, discard: "unmap", file: inner, ...encrypt };
 }
 
 export function diskDevice({ name, slot }: Pick<DriverDisk, "name" | "slot">) {

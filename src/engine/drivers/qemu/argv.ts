@@ -5,7 +5,7 @@ import type { FirmwareKind, GuestKind } from "../../../api/machine.ts";
 import type { HostNic } from "../../../api/network.ts";
 import type { Subnet } from "../driver.ts";
 import { serialPort } from "./argv-console.ts";
-import { type DiskFile, diskPorts, extraDisks, isExtraDisk } from "./argv-disks.ts";
+import { type DiskFile, diskPorts, extraDisks, isExtraDisk, qcow2Node } from "./argv-disks.ts";
 import { clock, enlightened, otherDisks, otherNic, screen, secureBoot, tpm, usb } from "./argv-other.ts";
 import { escaped } from "./argv-text.ts";
 import type { Accelerator } from "./host.ts";
@@ -35,6 +35,8 @@ export type ArgvInput = {
   incoming?: boolean;
   shares: readonly Share[];
   disks: readonly DiskFile[];
+  /** Arguments that give the key of its disks; absent where they are not encrypted. */
+  keys?: readonly string[] | undefined;
   guest: GuestKind;
   /** A screen; any guest but Linux has one anyway. */
   display: boolean;
@@ -69,7 +71,8 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...sandbox(input.platform),
     ...["-name", `guest=${escaped(input.name)},debug-threads=on`],
     ...["-uuid", input.id],
-    ...["-machine", `${machine(input)}${sharedMemory(input) ? ",memory-backend=ram" : ""}`],
+    ...(input.keys ?? []),
+    ...["-machine", `${machine(input)}${sharedMemory(input) ? ",memory-backend=ram" : ""}${undumped(input)}`],
     ...(sharedMemory(input) ? ["-object", `memory-backend-memfd,id=ram,size=${memory(input)},share=on`] : []),
     ...["-accel", accelerator(input.accelerator)],
     ...["-cpu", enlightened(cpuModel(input.arch, input.accelerator), input.guest, input.accelerator)],
@@ -82,7 +85,7 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-serial", "chardev:serial"],
     ...secureBoot(input.firmware),
     ...firmware(files.firmware),
-    ...["-blockdev", disk(files.disk)],
+    ...["-blockdev", JSON.stringify(qcow2Node("disk", files.disk, input.keys !== undefined))],
     ...(input.guest === "linux" ? linuxDevices(input) : otherDevices(input)),
     ...tpm(input.arch, files.tpm),
     ...(input.incoming ? ["-incoming", "defer"] : []),
@@ -129,6 +132,11 @@ function sharedMemory({ shares }: ArgvInput): boolean {
   return shares.some(({ filesystem }) => filesystem === "virtiofs");
 }
 
+/** What an encrypted guest has in memory shall be in no core file either. */
+function undumped({ keys }: ArgvInput): string {
+  return keys ? ",dump-guest-core=off" : "";
+}
+
 /** 9p's `none` keeps each file as whose it is, and leaves alone what the engine's user may not change. */
 function share(one: Share, index: number): string[] {
   const { tag } = one;
@@ -157,7 +165,8 @@ export function hardwareOf(argv: readonly string[]): string {
   const fixed = argv.filter((word, index) => !isExtraDisk(word) && !isExtraDisk(argv[index + 1] ?? ""));
   for (const word of fixed.slice(1)) {
     if (word.startsWith("-")) option = word;
-    if (!HOST_ONLY.has(option)) kept.push(word);
+    // A key is given in other words at every start.
+    if (!HOST_ONLY.has(option) && !word.startsWith("secret,")) kept.push(word);
   }
   return createHash("sha256").update(kept.join("\0")).digest("hex");
 }
@@ -199,12 +208,6 @@ function firmware(files: ArgvInput["files"]["firmware"]): string[] {
     ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${escaped(files.code)}`],
     ...["-drive", `if=pflash,format=raw,unit=1,file=${escaped(files.variables)}`],
   ];
-}
-
-/** The format is always said: a guest could otherwise write a header that names any file of the host. */
-function disk(path: string): string {
-  const file = { driver: "file", filename: path };
-  return JSON.stringify({ driver: "qcow2", "node-name": "disk", discard: "unmap", file });
 }
 
 function seed(path: string): string {

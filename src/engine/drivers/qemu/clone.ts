@@ -5,6 +5,8 @@ import * as z from "zod";
 import { exists, moveDurable, privateDirectory, syncFile } from "../../../base/durable.ts";
 import { run } from "../../../base/run.ts";
 import type { DriverInstance } from "../driver.ts";
+import { makeDisk } from "./disk.ts";
+import { DISK_KEY, type Door, madeBy, NO_KEY, OTHER_KEY, openedBy, withKeys } from "./door.ts";
 import { extraDiskFile, filesOf, smallFiles } from "./files.ts";
 
 const Info = z.object({ snapshots: z.array(z.unknown()).default([]) });
@@ -16,35 +18,71 @@ export async function cloneFiles(
   target: DriverInstance,
   signal: AbortSignal,
 ): Promise<void> {
-  await cloneDisk(qemuImg, filesOf(source).disk, filesOf(target).disk, target.image, signal);
-  for (const one of target.disks) {
-    const extra = [extraDiskFile(source, one), extraDiskFile(target, one)] as const;
-    await cloneDisk(qemuImg, ...extra, undefined, signal);
-  }
+  await betweenDoors(source, target, async (door) => {
+    await cloneDisk(qemuImg, filesOf(source).disk, filesOf(target).disk, target.image, signal, door);
+    for (const one of target.disks) {
+      const extra = [extraDiskFile(source, one), extraDiskFile(target, one)] as const;
+      await cloneDisk(qemuImg, ...extra, undefined, signal, door);
+    }
+  });
   const [before, after] = [smallFiles(source), smallFiles(target)];
   for (const [index, file] of before.entries()) await cloneSmall(file, after[index] ?? file);
 }
 
-/** Copies what the source has written of its own, without its snapshots. What an interrupted attempt left is replaced. */
+/** Opens the source's disks and makes the target's, which have a key of their own where they are encrypted. */
+async function betweenDoors(
+  source: DriverInstance,
+  target: DriverInstance,
+  work: (door: Door) => Promise<void>,
+): Promise<void> {
+  if (!target.openKey) return work(NO_KEY);
+  const [from, to] = [await source.openKey?.(), await target.openKey()];
+  const name = from ? (file: string) => openedBy(DISK_KEY, file) : NO_KEY.name;
+  const keys = { ...(from ? { [DISK_KEY]: from } : {}), [OTHER_KEY]: to };
+  await withKeys(source, keys, (objects) => work({ objects, name, making: madeBy(OTHER_KEY) }));
+}
+
+/**
+ * Copies what the source has written of its own, without its snapshots. What an interrupted attempt left is replaced.
+ * Encrypted blocks are never shared: the copy has another key.
+ */
 export async function cloneDisk(
   qemuImg: string,
   source: string,
   target: string,
   image: DriverInstance["image"],
   signal: AbortSignal,
+  door: Door = NO_KEY,
 ): Promise<void> {
   if (await exists(target)) return;
   const temporary = `${target}.tmp`;
   await rm(temporary, { force: true });
-  const shared = !(await hasSnapshots(qemuImg, source, signal)) && (await shareBlocks(source, temporary));
-  if (!shared) {
+  const mayShare = door === NO_KEY && !(await hasSnapshots(qemuImg, source, signal));
+  if (!mayShare || !(await shareBlocks(source, temporary))) {
     const backing = image ? ["-B", image.path, "-F", image.format] : [];
-    const argv = [qemuImg, "convert", "-q", "-f", "qcow2", "-O", "qcow2", ...backing, source, temporary];
-    await run(argv, { signal });
+    const what = ["-O", "qcow2", ...backing, door.name(source), temporary];
+    await makeDisk([qemuImg, "convert"], what, door, { signal, doing: "copy a disk" });
   }
   signal.throwIfAborted();
   await syncFile(temporary);
   await moveDurable(temporary, target);
+}
+
+/** Puts the encrypted content of a disk in the place of its plain one; no effect through a door without a key. */
+export async function encryptDisk(
+  qemuImg: string,
+  file: string,
+  door: Door,
+  how: { signal: AbortSignal; doing: string },
+): Promise<void> {
+  if (door === NO_KEY) return;
+  const plain = `${file}.plain`;
+  try {
+    await moveDurable(file, plain);
+    await makeDisk([qemuImg, "convert"], ["-O", "qcow2", plain, file], door, how);
+  } finally {
+    await rm(plain, { force: true });
+  }
 }
 
 /** On a filesystem that can let two files share their blocks, a copy takes no time and no space. */

@@ -2,9 +2,10 @@
 import { copyFile, rm, stat } from "node:fs/promises";
 import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
-import { noSpace, run } from "../../../base/run.ts";
+import { noSpace, RunError, run } from "../../../base/run.ts";
 import { formatBytes } from "../../../base/units.ts";
 import type { DriverInstance } from "../driver.ts";
+import { type Door, NO_KEY } from "./door.ts";
 
 /** Makes the overlay if it is not there yet; what an interrupted attempt left is written over. */
 export async function createDisk(
@@ -12,6 +13,7 @@ export async function createDisk(
   file: string,
   instance: Pick<DriverInstance, "name" | "image" | "diskBytes">,
   signal: AbortSignal,
+  door: Door = NO_KEY,
 ): Promise<void> {
   if (await exists(file)) return;
   const { image, diskBytes, name } = instance;
@@ -25,10 +27,39 @@ export async function createDisk(
   const temporary = `${file}.tmp`;
   await rm(temporary, { force: true });
   const backing = image ? ["-F", image.format, "-b", image.path] : [];
-  const argv = [qemuImg, "create", "-q", "-f", "qcow2", ...backing, temporary, String(diskBytes)];
-  await qemuImgRun(argv, signal, `create the disk of ${name}`);
+  await makeDisk([qemuImg, "create"], [...backing, temporary, String(diskBytes)], door, {
+    ...{ signal, doing: `create the disk of ${name}` },
+  });
   await syncFile(temporary);
   await moveDurable(temporary, file);
+}
+
+/** A qcow2 of what the arguments say, encrypted where the door has a key. */
+export async function makeDisk(
+  program: readonly string[],
+  what: readonly string[],
+  { objects, making }: Door,
+  { signal, doing }: { signal: AbortSignal; doing: string },
+): Promise<void> {
+  await stretching([...program, ...objects, "-q", "-f", "qcow2", ...making, ...what], signal, doing);
+}
+
+/**
+ * QEMU times how long a key takes to stretch, by a clock that may stand still for as long as its first attempt takes, and
+ * then gives up: about every third time on some hosts, and before it has given the disk a key.
+ */
+const MISTIMED = /accurate CPU usage/;
+const TRIES = 40;
+
+/** Runs what may give a disk a key. */
+export async function stretching(argv: readonly string[], signal: AbortSignal, doing: string): Promise<void> {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await qemuImgRun(argv, signal, doing);
+    } catch (error) {
+      if (left === 1 || !(error instanceof RunError && MISTIMED.test(error.stderr))) throw error;
+    }
+  }
 }
 
 /** Makes the disk at least this large. QEMU itself refuses to shrink one. */
@@ -37,11 +68,12 @@ export async function enlargeDisk(
   file: string,
   diskBytes: number,
   signal: AbortSignal,
+  door: Door = NO_KEY,
 ): Promise<void> {
   // An attempt whose engine died may have enlarged it already, perhaps further than is asked for now.
   if ((await virtualBytes(qemuImg, file, signal)) >= diskBytes) return;
   await qemuImgRun(
-    [qemuImg, "resize", "-q", "-f", "qcow2", file, String(diskBytes)],
+    [qemuImg, "resize", ...door.objects, "-q", "-f", "qcow2", door.name(file), String(diskBytes)],
     signal,
     "enlarge the disk",
   );
@@ -62,11 +94,13 @@ export async function standOn(
   file: string,
   image: NonNullable<DriverInstance["image"]>,
   signal: AbortSignal,
+  { objects, name }: Door = NO_KEY,
 ): Promise<void> {
   if (!(await exists(file))) return;
   const { backing } = await infoOf(qemuImg, file, signal);
   if (backing === image.path) return;
-  const argv = [qemuImg, "rebase", "-q", "-u", "-f", "qcow2", "-F", image.format, "-b", image.path, file];
+  const how = ["-q", "-u", "-f", "qcow2", "-F", image.format, "-b", image.path];
+  const argv = [qemuImg, "rebase", ...objects, ...how, name(file)];
   await qemuImgRun(argv, signal, "make the disk stand on its image");
   await syncFile(file);
 }

@@ -4,7 +4,6 @@ import path from "node:path";
 import type { DriverInfo, Settings } from "../../../api/engine-info.ts";
 import type { Problem } from "../../../api/instance.ts";
 import { privateDirectory } from "../../../base/durable.ts";
-import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
 import { startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
@@ -15,13 +14,13 @@ import { hardwareOf, qemuArgv } from "./argv.ts";
 import { hardwareWith } from "./argv-disks.ts";
 import { cloneFiles } from "./clone.ts";
 import { allocatedTogether, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
+import { DISK_KEY, handOver, printable, removeLeftKeys, throughDoor, wrongKey } from "./door.ts";
 import { QemuDisks } from "./extra-disks.ts";
 import { diskFiles, extraDiskFile, filesOf, seedOf, smallFiles, writeIdentity } from "./files.ts";
-import { findUefi } from "./firmware.ts";
-import { type Firmware, type Host, thisHost } from "./host.ts";
+import { type Host, thisHost } from "./host.ts";
 import { HostNetworking } from "./host-networks.ts";
 import { endLeftover } from "./leftover.ts";
-import { checkMachine, firmwareMissing } from "./machine-check.ts";
+import { checkMachine, firmwareOf } from "./machine-check.ts";
 import {
   consoleSocketOf,
   lanSocketOf,
@@ -33,6 +32,7 @@ import {
 import { type Boot, noteRun, removeSockets } from "./note-run.ts";
 import type { Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
+import { QemuEncryption } from "./rekey.ts";
 import { type RunRecord, readRunRecord, removeRunRecord } from "./run-record.ts";
 import { DRIVER_LOG, QemuRunning } from "./running.ts";
 import { findVirtiofsd, serveShares, type Virtiofsd } from "./shares.ts";
@@ -71,6 +71,7 @@ class QemuDriver implements Driver {
   readonly #host: Host;
   readonly snapshots: QemuSnapshots;
   readonly disks: QemuDisks;
+  readonly encryption: QemuEncryption;
   readonly hostNetworks: HostNetworking;
   readonly #toolchains: Toolchains;
 
@@ -87,6 +88,7 @@ class QemuDriver implements Driver {
       small: smallFiles(instance),
     }));
     this.disks = new QemuDisks(qemuImg);
+    this.encryption = new QemuEncryption(qemuImg);
   }
 
   async probe(ctx: Ctx, options: { fresh?: boolean } = {}): Promise<DriverInfo> {
@@ -103,8 +105,8 @@ class QemuDriver implements Driver {
     const tools = await this.#toolchains.of(ctx, instance);
     const files = filesOf(instance);
     await privateDirectory(instance.directory);
-    await createDisk(tools.qemuImg, files.disk, instance, ctx.signal);
-    const firmware = await this.#firmware(instance);
+    await throughDoor(instance, (door) => createDisk(tools.qemuImg, files.disk, instance, ctx.signal, door));
+    const firmware = await firmwareOf(this.#host.platform, instance);
     if (firmware) await createVariables(firmware.variables, files.variables);
     if (instance.guest === "linux") await writeIdentity(instance, tools.lan);
   }
@@ -112,7 +114,10 @@ class QemuDriver implements Driver {
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     const adopted = await this.attach(ctx, instance);
     if (adopted) return adopted;
+    // First of all: without it nothing shall begin.
+    const key = await instance.openKey?.();
     await endLeftover(instance);
+    await removeLeftKeys(instance);
     const tools = await this.#toolchains.of(ctx, instance);
     const suspended = await readSuspendRecord(instance.directory, instance);
     await this.hostNetworks.check(ctx, instance);
@@ -121,30 +126,26 @@ class QemuDriver implements Driver {
     // Without cloud-init nothing would give that NIC its address.
     const alone = instance.isolated || instance.guest !== "linux";
     const lan = alone ? undefined : lanSocketOf(this.#host.platform, tools.version, instance);
-    const firmware = await this.#firmware(instance);
+    const firmware = await firmwareOf(this.#host.platform, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
     if (lan !== undefined) await rm(lan, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });
     const virtiofsd = instance.shares.length > 0 ? await this.#virtiofsd(ctx) : undefined;
     const tpm = instance.tpm ? await startTpm(ctx, instance, this.#host.platform) : undefined;
     const served = await serveShares(ctx, instance, virtiofsd);
+    let given: Awaited<ReturnType<typeof handOver>> | undefined;
     try {
+      given = key && (await handOver(instance, { [DISK_KEY]: key }));
       const { shares } = served;
-      return await this.#boot(ctx, instance, tools, { suspended, monitor, lan, shares, firmware, tpm });
+      const how = { suspended, monitor, lan, shares, firmware, tpm, keys: given?.objects };
+      return await this.#boot(ctx, instance, tools, how);
     } catch (error) {
       await served.end();
       await endTpm(tpm);
-      throw error;
+      throw wrongKey(instance.name, error) ?? error;
+    } finally {
+      await given?.done();
     }
-  }
-
-  /** Throws where what the guest boots by is not installed any more. */
-  async #firmware({ arch, firmware, name }: DriverInstance): Promise<Firmware | undefined> {
-    const { platform } = this.#host;
-    const found = await findUefi(platform, arch, firmware);
-    if (found || (firmware === "bios" && arch === "x86_64")) return found;
-    const { message, hint } = firmwareMissing(platform, arch, firmware);
-    throw new EngineError("missing-dependency", `cannot run ${name}: ${message}`, { hint });
   }
 
   async #virtiofsd({ signal }: Ctx): Promise<Virtiofsd | undefined> {
@@ -161,7 +162,7 @@ class QemuDriver implements Driver {
     }
     const argv = this.#argv(instance, tools, how, suspended && machineName(suspended));
     ctx.signal.throwIfAborted();
-    ctx.log.info("starting QEMU", { argv });
+    ctx.log.info("starting QEMU", { argv: printable(argv) });
     const command = await this.hostNetworks.command(argv, instance.networks, ctx.signal);
     const child = await startDetached(command, {
       logFile: path.join(instance.directory, DRIVER_LOG),
@@ -191,11 +192,12 @@ class QemuDriver implements Driver {
   #argv(instance: DriverInstance, tools: Toolchain, how: Boot, machine?: string): string[] {
     const { disk, seed, serialLog, variables } = filesOf(instance);
     const { program, accelerator } = tools;
-    const { firmware, tpm } = how;
+    const { firmware, tpm, keys } = how;
+    const encrypted = keys !== undefined;
     return qemuArgv({
-      ...{ ...instance, platform: this.#host.platform, program, accelerator },
+      ...{ ...instance, platform: this.#host.platform, program, accelerator, keys },
       ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined, machine },
-      disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one) })),
+      disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one), encrypted })),
       files: {
         ...{ disk, seed, serialLog, monitor: how.monitor.argument },
         ...{
@@ -247,13 +249,16 @@ class QemuDriver implements Driver {
     const running = await this.attach(ctx, instance);
     if (running) await running.stop(ctx, "force");
     await endLeftover(instance);
+    await removeLeftKeys(instance);
     await removeSockets(this.#host.platform, instance);
     await removeRunRecord(instance.directory);
   }
 
   async resizeDisk(ctx: Ctx, instance: DriverInstance, diskBytes: number): Promise<void> {
     const { qemuImg } = await this.#toolchains.of(ctx, instance);
-    await enlargeDisk(qemuImg, filesOf(instance).disk, diskBytes, ctx.signal);
+    await throughDoor(instance, (door) =>
+      enlargeDisk(qemuImg, filesOf(instance).disk, diskBytes, ctx.signal, door),
+    );
   }
 
   async clone(ctx: Ctx, source: DriverInstance, target: DriverInstance): Promise<void> {
@@ -272,7 +277,9 @@ class QemuDriver implements Driver {
 
   async rehome(ctx: Ctx, instance: DriverInstance): Promise<void> {
     const { qemuImg } = await this.#toolchains.of(ctx, instance);
-    if (instance.image) await standOn(qemuImg, filesOf(instance).disk, instance.image, ctx.signal);
+    const { image } = instance;
+    if (!image) return;
+    await throughDoor(instance, (door) => standOn(qemuImg, filesOf(instance).disk, image, ctx.signal, door));
   }
 
   diskUsage(instance: DriverInstance): Promise<number | undefined> {

@@ -5,7 +5,9 @@ import { exists, moveDurable, syncFile } from "../../../base/durable.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DiskSupport, DriverDisk, DriverInstance } from "../driver.ts";
 import { mostOtherDisks } from "./argv-other.ts";
-import { allocatedBytes, enlargeDisk, qemuImgRun } from "./disk.ts";
+import { encryptDisk } from "./clone.ts";
+import { allocatedBytes, enlargeDisk, makeDisk } from "./disk.ts";
+import { throughDoor } from "./door.ts";
 import { extraDiskFile } from "./files.ts";
 
 export class QemuDisks implements DiskSupport {
@@ -29,16 +31,19 @@ export class QemuDisks implements DiskSupport {
     if (await exists(file)) return;
     const temporary = `${file}.tmp`;
     const qemuImg = await this.#qemuImg(ctx, instance);
+    const { signal } = ctx;
     const doing = `create the disk ${disk.name} of ${instance.name}`;
     try {
       await rm(temporary, { force: true });
-      const size = String(disk.sizeBytes);
-      if (fill) {
+      await throughDoor(instance, async (door) => {
+        if (!fill) {
+          const what = [temporary, String(disk.sizeBytes)];
+          return makeDisk([qemuImg, "create"], what, door, { signal, doing });
+        }
         await fill(temporary);
-        await enlargeDisk(qemuImg, temporary, disk.sizeBytes, ctx.signal);
-      } else {
-        await qemuImgRun([qemuImg, "create", "-q", "-f", "qcow2", temporary, size], ctx.signal, doing);
-      }
+        await encryptDisk(qemuImg, temporary, door, { signal, doing });
+        await enlargeDisk(qemuImg, temporary, disk.sizeBytes, signal, door);
+      });
       ctx.signal.throwIfAborted();
       await syncFile(temporary);
       await moveDurable(temporary, file);
@@ -49,11 +54,9 @@ export class QemuDisks implements DiskSupport {
   }
 
   async resize(ctx: Ctx, instance: DriverInstance, disk: DriverDisk, sizeBytes: number): Promise<void> {
-    await enlargeDisk(
-      await this.#qemuImg(ctx, instance),
-      extraDiskFile(instance, disk),
-      sizeBytes,
-      ctx.signal,
+    const qemuImg = await this.#qemuImg(ctx, instance);
+    await throughDoor(instance, (door) =>
+      enlargeDisk(qemuImg, extraDiskFile(instance, disk), sizeBytes, ctx.signal, door),
     );
   }
 

@@ -29,7 +29,8 @@ export class QemuHotDisks implements HotDisks {
 
   async attach(ctx: Ctx, disk: DriverDisk): Promise<void> {
     const monitor = this.#reach();
-    const node = diskNode({ ...disk, file: extraDiskFile(this.#instance, disk) });
+    const encrypted = this.#instance.openKey !== undefined;
+    const node = diskNode({ ...disk, file: extraDiskFile(this.#instance, disk), encrypted });
     if (!(await hasNode(monitor, disk))) await monitor.execute("blockdev-add", node, { signal: ctx.signal });
     try {
       if (!(await hasDevice(monitor, disk))) {

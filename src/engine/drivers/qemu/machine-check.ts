@@ -1,9 +1,10 @@
 /** Whether this host can run a kind of machine, before anything of it is made. */
 import type { Arch, Problem } from "../../../api/instance.ts";
 import type { FirmwareKind } from "../../../api/machine.ts";
-import type { MachineNeeds } from "../driver.ts";
+import { EngineError } from "../../../base/errors.ts";
+import type { DriverInstance, MachineNeeds } from "../driver.ts";
 import { findUefi, firmwareHint } from "./firmware.ts";
-import { installHint } from "./host.ts";
+import { type Firmware, installHint } from "./host.ts";
 import { findSwtpm, swtpmHint } from "./tpm.ts";
 
 /** `known` is what the probe found out of this architecture. */
@@ -20,6 +21,17 @@ export async function checkMachine(
     problems.push({ code: "swtpm-missing", severity: "error", message, hint: swtpmHint(platform) });
   }
   return problems;
+}
+
+/** What the guest boots by. Throws where that is not installed any more. */
+export async function firmwareOf(
+  platform: NodeJS.Platform,
+  { arch, firmware, name }: Pick<DriverInstance, "arch" | "firmware" | "name">,
+): Promise<Firmware | undefined> {
+  const found = await findUefi(platform, arch, firmware);
+  if (found || (firmware === "bios" && arch === "x86_64")) return found;
+  const { message, hint } = firmwareMissing(platform, arch, firmware);
+  throw new EngineError("missing-dependency", `cannot run ${name}: ${message}`, { hint });
 }
 
 export function firmwareMissing(

@@ -11,7 +11,9 @@ import { constants, crc32, createZstdCompress, createZstdDecompress } from "node
 import { abortable, deferred } from "../../../base/async.ts";
 import { moveDurable, syncFile } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
+import type { Secret } from "../../../base/secret.ts";
 import type { Ctx } from "../../ctx.ts";
+import { sealing, unsealing } from "../../keys/sealed-stream.ts";
 import type { QmpClient } from "./qmp.ts";
 
 /** Level 1 is as fast as disks are. */
@@ -25,17 +27,23 @@ const SETTLE_MS = 15_000;
 export type KeptMemory = {
   /** Of the file. */
   bytes: number;
-  /** Of what QEMU gave. Absent where an earlier Berth kept it. */
+  /** Of what QEMU gave. Absent where an earlier Berth kept it, and where it is sealed, which tells as much. */
   plain?: Sum | undefined;
+  /** Present where it is sealed by the instance's key. */
+  sealed?: true | undefined;
 };
 type Sum = { bytes: number; crc32: number };
 
-/** The halted guest's memory, written to `file`. After a failure the guest is still halted. */
+/**
+ * The halted guest's memory, written to `file`, sealed by the key where there is one. After a failure the guest is still
+ * halted.
+ */
 export async function saveMemory(
   ctx: Ctx,
   monitor: QmpClient,
   socket: string,
   file: string,
+  key?: Secret | undefined,
 ): Promise<KeptMemory> {
   const plain: Sum = { bytes: 0, crc32: 0 };
   const temporary = `${file}.tmp`;
@@ -48,10 +56,13 @@ export async function saveMemory(
   try {
     const written = connection.then((from) =>
       pipeline(
-        from,
-        summing(plain, (done) => ctx.progress({ phase: "suspend", done })),
-        createZstdCompress(COMPRESSION),
-        createWriteStream(temporary, { mode: 0o600 }),
+        [
+          from,
+          summing(plain, (done) => ctx.progress({ phase: "suspend", done })),
+          createZstdCompress(COMPRESSION),
+          ...(key ? [sealing(key)] : []),
+          createWriteStream(temporary, { mode: 0o600 }),
+        ],
         { signal },
       ),
     );
@@ -71,7 +82,8 @@ export async function saveMemory(
   }
   await syncFile(temporary);
   await moveDurable(temporary, file);
-  return { bytes: (await stat(file)).size, plain };
+  const { size: bytes } = await stat(file);
+  return key ? { bytes, sealed: true } : { bytes, plain };
 }
 
 /**
@@ -82,7 +94,7 @@ export async function loadMemory(
   ctx: Ctx,
   monitor: QmpClient,
   socket: string,
-  { file, bytes, plain }: KeptMemory & { file: string },
+  { file, bytes, plain, key }: KeptMemory & { file: string; key?: Secret | undefined },
 ): Promise<void> {
   const { size } = await stat(file);
   if (size !== bytes) throw new EngineError("driver-failed", `its file has ${size} bytes of ${bytes}`);
@@ -99,8 +111,9 @@ export async function loadMemory(
       () => {},
       () => plain === undefined || sameSum(came, plain),
     );
-    const from = createReadStream(file);
-    const sent = pipeline(from, createZstdDecompress(), checked, to, { signal: ctx.signal });
+    const opened = key ? [unsealing(key)] : [];
+    const stages = [createReadStream(file), ...opened, createZstdDecompress(), checked, to];
+    const sent = pipeline(stages, { signal: ctx.signal });
     const failed = deferred<never>();
     sent.catch((error: unknown) => failed.reject(error));
     failed.promise.catch(() => {});

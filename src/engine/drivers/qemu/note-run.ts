@@ -25,6 +25,8 @@ export type Boot = {
   shares: Share[];
   firmware: Firmware | undefined;
   tpm: RunningTpm | undefined;
+  /** Arguments that give the key of its disks. */
+  keys: readonly string[] | undefined;
 };
 
 type Started = Boot & {

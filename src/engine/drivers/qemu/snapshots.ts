@@ -9,6 +9,7 @@ import { EngineError } from "../../../base/errors.ts";
 import { run } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance, SnapshotSupport } from "../driver.ts";
+import { throughDoor } from "./door.ts";
 
 export type SnapshotFiles = {
   /** All of them are kept at one point: nothing runs that could write in between. */
@@ -37,11 +38,13 @@ export class QemuSnapshots implements SnapshotSupport {
     const qemuImg = await this.#qemuImg(ctx, instance);
     const { disks, small } = this.#filesOf(instance);
     for (const file of small) if (await exists(file)) await copyWhole(file, kept(file, id));
-    for (const disk of disks) {
-      if (await has(qemuImg, disk, id, ctx.signal)) continue;
-      await run([qemuImg, "snapshot", "-q", "-c", id, disk], { signal: ctx.signal });
-      await syncFile(disk);
-    }
+    await throughDoor(instance, async ({ objects, name }) => {
+      for (const disk of disks) {
+        if (await has(qemuImg, disk, id, ctx.signal)) continue;
+        await run([qemuImg, "snapshot", ...objects, "-q", "-c", id, name(disk)], { signal: ctx.signal });
+        await syncFile(disk);
+      }
+    });
   }
 
   /** A disk takes the size that it had: qcow2 keeps that with each snapshot. */
@@ -49,21 +52,25 @@ export class QemuSnapshots implements SnapshotSupport {
     const qemuImg = await this.#qemuImg(ctx, instance);
     const { disks, small } = this.#filesOf(instance);
     for (const disk of disks) await refuseMissing(qemuImg, disk, id, ctx.signal);
-    for (const disk of disks) {
-      await run([qemuImg, "snapshot", "-q", "-a", id, disk], { signal: ctx.signal });
-      await syncFile(disk);
-    }
+    await throughDoor(instance, async ({ objects, name }) => {
+      for (const disk of disks) {
+        await run([qemuImg, "snapshot", ...objects, "-q", "-a", id, name(disk)], { signal: ctx.signal });
+        await syncFile(disk);
+      }
+    });
     for (const file of small) if (await exists(kept(file, id))) await copyWhole(kept(file, id), file);
   }
 
   async remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void> {
     const qemuImg = await this.#qemuImg(ctx, instance);
     const { disks, small } = this.#filesOf(instance);
-    for (const disk of disks) {
-      if (!(await exists(disk)) || !(await has(qemuImg, disk, id, ctx.signal))) continue;
-      await run([qemuImg, "snapshot", "-q", "-d", id, disk], { signal: ctx.signal });
-      await syncFile(disk);
-    }
+    await throughDoor(instance, async ({ objects, name }) => {
+      for (const disk of disks) {
+        if (!(await exists(disk)) || !(await has(qemuImg, disk, id, ctx.signal))) continue;
+        await run([qemuImg, "snapshot", ...objects, "-q", "-d", id, name(disk)], { signal: ctx.signal });
+        await syncFile(disk);
+      }
+    });
     for (const file of small) await rm(kept(file, id), { force: true });
   }
 }

@@ -20,13 +20,14 @@ const SuspendRecord = z.object({
   hardware: z.string().optional(),
   bytes: z.int().nonnegative(),
   plain: z.object({ bytes: z.int().nonnegative(), crc32: z.int().nonnegative() }).optional(),
+  sealed: z.literal(true).optional(),
   suspendedAt: z.iso.datetime(),
 });
 export type SuspendRecord = z.infer<typeof SuspendRecord>;
 
 const fileIn = (directory: string) => path.join(directory, "suspend.json");
 
-/** The guest's memory and devices, compressed. */
+/** The guest's memory and devices, compressed, and sealed where the instance is encrypted. */
 export const memoryIn = (directory: string) => path.join(directory, "memory.zst");
 
 export function writeSuspendRecord(directory: string, record: SuspendRecord): Promise<void> {

@@ -34,6 +34,7 @@ export async function keepMemory(
   hardware: string | undefined,
 ): Promise<void> {
   const { directory, name } = instance;
+  const key = await instance.openKey?.();
   const state = await runStateOf(monitor);
   // An engine that died has done all but the end.
   if (state === "postmigrate" && (await hasSuspendRecord(directory))) return;
@@ -43,7 +44,7 @@ export async function keepMemory(
   ctx.signal.throwIfAborted();
   try {
     await monitor.execute("stop");
-    const kept = await saveMemory(ctx, monitor, socket, memoryIn(directory));
+    const kept = await saveMemory(ctx, monitor, socket, memoryIn(directory), key);
     ctx.signal.throwIfAborted();
     const suspendedAt = new Date().toISOString();
     await writeSuspendRecord(directory, {
@@ -88,13 +89,14 @@ export async function restoreMemory(
   record: SuspendRecord,
 ): Promise<void> {
   const { name, directory } = instance;
+  const key = record.sealed ? await instance.openKey?.() : undefined;
   const machine = await machineOf(monitor);
   refuseMismatch(name, record, { version: record.version, hardware: record.hardware ?? "", machine });
   ctx.progress({ phase: "resume" });
   try {
     await loadMemory(ctx, monitor, socket, {
       file: memoryIn(directory),
-      ...{ bytes: record.bytes, plain: record.plain },
+      ...{ bytes: record.bytes, plain: record.plain, key },
     });
   } catch (error) {
     ctx.signal.throwIfAborted();

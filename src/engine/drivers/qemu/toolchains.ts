@@ -71,7 +71,7 @@ export async function describe(toolchains: Toolchains, ctx: Ctx, bridged: boolea
   return {
     ...base,
     features: [
-      ...(["snapshot-disk", "user-network", "resize-disk", "clone", "console"] as const),
+      ...(["snapshot-disk", "user-network", "resize-disk", "clone", "console", "encryption"] as const),
       ...(host.platform === "win32" ? [] : ["suspend"]),
       ...(found.lan ? ["lan"] : []),
       ...(bridged ? ["host-networks"] : []),

@@ -118,6 +118,21 @@ test("a drive may be empty, and what is in it is no hardware", () => {
   expect(hardwareOf(argv(undefined))).not.toBe(hardwareOf(qemuArgv({ ...input, guest: "linux" })));
 });
 
+test("an encrypted guest's disks are opened by a key, which is no hardware and comes before them", () => {
+  const input = inputOf("linux", "x86_64", "tcg");
+  const disk = { id: base.id, name: "data", sizeBytes: 1, slot: 0, file: "/d/data.qcow2", encrypted: true };
+  const argv = (data: string) =>
+    qemuArgv({ ...input, disks: [disk], keys: ["--object", `secret,id=disk-key,data=${data}`] });
+  const nodes = argv("one").filter((word) => word.includes('"driver":"qcow2"'));
+  expect(nodes).toHaveLength(2);
+  for (const node of nodes)
+    expect(JSON.parse(node)).toMatchObject({ encrypt: { format: "luks", "key-secret": "disk-key" } });
+  expect(argv("one").indexOf("--object")).toBeLessThan(argv("one").indexOf("-blockdev"));
+  expect(argv("one")[argv("one").indexOf("-machine") + 1]).toContain(",dump-guest-core=off");
+  expect(hardwareOf(argv("one"))).toBe(hardwareOf(argv("two")));
+  for (const word of qemuArgv(input)) expect(word).not.toMatch(/encrypt|dump-guest-core/);
+});
+
 test("directories are shared as 9p, or by a virtiofsd that reads the guest's memory", () => {
   const input = inputOf("linux", "x86_64", "kvm");
   const own = { source: "/a, b", target: "b", tag: "berth-1" };

@@ -4,7 +4,9 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/pro
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Secret } from "../../../../src/base/secret.ts";
 import { hardwareOf } from "../../../../src/engine/drivers/qemu/argv.ts";
 import { type KeptMemory, loadMemory, saveMemory } from "../../../../src/engine/drivers/qemu/memory.ts";
 import type { QmpClient, QmpEvent } from "../../../../src/engine/drivers/qemu/qmp.ts";
@@ -172,7 +174,7 @@ describe("memory", () => {
     to.end(memory, () => self.say("completed"));
   });
 
-  async function taken(saved: KeptMemory): Promise<Buffer> {
+  async function taken(saved: KeptMemory & { key?: Secret }): Promise<Buffer> {
     const chunks: Buffer[] = [];
     const taking = new FakeMonitor((self, command, uri) => {
       if (command !== "migrate-incoming") return;
@@ -194,6 +196,21 @@ describe("memory", () => {
     expect(saved.bytes).toBeLessThan(400_000);
     expect((await taken(saved)).equals(memory)).toBe(true);
     expect(await readdir(directory)).toEqual(["memory.zst"]);
+  });
+
+  test("of an encrypted guest is sealed: its key alone gives it back, and what is damaged is noticed", async () => {
+    const key = new Secret("11".repeat(32));
+    const saved = await saveMemory(ctx(), giving.client, socket(), file(), key);
+    expect(saved).toEqual({ bytes: expect.any(Number), sealed: true });
+    const kept = await readFile(file());
+    expect(() => zstdDecompressSync(kept)).toThrow();
+    expect((await taken({ ...saved, key })).equals(memory)).toBe(true);
+    await expect(taken({ ...saved, key: new Secret("22".repeat(32)) })).rejects.toThrow(
+      "sealed by another key",
+    );
+    kept[kept.length - 30] = (kept[kept.length - 30] ?? 0) ^ 1;
+    await writeFile(file(), kept);
+    await expect(taken({ ...saved, key })).rejects.toThrow("its file is damaged");
   });
 
   test("that was cut short on disk is noticed", async () => {
