@@ -12,6 +12,7 @@ import { engine, events, settings } from "./contract/engine.ts";
 import { foreignContainers } from "./contract/foreign-containers.ts";
 import { images } from "./contract/images.ts";
 import { instances } from "./contract/instances.ts";
+import { keys } from "./contract/keys.ts";
 import { media } from "./contract/media.ts";
 import { mounts } from "./contract/mounts.ts";
 import { networks } from "./contract/networks.ts";
@@ -45,6 +46,7 @@ export const contract = {
   composeProjects,
   storage,
   access,
+  keys,
 };
 
 export type Contract = typeof contract;

@@ -65,6 +65,9 @@ export const Settings = z.strictObject({
   "images.manifest-url": z
     .union([z.url(), z.literal("")])
     .describe("Distribution manifest; empty for the bundled one"),
+  "instances.encrypted": z
+    .boolean()
+    .describe("Whether virtual machines are encrypted unless a launch says otherwise"),
   "engine.idle-seconds": z.int().min(5).describe("How long an unused engine stays"),
   "engine.log-level": z.enum(["error", "warn", "info", "debug"]),
   "qemu.accelerator": z.enum(["auto", "kvm", "hvf", "whpx", "tcg"]),

@@ -83,6 +83,10 @@ export const LaunchSpec = z.strictObject({
     .boolean()
     .optional()
     .describe("A screen, keyboard and pointer beside its SSH; who is used by its screen always has one"),
+  encrypted: z
+    .boolean()
+    .optional()
+    .describe("Its disks and its kept memory; left out, as the setting instances.encrypted says"),
   iso: MediumReference.optional(),
   cpus: z.int().min(1).max(512).optional(),
   memoryBytes: z.int().min(MINIMUM_MEMORY_BYTES).optional(),
@@ -165,6 +169,7 @@ export const Instance = z.object({
   firmware: FirmwareKind,
   tpm: z.boolean(),
   display: z.boolean().describe("It has a screen, which is seen while it runs"),
+  encrypted: z.boolean().describe("Its disks and its kept memory are, by a key of its own"),
   medium: Medium.optional().describe("The ISO in its drive"),
   screen: z
     .string()

@@ -53,6 +53,7 @@ export const OperationKind = z.enum([
   "recover-disk",
   "purge-disk",
   "change-medium",
+  "rotate-key",
   "snapshot",
   "restore",
   "remove-snapshot",

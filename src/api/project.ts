@@ -71,6 +71,12 @@ export const ProjectInstance = z.strictObject({
     .boolean()
     .optional()
     .describe("A screen, keyboard and pointer beside its SSH, from the launch on; it cannot be added later"),
+  encrypted: z
+    .boolean()
+    .optional()
+    .describe(
+      "Its disks and its suspended memory, from the launch on; left out, as the engine's setting says",
+    ),
   networks: z
     .array(
       z

@@ -21,6 +21,7 @@ import { addInfoCommand } from "./info.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
 import { addIsoCommands } from "./iso.ts";
+import { addKeyCommands } from "./keys.ts";
 import { addLifecycleCommands } from "./lifecycle.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addAttachCommand } from "./main-process.ts";
@@ -80,6 +81,7 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
     addHostsCommand,
     addZoneCommands,
     addAccessCommands,
+    addKeyCommands,
     addAutostartCommands,
     addStorageCommands,
     addDoctorCommands,

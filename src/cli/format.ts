@@ -9,7 +9,7 @@ import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
 import { containerMark, containerRows } from "./container-formats.ts";
 import { disksText } from "./disk-formats.ts";
-import { foreignArch, machineText, readyText } from "./machine-formats.ts";
+import { ENCRYPTED, foreignArch, machineText, readyText } from "./machine-formats.ts";
 import { mountsJson, mountsText } from "./mount-formats.ts";
 
 export type Format = "table" | "json";
@@ -66,6 +66,15 @@ export function imageName({ image }: Pick<Instance, "image">): string {
   return name || image.reference || "Not Available";
 }
 
+/** Facts beneath each other: `Name:           web`. A row without a key goes on with the one above. */
+export function rows(facts: readonly (readonly [string, string])[]): string {
+  return facts.map(([key, value]) => `${fact(key, value)}\n`).join("");
+}
+
+function fact(key: string, value: string): string {
+  return `${(key === "" ? "" : `${key}:`).padEnd(16)}${plain(value)}`;
+}
+
 /** An address is shown where it can be used. */
 function addressesOf({ state, address }: Instance): string[] {
   return state === "running" && address !== "" ? [address] : [];
@@ -73,9 +82,10 @@ function addressesOf({ state, address }: Instance): string[] {
 
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
-  const { zone, network, networks, labels, guest, firmware, tpm, display, medium, screen, ...more } = rest;
+  const { zone, network, networks, labels, guest, firmware, tpm, display, medium, screen, ...others } = rest;
+  const { encrypted, ...more } = others;
   const { cpus, memoryBytes, diskBytes, disks, accelerator, operation, container, ports } = more;
-  const machine = { guest, firmware, tpm, display, medium, screen };
+  const machine = { guest, firmware, tpm, display, encrypted, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
   const where = { zone, network, networks, labels };
   const own = container ? { container, ports } : {};
@@ -114,7 +124,7 @@ export function formatList(instances: readonly Instance[], format: Format): stri
       one.name,
       stateWord(one),
       addressesOf(one)[0] ?? "--",
-      `${imageName(one)}${foreignArch(one)}${containerMark(one)}`,
+      `${imageName(one)}${foreignArch(one)}${containerMark(one)}${one.encrypted ? " (encrypted)" : ""}`,
     ]),
   );
 }
@@ -140,7 +150,7 @@ export function infoJson({ instance, details }: InfoItem): object {
 
 export function infoText({ instance, details }: InfoItem): string {
   const { memory, disk, load } = details;
-  const rows: [string, string][] = [
+  const facts: [string, string][] = [
     ["Name", instance.name],
     ["State", `${stateWord(instance)}${readyText(instance)}`],
     ["Zone", `${instance.zone.name}${instance.zone.available ? "" : " (disabled)"}`],
@@ -159,14 +169,15 @@ export function infoText({ instance, details }: InfoItem): string {
     ],
   ];
   const machine = machineText(instance);
-  rows.push(...containerRows(instance));
-  if (machine !== undefined) rows.push(["Machine", machine]);
+  facts.push(...containerRows(instance));
+  if (machine !== undefined) facts.push(["Machine", machine]);
+  if (instance.encrypted) facts.push(["Encrypted", ENCRYPTED]);
   for (const { network, mode, mac } of instance.networks)
-    rows.push(["Network", `${network} as ${mac}${mode === "manual" ? " (manual)" : ""}`]);
-  if (instance.accelerator) rows.push(["Accelerator", instance.accelerator]);
+    facts.push(["Network", `${network} as ${mac}${mode === "manual" ? " (manual)" : ""}`]);
+  if (instance.accelerator) facts.push(["Accelerator", instance.accelerator]);
   if (details.diskAllocatedBytes !== undefined)
-    rows.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
-  const text = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
+    facts.push(["On this host", formatBytes(details.diskAllocatedBytes)]);
+  const text = facts.map(([key, value]) => fact(key, value));
   if (instance.disks.length > 0) text.push(`Extra disks:    ${disksText(instance.disks)}`);
   if (instance.mounts.length > 0)
     text.push(`Mounts:         ${mountsText(instance.mounts, { column: 16, maps: false })}`);
@@ -185,7 +196,7 @@ function problemLines(problems: readonly Problem[]): string[] {
 export function formatEngine(info: EngineInfo): string {
   const { host, drivers } = info;
   const size = `${host.cpus} CPUs, ${formatBytes(host.memoryBytes)} memory`;
-  const rows: [string, string][] = [
+  const facts: [string, string][] = [
     ["Version", `${info.version} (protocol ${info.protocol})`],
     ["Process", String(info.pid)],
     ["Data", info.dataDirectory],
@@ -196,7 +207,7 @@ export function formatEngine(info: EngineInfo): string {
       return ["Driver", one.available ? found : `${one.name}: not available`];
     }),
   ];
-  const lines = rows.map(([key, value]) => `${`${key}:`.padEnd(16)}${plain(value)}`);
+  const lines = facts.map(([key, value]) => fact(key, value));
   const problems = [...info.problems, ...drivers.flatMap((one) => one.problems)];
   return `${[...lines, ...problemLines(problems)].join("\n")}\n`;
 }

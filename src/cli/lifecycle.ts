@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import type { Session } from "./session.ts";
 
+type CloneOptions = { name?: string; encrypted?: boolean };
+
 export function addLifecycleCommands(program: Command, session: Session): void {
   program
     .command("rename")
@@ -13,14 +15,18 @@ export function addLifecycleCommands(program: Command, session: Session): void {
       session.print(`Renamed: ${name} to ${to}`);
     });
 
-  program
+  const cloning = program
     .command("clone")
     .description("Clone an instance")
     .argument("<source>", "the instance to clone; it must be stopped")
-    .option("-n, --name <name>", "name of the clone (default: <source>-cloneN)")
-    .action(async (source: string, options: { name?: string }) => {
-      const as = options.name === undefined ? {} : { as: options.name };
-      const { target } = await session.operate((api) => api.instances.clone({ name: source, ...as }));
-      session.print(`Cloned from ${source} to ${target}.`);
-    });
+    .option("-n, --name <name>", "name of the clone (default: <source>-cloneN)");
+  if (session.dialect === "berth")
+    cloning.option("--encrypted", "encrypt the clone; that of an encrypted instance is in any case");
+  cloning.action(async (source: string, { name, encrypted = false }: CloneOptions) => {
+    const as = name === undefined ? {} : { as: name };
+    const { target } = await session.operate((api) =>
+      api.instances.clone({ name: source, ...as, encrypted }),
+    );
+    session.print(`Cloned from ${source} to ${target}.`);
+  });
 }

@@ -22,6 +22,10 @@ export function machineText({ arch, guest, firmware, tpm, display, medium }: Ins
   return words.length > 0 ? words.join(", ") : undefined;
 }
 
+/** What of an encrypted instance is, and what is not. */
+export const ENCRYPTED =
+  "its disks, snapshots and suspended memory; not its image, its cloud-init seed and logs";
+
 /** Behind the image's name, where the architecture is not this computer's. */
 export function foreignArch({ arch }: Pick<Instance, "arch">): string {
   return arch === hostArch() ? "" : ` (${archWord(arch)})`;

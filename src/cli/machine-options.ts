@@ -10,6 +10,8 @@ export type MachineOptions = {
   firmware?: FirmwareKind;
   tpm?: boolean;
   display?: boolean;
+  /** Left out, as the engine's setting says. */
+  encrypted?: boolean;
   guest?: GuestKind;
   /** False with `--no-cloud-init`; a text where user-data is given. */
   cloudInit?: string | boolean;
@@ -36,6 +38,11 @@ export function addMachineOptions(command: Command): void {
     .addOption(new Option("--firmware <kind>", "what it boots by").choices(["bios", "uefi", "uefi-secure"]))
     .option("--tpm", "give it a TPM 2.0")
     .option("--display", "give it a screen, seen by Open Graphical Console or a VNC viewer")
+    .option(
+      "--encrypted",
+      "encrypt its disks and its suspended memory (default: setting instances.encrypted)",
+    )
+    .option("--no-encrypted", "do not, whatever that setting says")
     .option("--arch <arch>", "x86_64 or arm64; another one than the host's is emulated");
 }
 
@@ -45,6 +52,7 @@ export function machineSpec({
   firmware,
   tpm,
   display,
+  encrypted,
   guest,
   cloudInit,
   arch,
@@ -58,6 +66,7 @@ export function machineSpec({
     ...(firmware === undefined ? {} : { firmware }),
     ...(tpm === undefined ? {} : { tpm }),
     ...(display === undefined ? {} : { display }),
+    ...(encrypted === undefined ? {} : { encrypted }),
     ...(kind === undefined ? {} : { guest: kind }),
     ...(arch === undefined ? {} : { arch: archOf(arch) }),
   };

@@ -10,6 +10,7 @@ import type { EngineEvent } from "../api/event.ts";
 import type { Finding } from "../api/finding.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../api/instance.ts";
+import type { KeyStatus } from "../api/keys.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
@@ -57,6 +58,7 @@ export interface EngineCore {
   readonly compose: ComposeApi;
   readonly storage: StorageApi;
   readonly passphrase: PassphraseApi;
+  readonly keys: KeysApi;
   /** Refuses new operations from now on; `onDidDrain` fires when the last one has ended. */
   drain(): void;
   readonly draining: boolean;
@@ -111,7 +113,10 @@ export interface InstancesApi {
   pause(name: string): Promise<Operation>;
   unpause(name: string): Promise<Operation>;
   rename(name: string, to: string): Promise<Operation>;
-  clone(name: string, as: string | undefined): Promise<Operation>;
+  /** An encrypted one's clone is encrypted in any case, by a key of its own. */
+  clone(name: string, as: string | undefined, how?: { encrypted?: boolean }): Promise<Operation>;
+  /** `wrong-state` of what is not encrypted, or not stopped. */
+  rotateKey(name: string): Promise<Operation>;
   /** `not-supported` of a VM; `wrong-state` while it has snapshots, which would be lost. */
   release(name: string): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */
@@ -175,6 +180,21 @@ export interface SessionsApi {
   list(instance: string): GuestSession[];
   /** Resolves with those that are left. */
   end(instance: string, id: string): GuestSession[];
+}
+
+/** The engine's key. Each resolves when what it has changed is on disk. */
+export interface KeysApi {
+  status(): Promise<KeyStatus>;
+  /** By the keychain where no passphrase is given, here and in `change`. `already-exists` where there is one. */
+  init(passphrase: string | undefined): Promise<void>;
+  unlock(passphrase: string | undefined): Promise<void>;
+  lock(): Promise<void>;
+  change(passphrase: string | undefined): Promise<void>;
+  /** A text that makes it again on any host: a secret. */
+  export(): Promise<string>;
+  import(text: string, passphrase: string | undefined): Promise<void>;
+  /** The passphrase that protects it, where one does. */
+  rotate(passphrase: string | undefined): Promise<void>;
 }
 
 export interface NetworksApi {

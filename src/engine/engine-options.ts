@@ -6,6 +6,7 @@ import type { Login } from "./guest/keys.ts";
 import type { Images, ImageUsers } from "./images/images.ts";
 import type { HostFacts } from "./instances/check.ts";
 import type { HostNetworks } from "./instances/host-nics.ts";
+import type { Keychain } from "./keys/keychain.ts";
 import type { Log, LogLevel } from "./log.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { Locations } from "./storage/locations.ts";
@@ -42,6 +43,8 @@ export type EngineOptions = {
   hostNetworks?: HostNetworks["list"];
   /** Tells one boot of this host from the next. */
   hostBoot?: () => Promise<string>;
+  /** Of this host's user. */
+  keychain?: Keychain;
   store?: Store;
   files?: InstanceFiles;
   locations?: Locations;

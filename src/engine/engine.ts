@@ -1,7 +1,7 @@
 /** Composes the engine behind `engine-core.ts`: store, operations, instances, images. The server calls the result. */
 import { randomUUID } from "node:crypto";
 import { privateDirectory } from "../base/durable.ts";
-import { hostArch } from "../base/paths.ts";
+import { hostArch, hostPlatform } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { ContainerImageWork, isContainerImageRow } from "./container-image-work.ts";
 import type { EngineCore } from "./engine-core.ts";
@@ -19,6 +19,9 @@ import { InstanceManager } from "./instances/manager.ts";
 import { recoverInstances, takeInInstances } from "./instances/recover.ts";
 import { ZoneBook } from "./instances/zone-book.ts";
 import { isZoneRow } from "./instances/zones.ts";
+import { EngineKeys } from "./keys/engine-keys.ts";
+import { InstanceKeys } from "./keys/instance-keys.ts";
+import { osKeychain } from "./keys/keychain.ts";
 import { LiveEngine, type Parts } from "./live-engine.ts";
 import { hostNetworks } from "./networks/interfaces.ts";
 import { Operations } from "./operations.ts";
@@ -75,8 +78,11 @@ function compose({ files, ...ground }: Ground): Parts {
   const drivers = options.drivers(context);
   const images = options.images(context);
   const makeLogin = options.makeLogin ?? generateLogin;
+  const keychain = options.keychain ?? osKeychain(hostPlatform(), paths.keys);
+  const keys = new EngineKeys({ directory: paths.keys, keychain, now });
   const keeper = new Keeper({
     ...{ store, files, events, drivers, images, subnet, log, now, makeLogin },
+    keys: new InstanceKeys(keys, files),
     zones: new ZoneBook(store, subnet),
     runDirectory: paths.run,
     mountsAllowed: () => settings.get()["local.privileged-mounts"],
@@ -88,9 +94,10 @@ function compose({ files, ...ground }: Ground): Parts {
     list: options.hostNetworks ?? (() => hostNetworks()),
     bridged: () => settings.get()["local.bridged-network"],
   };
-  const plan = { drivers, arch, log, hostFacts, networks, checkUserData };
+  const encryptsByDefault = () => settings.get()["instances.encrypted"];
+  const plan = { drivers, arch, log, hostFacts, networks, checkUserData, keys, encryptsByDefault };
   const manager = new InstanceManager(keeper, operations, plan);
-  const own = { ...ground, id, events, operations, keeper, manager, drivers, hostFacts, networks };
+  const own = { ...ground, id, events, operations, keeper, keys, manager, drivers, hostFacts, networks };
   return { ...own, ...slowWork({ ...own, images }) };
 }
 
@@ -133,6 +140,7 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   for (const row of rows.filter(isContainerImageRow)) containerImages.resume(row);
   for (const row of rows.filter(isZoneRow)) engine.zones.resume(row);
   for (const row of rows.filter(isMove)) storage.resume(row);
+  engine.finishKeyRotation();
   engine.keepSshHosts();
   engine.watchOutside();
   engine.startByPolicy(endedUnseen, boot);

@@ -36,6 +36,8 @@ import { Sessions } from "./instances/sessions.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import { SshHosts } from "./instances/ssh-hosts.ts";
 import { Zones } from "./instances/zones.ts";
+import { KeyWork } from "./key-work.ts";
+import type { EngineKeys } from "./keys/engine-keys.ts";
 import type { Operations } from "./operations.ts";
 import { Passphrase } from "./passphrase.ts";
 import type { EngineSettings } from "./settings.ts";
@@ -52,6 +54,7 @@ export type Parts = {
   events: EventLog;
   operations: Operations;
   keeper: Keeper;
+  keys: EngineKeys;
   manager: InstanceManager;
   drivers: readonly Driver[];
   hostFacts: () => Promise<HostFacts>;
@@ -87,6 +90,7 @@ export class LiveEngine implements EngineCore {
   readonly compose: ComposeWork;
   readonly storage: Storage;
   readonly passphrase: Passphrase;
+  readonly keys: KeyWork;
   readonly onDidDrain: Operations["onDidDrain"];
   readonly #parts: Parts;
   readonly #locations: Locations;
@@ -99,6 +103,7 @@ export class LiveEngine implements EngineCore {
     const owned = new DisposableStore();
     owned.add(this.operations.onDidChangeIdle(tell));
     owned.add(this.#parts.keeper.serving.onDidChange(tell));
+    owned.add(this.keys.onDidChange(tell));
     return owned;
   };
   #sshHosts: Promise<void> | undefined;
@@ -139,6 +144,7 @@ export class LiveEngine implements EngineCore {
     this.foreignContainers = new Foreign(parts);
     this.compose = new ComposeWork(parts.drivers, parts.options.log);
     this.passphrase = new Passphrase(parts.store);
+    this.keys = new KeyWork({ keys: parts.keys, keeper, log: parts.options.log });
     this.onDidDrain = parts.operations.onDidDrain;
     this.#startedAt = parts.now().toISOString();
   }
@@ -147,6 +153,11 @@ export class LiveEngine implements EngineCore {
   warmUp(): void {
     const machines = this.#parts.drivers.filter(({ kind }) => kind === "vm");
     void probeAll(machines, this.#probing(this.#ending.signal), {});
+  }
+
+  /** A key rotation that an earlier engine did not finish goes on. */
+  finishKeyRotation(): void {
+    this.keys.finishRotation();
   }
 
   /** OpenSSH's view of the instances follows them while this engine runs. */
@@ -185,7 +196,7 @@ export class LiveEngine implements EngineCore {
       draining: this.draining,
       host: { ...host, arch: hostArch() },
       drivers,
-      problems: [...store.problems, ...(await this.#locations.problems())],
+      problems: [...store.problems, ...(await this.#locations.problems()), ...(await this.keys.problems())],
     };
   }
 
@@ -225,7 +236,7 @@ export class LiveEngine implements EngineCore {
   }
 
   get idle(): boolean {
-    return this.operations.idle && !this.#parts.keeper.serving.any;
+    return this.operations.idle && !this.#parts.keeper.serving.any && !this.keys.held;
   }
 
   async close(): Promise<void> {

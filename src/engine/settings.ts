@@ -15,6 +15,7 @@ import type { Store } from "./store/store.ts";
 export const DEFAULT_SETTINGS: Settings = {
   "images.ubuntu-url": "https://cloud-images.ubuntu.com/",
   "images.manifest-url": "",
+  "instances.encrypted": false,
   "engine.idle-seconds": 120,
   "engine.log-level": "info",
   "qemu.accelerator": "auto",

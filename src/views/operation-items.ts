@@ -38,6 +38,7 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "recover-disk": (target) => l10n.t("Put back disk of {0}", target),
   "purge-disk": (target) => l10n.t("Delete disk of {0}", target),
   "change-medium": (target) => l10n.t("Change medium of {0}", target),
+  "rotate-key": (target) => l10n.t("Change key of {0}", target),
   snapshot: (target) => l10n.t("Take snapshot {0}", target),
   restore: (target) => l10n.t("Restore {0}", target),
   "remove-snapshot": (target) => l10n.t("Delete snapshot {0}", target),

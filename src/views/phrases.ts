@@ -27,6 +27,7 @@ const PHASES: Readonly<Record<string, string>> = {
   copy: l10n.t("copying"),
   wait: l10n.t("waiting"),
   delete: l10n.t("deleting"),
+  rekey: l10n.t("changing the key"),
 };
 
 const KINDS: Readonly<Record<OperationKind, string>> = {
@@ -57,6 +58,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "recover-disk": l10n.t("putting a disk back"),
   "purge-disk": l10n.t("deleting a disk"),
   "change-medium": l10n.t("changing the ISO"),
+  "rotate-key": l10n.t("changing the key"),
   snapshot: l10n.t("taking a snapshot"),
   restore: l10n.t("restoring"),
   "remove-snapshot": l10n.t("removing a snapshot"),

@@ -3,6 +3,7 @@
  * this computer; `pty` stands for a program on a terminal: it says its size, tells the bytes it gets, ends at `q`.
  * With `BERTH_FAKE_TERMINALS=real` terminals are real ones, of util-linux's `script`, with a shell that says little.
  * A guest called `mute` runs and answers nothing.
+ * With `BERTH_FAKE_NO_KEYCHAIN` the host has none; otherwise that lasts as long as the engine.
  * An instance called `never-ready`, or as `BERTH_FAKE_NEVER_READY` says, never is; `never-stops` cannot be stopped gently.
  */
 import { mkdir } from "node:fs/promises";
@@ -134,6 +135,7 @@ const runtime = new FakeRuntime();
 world.host.knobsOf.set(process.env["BERTH_FAKE_NEVER_READY"] ?? "never-ready", { ready: "never" });
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
+if (process.env["BERTH_FAKE_NO_KEYCHAIN"]) world.keychain.problem = "there is none in this test";
 world.images.entries = JSON.parse(process.env["BERTH_FAKE_IMAGES"] ?? "[]");
 void runEngineProcess({
   paths,

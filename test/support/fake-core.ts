@@ -53,6 +53,7 @@ export class FakeCore implements EngineCore {
     this.#settings = {
       "images.ubuntu-url": "https://images.invalid/",
       "images.manifest-url": "",
+      "instances.encrypted": false,
       "engine.idle-seconds": options.idleSeconds ?? 60,
       "engine.log-level": "info",
       "qemu.accelerator": "auto",
@@ -106,6 +107,20 @@ export class FakeCore implements EngineCore {
     isSet: false,
     set: async () => {},
     verify: async () => {},
+  };
+  readonly keys: EngineCore["keys"] = {
+    status: async () => ({
+      state: "none",
+      keychain: { name: "no keychain", problem: "there is none" },
+      instances: 0,
+    }),
+    init: async () => {},
+    unlock: async () => {},
+    lock: async () => {},
+    change: async () => {},
+    export: async () => "",
+    import: async () => {},
+    rotate: async () => {},
   };
   readonly networks: EngineCore["networks"] = {
     list: async () => [],
@@ -223,6 +238,7 @@ export class FakeCore implements EngineCore {
     update: async (name) => this.#begin("update", name),
     rename: async (name) => this.#begin("rename", name),
     release: async (name) => this.#begin("release", name),
+    rotateKey: async (name) => this.#begin("rotate-key", name),
     clone: async (name, as) => this.#begin("clone", as ?? `${name}-clone1`),
     guest: (name) => {
       this.instances.get(name);
@@ -420,7 +436,7 @@ export function fakeInstance(name: string, more: Partial<Instance> = {}): Instan
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false, encrypted: false },
     snapshotCount: 0,
     autostart: "off",
     network: "default",

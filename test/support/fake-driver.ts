@@ -21,6 +21,7 @@ import type {
   DiskSupport,
   Driver,
   DriverInstance,
+  EncryptionSupport,
   MachineNeeds,
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
@@ -53,6 +54,8 @@ export type Step =
   | "resize-disk"
   | "attach-disk"
   | "detach-disk"
+  | "add-key"
+  | "remove-key"
   | "snapshot"
   | "restore"
   | "remove-snapshot";
@@ -97,6 +100,8 @@ export class FakeHost {
   problems: Problem[] = [];
   /** Resolved each time a step begins: `await host.reached("ready", "web")`. */
   readonly #reached = new Map<string, Deferred<void>>();
+  /** Id of an encrypted instance → the keys that open its disk. */
+  readonly keys = new Map<string, Set<string>>();
   readonly takenPorts = new Set<number>();
   /** Host port → the guest that it leads to. */
   readonly openPorts = new Map<number, string>();
@@ -110,6 +115,16 @@ export class FakeHost {
   /** What keeps it from running a kind of machine. */
   missing: (machine: MachineNeeds) => Problem[] = () => [];
   #boots = 0;
+
+  /** Opens the disk of an encrypted instance; no effect on any other. */
+  async unlock(instance: Pick<DriverInstance, "id" | "name" | "openKey">): Promise<void> {
+    const key = (await instance.openKey?.())?.reveal();
+    const keys = this.keys.get(instance.id);
+    if (key === undefined) {
+      if (keys) this.violations.push(`the disk of ${instance.name} was used without its key`);
+    } else if (!keys?.has(key))
+      throw new EngineError("wrong-state", `cannot open ${instance.name}: wrong key`);
+  }
 
   reached(step: Step, name: string): Promise<void> {
     return this.#mark(step, name).promise;
@@ -219,7 +234,7 @@ export class FakeDriver implements Driver {
       version: "1.0",
       arches: [hostArch()],
       accelerator: "tcg",
-      features: [],
+      features: ["encryption"],
       problems: available ? [] : [missing],
     };
   }
@@ -232,6 +247,8 @@ export class FakeDriver implements Driver {
     this.host.calls.push(`create ${instance.name}`);
     ctx.progress({ phase: "create" });
     await this.host.step("create", instance.name, ctx.signal);
+    const key = await instance.openKey?.();
+    if (key && !this.host.keys.has(instance.id)) this.host.keys.set(instance.id, new Set([key.reveal()]));
     await writeFile(diskOf(instance), instance.image?.path ?? "blank");
     this.host.seeds.set(instance.name, instance.networks);
   }
@@ -239,6 +256,7 @@ export class FakeDriver implements Driver {
   async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     this.host.calls.push(`start ${instance.name}`);
     await this.host.step("start", instance.name, ctx.signal);
+    await this.host.unlock(instance);
     await access(diskOf(instance)).catch((cause: unknown) => {
       throw new EngineError("driver-failed", `cannot start ${instance.name}: it has no disk`, { cause });
     });
@@ -284,6 +302,21 @@ export class FakeDriver implements Driver {
     },
   };
 
+  readonly encryption: EncryptionSupport = {
+    addKey: async (ctx, instance, key, added) => {
+      this.host.calls.push(`add-key ${instance.name}`);
+      await this.host.step("add-key", instance.name, ctx.signal);
+      await this.host.unlock({ ...instance, openKey: async () => key });
+      this.host.keys.get(instance.id)?.add(added.reveal());
+    },
+    removeKey: async (ctx, instance, key, removed) => {
+      this.host.calls.push(`remove-key ${instance.name}`);
+      await this.host.step("remove-key", instance.name, ctx.signal);
+      await this.host.unlock({ ...instance, openKey: async () => key });
+      this.host.keys.get(instance.id)?.delete(removed.reveal());
+    },
+  };
+
   isSuspended(instance: DriverInstance): Promise<boolean> {
     return exists(memoryOf(instance));
   }
@@ -298,6 +331,9 @@ export class FakeDriver implements Driver {
     await this.host.step("clone", target.name, ctx.signal);
     if (this.host.guests.has(source.id))
       this.host.violations.push(`copied the disk of ${source.name}, which runs`);
+    await this.host.unlock(source);
+    const key = await target.openKey?.();
+    if (key) this.host.keys.set(target.id, new Set([key.reveal()]));
     await copyFile(diskOf(source), diskOf(target));
     for (const disk of target.disks) await copyFile(extraDiskOf(source, disk), extraDiskOf(target, disk));
   }

@@ -10,6 +10,7 @@ import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import { type Log, silentLog } from "../../src/engine/log.ts";
 import { FakeDriver, FakeHost } from "./fake-driver.ts";
 import { FakeImages } from "./fake-images.ts";
+import { FakeKeychain } from "./fake-keychain.ts";
 
 const pair = (name: string) => ({
   privateKey: `-----BEGIN OPENSSH PRIVATE KEY-----\n${name}-canary\n-----END OPENSSH PRIVATE KEY-----\n`,
@@ -21,6 +22,7 @@ export class FakeWorld {
   readonly root: string;
   readonly paths: Paths;
   readonly host = new FakeHost();
+  readonly keychain = new FakeKeychain();
   log: Log = silentLog;
   images: FakeImages;
   readonly #open = new Set<EngineCore>();
@@ -48,6 +50,7 @@ export class FakeWorld {
       log: this.log,
       env: {},
       drivers: () => [new FakeDriver(this.host)],
+      keychain: this.keychain,
       images: ({ imageUsers, locations }) => {
         const { download, virtualBytes, entries } = this.images;
         this.images = new FakeImages(locations, imageUsers);

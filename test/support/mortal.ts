@@ -21,7 +21,14 @@ const STORE_STEPS = [
   "writeSettings",
 ] as const;
 const DRIVER_STEPS = ["create", "start", "delete", "resizeDisk", "reseed", "clone", "discardMemory"] as const;
-const FILE_STEPS = ["prepare", "writeDescriptor", "writeSecrets", "moveToTrash", "emptyTrash"] as const;
+const FILE_STEPS = [
+  "prepare",
+  "writeDescriptor",
+  "writeSecrets",
+  "writeKey",
+  "moveToTrash",
+  "emptyTrash",
+] as const;
 
 /** An engine that dies at the n-th point, and what ends it for good. */
 export async function mortal(
@@ -34,7 +41,11 @@ export async function mortal(
   const engine = await world.open({
     store: crash.wrap("store", store, STORE_STEPS),
     files: crash.wrap("files", new InstanceFiles(world.paths), FILE_STEPS),
-    drivers: () => [crash.wrap("driver", new MortalDriver(world.host, crash), DRIVER_STEPS)],
+    drivers: () => {
+      const driver = new MortalDriver(world.host, crash);
+      const encryption = crash.wrap("encryption", driver.encryption, ["addKey", "removeKey"]);
+      return [crash.wrap("driver", Object.assign(driver, { encryption }), DRIVER_STEPS)];
+    },
   });
   world.forget(engine);
   return { engine, crash, bury: () => store.close() };

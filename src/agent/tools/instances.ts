@@ -27,6 +27,7 @@ export function summaryOf(instance: InstanceFacts): Record<string, unknown> {
     }),
     mounts: instance.mounts.map(({ source, target }) => `${source} at ${target}`),
     ...(instance.display ? { display: true } : {}),
+    ...(instance.encrypted ? { encrypted: true } : {}),
     ...(instance.container ? { container: instance.container.runtime ?? true } : {}),
     snapshots: instance.snapshotCount,
     ...(problems.length > 0 ? { problems: problems.map(({ message }) => message) } : {}),

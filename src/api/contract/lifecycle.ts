@@ -67,6 +67,11 @@ export const lifecycle = {
     "instance.create",
     "Make a new instance from what a stopped one's disk holds, without its snapshots",
   )
-    .input(ByName.extend({ as: z.string().min(1).max(255).optional() }))
+    .input(
+      ByName.extend({
+        as: z.string().min(1).max(255).optional(),
+        encrypted: z.boolean().default(false).describe("Encrypt it although its source is not"),
+      }),
+    )
     .output(Operation),
 };

@@ -7,6 +7,7 @@ import {
   changesOf,
   difference,
   isElsewhere,
+  isEncryptedOtherwise,
   isOtherDisplay,
   missingNics,
   sizesOf,
@@ -15,7 +16,17 @@ import {
 
 export type Drift = {
   /** The key of the file. */
-  key: "cpus" | "memory" | "disk" | "zone" | "display" | "networks" | "ports" | "mounts" | "disks";
+  key:
+    | "cpus"
+    | "memory"
+    | "disk"
+    | "zone"
+    | "display"
+    | "encrypted"
+    | "networks"
+    | "ports"
+    | "mounts"
+    | "disks";
   /** `memory 1 GiB, file says 2 GiB` */
   text: string;
 };
@@ -28,6 +39,9 @@ export function driftOf(wanted: ProjectInstance, now: Instance | undefined, writ
     ...sizeDrift(wanted, now),
     ...(isElsewhere(wanted, now) ? [says("zone", now.zone.name, wanted.zone ?? "")] : []),
     ...(isOtherDisplay(wanted, now) ? [says("display", now.display, wanted.display ?? false)] : []),
+    ...(isEncryptedOtherwise(wanted, now)
+      ? [says("encrypted", now.encrypted, wanted.encrypted ?? false)]
+      : []),
     ...list(
       "networks",
       missingNics(written.networks ?? [], now).map(({ network }) => network),

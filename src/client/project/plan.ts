@@ -131,10 +131,23 @@ export function missingNics(wanted: readonly WrittenNic[], now: Pick<Instance, "
 
 /** In what it stays as it was launched, whatever its file says by now. */
 function keptOtherwise(name: string, wanted: ProjectInstance, now: Instance): string[] {
-  const { zone, display } = now;
+  const { zone, display, encrypted } = now;
   const place = `${name} is in ${zone.name}, and stays there; its file says ${wanted.zone}`;
   const screen = `${name} was launched ${display ? "with" : "without"} a display, and stays so; its file says display: ${wanted.display}`;
-  return [...(isElsewhere(wanted, now) ? [place] : []), ...(isOtherDisplay(wanted, now) ? [screen] : [])];
+  const key = `${name} was launched ${encrypted ? "encrypted" : "in plain text"}, and stays so; its file says encrypted: ${wanted.encrypted}`;
+  return [
+    ...(isElsewhere(wanted, now) ? [place] : []),
+    ...(isOtherDisplay(wanted, now) ? [screen] : []),
+    ...(isEncryptedOtherwise(wanted, now) ? [key] : []),
+  ];
+}
+
+/** An instance is encrypted for its whole life, or never. */
+export function isEncryptedOtherwise(
+  { encrypted }: ProjectInstance,
+  now: Pick<Instance, "encrypted">,
+): boolean {
+  return encrypted !== undefined && encrypted !== now.encrypted;
 }
 
 /** A screen is there from the launch on, or never. */

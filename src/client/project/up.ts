@@ -165,7 +165,8 @@ async function launch(
   const display = wanted.display === undefined ? {} : { display: wanted.display };
   const mounts = mountsOf(wanted, directory);
   const networks = (wanted.networks ?? []).map(parseNetwork);
-  const devices = { ...display, mounts, disks: disksOf(wanted), networks };
+  const encrypted = wanted.encrypted === undefined ? {} : { encrypted: wanted.encrypted };
+  const devices = { ...display, ...encrypted, mounts, disks: disksOf(wanted), networks };
   await caller.operate((api) => api.instances.launch({ ...spec, ...image, ...place, ...devices }));
 }
 

@@ -15,6 +15,7 @@ import { MediumRecord } from "../store/record.ts";
 import { release } from "./adopt.ts";
 import { pause, unpause } from "./container-work.ts";
 import { addDisk, PlannedDisk, purgeDisk, recoverDisk, removeDisk, resizeDisk } from "./disk-work.ts";
+import { rotateKey } from "./encryption.ts";
 import type { Entry } from "./entry.ts";
 import { addNetwork, removeNetwork } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
@@ -147,6 +148,7 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   "recover-disk": { kind: "recover-disk", verb: "recover a disk of", cancellable: false, work: recoverDisk },
   "purge-disk": { kind: "purge-disk", verb: "purge a disk of", cancellable: false, work: purgeDisk },
   "change-medium": { kind: "change-medium", verb: "change the ISO of", work: changeMedium },
+  "rotate-key": { kind: "rotate-key", verb: "change the key of", cancellable: false, work: rotateKey },
   restore: { kind: "restore", work: restoreSnapshot },
   "remove-snapshot": { kind: "remove-snapshot", verb: "delete", cancellable: false, work: removeSnapshot },
   "update-snapshot": { kind: "update", verb: "update", cancellable: false, work: updateSnapshot },

@@ -74,6 +74,7 @@ export function planAdoption(
       booted: true,
       tpm: false,
       display: false,
+      encrypted: false,
       autostart: "off",
       labels: {},
       createdAt: keeper.now().toISOString(),

@@ -18,6 +18,7 @@ type Upkeep =
   | "recover-disk"
   | "purge-disk"
   | "change-medium"
+  | "rotate-key"
   | "snapshot"
   | "restore"
   | "remove-snapshot"
@@ -125,6 +126,8 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "recover-disk": "not suspended",
   "purge-disk": "any",
   "change-medium": "not suspended",
+  // Kept memory is sealed by the key that it had then.
+  "rotate-key": "stopped",
   update: "stopped",
   configure: "any",
   rename: "even deleted",

@@ -11,6 +11,7 @@ import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
 import { hasLogin } from "./container.ts";
 import { disksNow } from "./disk-work.ts";
+import { makeKey } from "./encryption.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
 import { macsIn, planNics } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
@@ -33,7 +34,12 @@ export function cloneEntryOf({ clone }: CloneInput): Entry {
 }
 
 /** Throws where the clone cannot be called that. Left out: the first `<source>-cloneN` that is free. */
-export function planClone(keeper: Keeper, source: Entry, as: string | undefined): CloneInput {
+export function planClone(
+  keeper: Keeper,
+  source: Entry,
+  as: string | undefined,
+  { encrypted = false }: { encrypted?: boolean } = {},
+): CloneInput {
   const name = as ?? defaultName(keeper, nameOf(source));
   if (!InstanceName.safeParse(name).success) {
     const reason = `cannot clone ${nameOf(source)}: Invalid instance name supplied: ${name}`;
@@ -45,6 +51,7 @@ export function planClone(keeper: Keeper, source: Entry, as: string | undefined)
     throw new EngineError(found.error ?? "already-exists", reason, { hint: found.hint });
   }
   cloneDriver(keeper, source);
+  refusePlainDriver(keeper, source, encrypted);
   const id = randomUUID();
   const { kind, zone } = source.record.descriptor;
   const address = newAddress(keeper, { id, kind, zone });
@@ -52,7 +59,19 @@ export function planClone(keeper: Keeper, source: Entry, as: string | undefined)
   const mac = drawMac(id, new Set([...macsIn(keeper), ...networks.map((one) => one.mac)]));
   const createdAt = keeper.now().toISOString();
   const identity = { id, name, address, mac, networks, createdAt };
-  return { id, source: source.record.descriptor.id, clone: descriptorOf(source, identity) };
+  const clone = descriptorOf(source, identity);
+  return {
+    ...{ id, source: source.record.descriptor.id },
+    clone: { ...clone, encrypted: clone.encrypted || encrypted },
+  };
+}
+
+/** Throws where it shall be encrypted, and its driver could not do that. */
+function refusePlainDriver(keeper: Keeper, source: Entry, encrypted: boolean): void {
+  const driver = keeper.driverOf(source);
+  if (!encrypted || driver.encryption) return;
+  const reason = `cannot clone ${nameOf(source)}: the driver ${driver.name} cannot encrypt disks`;
+  throw new EngineError("not-supported", reason);
 }
 
 const LONGEST_NAME = 63;
@@ -115,6 +134,7 @@ async function copy(keeper: Keeper, entry: Entry, source: Entry, ctx: WorkCtx): 
     const login = await keeper.makeLogin(original.login.user);
     await keeper.files.writeSecrets(id, { login, userData: original.userData });
   }
+  await makeKey(keeper, entry);
   const { id: from, clonedFrom } = source.record.descriptor;
   // A source that was never booted since it was cloned itself still lets its own source's key in.
   const own = original.login.client.publicKey.trim();

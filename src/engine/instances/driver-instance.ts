@@ -1,6 +1,7 @@
 /** What a driver is told of an instance: its descriptor, its keys, and where its files are. */
 import { EngineError } from "../../base/errors.ts";
 import type { DriverInstance, Subnet } from "../drivers/driver.ts";
+import type { InstanceKeys } from "../keys/instance-keys.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
 import type { BaseImage, Descriptor } from "../store/record.ts";
 import { hasLogin } from "./container.ts";
@@ -21,16 +22,17 @@ const NO_IMAGE: BaseImage = {
 
 type Places = {
   files: InstanceFiles;
+  keys: Pick<InstanceKeys, "open">;
   subnet: Subnet;
   runDirectory: string;
   /** The file in its drive. */
   medium: DriverInstance["medium"];
 };
 
-/** Rejects with `internal` where its keys are wanted and missing. */
+/** Rejects with `internal` where the keys of its login are wanted and missing. */
 export async function driverInstanceOf(
   entry: Entry,
-  { files, subnet, runDirectory, medium }: Places,
+  { files, keys, subnet, runDirectory, medium }: Places,
   withoutKeys: boolean,
 ): Promise<DriverInstance> {
   const { descriptor } = entry.record;
@@ -58,6 +60,7 @@ export async function driverInstanceOf(
     shares: descriptor.mounts.filter(({ type }) => type === "native"),
     disks: descriptor.disks.filter(({ removedAt }) => removedAt === undefined),
     formerKeys: descriptor.clonedFrom?.keys,
+    openKey: descriptor.encrypted ? () => keys.open({ id, name }) : undefined,
     login: secrets?.login ?? { user: container?.user ?? user, client: NO_KEYS, host: NO_KEYS },
   };
 }

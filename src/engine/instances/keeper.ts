@@ -10,6 +10,7 @@ import type { Running } from "../drivers/running.ts";
 import type { EventLog } from "../event-log.ts";
 import type { Login } from "../guest/keys.ts";
 import type { Images } from "../images/images.ts";
+import type { InstanceKeys } from "../keys/instance-keys.ts";
 import type { Log } from "../log.ts";
 import type { InstanceFiles } from "../store/instance-files.ts";
 import { type Descriptor, hasImage, type InstanceRecord } from "../store/record.ts";
@@ -25,6 +26,7 @@ import type { ZoneBook } from "./zone-book.ts";
 export type KeeperParts = {
   store: Store;
   files: InstanceFiles;
+  keys: InstanceKeys;
   events: EventLog;
   drivers: readonly Driver[];
   images: Images;
@@ -48,6 +50,7 @@ const LASTING: readonly InstanceState[] = ["running", "stopped", "deleted", "sus
 export class Keeper {
   readonly store: Store;
   readonly files: InstanceFiles;
+  readonly keys: InstanceKeys;
   readonly images: Images;
   readonly log: Log;
   readonly zones: ZoneBook;
@@ -66,6 +69,7 @@ export class Keeper {
     this.#parts = parts;
     this.store = parts.store;
     this.files = parts.files;
+    this.keys = parts.keys;
     this.images = parts.images;
     this.log = parts.log;
     this.zones = parts.zones;
@@ -139,9 +143,9 @@ export class Keeper {
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
     const { subnet, runDirectory } = this.#parts;
-    const { files } = this;
-    const medium = mediumFile(this, entry);
-    return driverInstanceOf(entry, { files, subnet, runDirectory, medium }, options.withoutKeys ?? false);
+    const { files, keys } = this;
+    const places = { files, keys, subnet, runDirectory, medium: mediumFile(this, entry) };
+    return driverInstanceOf(entry, places, options.withoutKeys ?? false);
   }
 
   // --- Writing ------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import type { WorkCtx } from "../operations.ts";
 import { type Descriptor, MediumRecord } from "../store/record.ts";
 import { createContainer } from "./container-work.ts";
 import { createDisk, PlannedDisk, recordOf } from "./disk-work.ts";
+import { makeKey } from "./encryption.ts";
 import { type Entry, newEntry, takenOver } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { lastWords } from "./last-words.ts";
@@ -56,6 +57,7 @@ export const LaunchInput = z.object({
   firmware: FirmwareKind.default("bios"),
   tpm: z.boolean().default(false),
   display: z.boolean().default(false),
+  encrypted: z.boolean().default(false),
   medium: MediumRecord.optional(),
   /** Its disk begins empty. */
   blank: z.boolean().default(false),
@@ -140,6 +142,7 @@ async function create(keeper: Keeper, entry: Entry, ctx: Ctx, input: LaunchInput
     await keeper.files.writeSecrets(id, { login, userData: entry.userData?.reveal() });
   }
   entry.userData = undefined;
+  await makeKey(keeper, entry);
   await keeper.describe(entry, {});
   ctx.signal.throwIfAborted();
   await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));

@@ -35,6 +35,7 @@ import { attachTo, openExport } from "./container-streams.ts";
 import { checkPause } from "./container-work.ts";
 import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
+import { checkRotate } from "./encryption.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
@@ -210,12 +211,17 @@ export class InstanceManager implements InstancesApi {
     return this.act(name, "rename", { rename: { from: name, to } });
   }
 
-  async clone(name: string, as: string | undefined): Promise<Operation> {
+  async clone(name: string, as: string | undefined, how: { encrypted?: boolean } = {}): Promise<Operation> {
     const source = this.#keeper.find(name, "clone");
     mayRun(this.#keeper, source, "clone", name);
-    const input = planClone(this.#keeper, source, as);
+    const input = planClone(this.#keeper, source, as, how);
     const { work, onAccepted } = this.resumeClone(cloneEntryOf(input), source, input);
     return this.#operations.begin({ kind: "clone", target: input.clone.name, input }, work, onAccepted);
+  }
+
+  async rotateKey(name: string): Promise<Operation> {
+    checkRotate(this.#keeper.find(name, "change the key of"));
+    return this.act(name, "rotate-key");
   }
 
   async release(name: string): Promise<Operation> {

@@ -17,6 +17,7 @@ import { checkDriver, checkSizes, type Finding, type HostFacts, taken } from "./
 import { containerFindings, limitsOf, mountsOf } from "./container.ts";
 import type { PlannedDisk } from "./disk-work.ts";
 import { placed, planDisks, type Wanted } from "./disks.ts";
+import { type EncryptionParts, encryptionFindings, isEncrypted } from "./encryption.ts";
 import type { Entry } from "./entry.ts";
 import {
   type HostNetworks,
@@ -34,7 +35,7 @@ import { mountFindings } from "./mounts.ts";
 import { newAddress } from "./own-address.ts";
 import { portFindings } from "./ports.ts";
 
-export type PlanParts = {
+export type PlanParts = EncryptionParts & {
   /** The first one of its kind runs what is launched. */
   drivers: readonly Driver[];
   /** The architecture of this host's guests. */
@@ -81,6 +82,7 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ...ofDisks,
     ...(wanted.container ? containerFindings(wanted) : machineFindings(wanted, machine)),
     ...(await mediumFindings(wanted)),
+    ...(await encryptionFindings(parts, driver, wanted)),
     ...checkSizes(
       { ...sizes, diskBytes: sizes.diskBytes + total(disks) },
       host,
@@ -135,6 +137,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     kind: driver.kind,
     ...machine,
     display: hasDisplay({ ...machine, display: wanted.display }),
+    encrypted: isEncrypted(parts, wanted),
     ...(wanted.container ? limitsOf(wanted) : sizesOf(wanted, machine)),
     container: wanted.container,
     zone,

@@ -37,6 +37,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     firmware: descriptor.firmware,
     tpm: descriptor.tpm,
     display: hasDisplay(descriptor),
+    encrypted: descriptor.encrypted,
     ...(descriptor.medium ? { medium: { reference: descriptor.medium.reference } } : {}),
     ...(running?.screen === undefined ? {} : { screen: running.screen }),
     disks: descriptor.disks.map(({ slot: _slot, ...disk }) => disk),

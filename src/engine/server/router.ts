@@ -8,6 +8,7 @@ import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./rou
 import { foreignContainerRoutes } from "./routes/foreign-containers.ts";
 import { composeRoutes, containerImageRoutes, imageRoutes } from "./routes/images.ts";
 import { instanceRoutes } from "./routes/instances.ts";
+import { keyRoutes } from "./routes/keys.ts";
 import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
 import { networkRoutes } from "./routes/networks.ts";
@@ -40,5 +41,6 @@ export function createRouter(core: EngineCore, version: string) {
     composeProjects: composeRoutes(core),
     storage: storageRoutes(core),
     access: accessRoutes(core),
+    keys: keyRoutes(core),
   });
 }

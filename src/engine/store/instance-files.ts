@@ -6,6 +6,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { exists, moveDurable, privateDirectory, writeFileDurable } from "../../base/durable.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
+import { InstanceKeyRecord } from "../keys/instance-keys.ts";
 import { type Descriptor, formatDescriptor, InstanceSecrets, parseDescriptor } from "./record.ts";
 
 /** What a look at one instance's directory found. */
@@ -20,6 +21,8 @@ export type FoundInstance =
 const DESCRIPTOR = "instance.json";
 const PREVIOUS = "instance.json.prev";
 const SECRETS = "secrets.json";
+/** Of an encrypted instance: what opens its disks, sealed by the engine's key. */
+const KEY = "key.json";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Where they lie now: a move changes it. */
@@ -67,14 +70,32 @@ export class InstanceFiles {
 
   /** Undefined when none were written yet; throws `internal` when they cannot be read. */
   async readSecrets(id: string): Promise<InstanceSecrets | undefined> {
-    const text = await readIfThere(path.join(this.directory(id), SECRETS));
+    return this.#readSecret(id, SECRETS, InstanceSecrets);
+  }
+
+  async writeKey(id: string, record: InstanceKeyRecord): Promise<void> {
+    await writeFileDurable(path.join(this.directory(id), KEY), JSON.stringify(record));
+  }
+
+  /** Undefined where the instance is not encrypted; throws `internal` where it cannot be read. */
+  async readKey(id: string): Promise<InstanceKeyRecord | undefined> {
+    return this.#readSecret(id, KEY, InstanceKeyRecord);
+  }
+
+  async #readSecret<T>(
+    id: string,
+    name: string,
+    shape: { parse(value: unknown): T },
+  ): Promise<T | undefined> {
+    const file = path.join(this.directory(id), name);
+    const text = await readIfThere(file);
     if (text === undefined) return undefined;
     try {
-      return InstanceSecrets.parse(JSON.parse(text));
+      return shape.parse(JSON.parse(text));
     } catch {
       // The cause would quote the file, and its content must not reach a log.
-      throw new EngineError("internal", `cannot read the instance's keys: ${SECRETS} is damaged`, {
-        hint: `Put back ${path.join(this.directory(id), SECRETS)} from a backup.`,
+      throw new EngineError("internal", `cannot read the instance's keys: ${name} is damaged`, {
+        hint: `Put back ${file} from a backup.`,
       });
     }
   }

@@ -100,6 +100,7 @@ const Fields = z.object({
   tpm: z.boolean().default(false),
   /** Beside what a guest that is used by its screen has anyway. */
   display: z.boolean().default(false),
+  encrypted: z.boolean().default(false).describe("Its disks and its kept memory are, by a key of its own"),
   medium: MediumRecord.optional(),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),

@@ -35,7 +35,7 @@ const web: Instance = {
   ports: [],
   mounts: [],
   disks: [],
-  ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
+  ...{ guest: "linux", firmware: "bios", tpm: false, display: false, encrypted: false },
   snapshotCount: 0,
   autostart: "off",
   network: "default",

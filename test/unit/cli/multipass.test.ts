@@ -32,7 +32,7 @@ const foo: Instance = {
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false, encrypted: false },
     snapshotCount: 0,
     autostart: "off" as const,
     network: "default" as const,

@@ -7,7 +7,7 @@ import { writtenOf } from "../../../src/client/project/plan.ts";
 
 const now = {
   ...{ name: "web", state: "running", cpus: 1, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
-  ...{ zone: { name: "zone1", available: true }, display: false },
+  ...{ zone: { name: "zone1", available: true }, display: false, encrypted: false },
   networks: [{ network: "br0", mode: "auto", mac: "52:54:00:00:00:01" }],
   ports: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
   mounts: [{ source: "/work/site", target: "srv" }],
@@ -24,6 +24,8 @@ test.each<[ProjectInstance, string[]]>([
   [{ zone: "zone2" }, ["zone zone1, file says zone2"]],
   [{ display: false }, []],
   [{ display: true }, ["display false, file says true"]],
+  [{ encrypted: false }, []],
+  [{ encrypted: true }, ["encrypted false, file says true"]],
   [{ networks: ["bridged", "br1"] }, ["networks without br1"]],
   [{ ports: ["8080:80", "53:53/udp", "443"] }, ["ports without 53:53/udp, 443"]],
   [{ mounts: ["./site:srv", "./more:/srv/more"] }, ["mounts without /srv/more"]],

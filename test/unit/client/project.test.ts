@@ -144,6 +144,20 @@ test("an instance stays in its zone", () => {
   }
 });
 
+test("an instance is encrypted for its whole life, or never", () => {
+  expect(read("instances: {web: {encrypted: true}}").instances["web"]).toEqual({ encrypted: true });
+  const has = { ...stopped, encrypted: true };
+  expect(changesOf("web", { encrypted: true }, has, [])).toEqual([{ do: "start" }]);
+  expect(changesOf("web", {}, has, [])).toEqual([{ do: "start" }]);
+  expect(changesOf("web", { encrypted: true }, { ...has, encrypted: false }, [])).toEqual([
+    {
+      do: "tell",
+      text: "web was launched in plain text, and stays so; its file says encrypted: true",
+    },
+    { do: "start" },
+  ]);
+});
+
 test("a display is there from the launch on, or never", () => {
   expect(read("instances: {web: {display: true}}").instances["web"]).toEqual({ display: true });
   expect(() => read("instances: {web: {display: vnc}}")).toThrow(/instances.web.display/);

@@ -37,7 +37,7 @@ export function instance(patch: Partial<Instance> = {}): Instance {
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false, encrypted: false },
     snapshotCount: 0,
     autostart: "off",
     network: "default",

@@ -14,6 +14,6 @@ export function lifecycleRoutes({ instances }: EngineCore) {
     unpause: at.unpause.handler(({ input }) => instances.unpause(input.name)),
     cancelStop: at.cancelStop.handler(({ input }) => instances.cancelStop(input.name)),
     release: at.release.handler(({ input }) => instances.release(input.name)),
-    clone: at.clone.handler(({ input }) => instances.clone(input.name, input.as)),
+    clone: at.clone.handler(({ input }) => instances.clone(input.name, input.as, input)),
   };
 }

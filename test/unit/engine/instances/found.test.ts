@@ -30,7 +30,7 @@ function descriptor(id: string, more: Partial<Descriptor> = {}): Descriptor {
     ports: [],
     mounts: [],
     disks: [],
-    ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
+    ...{ guest: "linux", firmware: "bios", tpm: false, display: false, encrypted: false },
     snapshots: [],
     snapshotsTaken: 0,
     autostart: "off",

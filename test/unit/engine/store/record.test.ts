@@ -21,7 +21,7 @@ const descriptor: Descriptor = {
   ports: [],
   mounts: [],
   disks: [],
-  ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
+  ...{ guest: "linux", firmware: "bios", tpm: false, display: false, encrypted: false },
   snapshots: [],
   snapshotsTaken: 0,
   autostart: "off",
