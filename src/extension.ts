@@ -69,6 +69,7 @@ export function activate(context: vscode.ExtensionContext): void {
       sshDiff,
       sandboxDocuments,
       memory,
+      secrets: context.secrets,
       cli,
       platform,
       arrangement,

@@ -38,6 +38,13 @@ export async function clone(services: Services, args: Args): Promise<void> {
   ]);
 }
 
+/** The old key opens its disks no more. */
+export async function rotateKey(services: Services, args: Args): Promise<void> {
+  const title = (count: number) => vscode.l10n.t("Changing the keys of {0} instances", count);
+  const request: Verb["request"] = (api, name) => api.keys.rotateInstance({ name });
+  await runOn(services, { title, request }, await targets(services, "rotateKey", args));
+}
+
 /** Three questions, each with what it has now. */
 export async function changeSize(services: Services, args: Args): Promise<void> {
   const [instance] = await targets(services, "sizes", args);

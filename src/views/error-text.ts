@@ -11,7 +11,8 @@ export type Remedy =
   | "open-console"
   | "show-engine-log"
   | "install-qemu"
-  | "start-cold";
+  | "start-cold"
+  | "unlock-keys";
 
 export type Presented = {
   severity: "info" | "warning" | "error";
@@ -50,12 +51,12 @@ const REMEDIES: Readonly<Record<ErrorCode, readonly Remedy[]>> = {
   "invalid-argument": [],
   "not-found": [],
   "already-exists": [],
-  "wrong-state": ["start-cold"],
+  "wrong-state": ["start-cold", "unlock-keys"],
   busy: ["retry"],
   cancelled: [],
   "timed-out": ["retry", "show-log", "open-console"],
   "not-supported": [],
-  "missing-dependency": ["install-qemu", "retry"],
+  "missing-dependency": ["install-qemu", "unlock-keys", "retry"],
   "no-resources": ["retry"],
   "permission-denied": ["show-engine-log"],
   unauthenticated: ["retry", "show-engine-log"],
@@ -72,8 +73,20 @@ function remediesFor(error: EngineError, { canRetry, instance }: ErrorSituation)
     if (remedy === "show-log" || remedy === "open-console") return instance !== undefined;
     if (remedy === "start-cold") return error.details?.["cold"] === true && instance !== undefined;
     if (remedy === "install-qemu") return isQemu(error);
+    if (remedy === "unlock-keys") return wantsKey(error);
     return true;
   });
+}
+
+/** The key of encrypted instances is locked, or there is none yet; a refused launch tells it among its problems. */
+function wantsKey({ details }: EngineError): boolean {
+  const problems = details?.["problems"];
+  const codes = Array.isArray(problems) ? problems.map((one: { code?: unknown }) => one.code) : [];
+  return (
+    details?.["keys"] !== undefined ||
+    codes.includes("encryption-locked") ||
+    codes.includes("encryption-homeless")
+  );
 }
 
 /** Another program may be missing too; then QEMU would not help. */

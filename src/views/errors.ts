@@ -18,6 +18,7 @@ const LABELS: Readonly<Record<Remedy, string>> = {
   "show-engine-log": vscode.l10n.t("Show Engine Log"),
   "start-cold": vscode.l10n.t("Boot Without Its Memory"),
   "install-qemu": vscode.l10n.t("Install QEMU"),
+  "unlock-keys": vscode.l10n.t("Unlock Encryption Key"),
 };
 
 /** Tells the user and does what they choose. Never rejects; nobody needs to wait for it. */
@@ -59,6 +60,9 @@ async function apply(remedy: Remedy, { retry, instance }: Situation): Promise<vo
       return;
     case "show-engine-log":
       await run("berth.showEngineLog");
+      return;
+    case "unlock-keys":
+      await run("berth.unlockKeys");
       return;
     case "install-qemu":
       await run("berth.installQemu");

@@ -51,6 +51,7 @@ export type Action =
   | "rename"
   | "clone"
   | "sizes"
+  | "rotateKey"
   | "addDisk"
   | "removeDisk"
   | "autostart"
@@ -142,7 +143,12 @@ function possible(instance: Instance, operation?: Operation): Action[] {
         "delete",
       ];
     case "stopped":
-      return ["start", ...LOOK, "snapshot", "clone", "sizes", ...kept(instance), "delete"];
+      return [
+        ...["start" as const, ...LOOK, "snapshot" as const, "clone" as const, "sizes" as const],
+        ...(instance.encrypted ? (["rotateKey"] as const) : []),
+        ...kept(instance),
+        "delete",
+      ];
     case "suspended":
       return ["start", "startCold", ...LOOK, ...kept(instance), "delete"];
     default:
@@ -193,7 +199,7 @@ export function contextValueOf(instance: Instance, operation?: Operation): strin
 
 export function descriptionOf(instance: Instance, operation?: Operation): string {
   if (operation?.status === "running") return operationText(operation);
-  const facts = [imageText(instance.image), ...sizeFacts(instance)];
+  const facts = [imageText(instance.image), ...sizeFacts(instance), ...encryptedText(instance)];
   if (!instance.zone.available && !BEYOND_ZONES.has(instance.state))
     return [l10n.t("{0} is disabled", instance.zone.name), ...facts].join(" · ");
   switch (instance.state) {
@@ -217,6 +223,10 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
         ? STATE_WORDS[instance.state]
         : [STATE_WORDS[instance.state], ...facts].join(" · ");
   }
+}
+
+function encryptedText({ encrypted }: Instance): string[] {
+  return encrypted ? [l10n.t("encrypted")] : [];
 }
 
 /** States in which a disabled zone changes nothing. */
@@ -274,6 +284,7 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
           ...unwellText(instance),
         ]
       : [cpusText(instance.cpus), l10n.t("{0} memory", sizeText(instance.memoryBytes))]),
+    ...encryptedText(instance),
     ...(instance.state === "running" && instance.address !== ""
       ? [l10n.t("address {0}", instance.address)]
       : []),

@@ -112,6 +112,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.rename": on("Rename…", "edit", { flag: "rename", group: "7_change@1", one: true }),
   "berth.clone": on("Clone…", "files", { flag: "clone", group: "7_change@2", one: true }),
   "berth.changeSize": on("Change Size…", "dashboard", { flag: "sizes", group: "7_change@3", one: true }),
+  "berth.rotateKey": on("Change Encryption Key", "key", { flag: "rotateKey", group: "7_change@8" }),
   "berth.addDisk": on("Add Disk…", "database", { flag: "addDisk", group: "7_change@6", one: true }),
   "berth.removeDisk": on("Remove Disk…", "database", { flag: "removeDisk", group: "7_change@7", one: true }),
   "berth.setAutostart": on("Start Automatically…", "rocket", { flag: "autostart", group: "7_change@4" }),
@@ -278,6 +279,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     ...{ title: "Install QEMU", icon: "cloud-download" },
     bars: [{ group: "3_engine@3", when: "berth.qemuMissing" }],
   },
+  "berth.unlockKeys": { title: "Unlock Encryption Key…", icon: "unlock" },
   "berth.addSshConfig": { title: "Add SSH Configuration…", icon: "key" },
   "berth.removeSshConfig": { title: "Remove SSH Configuration…", icon: "key" },
   "berth.installCli": {

@@ -41,6 +41,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   rename: vscode.l10n.t("Rename which instance?"),
   clone: vscode.l10n.t("Clone which instance?"),
   sizes: vscode.l10n.t("Change the size of which instance?"),
+  rotateKey: vscode.l10n.t("Change the encryption key of which instance?"),
   addDisk: vscode.l10n.t("Add a disk to which instance?"),
   removeDisk: vscode.l10n.t("Remove a disk of which instance?"),
   autostart: vscode.l10n.t("Which instance should start automatically?"),

@@ -1,5 +1,5 @@
 /** What a command handler is given. Made once, in `extension.ts`. Types only: this module costs nothing to load. */
-import type { LogOutputChannel, Memento } from "vscode";
+import type { LogOutputChannel, Memento, SecretStorage } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
 import type { ComposeNode } from "./compose-rows.ts";
@@ -25,6 +25,8 @@ export type Services = {
   readonly sandboxDocuments: SandboxDocuments;
   /** What is remembered for this workspace, and for this user. */
   readonly memory: { readonly workspace: Memento; readonly global: Memento };
+  /** In the keychain of this user. */
+  readonly secrets: SecretStorage;
   /** The instances' panels; made when the first one is opened. */
   readonly panels: () => Promise<Panels>;
   /** Their graphical consoles. */

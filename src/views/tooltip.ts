@@ -74,8 +74,10 @@ function factRows({ instance, details, now }: TooltipInputs): Row[] {
 }
 
 /** What it has beside the usual; what it has not is left out. */
-function keptRows({ stopAt, zone, labels, autostart, mounts, ports, snapshotCount }: Instance): Row[] {
+function keptRows({ encrypted, stopAt, zone, labels, autostart, ...rest }: Instance): Row[] {
+  const { mounts, ports, snapshotCount } = rest;
   const all: [string, string][] = [
+    [l10n.t("Encrypted"), encrypted ? l10n.t("disks and suspended memory") : ""],
     [l10n.t("Stops at"), stopAt === undefined ? "" : timeText(stopAt)],
     [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0}, disabled", zone.name)],
     [l10n.t("Labels"), labelsText(labels)],

@@ -1,6 +1,7 @@
 /** What the launch wizard offers and accepts: names, sizes against the host, typed values. Pure. */
 
 import type { EngineInfo } from "../api/engine-info.ts";
+import type { KeyStatus } from "../api/keys.ts";
 import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "../api/limits.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
 import { messageOf } from "../base/errors.ts";
@@ -23,6 +24,15 @@ export function runtimesOf(engine: Pick<EngineInfo, "drivers">): string {
   if (names.length > 0) return listText(names);
   const there = engine.drivers.some(({ kind, available }) => kind === "container" && available);
   return there ? l10n.t("this host") : "";
+}
+
+/** Whether what is launched now could be encrypted. */
+export function canEncrypt(
+  { state, keychain }: Pick<KeyStatus, "state" | "keychain">,
+  engine: Pick<EngineInfo, "drivers">,
+): boolean {
+  const able = engine.drivers.some(({ kind, features }) => kind === "vm" && features.includes("encryption"));
+  return able && (state === "unlocked" || (state === "none" && keychain.problem === undefined));
 }
 
 /** Why this cannot be the image of a container, or undefined when it may be one. */

@@ -22,6 +22,7 @@ import {
 } from "./wizard.ts";
 import * as choices from "./wizard-choices.ts";
 import { askContainerImage, askPorts, containerDraft } from "./wizard-container.ts";
+import { askNumber, askSize, encryptionOn } from "./wizard-size.ts";
 
 type Context = {
   client: EngineClient;
@@ -29,6 +30,8 @@ type Context = {
   runtimes: string;
   host: choices.Host;
   taken: ReadonlySet<string>;
+  /** What is usual, where instances can be encrypted here; undefined where they cannot. */
+  encryption: Promise<boolean | undefined>;
   images: Promise<{ items: ImageEntry[]; problems: Problem[] }>;
 };
 
@@ -50,6 +53,7 @@ export async function runWizard(
     host: engine.host,
     runtimes: choices.runtimesOf(engine),
     taken: new Set(model.all().map(({ name }) => name)),
+    encryption: encryptionOn(client, engine),
     images,
   };
   try {
@@ -196,43 +200,6 @@ async function askName(frame: Frame, draft: Draft, { taken }: Context): Promise<
     },
   });
   return reply === undefined || reply === BACK ? reply : { name: reply.trim() };
-}
-
-type SizePick = vscode.QuickPickItem & choices.SizeChoice;
-
-async function askSize(frame: Frame, draft: Draft, { host }: Context): Promise<Reply<Draft>> {
-  const reply = await pickStep<SizePick>(frame, {
-    placeholder: vscode.l10n.t(
-      "How large? This host has {0} and {1} of memory.",
-      choices.cpusOf(host),
-      choices.amount(host.memoryBytes),
-    ),
-    load: async () => choices.sizeChoices(host),
-    isActive: (item) => item.preset === draft.preset,
-  });
-  return reply === undefined || reply === BACK ? reply : { preset: reply.preset };
-}
-
-type NumberStep = {
-  prompt: string;
-  value: string;
-  read: (text: string) => choices.Typed;
-  toDraft: (value: number) => Draft;
-};
-
-async function askNumber(frame: Frame, { prompt, value, read, toDraft }: NumberStep): Promise<Reply<Draft>> {
-  const reply = await inputStep(frame, {
-    prompt,
-    value,
-    validate: (text) => {
-      const typed = read(text);
-      if ("refused" in typed) return { message: typed.refused, refused: true };
-      return typed.warning === undefined ? undefined : { message: typed.warning, refused: false };
-    },
-  });
-  if (reply === undefined || reply === BACK) return reply;
-  const typed = read(reply);
-  return "refused" in typed ? BACK : toDraft(typed.value);
 }
 
 type CloudInitPick = vscode.QuickPickItem & { choice: "none" | "editor" | "file" };

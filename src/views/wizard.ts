@@ -35,6 +35,8 @@ export type Draft = {
   cpus?: number;
   memoryBytes?: number;
   diskBytes?: number;
+  /** Left out: as the engine's setting says. */
+  encrypted?: boolean;
   /** `from` names where it came from, for the person; `text` goes to the guest. */
   cloudInit?: { from: string; text: string } | "none";
 };
@@ -89,11 +91,12 @@ export function position(wizard: Wizard): { step: number; total: number } {
 export function specOf(draft: Draft): LaunchSpec {
   if (draft.container !== undefined) return containerSpecOf(draft, draft.container);
   const size = sizeOf(draft);
-  const { name, image, cloudInit } = draft;
+  const { name, image, cloudInit, encrypted } = draft;
   return {
     ...(image === undefined ? {} : { image }),
     ...(name === undefined ? {} : { name }),
     ...size,
+    ...(encrypted === undefined ? {} : { encrypted }),
     ...(cloudInit === undefined || cloudInit === "none" ? {} : { userData: cloudInit.text }),
   };
 }

@@ -6,6 +6,8 @@ import type { CommandId } from "../../src/views/commands.ts";
 
 export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.launch": "workbench/first-light.test.ts",
+  "berth.rotateKey": "workbench/sidebar.test.ts",
+  "berth.unlockKeys": "workbench/sidebar.test.ts",
   "berth.launchPrimary": "workbench/sidebar.test.ts",
   "berth.openShell": "workbench/first-light.test.ts",
   "berth.attachShell": "workbench/containers.test.ts",

@@ -219,7 +219,7 @@ export class Workbench {
   }
 
   async fill(text: string, timeout = ACTION_MS): Promise<void> {
-    const input = this.page.locator(".quick-input-widget:visible input[type=text]");
+    const input = this.page.locator(".quick-input-widget:visible input:is([type=text], [type=password])");
     await input.waitFor({ timeout });
     await input.fill(text, { timeout });
   }

@@ -23,7 +23,7 @@ beforeAll(async () => {
   bundle = await bundleCli();
   workbench = await Workbench.start({
     cli: bundle.cli,
-    env: { BERTH_FAKE_IMAGES: JSON.stringify(ENTRIES) },
+    env: { BERTH_FAKE_IMAGES: JSON.stringify(ENTRIES), BERTH_FAKE_NO_KEYCHAIN: "1" },
   });
   const { berth } = workbench;
   await berth.ok(["launch", "24.04", "--name", "web", "--label", "env=test"]);
@@ -331,6 +331,45 @@ test("what stands on its own: the primary instance, the trash, the engine, the c
   await workbench.notification(/berth/).first().waitFor();
   await workbench.command("Notifications: Clear All Notifications");
 });
+
+test("the key of encrypted instances is made, locked and unlocked, and a start that needs it says so", async () => {
+  await workbench.command("Berth: Unlock Encryption Key…");
+  await workbench.enter("a passphrase shall protect it", "correct horse");
+  await workbench.enter("once more", "correct horse");
+  await workbench
+    .notification(/Remember the passphrase/)
+    .first()
+    .waitFor();
+  await workbench.command("Notifications: Clear All Notifications");
+  await expect.poll(async () => keyState(), { timeout: 20_000 }).toBe("unlocked");
+  await workbench.command("Berth: Launch…");
+  await workbench.pick("22.04");
+  await workbench.enter("What is it called?", "vault");
+  await workbench.pick("Encrypt It");
+  await workbench.page.locator(".quick-input-list .codicon-lock").waitFor();
+  await workbench.screenshot("sidebar-wizard-encrypted");
+  await workbench.pick("Small");
+  await workbench.pick("None");
+  await telling("vault", "encrypted").waitFor();
+  await workbench.berth.ok(["stop", "vault"]);
+  await on("Change Encryption Key", "vault");
+  await until(() => workbench.berth.ok(["operations"])).toMatch(/rotate-key +vault +succeeded/);
+  await workbench.berth.ok(["keys", "lock"]);
+  await on("Start", "vault");
+  await workbench
+    .notification(/is locked/)
+    .getByRole("button", { name: "Unlock Encryption Key" })
+    .click();
+  await workbench.enter("that protects the key", "wrong horse");
+  await workbench.enter("It is another passphrase", "correct horse");
+  await expect.poll(async () => keyState(), { timeout: 20_000 }).toBe("unlocked");
+  await workbench.command("Notifications: Clear All Notifications");
+  await on("Start", "vault");
+  await until(async () => (await fact("vault"))?.state).toBe("Running");
+  await workbench.berth.ok(["delete", "--purge", "vault"]);
+});
+
+const keyState = async () => ((await workbench.berth.json(["keys", "status"])) as { state: string }).state;
 
 test("operations: what runs can be cancelled, what failed tells why, what ended is cleared", async () => {
   await workbench.unfold("Instances", false);

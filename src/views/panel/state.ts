@@ -150,6 +150,12 @@ function factsOf({ instance, details }: PanelInputs): [string, string][] {
     ...containerFacts(instance),
     ["SSH", ssh && `${ssh.user}@${ssh.host}:${ssh.port}`],
     [l10n.t("Driver"), driverText(instance)],
+    [
+      l10n.t("Encrypted"),
+      instance.encrypted
+        ? l10n.t("its disks, snapshots and suspended memory; not its image, its cloud-init seed and logs")
+        : undefined,
+    ],
     [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0} (disabled)", zone.name)],
     [l10n.t("Kernel"), details?.kernel && plain(details.kernel)],
     [l10n.t("Running since"), startedAt && instance.state === "running" ? dateText(startedAt) : undefined],

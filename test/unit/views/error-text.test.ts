@@ -48,6 +48,17 @@ test("memory that cannot be used any more can be given up, where that is what is
   expect(present("wrong-state")?.remedies).toEqual([]);
 });
 
+test("the key of encrypted instances can be unlocked, where that is what is wrong", () => {
+  for (const keys of ["locked", "none"])
+    expect(present("wrong-state", { details: { keys } })?.remedies).toEqual(["unlock-keys"]);
+  const problems = [{ code: "encryption-homeless" }];
+  expect(present("missing-dependency", { details: { problems } })?.remedies).toEqual([
+    "unlock-keys",
+    "retry",
+  ]);
+  expect(present("missing-dependency", { details: { problems: [] } })?.remedies).toEqual(["retry"]);
+});
+
 test("without something to retry or an instance to look at, neither is offered", () => {
   for (const code of CODES) {
     const shown = presentError(new EngineError(code, "cannot do it: no"), { canRetry: false });

@@ -35,6 +35,11 @@ const CASES: Case[] = [
     icon: "vm-running charts.green",
   },
   {
+    of: { encrypted: true },
+    description: "Ubuntu 24.04 · 2 cpus · 1 GiB · encrypted · 10.77.0.5",
+    icon: "vm-running charts.green",
+  },
+  {
     of: { ready: false },
     description: "not ready · Ubuntu 24.04 · 2 cpus · 1 GiB · 10.77.0.5",
     icon: "vm-running charts.green",
@@ -109,6 +114,8 @@ test("what can be done follows from the state", () => {
   expect(of({ stopAt: "2026-11-23T10:00:00.000Z" })).toContain("suspend cancelStop shell");
   const look = "shell exec open browse log address";
   expect(of({ state: "stopped" })).toBe(`start ${look} snapshot clone sizes ${kept} delete`);
+  expect(of({ state: "stopped", encrypted: true })).toContain(" sizes rotateKey ");
+  expect(of({ encrypted: true })).not.toContain("rotateKey");
   expect(of({ state: "suspended" })).toBe(`start startCold ${look} ${kept} delete`);
   expect(of({ guest: "windows" })).toBe(
     `${power} stopLater log address addPort rename addDisk autostart labels delete`,

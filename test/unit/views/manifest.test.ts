@@ -73,6 +73,7 @@ test("each row of the context menu appears on at least one row of its view", () 
     mounts: [{ source: "/s", target: "s", type: "classic" as const, uids: [], gids: [] }],
     ports: [{ protocol: "tcp" as const, hostAddress: "127.0.0.1", hostPort: 8080, guestPort: 80 }],
     disks: [{ id: randomUUID(), name: "data", sizeBytes: 1 }],
+    encrypted: true,
   };
   const instances = InstanceState.options.flatMap((state) => [
     contextValueOf(instance({ state, ...full })),

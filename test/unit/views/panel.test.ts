@@ -22,6 +22,15 @@ function snapshot(name: string, parent?: string, patch: Partial<Snapshot> = {}):
 }
 
 describe("the state", () => {
+  test("says of an encrypted instance what is, and what is not", () => {
+    const facts = (encrypted: boolean) =>
+      Object.fromEntries(stateOf({ instance: instance({ encrypted }) }).facts);
+    expect(facts(true)).toMatchObject({
+      Encrypted: expect.stringMatching(/suspended memory; not its image/),
+    });
+    expect(facts(false)).not.toHaveProperty("Encrypted");
+  });
+
   test("names the instance, its sizes, its facts and what can be done", () => {
     const state = stateOf({
       details: { addresses: ["10.77.0.5", "10.0.0.9"], kernel: "6.1.0", release: "Ubuntu 24.04.1 LTS" },

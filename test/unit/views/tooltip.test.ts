@@ -20,11 +20,14 @@ test("what an instance has beside the usual is told, as text", () => {
   const text = tooltipMarkdown({
     instance: instance({
       ...{ ports: [port], labels: { env: "a|b", web: "" }, autostart: "on", snapshotCount: 2 },
+      encrypted: true,
       zone: { name: "zone2", available: false },
     }),
     now,
   });
   expect(text).toContain("| Zone\u2003 | zone2, disabled |");
+  expect(text).toContain("| Encrypted\u2003 | disks and suspended memory |");
+  expect(tooltipMarkdown({ instance: instance(), now })).not.toContain("Encrypted");
   expect(text).toContain("| Labels\u2003 | env=a\\|b,web |");
   expect(text).toContain("| Ports\u2003 | 8080 → 80 |");
   expect(text).toContain("| Starts\u2003 | after a boot of this host |");

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { ImageEntry } from "../../../src/api/image.ts";
 import { groupImages } from "../../../src/views/image-groups.ts";
 import {
+  canEncrypt,
   nameProblem,
   overHost,
   sizeChoices,
@@ -28,6 +29,19 @@ function image(patch: Partial<ImageEntry>): ImageEntry {
     ...patch,
   };
 }
+
+test("encryption is offered where it can be done now", () => {
+  const driver = { name: "qemu", kind: "vm", available: true, arches: [], problems: [] } as const;
+  const engine = { drivers: [{ ...driver, arches: [], problems: [], features: ["encryption"] }] };
+  const other = { drivers: [{ ...driver, arches: [], problems: [], features: ["clone"] }] };
+  const keychain = { name: "the keychain" };
+  const broken = { ...keychain, problem: "there is none" };
+  expect(canEncrypt({ state: "unlocked", keychain: broken }, engine)).toBe(true);
+  expect(canEncrypt({ state: "none", keychain }, engine)).toBe(true);
+  expect(canEncrypt({ state: "none", keychain: broken }, engine)).toBe(false);
+  expect(canEncrypt({ state: "locked", keychain }, engine)).toBe(false);
+  expect(canEncrypt({ state: "unlocked", keychain }, other)).toBe(false);
+});
 
 test("popular images come first, the rest by distribution, newest first", () => {
   const groups = groupImages([

@@ -156,3 +156,9 @@ test("a suggested name is valid and free", () => {
     }),
   );
 });
+
+test("a launch says whether it is encrypted where the wizard has asked", () => {
+  expect(specOf({ image: "lts", preset: "small" })).not.toHaveProperty("encrypted");
+  expect(specOf({ image: "lts", preset: "small", encrypted: true })).toMatchObject({ encrypted: true });
+  expect(specOf({ container: "nginx", encrypted: true })).not.toHaveProperty("encrypted");
+});
