@@ -25,9 +25,14 @@ export async function createContainer(
     const login = await keeper.makeLogin(descriptor.container?.user ?? "root");
     await keeper.files.writeSecrets(descriptor.id, { login });
   }
-  await keeper.describe(entry, {});
-  ctx.signal.throwIfAborted();
-  await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));
+  // Beside its making: a launch that goes on after a crash knows the container by its label, whatever is written by then.
+  const described = keeper.describe(entry, {});
+  described.catch(() => {});
+  try {
+    await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));
+  } finally {
+    await described;
+  }
 }
 
 /** A launch that goes on after an engine died keeps the image that it had found. */

@@ -19,7 +19,7 @@ import {
   specHash,
   withinVm,
 } from "./create-body.ts";
-import { findImage, type InspectedImage, inspectImage } from "./images.ts";
+import { findImage, type InspectedImage, inspectImage, wholeId } from "./images.ts";
 import { baseOf, commit, dropImage } from "./own-images.ts";
 import type { RuntimeWatch } from "./runtime-watch.ts";
 
@@ -137,9 +137,14 @@ export class Containers {
   }
 
   /** The one that the instance asks for: itself where nothing has changed, else another with what it holds. */
-  async upToDate(ctx: Signal, instance: ContainerInstance, found: Inspected): Promise<Inspected> {
+  async upToDate(
+    ctx: Signal,
+    instance: ContainerInstance,
+    found: Inspected,
+    seen: InspectedImage | undefined,
+  ): Promise<Inspected> {
     if (instance.container.adopted !== undefined) return found;
-    const image = await inspectImage(ctx, this.api, found.Image);
+    const image = seen?.id === wholeId(found.Image) ? seen : await inspectImage(ctx, this.api, found.Image);
     if (found.Config.Labels?.[SPEC_LABEL] === specHash(this.#seen(instance), image)) {
       await this.rename(ctx, instance, found);
       return found;

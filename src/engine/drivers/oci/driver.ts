@@ -28,7 +28,7 @@ import { Containers, goneError, type Inspected, isUp, undefinedWhereAbsent } fro
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { infoOf } from "./driver-info.ts";
 import { OciForeignContainers } from "./foreign.ts";
-import { inspectImage } from "./images.ts";
+import { findImage, inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
 import { logsOf } from "./logs.ts";
 import { Memory } from "./memory.ts";
@@ -110,10 +110,13 @@ class OciDriver implements Driver {
   async start(ctx: Ctx, given: DriverInstance): Promise<Running> {
     const instance = containerOf(given);
     const containers = await this.#containersOf(ctx, instance);
+    // Mostly the one that it stands on: it is looked at beside the container, not after it.
+    const image = findImage(ctx, containers.api, instance.container.image.id);
+    image.catch(() => {});
     const there = await containers.settled(ctx, instance);
     if (!there) throw goneError(instance.name);
     if (isUp(there)) return this.#running(ctx, containers, instance, there);
-    const found = await containers.upToDate(ctx, instance, there);
+    const found = await containers.upToDate(ctx, instance, there, await image);
     const at = `/containers/${found.Id}`;
     try {
       await containers.api.json(ctx, "POST", `${at}/start`, {

@@ -166,7 +166,7 @@ export function shapeOf({
 }
 
 /** Podman leaves the algorithm out in some answers. */
-function wholeId(id: string): string {
+export function wholeId(id: string): string {
   return id.startsWith("sha256:") ? id : `sha256:${id}`;
 }
 
