@@ -3,7 +3,7 @@
  * one or the new one, whole; a directory moved here is in one place or the other.
  */
 import { constants, createWriteStream } from "node:fs";
-import { access, chmod, copyFile, mkdir, open, rename, rm, stat, symlink } from "node:fs/promises";
+import { access, chmod, copyFile, mkdir, open, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -94,6 +94,16 @@ export async function moveDurable(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(path.dirname(to));
   if (path.dirname(from) !== path.dirname(to)) await syncDirectory(path.dirname(from));
+}
+
+/** The text of a file; undefined where there is none. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 export async function exists(file: string): Promise<boolean> {

@@ -1,8 +1,7 @@
 /** What is kept on disk of the engine's key: never the key itself, but what protects it. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
-import { privateDirectory, writeFileDurable } from "../../base/durable.ts";
+import { privateDirectory, readIfThere, writeFileDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
 
 /** Sealed by the key of that id. */
@@ -41,13 +40,8 @@ const fileIn = (directory: string) => path.join(directory, "engine-key.json");
 
 /** Undefined where there is no key yet; throws where there is one and its record cannot be read. */
 export async function readKeyRecord(directory: string): Promise<KeyRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(fileIn(directory), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readIfThere(fileIn(directory));
+  if (text === undefined) return undefined;
   try {
     return KeyRecord.parse(JSON.parse(text));
   } catch (cause) {

@@ -1,9 +1,9 @@
 /** What an engine writes down of a QEMU it started, so that the next engine can adopt it. */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { Problem } from "../../../api/instance.ts";
-import { writeFileDurable } from "../../../base/durable.ts";
+import { readIfThere, writeFileDurable } from "../../../base/durable.ts";
 
 const RunRecord = z.object({
   schema: z.literal(1),
@@ -48,13 +48,8 @@ export function writeRunRecord(directory: string, record: RunRecord): Promise<vo
 
 /** Undefined where there is none, or none that can be read: then nothing of ours is known to run. */
 export async function readRunRecord(directory: string): Promise<RunRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(fileIn(directory), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readIfThere(fileIn(directory));
+  if (text === undefined) return undefined;
   try {
     return RunRecord.parse(JSON.parse(text));
   } catch {

@@ -2,10 +2,10 @@
  * What lies beside the memory of a suspended guest: what can read it again. While this record is there the memory is
  * the guest's newest; it is removed before the guest goes on, for from then on its disk is newer than the memory.
  */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
-import { exists, moveDurable, writeFileDurable } from "../../../base/durable.ts";
+import { exists, moveDurable, readIfThere, writeFileDurable } from "../../../base/durable.ts";
 import { EngineError } from "../../../base/errors.ts";
 
 const SuspendRecord = z.object({
@@ -44,13 +44,8 @@ export async function readSuspendRecord(
   directory: string,
   instance: { id: string; name: string },
 ): Promise<SuspendRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(fileIn(directory), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readIfThere(fileIn(directory));
+  if (text === undefined) return undefined;
   const parsed = SuspendRecord.safeParse(jsonOf(text));
   if (parsed.success && parsed.data.instance === instance.id) return parsed.data;
   throw cannotResume(instance.name, "the record of its memory is damaged");
