@@ -51,10 +51,11 @@ const versionOfManifest = {
 };
 
 /**
- * What libraries load of Node for uses that are not ours: ws TLS, which reads every certificate of the system, and
- * compression, 10 ms; commander programs of its own to start, 2 ms.
+ * What libraries load of Node for uses that are not ours: of ws the framing alone is used, and its own handshake and
+ * compression load HTTP, TLS, which reads every certificate of the system, and cryptography, 14 ms; commander programs of its own to
+ * start, 2 ms.
  */
-const LATE = { ws: ["https", "tls", "zlib"], commander: ["node:child_process"] };
+const LATE = { ws: ["http", "https", "tls", "zlib", "crypto"], commander: ["node:child_process"] };
 const lateBuiltins = {
   name: "late-builtins",
   setup({ onResolve, onLoad }) {
@@ -62,8 +63,11 @@ const lateBuiltins = {
       const [, library] = /[\\/]node_modules[\\/](ws|commander)[\\/]/.exec(importer) ?? [];
       return LATE[library]?.includes(path) ? { path, namespace: "late" } : undefined;
     });
+    // Functions that load it when they are called: libraries take them apart as they load themselves.
     onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => ({
-      contents: `module.exports = new Proxy({}, { get: (_, name) => process.getBuiltinModule("${path}")[name] });`,
+      contents: `module.exports = new Proxy({}, {
+        get: (_, name) => (...args) => process.getBuiltinModule("${path}")[name](...args),
+      });`,
     }));
   },
 };

@@ -14,11 +14,11 @@ import type {
   EngineClient,
   RemoteProcess,
 } from "./engine-client.ts";
-import { type Address, isDeclined, isNotRunning } from "./http.ts";
 import { createLink } from "./link.ts";
 import { type Open, openStream } from "./open-stream.ts";
 import type { StartedEngine } from "./spawn.ts";
 import { watchOperation } from "./watch.ts";
+import { type Address, isDeclined, isNotRunning } from "./wire.ts";
 
 /** From the decision to start an engine until it answers, an older one's leaving included. */
 const READY_TIMEOUT_MS = 15_000;

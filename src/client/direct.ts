@@ -7,8 +7,8 @@ import { streamPath } from "../api/frames.ts";
 import type { ExecOpen } from "../api/streams.ts";
 import { currentPaths, type Paths } from "../base/paths.ts";
 import type { RemoteProcess } from "./engine-client.ts";
-import { isDeclined, isNotRunning } from "./http.ts";
 import { openStream } from "./open-stream.ts";
+import { isDeclined, isNotRunning } from "./wire.ts";
 
 /** Undefined where no engine runs, or where it must be asked first. Rejects with what the engine has against it. */
 export async function execDirectly(

@@ -5,27 +5,9 @@
 
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
-import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../api/protocol.ts";
-import { EngineError, type ErrorBody, isErrorCode } from "../base/errors.ts";
-import type { Endpoint } from "../base/paths.ts";
+import { EngineError } from "../base/errors.ts";
 import { readEvents } from "./sse.ts";
-
-export type Address = {
-  endpoint: Endpoint;
-  /** Bearer token, where the endpoint needs one. */
-  token?: string | undefined;
-  /** Who listens there has not been asked who it is: it declines what it should have been asked for. */
-  unasked?: boolean;
-};
-
-/** What every request to the endpoint carries. The host name is never looked up. */
-export function headersFor({ token, unasked }: Address): Record<string, string> {
-  return {
-    host: "localhost",
-    ...(token ? { authorization: `Bearer ${token}` } : {}),
-    ...(unasked ? { [PROTOCOL_HEADER]: String(PROTOCOL_VERSION) } : {}),
-  };
-}
+import { type Address, abortReason, decodeError, fromSystem, headersFor } from "./wire.ts";
 
 export type HttpRequest = { method: string; path: string; body?: unknown };
 
@@ -77,54 +59,4 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
   }
   const text = Buffer.concat(chunks).toString("utf8");
   return text === "" ? undefined : JSON.parse(text);
-}
-
-/** What the body of a failed response says, or undefined where that is not an ErrorBody. */
-export function decodeError(body: unknown): EngineError | undefined {
-  const { code, message } = (body ?? {}) as Partial<ErrorBody>;
-  if (!isErrorCode(code) || typeof message !== "string") return undefined;
-  return EngineError.fromBody(body as ErrorBody);
-}
-
-const NOT_RUNNING = new Set(["ENOENT", "ECONNREFUSED"]);
-const LOST = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
-
-/**
- * Details of an `engine-unavailable` error. `not-running`: nothing listens on the endpoint. `declined`: an engine listens
- * but wants to be asked first who it is.
- */
-export type Unavailable = { reason: "not-running" | "lost" | "declined" };
-
-/** Gives a failed connection its meaning; other errors come back as they are. */
-export function fromSystem(error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== undefined && NOT_RUNNING.has(code)) {
-    return new EngineError("engine-unavailable", "cannot reach the engine: it is not running", {
-      details: { reason: "not-running" } satisfies Unavailable,
-      cause: error,
-    });
-  }
-  if (code !== undefined && LOST.has(code)) {
-    return new EngineError("engine-unavailable", "cannot reach the engine: the connection was lost", {
-      hint: "Try again: the engine may have been restarted.",
-      details: { reason: "lost" } satisfies Unavailable,
-      cause: error,
-    });
-  }
-  return error;
-}
-
-/** Whether the error says that no engine listens. */
-export function isNotRunning(error: unknown): boolean {
-  return error instanceof EngineError && (error.details as Unavailable | undefined)?.reason === "not-running";
-}
-
-/** Whether the engine wants to be asked first, as it is of another protocol or about to leave. */
-export function isDeclined(error: unknown): boolean {
-  return error instanceof EngineError && (error.details as Unavailable | undefined)?.reason === "declined";
-}
-
-export function abortReason(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new DOMException("aborted", "AbortError");
 }

@@ -5,8 +5,9 @@
  */
 import type { ClientLink } from "@orpc/client";
 import { toEngineError } from "../base/errors.ts";
-import { type Address, type HttpRequest, send } from "./http.ts";
+import { type HttpRequest, send } from "./http.ts";
 import routes from "./routes.json" with { type: "json" };
+import type { Address } from "./wire.ts";
 
 /** Calls end, at the latest, when `lifetime` aborts. Whatever fails is an EngineError. */
 export function createLink(address: () => Address, lifetime: AbortSignal): ClientLink<Record<never, never>> {

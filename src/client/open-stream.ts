@@ -1,7 +1,4 @@
 /** Opens the byte streams that `api/streams.ts` describes, each over a WebSocket of its own. */
-import { connect } from "node:net";
-import type { ClientOptions } from "ws";
-import { MAX_FRAME_BYTES } from "../api/frames.ts";
 import type {
   AttachOpen,
   BuildOpen,
@@ -17,10 +14,8 @@ import type {
   TunnelOpen,
 } from "../api/streams.ts";
 import type { RemoteProcess } from "./engine-client.ts";
-import { type Address, abortReason, headersFor } from "./http.ts";
 import { SocketProcess } from "./socket-process.ts";
-
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+import { type Address, abortReason, headersFor } from "./wire.ts";
 
 /** What the streams begin with. */
 export type Open =
@@ -39,19 +34,8 @@ export async function openStream(
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
   signal.throwIfAborted();
-  const { WebSocket } = await import("ws"); // Most commands open no stream.
-  const { host: _, ...headers } = headersFor({ ...address, unasked: true });
-  const options: ClientOptions = {
-    createConnection: () => connect(address.endpoint.path),
-    headers,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxPayload: MAX_FRAME_BYTES,
-    perMessageDeflate: false,
-    // Masks keep proxies from being misled, and there are none here; with this one, bytes stay as they are (ws knows it).
-    generateMask: (mask) => void mask.fill(0),
-  };
-  // As a socket's URL it passes by the proxies that VS Code puts before HTTP; `createConnection` knows the real path.
-  const socket = new WebSocket(`ws+unix:engine:${path}`, options);
+  const { WebSocket } = await import("./web-socket.ts"); // Most commands open no stream.
+  const socket = new WebSocket(address.endpoint.path, path, headersFor({ ...address, unasked: true }));
   const process = new SocketProcess(socket, JSON.stringify(open));
   const onAbort = () => process.fail(abortReason(signal));
   signal.addEventListener("abort", onAbort, { once: true });

@@ -1,12 +1,12 @@
 /** A process in a guest, or whatever else a byte stream is joined to, over one WebSocket, as `api/streams.ts` describes it; back-pressure in both directions. */
 import { Readable, Writable } from "node:stream";
-import type { RawData, WebSocket } from "ws";
 import { decodeFrame, encodeFrame } from "../api/frames.ts";
 import type { SignalName, StreamControl, TerminalSize } from "../api/streams.ts";
 import { type Deferred, deferred } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
 import type { RemoteProcess } from "./engine-client.ts";
-import { decodeError, fromSystem } from "./http.ts";
+import type { WebSocket } from "./web-socket.ts";
+import { decodeError, fromSystem } from "./wire.ts";
 
 /** One frame of input: as much as a pipe gives at once. */
 const INPUT_CHUNK_BYTES = 64 * 2 ** 10;
@@ -32,8 +32,10 @@ export class SocketProcess implements RemoteProcess {
     this.stdin = this.#input();
     for (const { promise } of [this.#opened, this.#exited] as Deferred<unknown>[]) promise.catch(() => {});
     socket.once("open", () => socket.send(open));
-    socket.on("message", (data: RawData, binary: boolean) => this.#onMessage(data as Buffer, binary));
-    socket.once("unexpected-response", (_request, response) => void this.#onRefusal(response));
+    socket.on("message", (data, binary) => this.#onMessage(data, binary));
+    socket.once("refused", (status, body) =>
+      this.fail(refusal(body) ?? new EngineError("internal", `the engine answered ${status}`)),
+    );
     socket.on("error", (error) => this.fail(error));
     socket.once("close", () => this.#onClose());
   }
@@ -112,15 +114,6 @@ export class SocketProcess implements RemoteProcess {
     await Promise.all(ends);
   }
 
-  async #onRefusal(response: Readable & { statusCode?: number | undefined }): Promise<void> {
-    const chunks: Buffer[] = [];
-    response.on("data", (chunk: Buffer) => chunks.push(chunk));
-    response.once("close", () => {
-      const text = Buffer.concat(chunks).toString("utf8");
-      this.fail(refusal(text) ?? new EngineError("internal", `the engine answered ${response.statusCode}`));
-    });
-  }
-
   #onClose(): void {
     const lost = new EngineError("engine-unavailable", "the connection to the engine was lost", {
       hint: "Try again: the engine may have been restarted.",
@@ -135,7 +128,7 @@ export class SocketProcess implements RemoteProcess {
   }
 
   #control(control: StreamControl): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(control));
+    if (this.#socket.isOpen) this.#socket.send(JSON.stringify(control));
   }
 
   #output(): Readable {
@@ -161,7 +154,7 @@ export class SocketProcess implements RemoteProcess {
   }
 
   #sendInput(chunk: Buffer, done: () => void): void {
-    const open = this.#socket.readyState === this.#socket.OPEN;
+    const open = this.#socket.isOpen;
     for (let at = 0; open && at < chunk.length; at += INPUT_CHUNK_BYTES) {
       const last = at + INPUT_CHUNK_BYTES >= chunk.length;
       const frame = encodeFrame("stdin", chunk.subarray(at, at + INPUT_CHUNK_BYTES));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { EngineError } from "../../../src/base/errors.ts";
 import { judge } from "../../../src/client/connect.ts";
-import { fromSystem, isNotRunning } from "../../../src/client/http.ts";
 import { lastLine, requireNode } from "../../../src/client/spawn.ts";
+import { fromSystem, isNotRunning } from "../../../src/client/wire.ts";
 
 describe("judge", () => {
   const verdict = (protocol: number, draining: boolean, canStart: boolean): string => {
