@@ -14,7 +14,7 @@ export function exactly(stream: Readable): (bytes: number) => Promise<Buffer> {
       held.push(value);
       length += value.length;
     }
-    const all = Buffer.concat(held);
+    const all = held.length === 1 && held[0] ? held[0] : Buffer.concat(held);
     const rest = all.subarray(bytes);
     held = [rest];
     length = rest.length;

@@ -12,6 +12,7 @@ export const ABILITIES = [
   "pause",
   "logs",
   "stats",
+  "points",
   "attach",
   "export",
 ] as const;
@@ -25,6 +26,7 @@ export const VM_ABILITIES: readonly Ability[] = [
   "suspend",
   "disk resize",
   "reseed",
+  "points",
 ];
 
 export function has(driver: Driver, running: Running, ability: Ability): boolean {
@@ -47,6 +49,8 @@ export function has(driver: Driver, running: Running, ability: Ability): boolean
       return driver.logs !== undefined;
     case "stats":
       return running.stats !== undefined;
+    case "points":
+      return driver.points !== undefined && running.openPoint !== undefined;
     case "attach":
       return running.attach !== undefined;
     case "export":

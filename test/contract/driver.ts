@@ -6,9 +6,11 @@ import { abortable } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { Driver, DriverInstance } from "../../src/engine/drivers/driver.ts";
+import { FIRST_DISK, type Point, type PointRequest } from "../../src/engine/drivers/points.ts";
 import type { Running } from "../../src/engine/drivers/running.ts";
 import type { ExecRequest } from "../../src/engine/guest/guest.ts";
 import { silentLog } from "../../src/engine/log.ts";
+import { told } from "../support/point-model.ts";
 import { ABILITIES, type Ability, has, VM_ABILITIES } from "./abilities.ts";
 import { firstHeader, says, text, view } from "./streams.ts";
 
@@ -39,6 +41,31 @@ async function screenOf(running: Running) {
   const screen = await running.openDisplay?.(ctx());
   if (!screen) throw new Error("this guest has no screen");
   return screen;
+}
+
+/** Two points in a row, the second of which knows of the first. */
+async function readPoints(
+  open: (request: PointRequest) => Promise<Point>,
+  consistency?: string,
+): Promise<void> {
+  const first = await open({ id: "first", keep: [] });
+  const [disk] = first.disks;
+  if (!disk) throw new Error("a point without a disk");
+  expect(first.consistency).toBe(consistency ?? first.consistency);
+  expect([disk.id, disk.isIncrement]).toEqual([FIRST_DISK, false]);
+  for await (const { offset, length, zero } of disk.extents(ctx())) {
+    expect(offset + length).toBeLessThanOrEqual(disk.sizeBytes);
+    const bytes = Math.min(length, 65_536);
+    if (!zero) expect((await disk.read(ctx(), offset, bytes)).length).toBe(bytes);
+  }
+  await first.close(ctx(), true);
+  const generations = Object.fromEntries(first.disks.map((one) => [one.id, one.generation]));
+  const second = await open({ id: "second", since: { id: "first", generations }, keep: [] });
+  expect(second.disks.map((one) => one.isIncrement)).toEqual(first.disks.map(() => true));
+  const changed = second.disks[0] && (await told(second.disks[0]));
+  if (consistency === "offline") expect(changed).toEqual([]);
+  await second.close(ctx(), false);
+  await second.close(ctx(), false);
 }
 
 /** A key that changes nothing in a guest; its keysym. */
@@ -125,6 +152,22 @@ export function describeDriver(
       await snapshots.restore(ctx(), instance, second);
       await expect(snapshots.restore(ctx(), instance, first)).rejects.toThrow();
       await snapshots.remove(ctx(), instance, second);
+    });
+
+    testOf("points", "tells what a disk at rest holds, and that it has not changed since", async () => {
+      const { points } = driver;
+      if (!points) throw new Error("this driver has no disks to read");
+      await readPoints((request) => points.open(ctx(), instance, request), "offline");
+    });
+
+    testOf("points", "makes a disk of what was read, where there is none", async () => {
+      const id = randomUUID();
+      const blocks = async function* () {
+        yield { offset: 2 ** 20, data: Buffer.alloc(2 ** 16, 7) };
+      };
+      const write = () => driver.points?.write(ctx(), instance, { id, sizeBytes: 2 ** 26 }, blocks());
+      await write();
+      await expect(write()).rejects.toMatchObject({ code: "already-exists" });
     });
 
     test("leaves nothing running when a start is cancelled", async () => {
@@ -257,6 +300,17 @@ export function describeDriver(
       if (!log) throw new Error("no log");
       expect(await text(log)).toContain(harness.prints);
     });
+
+    testOf(
+      "points",
+      "tells what a disk holds while its guest goes on, and what has changed since",
+      async () => {
+        await readPoints(async (request) => {
+          if (!running.openPoint) throw new Error("its disks cannot be read");
+          return running.openPoint(ctx(), instance, request);
+        });
+      },
+    );
 
     testOf("attach", "joins its main process, and leaves it as it is", async () => {
       const main = await running.attach?.(ctx(), {});

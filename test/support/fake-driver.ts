@@ -25,11 +25,13 @@ import type {
   MachineNeeds,
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
+import type { OpenPoint, PointSupport } from "../../src/engine/drivers/points.ts";
 import type { Exit, HotDisks, PortSupport, Running } from "../../src/engine/drivers/running.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
+import { type FakeContent, fakePoints, openFake } from "./fake-points.ts";
 import { FakeSerial } from "./fake-serial.ts";
 import { sftpHere } from "./sftp-here.ts";
 
@@ -102,6 +104,8 @@ export class FakeHost {
   readonly #reached = new Map<string, Deferred<void>>();
   /** Id of an encrypted instance → the keys that open its disk. */
   readonly keys = new Map<string, Set<string>>();
+  /** What disks hold, by the ids of instance and disk. */
+  readonly contents = new Map<string, FakeContent>();
   readonly takenPorts = new Set<number>();
   /** Host port → the guest that it leads to. */
   readonly openPorts = new Map<number, string>();
@@ -213,10 +217,12 @@ export class FakeDriver implements Driver {
   };
   readonly host: FakeHost;
   readonly disks: DiskSupport;
+  readonly points: PointSupport;
 
   constructor(host: FakeHost = new FakeHost()) {
     this.host = host;
     this.disks = fakeDisks(host);
+    this.points = fakePoints(host);
   }
 
   async probe(): Promise<DriverInfo> {
@@ -448,6 +454,11 @@ class FakeRunning implements Running {
       knownHostsFile: path.join(instance.directory, "known_hosts"),
     };
   }
+
+  openPoint: OpenPoint = async (ctx, instance, request) => {
+    ctx.signal.throwIfAborted();
+    return openFake(this.#host, "crash", instance, request);
+  };
 
   async suspend(ctx: Ctx): Promise<void> {
     this.#host.calls.push(`suspend ${this.#guest.name}`);

@@ -18,6 +18,7 @@ import type { Login } from "../guest/keys.ts";
 import type { Compose } from "./compose.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { ForeignContainers } from "./foreign-containers.ts";
+import type { PointSupport } from "./points.ts";
 import type { Running } from "./running.ts";
 
 /** What a machine needs of this host. */
@@ -75,6 +76,8 @@ export type DriverInstance = {
   shares: readonly { source: string; target: string }[];
   /** What it has beside its first disk. */
   disks: readonly DriverDisk[];
+  /** How often something else than its guest has changed a disk, by the disk's id; absent: never. */
+  generations?: Readonly<Record<string, number>> | undefined;
   /** Present on a clone: public keys that its source's disk lets in, and that it must not. */
   formerKeys?: readonly string[] | undefined;
   /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */
@@ -239,4 +242,6 @@ export interface Driver {
   readonly encryption?: EncryptionSupport;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
+  /** Absent where there are no disks to read. */
+  readonly points?: PointSupport;
 }

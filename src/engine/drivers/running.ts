@@ -10,6 +10,7 @@ import type { Ctx } from "../ctx.ts";
 import type { GuestAccess, GuestProcess } from "../guest/guest.ts";
 import type { NativeOffer } from "../guest/mounting.ts";
 import type { DriverDisk } from "./driver.ts";
+import type { OpenPoint } from "./points.ts";
 
 /** How a main process is joined. */
 export type AttachRequest = {
@@ -88,6 +89,8 @@ export interface Running {
   readonly changeMedium?: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   /** Absent where the guest's hardware is fixed while it runs. */
   readonly disks?: HotDisks | undefined;
+  /** Absent where its disks cannot be read while it runs. */
+  readonly openPoint?: OpenPoint | undefined;
   /** IPv4 of this run, where it is not the instance's own: a container's in the network of its runtime. */
   readonly address?: string | undefined;
   /** Halts it in memory, and lets it go on. Every call may be repeated. Absent where that cannot be. */

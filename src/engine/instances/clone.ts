@@ -13,6 +13,7 @@ import { hasLogin } from "./container.ts";
 import { disksNow } from "./disk-work.ts";
 import { makeKey } from "./encryption.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
+import { changedOutside, firstDisk } from "./generations.ts";
 import { macsIn, planNics } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import { takeBack } from "./launch.ts";
@@ -102,7 +103,9 @@ function descriptorOf(entry: Entry, identity: Identity): Descriptor {
   const fresh = { revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
   // A clone's container is made by us, whoever made its source's.
   const container = rest.container && { container: { ...rest.container, adopted: undefined } };
-  return { ...kept, ...identity, ...fresh, ...container, disks: disksNow(entry) };
+  const disks = disksNow(entry);
+  const copied = changedOutside(record.descriptor, [firstDisk, ...disks]);
+  return { ...kept, ...identity, ...fresh, ...container, ...copied, disks };
 }
 
 export async function cloneInstance(

@@ -12,6 +12,7 @@ import { DiskRecord } from "../store/record.ts";
 import type { ActionInput } from "./actions.ts";
 import { present, supportOf } from "./disks.ts";
 import { type Entry, nameOf } from "./entry.ts";
+import { changedOutside } from "./generations.ts";
 import type { Keeper } from "./keeper.ts";
 
 /** A disk with what it begins with. */
@@ -81,6 +82,7 @@ export async function resizeDisk(
   ctx.progress({ phase: "resize" });
   const { running } = entry;
   if (running && !running.disks) throw fixed(entry, "resize", disk);
+  await keeper.describe(entry, changedOutside(entry.record.descriptor, [disk]));
   if (running?.disks) await running.disks.resize(ctx, disk, disk.sizeBytes);
   else {
     const instance = await keeper.driverInstance(entry, { withoutKeys: true });

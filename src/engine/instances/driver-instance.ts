@@ -59,6 +59,7 @@ export async function driverInstanceOf(
     userData: secrets?.userData,
     shares: descriptor.mounts.filter(({ type }) => type === "native"),
     disks: descriptor.disks.filter(({ removedAt }) => removedAt === undefined),
+    generations: descriptor.generations,
     formerKeys: descriptor.clonedFrom?.keys,
     openKey: descriptor.encrypted ? () => keys.open({ id, name }) : undefined,
     login: secrets?.login ?? { user: container?.user ?? user, client: NO_KEYS, host: NO_KEYS },

@@ -6,6 +6,7 @@ import type { WorkCtx } from "../operations.ts";
 import type { Descriptor } from "../store/record.ts";
 import { checkSizes, type HostFacts } from "./check.ts";
 import { type Entry, nameOf } from "./entry.ts";
+import { changedOutside, firstDisk } from "./generations.ts";
 import type { Keeper } from "./keeper.ts";
 
 const WORDS: Record<keyof SizeChange, string> = {
@@ -92,5 +93,6 @@ async function enlargeDisk(keeper: Keeper, entry: Entry, ctx: WorkCtx, diskBytes
     throw new EngineError("not-supported", `cannot set disk of ${nameOf(entry)}: ${reason}`);
   }
   ctx.progress({ phase: "resize" });
+  await keeper.describe(entry, changedOutside(entry.record.descriptor, [firstDisk]));
   await driver.resizeDisk(ctx, await keeper.driverInstance(entry, { withoutKeys: true }), diskBytes);
 }

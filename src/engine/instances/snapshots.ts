@@ -6,6 +6,7 @@ import type { SnapshotRecord } from "../store/record.ts";
 import type { ActionInput, NewSnapshot } from "./actions.ts";
 import { disksAfterRestore, disksNow } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
+import { changedOutside, firstDisk } from "./generations.ts";
 import type { Keeper } from "./keeper.ts";
 import { findSnapshot, nextSnapshotName, withoutSnapshot, withSnapshot } from "./snapshot-tree.ts";
 
@@ -102,6 +103,7 @@ export async function restoreSnapshot(
   if (input.take) await takeSnapshot(keeper, entry, ctx, input.take);
   ctx.commit();
   ctx.progress({ phase: "restore" });
+  await keeper.describe(entry, changedOutside(entry.record.descriptor, [firstDisk, ...wanted.disks]));
   const instance = { ...(await keeper.driverInstance(entry)), disks: wanted.disks };
   await supportOf(keeper, entry).restore(ctx, instance, wanted.id);
   const { cpus, memoryBytes, diskBytes, mounts, id } = wanted;

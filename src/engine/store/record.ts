@@ -95,6 +95,10 @@ const Fields = z.object({
   ports: z.array(PortForward).default([]),
   mounts: z.array(Mount).default([]),
   disks: z.array(DiskRecord).default([]),
+  generations: z
+    .record(z.string(), z.int().nonnegative())
+    .optional()
+    .describe("How often something else than its guest has changed a disk, by the disk's id"),
   guest: GuestKind.default("linux"),
   firmware: FirmwareKind.default("bios"),
   tpm: z.boolean().default(false),

@@ -8,6 +8,7 @@ import type { DriverInstance } from "../driver.ts";
 import { makeDisk } from "./disk.ts";
 import { DISK_KEY, type Door, madeBy, NO_KEY, OTHER_KEY, openedBy, withKeys } from "./door.ts";
 import { extraDiskFile, filesOf, smallFiles } from "./files.ts";
+import { dropBitmaps } from "./points/bitmaps.ts";
 
 const Info = z.object({ snapshots: z.array(z.unknown()).default([]) });
 
@@ -62,7 +63,7 @@ export async function cloneDisk(
     const backing = image ? ["-B", image.path, "-F", image.format] : [];
     const what = ["-O", "qcow2", ...backing, door.name(source), temporary];
     await makeDisk([qemuImg, "convert"], what, door, { signal, doing: "copy a disk" });
-  }
+  } else await dropBitmaps({ qemuImg, door }, temporary, signal);
   signal.throwIfAborted();
   await syncFile(temporary);
   await moveDurable(temporary, target);

@@ -10,26 +10,22 @@ import type { Ctx } from "../../ctx.ts";
 import { writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, MachineNeeds } from "../driver.ts";
 import type { Running } from "../running.ts";
-import { hardwareOf, qemuArgv } from "./argv.ts";
+import { hardwareOf } from "./argv.ts";
 import { hardwareWith } from "./argv-disks.ts";
+import { argvOf } from "./argv-of.ts";
 import { cloneFiles } from "./clone.ts";
 import { allocatedTogether, createDisk, createVariables, enlargeDisk, standOn } from "./disk.ts";
 import { DISK_KEY, handOver, printable, removeLeftKeys, throughDoor, wrongKey } from "./door.ts";
 import { QemuDisks } from "./extra-disks.ts";
-import { diskFiles, extraDiskFile, filesOf, seedOf, smallFiles, writeIdentity } from "./files.ts";
+import { diskFiles, filesOf, seedOf, smallFiles, writeIdentity } from "./files.ts";
 import { type Host, thisHost } from "./host.ts";
 import { HostNetworking } from "./host-networks.ts";
 import { endLeftover } from "./leftover.ts";
 import { checkMachine, firmwareOf } from "./machine-check.ts";
-import {
-  consoleSocketOf,
-  lanSocketOf,
-  memorySocketOf,
-  monitorOf,
-  reachableScreen,
-  screenSocketOf,
-} from "./monitor.ts";
+import { lanSocketOf, memorySocketOf, monitorOf, reachableScreen } from "./monitor.ts";
 import { type Boot, noteRun, removeSockets } from "./note-run.ts";
+import { recoverFromPoint, removeCopies } from "./points/graph.ts";
+import { QemuPoints } from "./points/points.ts";
 import type { Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
 import { QemuEncryption } from "./rekey.ts";
@@ -72,6 +68,7 @@ class QemuDriver implements Driver {
   readonly snapshots: QemuSnapshots;
   readonly disks: QemuDisks;
   readonly encryption: QemuEncryption;
+  readonly points: QemuPoints;
   readonly hostNetworks: HostNetworking;
   readonly #toolchains: Toolchains;
 
@@ -89,6 +86,7 @@ class QemuDriver implements Driver {
     }));
     this.disks = new QemuDisks(qemuImg);
     this.encryption = new QemuEncryption(qemuImg);
+    this.points = new QemuPoints(this.#host, qemuImg);
   }
 
   async probe(ctx: Ctx, options: { fresh?: boolean } = {}): Promise<DriverInfo> {
@@ -118,6 +116,7 @@ class QemuDriver implements Driver {
     const key = await instance.openKey?.();
     await endLeftover(instance);
     await removeLeftKeys(instance);
+    await this.points.endLeftovers(instance);
     const tools = await this.#toolchains.of(ctx, instance);
     const suspended = await readSuspendRecord(instance.directory, instance);
     await this.hostNetworks.check(ctx, instance);
@@ -154,13 +153,14 @@ class QemuDriver implements Driver {
 
   async #boot(ctx: Ctx, instance: DriverInstance, tools: Toolchain, how: Boot): Promise<Running> {
     const { suspended } = how;
-    const hardware = hardwareOf(this.#argv(instance, tools, how));
+    const { platform } = this.#host;
+    const hardware = hardwareOf(argvOf(platform, instance, tools, how));
     const whole = hardwareWith(hardware, instance.disks);
     if (suspended) {
       refuseMismatch(instance.name, suspended, { version: tools.version, hardware: whole });
       await refuseLostMachine(ctx, tools, instance.name, suspended);
     }
-    const argv = this.#argv(instance, tools, how, suspended && machineName(suspended));
+    const argv = argvOf(platform, instance, tools, how, suspended && machineName(suspended));
     ctx.signal.throwIfAborted();
     ctx.log.info("starting QEMU", { argv: printable(argv) });
     const command = await this.hostNetworks.command(argv, instance.networks, ctx.signal);
@@ -175,7 +175,7 @@ class QemuDriver implements Driver {
         child,
         hardware,
         tools,
-        platform: this.#host.platform,
+        platform,
       });
       running = this.#running(ctx, instance, noted.record, noted.monitor);
       if (suspended) await running.load(ctx, suspended);
@@ -189,40 +189,25 @@ class QemuDriver implements Driver {
     }
   }
 
-  #argv(instance: DriverInstance, tools: Toolchain, how: Boot, machine?: string): string[] {
-    const { disk, seed, serialLog, variables } = filesOf(instance);
-    const { program, accelerator } = tools;
-    const { firmware, tpm, keys } = how;
-    const encrypted = keys !== undefined;
-    return qemuArgv({
-      ...{ ...instance, platform: this.#host.platform, program, accelerator, keys },
-      ...{ shares: how.shares, lan: how.lan, incoming: how.suspended !== undefined, machine },
-      disks: instance.disks.map((one) => ({ ...one, file: extraDiskFile(instance, one), encrypted })),
-      files: {
-        ...{ disk, seed, serialLog, monitor: how.monitor.argument },
-        ...{
-          console: consoleSocketOf(instance),
-          vnc: screenSocketOf(instance),
-          medium: instance.medium,
-          tpm: tpm?.socket,
-        },
-        firmware: firmware && { code: firmware.code, variables },
-      },
-    });
-  }
-
   async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
     const record = await readRunRecord(instance.directory);
     if (!record || record.instance !== instance.id) return undefined;
-    if (!sameProcess(await identify(record.process.pid), record.process)) return undefined;
+    if (!sameProcess(await identify(record.process.pid), record.process)) {
+      await removeCopies(instance);
+      return undefined;
+    }
     let monitor: QmpClient | undefined;
     try {
       monitor = await QmpClient.connect(record.monitor, { signal: ctx.signal, deadlineMs: ADOPT_MS });
       const answer = (await monitor.execute("query-uuid", {}, { deadlineMs: ADOPT_MS })) as { UUID?: string };
       const ours = answer.UUID?.toLowerCase() === instance.id.toLowerCase();
       // One that still waits for its memory holds nothing: the engine that was to give it has died.
-      if (ours && (await runStateOf(monitor)) !== "inmigrate")
+      if (ours && (await runStateOf(monitor)) !== "inmigrate") {
+        await recoverFromPoint(monitor, instance).catch((error: unknown) => {
+          ctx.log.warn("what an engine left of a point could not be removed", { error });
+        });
         return this.#running(ctx, instance, record, monitor);
+      }
       monitor.close();
       return undefined;
     } catch (error) {
@@ -294,6 +279,7 @@ class QemuDriver implements Driver {
   ): QemuRunning {
     const memorySocket = memorySocketOf(this.#host.platform, instance);
     const display = reachableScreen(this.#host.platform, record.vnc);
-    return new QemuRunning(instance, record, monitor, { log: ctx.log, memorySocket, display });
+    const { log } = ctx;
+    return new QemuRunning(instance, record, monitor, { log, memorySocket, display, points: this.points });
   }
 }

@@ -1,6 +1,7 @@
 /** Where a QEMU's monitor is, and the first connection to it. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
+import { MOST_DISKS } from "../../../api/disk-rules.ts";
 import type { Problem } from "../../../api/instance.ts";
 import { sleep, withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
@@ -48,6 +49,17 @@ export function screenSocketOf({ id, runDirectory }: DriverInstance): string {
 /** The same for this engine: Node knows no Unix sockets on Windows. */
 export function reachableScreen(platform: NodeJS.Platform, screen: string | undefined): string | undefined {
   return platform === "win32" ? undefined : screen;
+}
+
+/** Where its disks are read as they were at a point in time, or one is written. */
+export function pointSocketOf({ id, runDirectory }: DriverInstance): string {
+  return path.join(runDirectory, `${id.slice(0, 8)}.nbd`);
+}
+
+/** The same of its disks one by one, while it does not run. */
+export function diskSocketsOf({ id, runDirectory }: DriverInstance): string[] {
+  const numbers = Array.from({ length: MOST_DISKS + 1 }, (_, number) => number);
+  return numbers.map((number) => path.join(runDirectory, `${id.slice(0, 8)}.nb${number}`));
 }
 
 /** Where its swtpm listens. */

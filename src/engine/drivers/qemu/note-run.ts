@@ -8,7 +8,15 @@ import type { DriverInstance } from "../driver.ts";
 import { forwardedPort, outwardAddress } from "./argv.ts";
 import { type ConsoleAt, consolePort } from "./argv-console.ts";
 import type { Firmware } from "./host.ts";
-import { connectMonitor, consoleSocketOf, monitorOf, screenSocketOf, tpmSocketOf } from "./monitor.ts";
+import {
+  connectMonitor,
+  consoleSocketOf,
+  diskSocketsOf,
+  monitorOf,
+  pointSocketOf,
+  screenSocketOf,
+  tpmSocketOf,
+} from "./monitor.ts";
 import type { Toolchain } from "./probe.ts";
 import type { QmpClient } from "./qmp.ts";
 import { type RunRecord, writeRunRecord } from "./run-record.ts";
@@ -95,7 +103,8 @@ async function consoleOf(
 export async function removeSockets(platform: NodeJS.Platform, instance: DriverInstance): Promise<void> {
   const monitor = platform === "win32" ? [] : [monitorOf(platform, instance).path];
   const others = [screenSocketOf(instance), tpmSocketOf(instance), consoleSocketOf(instance)];
-  for (const socket of [...monitor, ...others]) {
+  const points = [pointSocketOf(instance), ...diskSocketsOf(instance)];
+  for (const socket of [...monitor, ...others, ...points]) {
     await rm(socket, { force: true });
   }
 }

@@ -15,12 +15,15 @@ import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
 import { createSshGuest } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
 import type { DriverInstance } from "../driver.ts";
+import type { OpenPoint } from "../points.ts";
 import { type Exit, GRACEFUL_STOP_MS, type PortSupport, type Running } from "../running.ts";
 import { hardwareWith } from "./argv-disks.ts";
 import { CDROM } from "./argv-other.ts";
 import { connectConsole } from "./console.ts";
 import { connectDisplay } from "./display.ts";
 import { QemuHotDisks } from "./hot-disks.ts";
+import { clearPoint } from "./points/graph.ts";
+import type { QemuPoints } from "./points/points.ts";
 import { QemuPorts } from "./ports.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
 import type { RunRecord } from "./run-record.ts";
@@ -39,12 +42,20 @@ const ENDING_MS = 2_000;
 /** Between two tries to reach a QEMU that lives but does not answer. */
 const RECONNECT_MS = 15_000;
 
+type Surroundings = {
+  log: Log;
+  memorySocket: string | undefined;
+  display: string | undefined;
+  points: QemuPoints;
+};
+
 export class QemuRunning implements Running {
   readonly guest: GuestAccess;
   readonly ssh: SshAddress | undefined;
   readonly console: Running["console"];
   readonly screen: string | undefined;
   readonly openDisplay: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
+  readonly openPoint: OpenPoint;
   readonly changeMedium: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   readonly accelerator: string;
   readonly startedAt: Date;
@@ -73,11 +84,7 @@ export class QemuRunning implements Running {
     instance: DriverInstance,
     record: RunRecord,
     monitor: QmpClient | undefined,
-    {
-      log,
-      memorySocket,
-      display,
-    }: { log: Log; memorySocket: string | undefined; display: string | undefined },
+    { log, memorySocket, display, points }: Surroundings,
   ) {
     this.#memorySocket = memorySocket;
     this.suspend = memorySocket === undefined ? undefined : (ctx) => this.#suspend(ctx, memorySocket);
@@ -97,6 +104,10 @@ export class QemuRunning implements Running {
       display === undefined ? undefined : ({ signal }) => connectDisplay(instance.name, display, signal);
     const { console } = record;
     this.console = console && (({ signal }) => connectConsole(instance.name, console, signal));
+    this.openPoint = (ctx, now, request) => {
+      const run = { monitor: () => this.#reach(), guest: this.guest, plugged: this.#disks.plugged };
+      return points.openLive(ctx, now, request, run);
+    };
     const linux = instance.guest === "linux";
     this.changeMedium = linux ? undefined : (ctx, file) => this.#changeMedium(ctx, file);
     if (linux) {
@@ -126,14 +137,12 @@ export class QemuRunning implements Running {
 
   /** Takes the memory that was kept, in a QEMU that was started to wait for it; the guest then runs. */
   async load(ctx: Ctx, record: SuspendRecord): Promise<void> {
-    const monitor = this.#monitor;
-    if (!monitor || this.#memorySocket === undefined) throw silent(this.#instance.name);
-    await restoreMemory(ctx, monitor, this.#memorySocket, this.#instance, record);
+    if (this.#memorySocket === undefined) throw silent(this.#instance.name);
+    await restoreMemory(ctx, this.#reach(), this.#memorySocket, this.#instance, record);
   }
 
   async #changeMedium(ctx: Ctx, file: string | undefined): Promise<void> {
-    const monitor = this.#monitor;
-    if (!monitor) throw silent(this.#instance.name);
+    const monitor = this.#reach();
     // A guest may have locked the drive's tray: whoever holds the machine opens it all the same.
     await monitor.execute("eject", { id: CDROM, force: true }, { signal: ctx.signal });
     if (file === undefined) return;
@@ -141,9 +150,15 @@ export class QemuRunning implements Running {
     await monitor.execute("blockdev-change-medium", { id: CDROM, ...medium }, { signal: ctx.signal });
   }
 
+  #reach(): QmpClient {
+    if (this.#monitor) return this.#monitor;
+    throw silent(this.#instance.name);
+  }
+
   async #suspend(ctx: Ctx, socket: string): Promise<void> {
-    const monitor = this.#monitor;
-    if (!monitor) throw silent(this.#instance.name);
+    const monitor = this.#reach();
+    // Memory is kept of the hardware that the next start makes: whoever reads a point of the disks loses it.
+    await clearPoint(monitor, this.#instance);
     const { hardware } = this.#record;
     const plugged = hardware === undefined ? undefined : hardwareWith(hardware, this.#disks.plugged);
     await keepMemory(ctx, monitor, socket, this.#instance, plugged);

@@ -10,6 +10,7 @@ import { run } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance, SnapshotSupport } from "../driver.ts";
 import { throughDoor } from "./door.ts";
+import { dropBitmaps } from "./points/bitmaps.ts";
 
 export type SnapshotFiles = {
   /** All of them are kept at one point: nothing runs that could write in between. */
@@ -52,8 +53,11 @@ export class QemuSnapshots implements SnapshotSupport {
     const qemuImg = await this.#qemuImg(ctx, instance);
     const { disks, small } = this.#filesOf(instance);
     for (const disk of disks) await refuseMissing(qemuImg, disk, id, ctx.signal);
-    await throughDoor(instance, async ({ objects, name }) => {
+    await throughDoor(instance, async (door) => {
+      const { objects, name } = door;
       for (const disk of disks) {
+        // They note what the guest writes, and it is not the guest that makes the disk another. QEMU refuses with them.
+        await dropBitmaps({ qemuImg, door }, disk, ctx.signal);
         await run([qemuImg, "snapshot", ...objects, "-q", "-a", id, name(disk)], { signal: ctx.signal });
         await syncFile(disk);
       }

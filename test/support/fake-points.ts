@@ -1,0 +1,135 @@
+/** Disks of the fake driver as far as points of them go: what they hold is in the host's memory, with notes of what changed. */
+import { EngineError } from "../../src/base/errors.ts";
+import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
+import {
+  type Consistency,
+  type Extent,
+  FIRST_DISK,
+  type Point,
+  type PointDisk,
+  type PointRequest,
+  type PointSupport,
+} from "../../src/engine/drivers/points.ts";
+import type { FakeHost } from "./fake-driver.ts";
+
+/** What is noted as changed, and is zero or not, as a whole. */
+const BLOCK = 65_536;
+
+export class FakeContent {
+  readonly sizeBytes: number;
+  /** Those that are not here are zero. None is ever changed in its place. */
+  readonly blocks = new Map<number, Buffer>();
+  /** Numbers of blocks that have changed, by the point since which that is noted. */
+  readonly notes = new Map<string, Set<number>>();
+
+  constructor(sizeBytes: number) {
+    this.sizeBytes = sizeBytes;
+  }
+
+  /** As its guest writes. */
+  write(offset: number, data: Uint8Array): void {
+    for (let at = 0; at < data.length; ) {
+      const number = Math.floor((offset + at) / BLOCK);
+      const start = offset + at - number * BLOCK;
+      const part = data.subarray(at, at + BLOCK - start);
+      const block = Buffer.from(this.blocks.get(number) ?? Buffer.alloc(BLOCK));
+      block.set(part, start);
+      if (block.every((byte) => byte === 0)) this.blocks.delete(number);
+      else this.blocks.set(number, block);
+      for (const changed of this.notes.values()) changed.add(number);
+      at += part.length;
+    }
+  }
+}
+
+/** What an instance's disk holds; empty where nobody has written to it. */
+export function contentOf(host: FakeHost, instance: Pick<DriverInstance, "id">, disk: string): FakeContent {
+  const key = `${instance.id} ${disk}`;
+  const content = host.contents.get(key) ?? new FakeContent(FAKE_DISK_BYTES);
+  host.contents.set(key, content);
+  return content;
+}
+
+const FAKE_DISK_BYTES = 2 ** 26;
+
+export async function openFake(
+  host: FakeHost,
+  consistency: Consistency,
+  instance: DriverInstance,
+  request: PointRequest,
+): Promise<Point> {
+  const ids = [FIRST_DISK, ...instance.disks.map(({ id }) => id)];
+  const contents = ids.map((id) => contentOf(host, instance, id));
+  const disks = ids.map((id, index) => fakeDisk(contents[index] as FakeContent, id, instance, request));
+  for (const { notes } of contents) notes.set(request.id, new Set());
+  let isClosed = false;
+  const close: Point["close"] = async (_ctx, kept) => {
+    if (isClosed) return;
+    isClosed = true;
+    const wanted = new Set([request.id, ...request.keep]);
+    for (const { notes } of contents) {
+      const gone = [...notes.keys()].filter((id) => (kept ? !wanted.has(id) : id === request.id));
+      for (const id of gone) notes.delete(id);
+    }
+  };
+  return { consistency, disks, close };
+}
+
+function fakeDisk(
+  content: FakeContent,
+  id: string,
+  instance: DriverInstance,
+  { since }: PointRequest,
+): PointDisk {
+  const generation = instance.generations?.[id] ?? 0;
+  const noted = since && since.generations[id] === generation ? content.notes.get(since.id) : undefined;
+  const changed = noted && [...noted].sort((a, b) => a - b);
+  const blocks = new Map(content.blocks);
+  return {
+    ...{ id, generation, sizeBytes: content.sizeBytes, isIncrement: changed !== undefined },
+    extents: async function* () {
+      yield* extentsOf(changed ?? [...blocks.keys()].sort((a, b) => a - b), blocks);
+    },
+    read: async ({ signal }, offset, length) => {
+      signal.throwIfAborted();
+      const [first, last] = [Math.floor(offset / BLOCK), Math.floor((offset + length - 1) / BLOCK)];
+      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+      const whole = Buffer.concat(numbers.map((number) => blocks.get(number) ?? Buffer.alloc(BLOCK)));
+      return whole.subarray(offset - first * BLOCK, offset - first * BLOCK + length);
+    },
+  };
+}
+
+function extentsOf(numbers: readonly number[], blocks: ReadonlyMap<number, Buffer>): Extent[] {
+  const extents: Extent[] = [];
+  for (const number of numbers) {
+    const next = { offset: number * BLOCK, length: BLOCK, zero: !blocks.has(number) };
+    const last = extents.at(-1);
+    if (last && last.zero === next.zero && last.offset + last.length === next.offset) last.length += BLOCK;
+    else extents.push(next);
+  }
+  return extents;
+}
+
+export function fakePoints(host: FakeHost): PointSupport {
+  return {
+    open: async (ctx, instance, request) => {
+      ctx.signal.throwIfAborted();
+      if (host.guests.has(instance.id))
+        host.violations.push(`opened a point of ${instance.name}, which runs`);
+      return openFake(host, "offline", instance, request);
+    },
+    write: async (ctx, instance, disk, blocks) => {
+      const key = `${instance.id} ${disk.id}`;
+      if (host.contents.has(key)) {
+        throw new EngineError("already-exists", `cannot write the disk ${disk.id}: there is one`);
+      }
+      const content = new FakeContent(disk.sizeBytes);
+      for await (const { offset, data } of blocks) {
+        ctx.signal.throwIfAborted();
+        content.write(offset, data);
+      }
+      host.contents.set(key, content);
+    },
+  };
+}
