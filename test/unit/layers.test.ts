@@ -61,6 +61,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine/operations.ts",
     "engine/store",
   ],
+  "engine/backup": ["base", "api", "engine"],
   "engine/doctor": ["base", "api", "engine", "engine/networks"],
   "engine/storage": [
     "base",

@@ -14,7 +14,7 @@ export type FileId = { kind: FileKind; name: string };
 
 export type PlacedFile = { name: string; sizeBytes: number };
 
-/** What every implementation passes: `test/contract/place.ts`. */
+/** What every implementation passes: `test/contract/place.ts`. All calls may be made at once, also for one file. */
 export interface Place {
   /** For people, without secrets: `/srv/backups`, `sftp:me@host:/srv`, `rest:http://host:8000/mine`, `s3:host/bucket/path`. */
   readonly name: string;
@@ -34,15 +34,26 @@ export interface Place {
   /** All of it, or `lengthBytes` from `offset`. Errors: `not-found`; a range that is not all there is `not-found`, too. */
   load(ctx: Ctx, file: FileId, range?: { offset: number; lengthBytes: number }): Promise<Uint8Array>;
 
-  /** Undefined where there is none. */
+  /** Undefined where there is none; whatever else keeps it from being known is an error. */
   stat(ctx: Ctx, file: FileId): Promise<{ sizeBytes: number } | undefined>;
 
-  /** In no order. Names that are no ids are left out. */
+  /** In no order, and each once. Names that are no ids are left out. */
   list(ctx: Ctx, kind: Exclude<FileKind, "config">): AsyncIterable<PlacedFile>;
 
   /** One that is not there is none. */
   remove(ctx: Ctx, file: FileId): Promise<void>;
 
+  /**
+   * Removes what saves that never ended have left: temporary files, parts of an upload. Legal only while nobody else can
+   * write here, for it cannot tell what was left from what is being written: under the repository's exclusive lock.
+   */
+  sweep(ctx: Ctx): Promise<void>;
+
   /** Ends its connections; no call is legal any more. May be repeated. */
   dispose(): void;
 }
+
+/** What a name may be. Everything else in a place is not the repository's and is not touched. */
+export const FILE_NAME = /^[0-9a-f]{64}$/;
+
+export const FILE_KINDS = ["keys", "data", "index", "snapshots", "locks"] as const satisfies FileKind[];
