@@ -90,6 +90,11 @@ const bundles = [
     outdir: "dist",
     plugins: [versionOfManifest],
   },
+  {
+    ...shared,
+    entryPoints: { "repository-worker": "src/engine/backup/repository/worker.ts" },
+    outdir: "dist",
+  },
   { ...starter("cli"), banner: { js: "#!/usr/bin/env node" } },
   {
     ...shared,

@@ -49,6 +49,7 @@ const NEEDS = {
     { file: "/usr/lib/openssh/sftp-server", "apt-get": "openssh-sftp-server" },
     { program: "inotifywait", "apt-get": "inotify-tools" },
     { program: "rsync", "apt-get": "rsync" },
+    { program: "restic", "apt-get": "restic" },
     { program: "ip", "apt-get": "iproute2" },
     { program: "nsenter", "apt-get": "util-linux" },
     { program: "dnsmasq", "apt-get": "dnsmasq-base" },

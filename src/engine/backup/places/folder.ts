@@ -158,6 +158,10 @@ export class FolderPlace implements Place {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "ENOENT" || code === "ENOTDIR") throw this.#missing(doing, "it is not there", error);
+      if (code === "EROFS")
+        throw new EngineError("permission-denied", `cannot ${doing} ${this.name}: it is read-only`, {
+          cause: error,
+        });
       if (code === "ENOSPC" || code === "EDQUOT")
         throw new EngineError("no-resources", `cannot ${doing} ${this.name}: there is no space left`, {
           hint: "Free some space there: forget old backups and prune, or move the repository to a larger disk.",

@@ -31,7 +31,10 @@ export interface Place {
    */
   save(ctx: Ctx, file: FileId, bytes: Uint8Array): Promise<void>;
 
-  /** All of it, or `lengthBytes` from `offset`. Errors: `not-found`; a range that is not all there is `not-found`, too. */
+  /**
+   * All of it, or `lengthBytes` from `offset`; the bytes are the caller's, and nobody else holds them. Errors:
+   * `not-found`; a range that is not all there is `not-found`, too.
+   */
   load(ctx: Ctx, file: FileId, range?: { offset: number; lengthBytes: number }): Promise<Uint8Array>;
 
   /** Undefined where there is none; whatever else keeps it from being known is an error. */
