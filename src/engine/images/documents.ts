@@ -10,7 +10,8 @@ import { withDeadline } from "../../base/async.ts";
 import { privateDirectory, writeFileDurable } from "../../base/durable.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
-import { type Fetch, request, TransientError } from "./http.ts";
+import { TransientError } from "../transient.ts";
+import { type Fetch, request } from "./http.ts";
 import type { ImagePlace } from "./store.ts";
 
 /** The biggest published catalog has about 4 MiB. */

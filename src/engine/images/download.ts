@@ -9,9 +9,10 @@ import { syncFile, writeFileDurable } from "../../base/durable.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Ctx } from "../ctx.ts";
+import { isTransientStatus, TransientError } from "../transient.ts";
 import type { Checksum } from "./catalog.ts";
 import { FileHasher } from "./hashing.ts";
-import { type Answer, type Fetch, isTransientStatus, request, TransientError } from "./http.ts";
+import { type Answer, type Fetch, request } from "./http.ts";
 import { contentRange, type PartRecord, rangeHeaders, readRecord, removePart } from "./part.ts";
 
 export type DownloadRequest = {

@@ -1,5 +1,6 @@
 /** Requests to outside servers: the URL policy on every hop, deadlines, and errors that say what happened. */
-import { EngineError, messageOf } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
+import { networkReason, TransientError } from "../transient.ts";
 import { isAllowedRedirect, isAllowedUrl } from "./urls.ts";
 
 export type Fetch = typeof fetch;
@@ -7,11 +8,6 @@ export type Fetch = typeof fetch;
 /** How long a server may take to begin its answer. */
 export const ANSWER_MS = 30_000;
 const MAX_REDIRECTS = 5;
-
-/** Something that may be better in a moment; `download.ts` tries again. */
-export class TransientError extends Error {
-  override readonly name = "TransientError";
-}
 
 /** An answer whose body is open: read it to its end or call `abandon`. */
 export type Answer = { response: Response; url: URL; abandon(): void };
@@ -77,18 +73,10 @@ async function requestOnce(
     release();
     options.signal.throwIfAborted();
     if (error instanceof TransientError) throw error;
-    throw new TransientError(reasonOf(error), { cause: error });
+    throw new TransientError(networkReason(error), { cause: error });
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The reason below fetch's own "fetch failed". */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  // A host with several addresses fails with one error for each and no message of its own.
-  if (cause instanceof AggregateError && cause.errors.length > 0) return messageOf(cause.errors[0]);
-  return cause === undefined ? messageOf(error) : messageOf(cause) || messageOf(error);
 }
 
 function refusedRedirect(url: URL, to: string): EngineError {
@@ -98,7 +86,3 @@ function refusedRedirect(url: URL, to: string): EngineError {
     { hint: "Only https addresses are followed. Use the final https:// address itself." },
   );
 }
-
-/** Whether a status may be different in a moment. */
-export const isTransientStatus = (status: number): boolean =>
-  status === 408 || status === 425 || status === 429 || status >= 500;
