@@ -1,8 +1,8 @@
 /** SSH key pairs of a guest: made by us, so that the host key is known before the first connection. */
-import { createHash } from "node:crypto";
 import path from "node:path";
 import ssh2 from "ssh2";
 import { exists, writeFileDurable } from "../../base/durable.ts";
+import { keyPrint } from "../../base/key-print.ts";
 
 export type Login = {
   user: string;
@@ -43,7 +43,7 @@ export function keyBlob(publicKey: string): Buffer {
 
 /** `SHA256:…`, as `ssh-keygen -l` prints it. */
 export function fingerprint(publicKey: string): string {
-  return `SHA256:${createHash("sha256").update(keyBlob(publicKey)).digest("base64").replace(/=+$/, "")}`;
+  return keyPrint(keyBlob(publicKey));
 }
 
 /** The name under which a known_hosts file lists an instance's key; give it to ssh as HostKeyAlias. */
