@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   unauthenticated: { status: 401, exit: 2, severity: "error" },
   "download-failed": { status: 502, exit: 2, severity: "error" },
   "guest-unreachable": { status: 502, exit: 255, severity: "error" },
+  "place-unreachable": { status: 502, exit: 2, severity: "error" },
   "driver-failed": { status: 500, exit: 2, severity: "error" },
   "engine-unavailable": { status: 503, exit: 2, severity: "error" },
   internal: { status: 500, exit: 2, severity: "error" },

@@ -61,6 +61,7 @@ const REMEDIES: Readonly<Record<ErrorCode, readonly Remedy[]>> = {
   "permission-denied": ["show-engine-log"],
   unauthenticated: ["retry", "show-engine-log"],
   "guest-unreachable": ["retry", "show-log", "open-console"],
+  "place-unreachable": ["retry", "show-engine-log"],
   "download-failed": ["retry", "show-engine-log"],
   "driver-failed": ["show-log", "show-engine-log"],
   "engine-unavailable": ["retry", "show-engine-log"],
