@@ -1,6 +1,6 @@
-/** A port of this computer's own for a server that cannot be told to take any. */
+/** Ports of this computer's own, for servers that cannot be told to take any. */
 import { once } from "node:events";
-import { createServer } from "node:net";
+import net, { createServer } from "node:net";
 
 /** One that nobody listens at now. */
 export async function freePort(): Promise<number> {
@@ -10,4 +10,11 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Resolves when somebody listens there. */
+export async function connectable(port: number): Promise<void> {
+  const socket = net.connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.destroy();
 }

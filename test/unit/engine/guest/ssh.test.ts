@@ -1,25 +1,24 @@
 /** GuestAccess over SSH against a real sshd on this computer. */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import net from "node:net";
-import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { deferred } from "../../../../src/base/async.ts";
-import { type Child, startChild } from "../../../../src/base/run.ts";
 import { watchCommand } from "../../../../src/client/files/watch.ts";
 import type { ExecRequest, GuestAccess } from "../../../../src/engine/guest/guest.ts";
-import { generateLogin } from "../../../../src/engine/guest/keys.ts";
+import { generateLogin, type Login } from "../../../../src/engine/guest/keys.ts";
 import { createSshGuest } from "../../../../src/engine/guest/ssh-guest.ts";
 import { silentLog } from "../../../../src/engine/log.ts";
 import { freePort } from "../../../support/free-port.ts";
 import { processesWith } from "../../../support/processes.ts";
+import { startSshd, type TestSshd } from "../../../support/sshd.ts";
 
-const login = generateLogin(userInfo().username);
+let login: Login;
 let directory: string;
-let sshd: Child;
+let sshd: TestSshd;
 let port: number;
 let guest: GuestAccess;
 
@@ -33,22 +32,8 @@ function guestWith(hostKey: string, at = port): GuestAccess {
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(path.join(tmpdir(), "berth-sshd-"));
-  const file = (name: string) => path.join(directory, name);
-  await writeFile(file("host_key"), login.host.privateKey, { mode: 0o600 });
-  await writeFile(file("authorized_keys"), login.client.publicKey, { mode: 0o600 });
-  await chmod(directory, 0o700);
-  port = await freePort();
-  const config = [
-    ...[`Port ${port}`, "ListenAddress 127.0.0.1", `HostKey ${file("host_key")}`, "UsePAM no"],
-    ...[`AuthorizedKeysFile ${file("authorized_keys")}`, "StrictModes no", `PidFile ${file("pid")}`],
-    ...["PasswordAuthentication no", "PermitRootLogin yes"],
-  ];
-  await writeFile(file("config"), `${config.join("\n")}\n`);
-  if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-  sshd = startChild(["/usr/sbin/sshd", "-D", "-e", "-f", file("config")]);
-  sshd.stdout.resume();
-  sshd.stderr.resume();
+  sshd = await startSshd();
+  ({ port, login, directory } = sshd);
   guest = createSshGuest(
     {
       ...{ host: "127.0.0.1", port, user: login.user, privateKey: login.client.privateKey, name: "web" },
@@ -61,9 +46,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   guest?.dispose();
-  sshd?.kill("SIGKILL");
-  await sshd?.exited.catch(() => {});
-  await rm(directory, { recursive: true, force: true });
+  await sshd?.stop();
 });
 
 async function ran(request: ExecRequest, input = "") {
