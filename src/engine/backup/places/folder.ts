@@ -6,13 +6,8 @@ import path from "node:path";
 import { privateDirectory, syncDirectory, writeFileDurable } from "../../../base/durable.ts";
 import { EngineError, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
+import { anotherRepository, LEFT_OVER, pathOf, SHELF } from "./layout.ts";
 import { FILE_KINDS, FILE_NAME, type FileId, type FileKind, type Place, type PlacedFile } from "./place.ts";
-
-/** Packs lie in as many directories, named by the first two digits of their files' names. */
-const SHELF = /^[0-9a-f]{2}$/;
-
-/** What our saves and those of restic leave when they are cut off. */
-const LEFT_OVER = /(\.tmp|-tmp-\d+)$/;
 
 export class FolderPlace implements Place {
   readonly name: string;
@@ -108,7 +103,7 @@ export class FolderPlace implements Place {
     if (size === undefined) return false;
     if (file.kind !== "config") return size === bytes.length;
     if (size === bytes.length && hashOf(await readFile(target)) === hashOf(bytes)) return true;
-    throw new EngineError("already-exists", `cannot write to ${this.name}: there is another repository`);
+    throw anotherRepository(this.name);
   }
 
   /**
@@ -135,14 +130,8 @@ export class FolderPlace implements Place {
     return shelves.map((name) => path.join(directory, name));
   }
 
-  #pathOf({ kind, name }: FileId): string {
-    if (kind === "config") return path.join(this.#root, "config");
-    if (!FILE_NAME.test(name))
-      throw new EngineError(
-        "invalid-argument",
-        `cannot name a file in ${this.name}: ${JSON.stringify(name)} is no id`,
-      );
-    return path.join(this.#directory(kind), ...(kind === "data" ? [name.slice(0, 2)] : []), name);
+  #pathOf(file: FileId): string {
+    return path.join(this.#root, pathOf(this.name, file));
   }
 
   #missing(doing: string, reason: string, cause?: unknown): EngineError {
