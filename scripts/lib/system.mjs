@@ -56,7 +56,6 @@ const NEEDS = {
     { program: "swift-object-server", "apt-get": "swift-object" },
     { program: "inotifywait", "apt-get": "inotify-tools" },
     { program: "rsync", "apt-get": "rsync" },
-    { program: "restic", "apt-get": "restic" },
     { program: "ip", "apt-get": "iproute2" },
     { program: "nsenter", "apt-get": "util-linux" },
     { program: "dnsmasq", "apt-get": "dnsmasq-base" },
