@@ -257,9 +257,17 @@ function meaningOf(error: unknown): Meaning | undefined {
     case STATUS.noSuchFile:
       return ["not-found", "it is not there", "Look whether the path is right, and its disk mounted."];
     case STATUS.permissionDenied:
-      return ["permission-denied", "its server does not allow that", "Look to whom the directory belongs there."];
+      return [
+        "permission-denied",
+        "its server does not allow that",
+        "Look to whom the directory belongs there.",
+      ];
     case STATUS.failure:
-      return ["not-supported", "its server cannot, and does not say why", "Look into the log of that server."];
+      return [
+        "not-supported",
+        "its server cannot, and does not say why",
+        "Look into the log of that server.",
+      ];
     default:
       return ["not-supported", `its server says: ${messageOf(error)}`, "Look whether it is an SFTP server."];
   }
