@@ -81,6 +81,7 @@ function join(near: net.Socket, far: net.Socket, fault: Fault | undefined): void
     });
     from.once("end", () => {
       if (!struck) to.end();
+      else if (from === near) near.destroy(); // Whoever has left waits for nothing that is stalled.
     });
   };
   carry(near, far, fault?.up);

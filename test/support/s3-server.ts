@@ -22,6 +22,9 @@ export type S3Server = {
   stop(): Promise<void>;
 };
 
+/** The system's own, which Swift is installed for: another may come first in the path. */
+const PYTHON = "/usr/bin/python3";
+
 const KINDS = ["account", "container", "object"] as const;
 
 export async function startS3(): Promise<S3Server> {
@@ -44,7 +47,7 @@ export async function startS3(): Promise<S3Server> {
   try {
     await writeFile(path.join(directory, "swift.conf"), SWIFT);
     const ports = { account: await freePort(), container: await freePort(), object: await freePort() };
-    await run(["python3", "-c", RINGS, directory, JSON.stringify(ports)]);
+    await run([PYTHON, "-c", RINGS, directory, JSON.stringify(ports)]);
     const port = await freePort();
     await Promise.all([
       ...KINDS.map((kind) => start(kind, ports[kind], storage(directory, kind, ports[kind]))),
@@ -54,7 +57,8 @@ export async function startS3(): Promise<S3Server> {
     await writeFile(config, client(port));
     const rclone = async (argv: readonly string[], input?: Uint8Array) => {
       const own = ["rclone", "--config", config, "--ca-cert", certificate.certFile];
-      return (await run([...own, ...argv], { input })).stdout;
+      // Where the environment names other authorities, rclone takes neither.
+      return (await run([...own, ...argv], { input, env: { AWS_CA_BUNDLE: "" } })).stdout;
     };
     return { port, certificate, rclone, stop };
   } catch (error) {
