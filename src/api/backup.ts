@@ -1,4 +1,69 @@
 import * as z from "zod";
+import { NAME_PATTERN, NAME_RULE } from "./names.ts";
+
+/** Repositories are named as instances are. */
+export const RepositoryName = z
+  .string()
+  .regex(NAME_PATTERN, { error: `Invalid repository name supplied. ${NAME_RULE}` });
+
+const Text = z.string().min(1).max(4096);
+const Pem = z.string().min(1).max(1_000_000);
+
+/** What a place asks for beside its address; kept sealed by the engine's key. */
+export const PlaceAccess = z.strictObject({
+  password: Text.optional().describe("Of the user of a REST server"),
+  accessKeyId: Text.optional().describe("Of S3, as the next three"),
+  secretAccessKey: Text.optional(),
+  sessionToken: Text.optional(),
+  region: Text.optional(),
+  ca: Pem.optional().describe(
+    "Certificates of authorities (PEM) to trust, besides those of the engine's host",
+  ),
+  fingerprint: Text.optional().describe(
+    "SHA-256 of the server's own certificate; then nothing else of it counts",
+  ),
+});
+export type PlaceAccess = z.infer<typeof PlaceAccess>;
+
+export const NewRepository = z.strictObject({
+  name: RepositoryName,
+  place: Text.describe(
+    "A folder's whole path, sftp:me@host:/path, rest:https://host:8000/path, s3:host/bucket/path",
+  ),
+  init: z.boolean().default(false).describe("Make it: there must be none yet. Otherwise there must be one"),
+  password: Text.optional().describe("Opens it; left out, one is drawn for a repository that is made"),
+  access: PlaceAccess.default({}),
+});
+export type NewRepository = z.input<typeof NewRepository>;
+
+/** A backup repository that the engine knows: in restic's format, in a place of the user's. */
+export const BackupRepository = z.object({
+  name: z.string(),
+  place: z.string().describe("As restic writes it, without what opens it"),
+  id: z.string().describe("Its own, the same wherever it is copied to"),
+  createdAt: z.iso.datetime().describe("When the engine came to know it"),
+});
+export type BackupRepository = z.infer<typeof BackupRepository>;
+
+/**
+ * `frozen`: the guest had put its filesystems in order for it. `crash`: as if its plug had been pulled. `paused`: the
+ * same, of a guest that was halted before. `offline`: it did not run.
+ */
+export const BackupConsistency = z.enum(["frozen", "crash", "paused", "offline"]);
+export type BackupConsistency = z.infer<typeof BackupConsistency>;
+
+/** What an instance was at a moment: its definition and its disks. */
+export const Backup = z.object({
+  id: z.string().describe("As restic shows it"),
+  repository: z.string().describe("Name of the repository"),
+  instance: z.object({ id: z.uuid(), name: z.string().describe("What it was called then") }),
+  at: z.iso.datetime().describe("What it holds was so then"),
+  consistency: BackupConsistency,
+  sizeBytes: z.int().describe("Of what it holds, whole"),
+  addedBytes: z.int().describe("By which it has made the repository larger"),
+  isProtected: z.boolean().describe("It stays until that is taken from it"),
+});
+export type Backup = z.infer<typeof Backup>;
 
 const Kept = z.int().min(0).max(10_000).optional();
 

@@ -5,6 +5,7 @@
  */
 import { access } from "./contract/access.ts";
 import { aliases } from "./contract/aliases.ts";
+import { backups, repositories } from "./contract/backups.ts";
 import { composeProjects } from "./contract/compose-projects.ts";
 import { containerImages } from "./contract/container-images.ts";
 import { disks } from "./contract/disks.ts";
@@ -38,6 +39,8 @@ export const contract = {
   networks,
   zones,
   snapshots,
+  repositories,
+  backups,
   operations,
   aliases,
   images,

@@ -71,6 +71,12 @@ export const OperationKind = z.enum([
   "load-image",
   "save-image",
   "move-storage",
+  "add-repository",
+  "check-repository",
+  "prune-repository",
+  "backup",
+  "restore-backup",
+  "verify-backup",
 ]);
 export type OperationKind = z.infer<typeof OperationKind>;
 

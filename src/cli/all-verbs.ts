@@ -4,6 +4,7 @@ import { PRIMARY_NAME } from "../api/names.ts";
 import { addAccessCommands } from "./access.ts";
 import { addAliasCommands } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
+import { addBackupCommands } from "./backups.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
 import { type AddVerbs, bareProgram, namesOf, readied } from "./command-line.ts";
 import { addComposeCommands } from "./compose.ts";
@@ -32,6 +33,7 @@ import { addNetworkCommands } from "./networks.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
 import { addProjectCommands } from "./project.ts";
+import { addRepositoryCommands } from "./repositories.ts";
 import { addSandboxCommands } from "./sandbox.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
 import type { Session } from "./session.ts";
@@ -59,6 +61,7 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
   "Projects:": [addProjectCommands, addComposeCommands],
   "Agents:": [addSandboxCommands, addMcpCommand],
   "Snapshots:": [addSnapshotCommands],
+  "Backups:": [addBackupCommands, addRepositoryCommands],
   "Guests:": [
     addExecCommands,
     addSessionCommands,

@@ -1,8 +1,8 @@
 /** keys: the engine's key, which seals those of encrypted instances, and what protects it. */
-import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { type KeyStatus, LEAST_PASSPHRASE } from "../api/keys.ts";
-import { EngineError, messageOf } from "../base/errors.ts";
+import { EngineError } from "../base/errors.ts";
+import { firstLine } from "./first-line.ts";
 import { type Format, json, rows } from "./format.ts";
 import { formatOption } from "./options.ts";
 import { askSecret } from "./question.ts";
@@ -78,7 +78,7 @@ function addSafeguardCommands(keys: Command, session: Session): void {
       .argument("<file>", "holds it in its first line; - for standard input"),
   ).action(async (file: string, how: Protect) => {
     const { api } = await session.client();
-    const key = await lineOf(session, file, "a key");
+    const key = await firstLine(session, file, "a key");
     told(await api.keys.import({ key, ...(await newPassphrase(session, how)) }));
   });
 }
@@ -107,7 +107,7 @@ async function newPassphrase(session: Session, how: Protect): Promise<{ passphra
   const passphrase =
     file === undefined
       ? await askSecret(session, "Please enter a new passphrase: ")
-      : await lineOf(session, file, "a passphrase");
+      : await firstLine(session, file, "a passphrase");
   if (passphrase.length < LEAST_PASSPHRASE)
     throw unprotected(`a passphrase of ${LEAST_PASSPHRASE} characters or more is needed`);
   const again =
@@ -123,22 +123,10 @@ function unprotected(reason: string): EngineError {
 /** Where one protects the key; nothing otherwise. */
 async function presentPassphrase(session: Session, how: Protect): Promise<{ passphrase?: string }> {
   if (how.passphraseFile !== undefined)
-    return { passphrase: await lineOf(session, how.passphraseFile, "a passphrase") };
+    return { passphrase: await firstLine(session, how.passphraseFile, "a passphrase") };
   const { api } = await session.client();
   if ((await api.keys.status()).protection !== "passphrase") return {};
   return { passphrase: await askSecret(session, "Please enter the passphrase: ") };
-}
-
-async function lineOf(session: Session, from: string, what: string): Promise<string> {
-  let text = "";
-  try {
-    const source = from === "-" ? session.io.stdin : createReadStream(from);
-    for await (const chunk of source) text += String(chunk);
-  } catch (cause) {
-    const reason = `cannot read ${what} from ${from}: ${messageOf(cause)}`;
-    throw new EngineError("invalid-argument", reason, { cause });
-  }
-  return text.split(/\r?\n/, 1)[0] ?? "";
 }
 
 const STATES: Record<KeyStatus["state"], string> = {

@@ -30,6 +30,11 @@ const PHASES: Record<string, string> = {
   transfer: "Transferring",
   suspend: "Keeping the memory",
   resume: "Resuming",
+  open: "Opening the repository",
+  backup: "Backing up",
+  "restore-disk": "Restoring the disks",
+  mark: "Looking what is needed",
+  repack: "Packing anew",
 };
 
 /** What is going on, in words. Pure. */
@@ -37,7 +42,9 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|upload|load|save|verify|convert|suspend|transfer|copy/.test(phase);
+  const bytes = /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk/.test(
+    phase,
+  );
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined

@@ -45,6 +45,8 @@ export type EngineOptions = {
   hostBoot?: () => Promise<string>;
   /** Of this host's user. */
   keychain?: Keychain;
+  /** The file that threads run which work on backups. */
+  repositoryWorker: string | URL;
   store?: Store;
   files?: InstanceFiles;
   locations?: Locations;

@@ -3,6 +3,10 @@ import { randomUUID } from "node:crypto";
 import { privateDirectory } from "../base/durable.ts";
 import { hostArch, hostPlatform } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
+import { Backups, isBackupRow } from "./backup/backups.ts";
+import { PointBook } from "./backup/point-book.ts";
+import { Repositories } from "./backup/repositories.ts";
+import { isRepositoryRow, RepositoryWork } from "./backup/repository-work.ts";
 import { ContainerImageWork, isContainerImageRow } from "./container-image-work.ts";
 import type { EngineCore } from "./engine-core.ts";
 import type { EngineContext, EngineOptions } from "./engine-options.ts";
@@ -98,10 +102,26 @@ function compose({ files, ...ground }: Ground): Parts {
   const plan = { drivers, arch, log, hostFacts, networks, checkUserData, keys, encryptsByDefault };
   const manager = new InstanceManager(keeper, operations, plan);
   const own = { ...ground, id, events, operations, keeper, keys, manager, drivers, hostFacts, networks };
-  return { ...own, ...slowWork({ ...own, images }) };
+  const work = { ...own, ...backupWork(own) };
+  return { ...work, ...slowWork({ ...work, images }) };
 }
 
+type Kept = "book" | "repositories" | "backups";
 type Slow = "storage" | "images" | "containerImages";
+
+/** What is done with backups, and with where they lie. */
+function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
+  const { options, store, keys, keeper, manager, operations, now } = parts;
+  const { log } = options;
+  const repository = { worker: options.repositoryWorker };
+  const book = new Repositories({ store, keys, repository, now });
+  const points = new PointBook(store);
+  return {
+    book,
+    repositories: new RepositoryWork({ repositories: book, points, operations, log }),
+    backups: new Backups({ ...{ keeper, manager, operations, log, points }, repositories: book }),
+  };
+}
 
 /** What is done with images, and with the place where everything lies. */
 function slowWork(parts: Omit<Parts, Slow> & { images: Images }): Pick<Parts, Slow> {
@@ -131,15 +151,17 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   const rows = store.interruptedOperations();
   const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
   const isMove = (row: (typeof rows)[number]) => row.kind === "move-storage";
-  const others = [isImageRow, isContainerImageRow, isZoneRow, isMove];
+  const others = [isImageRow, isContainerImageRow, isZoneRow, isMove, isRepositoryRow, isBackupRow];
   const interrupted = rows.filter((row) => !others.some((is) => is(row)));
   const boot = await (options.hostBoot ?? hostBoot)();
   const fallback = fallbackOf(parts);
-  const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted });
+  const endedUnseen = await recoverInstances({ keeper, manager, operations, fallback, interrupted, rows });
   for (const row of rows.filter(isImageRow)) images.resume(row);
   for (const row of rows.filter(isContainerImageRow)) containerImages.resume(row);
   for (const row of rows.filter(isZoneRow)) engine.zones.resume(row);
   for (const row of rows.filter(isMove)) storage.resume(row);
+  for (const row of rows.filter(isRepositoryRow)) parts.repositories.resume(row);
+  for (const row of rows.filter(isBackupRow)) parts.backups.resume(row);
   engine.finishKeyRotation();
   engine.keepSshHosts();
   engine.watchOutside();

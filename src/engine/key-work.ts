@@ -8,18 +8,30 @@ import type { EngineKeys, Reseal } from "./keys/engine-keys.ts";
 import { LOCKED } from "./keys/key-errors.ts";
 import type { Log } from "./log.ts";
 
+export type KeyWorkParts = {
+  keys: EngineKeys;
+  keeper: Keeper;
+  log: Log;
+  /** Seals anew what is sealed by the engine's key besides the instances'. */
+  alsoSealed: Reseal;
+};
+
 export class KeyWork implements KeysApi {
   readonly #keys: EngineKeys;
   readonly #keeper: Keeper;
   readonly #log: Log;
   readonly #reseal: Reseal;
 
-  constructor({ keys, keeper, log }: { keys: EngineKeys; keeper: Keeper; log: Log }) {
+  constructor({ keys, keeper, log, alsoSealed }: KeyWorkParts) {
     this.#keys = keys;
     this.#keeper = keeper;
     this.#log = log;
     // Those in the trash and those that cannot be read have a key as well.
-    this.#reseal = keeper.keys.resealing(() => keeper.entries().map(({ record }) => record.descriptor.id));
+    const ids = () => keeper.entries().map(({ record }) => record.descriptor.id);
+    this.#reseal = async (again) => {
+      await keeper.keys.resealing(ids)(again);
+      await alsoSealed(again);
+    };
   }
 
   get held(): boolean {

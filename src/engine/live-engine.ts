@@ -5,6 +5,9 @@ import { DisposableStore } from "../base/disposable.ts";
 import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
 import { Aliases } from "./aliases.ts";
+import type { Backups } from "./backup/backups.ts";
+import type { Repositories } from "./backup/repositories.ts";
+import type { RepositoryWork } from "./backup/repository-work.ts";
 import { ComposeWork } from "./compose-work.ts";
 import type { ContainerImageWork } from "./container-image-work.ts";
 import type { Ctx } from "./ctx.ts";
@@ -56,6 +59,9 @@ export type Parts = {
   keeper: Keeper;
   keys: EngineKeys;
   manager: InstanceManager;
+  book: Repositories;
+  repositories: RepositoryWork;
+  backups: Backups;
   drivers: readonly Driver[];
   hostFacts: () => Promise<HostFacts>;
   subnet: Subnet;
@@ -82,6 +88,8 @@ export class LiveEngine implements EngineCore {
   readonly networks: HostNics;
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
+  readonly repositories: RepositoryWork;
+  readonly backups: Backups;
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
@@ -138,13 +146,18 @@ export class LiveEngine implements EngineCore {
     this.media = new Media(keeper, parts.manager);
     this.disks = new Disks(keeper, parts.manager, parts.hostFacts);
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
+    this.repositories = parts.repositories;
+    this.backups = parts.backups;
     this.operations = parts.operations;
     this.images = parts.images;
     this.containerImages = parts.containerImages;
     this.foreignContainers = new Foreign(parts);
     this.compose = new ComposeWork(parts.drivers, parts.options.log);
     this.passphrase = new Passphrase(parts.store);
-    this.keys = new KeyWork({ keys: parts.keys, keeper, log: parts.options.log });
+    this.keys = new KeyWork({
+      ...{ keys: parts.keys, keeper, log: parts.options.log },
+      alsoSealed: parts.book.reseal,
+    });
     this.onDidDrain = parts.operations.onDidDrain;
     this.#startedAt = parts.now().toISOString();
   }

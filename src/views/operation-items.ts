@@ -58,6 +58,12 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "load-image": (target) => l10n.t("Load images from {0}", target),
   "save-image": (target) => l10n.t("Save image {0}", target),
   "move-storage": (target) => l10n.t("Move data to {0}", target),
+  "add-repository": (target) => l10n.t("Add repository {0}", target),
+  "check-repository": (target) => l10n.t("Check repository {0}", target),
+  "prune-repository": (target) => l10n.t("Prune repository {0}", target),
+  backup: (target) => l10n.t("Back up {0}", target),
+  "restore-backup": (target) => l10n.t("Restore {0} from a backup", target),
+  "verify-backup": (target) => l10n.t("Verify backup {0}", target),
 };
 
 const STATUSES: Readonly<Record<Operation["status"], string>> = {

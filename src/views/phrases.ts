@@ -72,6 +72,12 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "disable-zone": l10n.t("disabling the zone"),
   "enable-zone": l10n.t("enabling the zone"),
   "move-storage": l10n.t("moving data"),
+  "add-repository": l10n.t("adding the repository"),
+  "check-repository": l10n.t("checking the repository"),
+  "prune-repository": l10n.t("pruning the repository"),
+  backup: l10n.t("backing up"),
+  "restore-backup": l10n.t("restoring from a backup"),
+  "verify-backup": l10n.t("verifying the backup"),
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

@@ -83,6 +83,23 @@ export class FakeCore implements EngineCore {
     remove: async (instance) => this.#begin("remove-snapshot", instance),
   };
 
+  readonly repositories: EngineCore["repositories"] = {
+    list: () => [],
+    add: async ({ name }) => this.#begin("add-repository", name),
+    reveal: async () => "open sesame",
+    remove: async () => {},
+    check: async (name) => this.#begin("check-repository", name),
+    prune: async (name) => this.#begin("prune-repository", name),
+    unlock: async () => 0,
+  };
+  readonly backups: EngineCore["backups"] = {
+    list: async () => ({ items: [], problems: [] }),
+    create: async (name) => this.#begin("backup", name),
+    restore: async ({ backup }, as = backup) => this.#begin("restore-backup", as),
+    update: () => Promise.reject(new EngineError("not-found", "cannot change the backup: there is none")),
+    remove: async () => {},
+    verify: async ({ backup }) => this.#begin("verify-backup", backup),
+  };
   readonly metrics = new MetricsFeeds(
     (name) => this.instances.guest(name),
     () => new Date(),

@@ -51,6 +51,8 @@ export class FakeWorld {
       env: {},
       drivers: () => [new FakeDriver(this.host)],
       keychain: this.keychain,
+      // Those who back up give a real one.
+      repositoryWorker: new URL("data:text/javascript,"),
       images: ({ imageUsers, locations }) => {
         const { download, virtualBytes, entries } = this.images;
         this.images = new FakeImages(locations, imageUsers);

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { buildSync } from "esbuild";
 import { run } from "../../src/base/run.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { FolderPlace } from "../../src/engine/backup/places/folder.ts";
@@ -17,21 +16,7 @@ import type { Snapshot } from "../../src/engine/backup/repository/snapshot.ts";
 import { TreeBuilder } from "../../src/engine/backup/repository/tree-builder.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
 import { silentLog } from "../../src/engine/log.ts";
-
-/** In one piece, as the build makes it: a thread that reads its parts one by one starts five times as slowly. */
-const WORKER = new URL(`data:text/javascript;base64,${bundledWorker()}`);
-
-function bundledWorker(): string {
-  const { outputFiles } = buildSync({
-    entryPoints: [path.resolve(import.meta.dirname, "../../src/engine/backup/repository/worker.ts")],
-    bundle: true,
-    minify: true,
-    platform: "node",
-    format: "esm",
-    write: false,
-  });
-  return Buffer.from(outputFiles[0]?.contents ?? []).toString("base64");
-}
+import { WORKER } from "./repository-worker.ts";
 
 /** Nobody else locks here. */
 export const OPTIONS: RepositoryOptions = { worker: WORKER, settleMs: 0 };

@@ -17,7 +17,12 @@ export type Privilege =
   | "snapshot.create"
   | "snapshot.restore"
   | "image.use"
-  | "image.add";
+  | "image.add"
+  | "repository.view"
+  | "repository.edit"
+  | "backup.create"
+  | "backup.restore"
+  | "backup.prune";
 
 export type Meta = { privilege?: Privilege };
 

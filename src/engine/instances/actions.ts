@@ -37,7 +37,7 @@ export type NewSnapshot = z.infer<typeof NewSnapshot>;
 /** What is journaled of an action. What an action needs beyond its name is optional here, and its own to check. */
 export const ActionInput = z.object({
   id: z.uuid(),
-  action: z.enum(ACTIONS).exclude(["launch", "clone"]),
+  action: z.enum(ACTIONS).exclude(["launch", "clone", "backup", "restore-backup"]),
   /** When the run that a restart is to end had begun. */
   since: z.string().optional(),
   purge: z.boolean().optional(),

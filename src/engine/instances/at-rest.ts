@@ -26,9 +26,14 @@ type Upkeep =
   | "update"
   | "configure"
   | "rename"
-  | "clone";
-/** What an instance must be for it; `any` is anything but deleted or broken. Kept memory fits only the hardware it was kept with. */
-type Needs = "stopped" | "not suspended" | "any" | "even deleted";
+  | "clone"
+  | "backup"
+  | "restore-backup";
+/**
+ * What an instance must be for it; `any` is anything but deleted or broken, and `known` one of which is known besides
+ * whether it runs. Kept memory fits only the hardware it was kept with.
+ */
+type Needs = "stopped" | "not suspended" | "known" | "any" | "even deleted";
 type AtRest = Exclude<Action, "launch" | Upkeep>;
 
 const notRunning = denied("wrong-state", "it is not running", "Start it first.");
@@ -132,6 +137,8 @@ const UPKEEP: Record<Upkeep, Needs> = {
   configure: "any",
   rename: "even deleted",
   clone: "stopped",
+  backup: "known",
+  "restore-backup": "stopped",
 };
 
 export function atRest(state: InstanceState, action: AtRest | Upkeep): Decision {
@@ -143,6 +150,7 @@ function upkeep(state: InstanceState, needs: Needs): Decision {
   if (state === "failed" || state === "creating") return broken;
   if (needs === "any" || needs === "even deleted" || state === "stopped") return run;
   if (state === "unknown") return unclear;
+  if (needs === "known") return run;
   if (state === "suspended") return denied("wrong-state", "it is suspended", "Start it, then stop it.");
   return needs === "not suspended" ? run : denied("wrong-state", "it is running", "Stop it first.");
 }

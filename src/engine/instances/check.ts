@@ -97,12 +97,16 @@ export function taken(name: string, inTrash: boolean): Finding {
 }
 
 /** The first finding that forbids the launch, as an error that tells of all. */
-export function refusal(name: string, findings: readonly Finding[]): EngineError | undefined {
+export function refusal(
+  name: string,
+  findings: readonly Finding[],
+  verb = "launch",
+): EngineError | undefined {
   const errors = findings.filter((finding) => finding.error !== undefined);
   const [first] = errors;
   if (!first?.error) return undefined;
   const reasons = errors.map((finding) => finding.message).join("; ");
-  return new EngineError(first.error, `cannot launch ${name}: ${reasons}`, {
+  return new EngineError(first.error, `cannot ${verb} ${name}: ${reasons}`, {
     hint: first.hint,
     details: { problems: errors.map(toProblem) },
   });

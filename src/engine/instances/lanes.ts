@@ -47,7 +47,8 @@ export class Lanes {
 
 function stateDuring(entry: Entry, action: Action): InstanceState {
   if (action === "launch") return entry.running ? "starting" : "creating";
-  if (action === "clone") return "creating";
+  if (action === "clone" || action === "restore-backup") return "creating";
+  if (action === "backup") return entry.record.state;
   if (action === "delete" && entry.running) return "stopping";
   return ACTION_TABLE[action].shows ?? entry.record.state;
 }

@@ -121,9 +121,18 @@ export class InstanceManager implements InstancesApi {
   }
 
   async launch(spec: LaunchSpec): Promise<Operation> {
-    const wanted = parseSpec(spec);
+    return this.planned(spec, "launch", (input) => this.#begin(entryOf(input), input));
+  }
+
+  /** Plans what the spec asks for, and gives it to `begin` at once: until that has taken its name, that is nobody's. */
+  async planned(
+    spec: LaunchSpec,
+    verb: string,
+    begin: (input: LaunchInput) => Operation,
+  ): Promise<Operation> {
+    const wanted = parseSpec(spec, verb);
     const label = wanted.name ?? "an instance";
-    this.#operations.refuseWhileDraining(`launch ${label}`);
+    this.#operations.refuseWhileDraining(`${verb} ${label}`);
     if (wanted.mounts?.length) refuseMounts(this.#keeper, label);
     const mounts = await checkMounts(mountsOf(wanted), label);
     const ports = await planPorts(this.#keeper, wanted.ports ?? [], label);
@@ -132,12 +141,12 @@ export class InstanceManager implements InstancesApi {
     const found = await findings(this.#plan, this.#keeper, wanted);
     // No wait from here to the reservation of the name, or two launches could get the same.
     const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
-    const refused = refusal(label, found) ?? refusal(label, lateFindings(this.#keeper, name, wanted));
+    const late = () => refusal(label, lateFindings(this.#keeper, name, wanted), verb);
+    const refused = refusal(label, found, verb) ?? late();
     if (refused) throw refused;
     const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
     const planned = planLaunch(this.#plan, this.#keeper, name, wanted);
-    const input = { ...planned, mounts, ports, disks, medium, warnings };
-    return this.#begin(entryOf(input), input);
+    return begin({ ...planned, mounts, ports, disks, medium, warnings });
   }
 
   async start(name: string, { cold }: { cold?: boolean } = {}): Promise<Operation> {

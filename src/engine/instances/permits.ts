@@ -1,6 +1,6 @@
 /** Whether an action may happen to an instance now, in words where it may not. */
 import { EngineError } from "../../base/errors.ts";
-import { ACTION_TABLE } from "./actions.ts";
+import { ACTION_TABLE, type ActionInput } from "./actions.ts";
 import type { Decision } from "./decision.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -34,6 +34,7 @@ function disabledZone(keeper: Keeper, { record }: Entry): string | undefined {
 }
 
 export function verbOf(action: Action): string {
-  const own = action === "launch" || action === "clone" ? undefined : ACTION_TABLE[action].verb;
+  if (action === "backup") return "back up";
+  const own = action in ACTION_TABLE ? ACTION_TABLE[action as ActionInput["action"]].verb : undefined;
   return own ?? action.replace("-", " ");
 }

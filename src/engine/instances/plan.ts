@@ -52,13 +52,13 @@ const CHECK_MS = 30_000;
 export type ParsedSpec = ReturnType<typeof LaunchSpecSchema.parse>;
 
 /** Throws `invalid-argument` with the first thing that is wrong. */
-export function parseSpec(spec: LaunchSpec): ParsedSpec {
+export function parseSpec(spec: LaunchSpec, verb = "launch"): ParsedSpec {
   const parsed = LaunchSpecSchema.safeParse(spec);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.length ? `${issue.path.join(".")}: ` : "";
   const reason = `${where}${issue?.message ?? "invalid"}`;
-  throw new EngineError("invalid-argument", `cannot launch ${spec.name ?? "an instance"}: ${reason}`);
+  throw new EngineError("invalid-argument", `cannot ${verb} ${spec.name ?? "an instance"}: ${reason}`);
 }
 
 /** Everything that speaks against the launch, cheapest first. The image is looked up by the launch itself. */

@@ -34,14 +34,16 @@ export type RecoverParts = {
   fallback: Fallback;
   /** The journaled operations on instances that have no end. */
   interrupted: readonly JournalRow[];
+  /** Those and all others without an end, which their own parts go on with. */
+  rows: readonly JournalRow[];
 };
 
 /** Resolves with the instances that ran when an engine last saw them, and do not now. */
 export async function recoverInstances(parts: RecoverParts): Promise<Entry[]> {
-  const { keeper, interrupted } = parts;
+  const { keeper, interrupted, rows } = parts;
   const entries = entriesFrom(await keeper.files.scan(), keeper.store.instances(), parts.fallback);
   for (const entry of entries) keeper.add(entry);
-  const resumed = new Set(interrupted.map((row) => idOf(row.input)));
+  const resumed = new Set(rows.map((row) => idOf(row.input)));
   const ranBefore = entries.filter(({ record }) => record.state === "running" || record.state === "unknown");
   // A container may be in a VM of ours: whether that runs is known first.
   const { vm = [], container = [] } = Object.groupBy(entries, ({ record }) => record.descriptor.kind);

@@ -37,6 +37,8 @@ export const ACTIONS = [
   "configure",
   "rename",
   "clone",
+  "backup",
+  "restore-backup",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -78,10 +80,12 @@ const SAME_END: Record<Action, readonly Action[]> = {
   configure: [],
   rename: [],
   clone: [],
+  backup: [],
+  "restore-backup": [],
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
-const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend"];
+const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend", "backup"];
 
 /** What may be asked of an instance in a disabled zone: to end, and to be gone. */
 const WITHOUT_ZONE: readonly Action[] = ["stop", "force-stop", "delete", "recover", "purge"];
@@ -152,6 +156,8 @@ const PENDING_WORDS: Record<Action, string> = {
   configure: "a change of its settings",
   rename: "a rename",
   clone: "a clone",
+  backup: "a backup",
+  "restore-backup": "its restore from a backup",
 };
 
 function deletedHint(state: InstanceState): string {

@@ -2,6 +2,7 @@
 import type { EngineCore } from "../engine-core.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { aliasRoutes } from "./routes/aliases.ts";
+import { backupRoutes, repositoryRoutes } from "./routes/backups.ts";
 import { os } from "./routes/base.ts";
 import { diskRoutes } from "./routes/disks.ts";
 import { engineRoutes, eventRoutes, operationRoutes, settingRoutes } from "./routes/engine.ts";
@@ -33,6 +34,8 @@ export function createRouter(core: EngineCore, version: string) {
     networks: networkRoutes(core),
     zones: zoneRoutes(core),
     snapshots: snapshotRoutes(core),
+    repositories: repositoryRoutes(core),
+    backups: backupRoutes(core),
     operations: operationRoutes(core),
     aliases: aliasRoutes(core),
     images: imageRoutes(core),

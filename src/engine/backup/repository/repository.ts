@@ -9,7 +9,7 @@ import { EngineError } from "../../../base/errors.ts";
 import type { Secret } from "../../../base/secret.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { Place } from "../places/place.ts";
-import { type CheckOptions, type CheckResult, check } from "./check.ts";
+import { type CheckOptions, type CheckResult, check, type Problem, verifyPacks } from "./check.ts";
 import { newConfig, parseConfig, type RepositoryConfig } from "./config.ts";
 import { type MasterKey, newMasterKey } from "./crypt.ts";
 import { isDamage } from "./damage.ts";
@@ -174,6 +174,13 @@ export class Repository {
   check(ctx: Ctx, options: CheckOptions & { limits?: Limits } = {}): Promise<CheckResult> {
     this.#index = undefined; // All of it is read anew: two would be in memory.
     return this.#with(ctx, "if-possible", options.limits, (work) => check(work, options));
+  }
+
+  /** What is wrong with some packs: those of a backup that was just made. */
+  async verify(ctx: Ctx, packs: readonly string[], limits?: Limits): Promise<Problem[]> {
+    await using work = await this.#work(ctx, "if-possible", limits);
+    this.#index = await work.loadIndex(this.#index);
+    return await verifyPacks(work, this.#index, packs);
   }
 
   locks(ctx: Ctx): Promise<LockFacts[]> {

@@ -1,0 +1,121 @@
+/** Backups of instances, and the repositories that they lie in. */
+import * as z from "zod";
+import { Backup, BackupRepository, NewRepository } from "../backup.ts";
+import { Problem } from "../instance.ts";
+import { InstanceName } from "../instance-name.ts";
+import { Operation } from "../operation.ts";
+import { ByName, List, procedure } from "./procedure.ts";
+
+const Named = z.string().min(1).max(255);
+
+export const repositories = {
+  list: procedure("GET", "/v1/repositories", "repository.view", "The backup repositories").output(
+    List(BackupRepository),
+  ),
+  add: procedure(
+    "POST",
+    "/v1/repositories",
+    "repository.edit",
+    "Make a repository, or take in one that is there",
+  )
+    .input(NewRepository)
+    .output(Operation),
+  reveal: procedure(
+    "POST",
+    "/v1/repositories/{name}/reveal",
+    "repository.edit",
+    "Its password, to be kept where nobody else comes: without it no backup can be read",
+  )
+    .input(ByName)
+    .output(z.object({ password: z.string() })),
+  remove: procedure(
+    "DELETE",
+    "/v1/repositories/{name}",
+    "repository.edit",
+    "Forget a repository and its password; what lies in its place stays",
+  )
+    .input(ByName)
+    .output(z.object({})),
+  check: procedure(
+    "POST",
+    "/v1/repositories/{name}/check",
+    "backup.create",
+    "Look whether a repository is whole",
+  )
+    .input(
+      ByName.extend({
+        readShare: z.number().min(0).max(1).default(0).describe("How much of its data is read: 1 is all"),
+      }),
+    )
+    .output(Operation),
+  prune: procedure("POST", "/v1/repositories/{name}/prune", "backup.prune", "Remove what no backup needs")
+    .input(ByName)
+    .output(Operation),
+  unlock: procedure(
+    "POST",
+    "/v1/repositories/{name}/unlock",
+    "backup.prune",
+    "Remove its locks, whoever holds them: only where nothing works on it any more",
+  )
+    .input(ByName)
+    .output(z.object({ removed: z.int() })),
+};
+
+const One = z.object({
+  repository: Named,
+  backup: z
+    .string()
+    .regex(/^[0-9a-f]{4,64}$/, { error: "An id is of hexadecimal digits; its beginning is enough." }),
+});
+
+export const backups = {
+  list: procedure("GET", "/v1/backups", "instance.view", "Backups, the oldest first")
+    .input(z.object({ repository: Named.optional(), instance: Named.optional().describe("Its name or id") }))
+    .output(z.object({ items: z.array(Backup), problems: z.array(Problem) })),
+  create: procedure(
+    "POST",
+    "/v1/instances/{name}/backups",
+    "backup.create",
+    "Back an instance up, as it runs or rests",
+  )
+    .input(
+      ByName.extend({
+        repository: Named.optional().describe("Left out, the only one there is"),
+        full: z.boolean().default(false).describe("Read all of it, whatever is known to be as it was"),
+        isProtected: z.boolean().default(false),
+      }),
+    )
+    .output(Operation),
+  restore: procedure(
+    "POST",
+    "/v1/repositories/{repository}/backups/{backup}/restore",
+    "backup.restore",
+    "Make a new instance of a backup; it is stopped",
+  )
+    .input(One.extend({ as: InstanceName.optional().describe("Left out, what it was called") }))
+    .output(Operation),
+  update: procedure(
+    "PATCH",
+    "/v1/repositories/{repository}/backups/{backup}",
+    "backup.create",
+    "Protect a backup, or no longer",
+  )
+    .input(One.extend({ isProtected: z.boolean() }))
+    .output(Backup),
+  remove: procedure(
+    "DELETE",
+    "/v1/repositories/{repository}/backups/{backup}",
+    "backup.prune",
+    "Forget a backup; what only it needs goes with the next prune",
+  )
+    .input(One)
+    .output(z.object({})),
+  verify: procedure(
+    "POST",
+    "/v1/repositories/{repository}/backups/{backup}/verify",
+    "backup.create",
+    "Read all of a backup, and compare it with its sums",
+  )
+    .input(One)
+    .output(Operation),
+};

@@ -1,0 +1,221 @@
+/**
+ * Makes a backup of an instance: a point in time of its disks, of which only what has changed since the last one is read
+ * where that is known; then its definition; then all of it is in the repository, or nothing.
+ */
+import * as z from "zod";
+import { withDeadline } from "../../base/async.ts";
+import { EngineError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Ctx } from "../ctx.ts";
+import type { DriverInstance } from "../drivers/driver.ts";
+import type { OpenPoint, Point, PointDisk } from "../drivers/points.ts";
+import { type Entry, nameOf } from "../instances/entry.ts";
+import type { Keeper } from "../instances/keeper.ts";
+import type { WorkCtx } from "../operations.ts";
+import { DEFINITION, definitionOf, diskPath, formatDefinition } from "./definition.ts";
+import type { PointBook } from "./point-book.ts";
+import type { Repositories, RepositoryRecord } from "./repositories.ts";
+import { isDamage } from "./repository/damage.ts";
+import type { Extent } from "./repository/extents.ts";
+import type { FileSource } from "./repository/file-saver.ts";
+import type { IdList } from "./repository/ids.ts";
+import { newNode } from "./repository/node.ts";
+import type { Repository } from "./repository/repository.ts";
+import type { Snapshot } from "./repository/snapshot.ts";
+import { TreeBuilder } from "./repository/tree-builder.ts";
+import type { BackupWriter } from "./repository/writer.ts";
+import { factsOf, pathOfInstance, tagsOf } from "./tags.ts";
+
+/** What is journaled of a backup. */
+export const BackupInput = z.object({
+  /** Of the instance. */
+  id: z.uuid(),
+  action: z.literal("backup"),
+  repository: z.uuid(),
+  /** Names the point; a backup that has it is this one. */
+  point: z.string(),
+  full: z.boolean(),
+  isProtected: z.boolean(),
+});
+export type BackupInput = z.infer<typeof BackupInput>;
+
+export type BackupParts = { keeper: Keeper; repositories: Repositories; points: PointBook };
+
+/** Ends what it took of the instance, however it went. */
+const CLOSE_MS = 60_000;
+
+export async function backUp(
+  parts: BackupParts,
+  entry: Entry,
+  ctx: WorkCtx,
+  input: BackupInput,
+): Promise<void> {
+  const { keeper, repositories, points } = parts;
+  const record = repositories.byKey(input.repository);
+  if (!record) throw gone(entry);
+  const open = pointsOf(keeper, entry);
+  const instance = await keeper.driverInstance(entry);
+  ctx.progress({ phase: "open" });
+  await repositories.use(ctx, record, async (repository) => {
+    const { snapshots } = await repository.snapshots(ctx);
+    const holds = (point: string) => snapshots.find((one) => factsOf(one)?.point === point);
+    if (holds(input.point)) return; // An engine died after it was whole.
+    const last = points.get(instance.id, record.key);
+    const parent = last && !input.full ? holds(last.point) : undefined;
+    const request = {
+      id: input.point,
+      since: parent && last && { id: last.point, generations: last.generations },
+      keep: points.others(instance.id, record.key),
+    };
+    const begin = () => open(ctx, instance, request);
+    const { snapshot, packs } = await save(repository, ctx, { entry, instance, input, parent, begin });
+    points.note(instance.id, record.key, keptOf(snapshot));
+    await verifyNew(repository, ctx, record, packs);
+    const added = formatBytes(snapshot.summary?.data_added_packed ?? 0);
+    ctx.progress({ phase: "backup", message: `${snapshot.id.slice(0, 8)}, ${added} added` });
+  });
+}
+
+function keptOf(snapshot: Snapshot) {
+  const { point = "", generations = {} } = factsOf(snapshot) ?? {};
+  return { point, generations, snapshot: snapshot.id };
+}
+
+type Saving = {
+  entry: Entry;
+  instance: DriverInstance;
+  input: BackupInput;
+  parent: Snapshot | undefined;
+  begin: () => Promise<Point>;
+};
+
+/** The repository is ready before the point begins, so that this lasts no longer than it must. */
+async function save(repository: Repository, ctx: WorkCtx, saving: Saving) {
+  await using writer = await repository.backup(ctx);
+  const point = await saving.begin();
+  let kept = false;
+  try {
+    const snapshot = await saveAll(writer, ctx, point, saving);
+    kept = true;
+    return { snapshot, packs: [...writer.packs] };
+  } finally {
+    const { signal, done } = withDeadline(CLOSE_MS);
+    await point.close({ ...ctx, signal }, kept).finally(done);
+  }
+}
+
+async function saveAll(
+  writer: BackupWriter,
+  ctx: WorkCtx,
+  { consistency, disks }: Point,
+  { entry, instance, input, parent }: Saving,
+): Promise<Snapshot> {
+  const { descriptor } = entry.record;
+  const timeMs = Date.now();
+  const tree = new TreeBuilder();
+  const put = (path: string, { content, size }: { content: IdList; size: number }) =>
+    tree.put(path, { ...newNode("file", { timeMs }), content, size });
+  put(DEFINITION, await writer.saveBytes(ctx, formatDefinition(definitionOf(descriptor, instance))));
+  const total = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let done = 0;
+  for (const disk of disks) {
+    const before = parent && disk.isIncrement ? await contentBefore(writer, ctx, parent, disk) : undefined;
+    const own = within(ctx, done, total);
+    put(diskPath(disk.id), await writer.saveFile(own, sourceOf(disk, before !== undefined), before));
+    done += disk.sizeBytes;
+  }
+  const { id, point, isProtected } = { ...input, id: instance.id };
+  const generations = Object.fromEntries(disks.map((disk) => [disk.id, disk.generation]));
+  return writer.commit(tree, {
+    timeMs,
+    paths: [pathOfInstance(descriptor.name)],
+    tags: tagsOf({ id, consistency, point, generations, isProtected }),
+    ...(parent ? { parent: parent.id } : {}),
+  });
+}
+
+/** What cannot be read of the last backup is read from the disk. */
+async function contentBefore(
+  writer: BackupWriter,
+  ctx: Ctx,
+  parent: Snapshot,
+  { id }: PointDisk,
+): Promise<IdList | undefined> {
+  try {
+    return (await writer.node(ctx, parent, diskPath(id))).content;
+  } catch (error) {
+    const missing = error instanceof EngineError && error.code === "not-found";
+    if (!missing && !isDamage(error)) throw error;
+    return undefined;
+  }
+}
+
+/** `increment`: what it tells nothing of is as it was; otherwise that is zeros. */
+function sourceOf(disk: PointDisk, increment: boolean): FileSource {
+  // It tells changes alone, which are not enough without what was before.
+  const told = increment || !disk.isIncrement;
+  return {
+    sizeBytes: disk.sizeBytes,
+    read: async (ctx, offset, into) => into.set(await disk.read(ctx, offset, into.length)),
+    ...(told ? { extents: (ctx) => wholly(disk, ctx, increment ? "same" : "zero") } : {}),
+  };
+}
+
+/** The disk's own extents, and what is between them. */
+async function* wholly(disk: PointDisk, ctx: Ctx, between: "same" | "zero"): AsyncGenerator<Extent> {
+  let at = 0;
+  const gap = (to: number): Extent[] =>
+    to > at ? [{ offset: at, lengthBytes: to - at, kind: between }] : [];
+  for await (const { offset, length, zero } of disk.extents(ctx)) {
+    yield* gap(offset);
+    yield { offset, lengthBytes: length, kind: zero ? "zero" : "data" };
+    at = offset + length;
+  }
+  yield* gap(disk.sizeBytes);
+}
+
+/** Of several disks one after the other. */
+function within(ctx: Ctx, before: number, total: number): Ctx {
+  return {
+    ...{ signal: ctx.signal, log: ctx.log },
+    progress: ({ done = 0, ...more }) => ctx.progress({ ...more, done: before + done, total }),
+  };
+}
+
+/** What was just written is read once, so that what went wrong on its way is not built upon. */
+async function verifyNew(
+  repository: Repository,
+  ctx: WorkCtx,
+  { name }: RepositoryRecord,
+  packs: readonly string[],
+): Promise<void> {
+  if (packs.length === 0) return;
+  const problems = await repository.verify(ctx, packs);
+  const [first] = problems;
+  if (!first) return;
+  throw new EngineError(
+    "driver-failed",
+    `cannot trust the repository ${name}: ${first.file}: ${first.problem}`,
+    {
+      hint: `Look at all of it: berth repository check ${name}`,
+      details: { problems: problems.slice(0, 100) },
+    },
+  );
+}
+
+/** Throws `not-supported` where its disks cannot be read. */
+export function pointsOf(keeper: Keeper, entry: Entry): OpenPoint {
+  const { running } = entry;
+  if (running?.openPoint) return running.openPoint;
+  const driver = keeper.driverOf(entry);
+  if (!running && driver.points)
+    return (ctx, instance, request) => driver.points?.open(ctx, instance, request) as Promise<Point>;
+  const reason = running
+    ? "its disks cannot be read while it runs"
+    : `the driver ${driver.name} has no disks to read`;
+  throw new EngineError("not-supported", `cannot back up ${nameOf(entry)}: ${reason}`);
+}
+
+function gone(entry: Entry): EngineError {
+  return new EngineError("not-found", `cannot back up ${nameOf(entry)}: its repository is no longer known`);
+}

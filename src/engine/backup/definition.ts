@@ -1,0 +1,86 @@
+/**
+ * What of an instance a backup keeps beside its disks: enough to make it again anywhere. No secrets: keys and user-data,
+ * which often holds passwords, are made anew or stay behind. Read back it is another's word, and checked as such.
+ */
+import * as z from "zod";
+import { DiskName } from "../../api/disk.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { DriverInstance } from "../drivers/driver.ts";
+import { FIRST_DISK } from "../drivers/points.ts";
+import { Descriptor } from "../store/record.ts";
+import { damaged } from "./repository/damage.ts";
+import type { TreeNode } from "./repository/node.ts";
+
+/** Where it lies in a backup. */
+export const DEFINITION = "/instance.json";
+/** No definition is longer. */
+const MAX_BYTES = 2 ** 20;
+const VERSION = 1;
+
+const { id, name, arch, cpus, memoryBytes, diskBytes, image } = Descriptor.shape;
+const { guest, firmware, tpm, display, network, labels, createdAt } = Descriptor.shape;
+
+const Definition = z.object({
+  version: z.literal(VERSION),
+  kind: z.literal("vm"),
+  ...{ id, name, arch, cpus, memoryBytes, diskBytes, image },
+  ...{ guest, firmware, tpm, display, network, labels, createdAt },
+  encrypted: z.boolean().default(false),
+  user: z.string().min(1).max(64).describe("The login that its image expects"),
+  keys: z.array(z.string().max(16_384)).max(100).describe("Public keys that its disk lets in"),
+  disks: z
+    .array(z.object({ id: z.uuid(), name: DiskName, sizeBytes: z.int().positive() }))
+    .max(100)
+    .describe("Beside its first one"),
+});
+export type Definition = z.infer<typeof Definition>;
+
+export function definitionOf(descriptor: Descriptor, { login, formerKeys = [] }: DriverInstance): Definition {
+  const own = login.client.publicKey.trim();
+  const { disks, base, clonedFrom: _cloned, ...rest } = descriptor;
+  const present = disks.filter(({ removedAt }) => removedAt === undefined);
+  // What it has beside the fields of a definition is left out by the schema.
+  return Definition.parse({
+    ...rest,
+    version: VERSION,
+    user: base?.user ?? login.user,
+    keys: [...formerKeys, ...(own === "" ? [] : [own])],
+    disks: present,
+  });
+}
+
+export function formatDefinition(definition: Definition): Uint8Array {
+  return Buffer.from(`${JSON.stringify(definition, null, 2)}\n`);
+}
+
+/** The file of a disk in a backup. */
+export function diskPath(disk: string): string {
+  return `/disks/${disk}.raw`;
+}
+
+export function disksOf({ disks }: Definition): string[] {
+  return [FIRST_DISK, ...disks.map((disk) => disk.id)];
+}
+
+/** Whether it can be a definition at all, before it is read. */
+export function checkNode({ type, size = 0 }: Pick<TreeNode, "type" | "size">, backup: string): void {
+  if (type !== "file") throw damaged(`the backup ${backup}`, `${DEFINITION} is no file`);
+  if (size > MAX_BYTES) throw damaged(`the backup ${backup}`, `${DEFINITION} has ${size} bytes`);
+}
+
+export function parseDefinition(bytes: Uint8Array, backup: string): Definition {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch (cause) {
+    throw damaged(`the backup ${backup}`, `${DEFINITION} is no JSON`, cause);
+  }
+  const version = z.object({ version: z.int() }).safeParse(json);
+  if (version.success && version.data.version > VERSION)
+    throw new EngineError("not-supported", `cannot read the backup ${backup}: a newer Berth made it`, {
+      hint: "Update Berth.",
+    });
+  const { data, error } = Definition.safeParse(json);
+  if (!data) throw damaged(`the backup ${backup}`, z.prettifyError(error).replaceAll("\n", " "));
+  return data;
+}

@@ -1,0 +1,34 @@
+/** A backup by its id, or the beginning of it. */
+import { EngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
+import type { Repository } from "./repository/repository.ts";
+import type { Snapshot } from "./repository/snapshot.ts";
+import { factsOf } from "./tags.ts";
+
+/** Throws `not-found` where there is none, `invalid-argument` where several begin so. `doing` begins the refusal. */
+export async function snapshotOf(
+  ctx: Ctx,
+  repository: Repository,
+  id: string,
+  doing: string,
+): Promise<Snapshot> {
+  const { snapshots, unreadable } = await repository.snapshots(ctx);
+  const damage = unreadable.find((one) => one.id.startsWith(id));
+  if (damage) throw damage.error;
+  // One whose tags were changed has another id, and knows the one that it was made with.
+  const fitting = snapshots.filter((one) => one.id.startsWith(id) || one.original === id);
+  const [only] = fitting;
+  const short = id.slice(0, 8);
+  if (!only)
+    throw new EngineError("not-found", `cannot ${doing}: there is no backup ${short}`, {
+      hint: "berth backup list shows them all.",
+    });
+  if (fitting.length > 1)
+    throw new EngineError("invalid-argument", `cannot ${doing}: several backups begin with ${short}`, {
+      hint: "Give more of its id.",
+    });
+  if (factsOf(only)) return only;
+  throw new EngineError("not-supported", `cannot ${doing}: ${short} is no backup of an instance`, {
+    hint: "restic restores it.",
+  });
+}

@@ -1,0 +1,171 @@
+/** What clients may do with backup repositories. */
+import { randomBytes } from "node:crypto";
+import * as z from "zod";
+import { type BackupRepository, NewRepository } from "../../api/backup.ts";
+import type { Operation } from "../../api/operation.ts";
+import { EngineError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Ctx } from "../ctx.ts";
+import type { RepositoriesApi } from "../engine-core.ts";
+import type { Log } from "../log.ts";
+import type { Operations, Work } from "../operations.ts";
+import type { JournalRow } from "../store/store.ts";
+import { parsePlace } from "./places/open.ts";
+import type { PointBook } from "./point-book.ts";
+import type { Repositories, RepositoryRecord } from "./repositories.ts";
+
+export type RepositoryWorkParts = {
+  repositories: Repositories;
+  points: PointBook;
+  operations: Operations;
+  log: Log;
+};
+
+const KINDS = ["add-repository", "check-repository", "prune-repository"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What is journaled of them. */
+const Input = z.object({
+  repository: z.uuid(),
+  make: z.boolean().default(false),
+  readShare: z.number().default(0),
+});
+type Input = z.infer<typeof Input>;
+
+/** As many random bits as the key has that it protects. */
+const PASSWORD_BYTES = 32;
+
+export function isRepositoryRow({ kind }: JournalRow): boolean {
+  return (KINDS as readonly string[]).includes(kind);
+}
+
+export class RepositoryWork implements RepositoriesApi {
+  readonly #parts: RepositoryWorkParts;
+
+  constructor(parts: RepositoryWorkParts) {
+    this.#parts = parts;
+  }
+
+  list(): BackupRepository[] {
+    return this.#parts.repositories.list();
+  }
+
+  /** Its password is kept before anything is made: a repository whose password is lost is none. */
+  async add(wanted: NewRepository): Promise<Operation> {
+    const { repositories, operations } = this.#parts;
+    const { name, init, place: typed, password, access: given } = NewRepository.parse(wanted);
+    operations.refuseWhileDraining(`add ${name}`);
+    repositories.refuseTaken(name);
+    const { place, access } = parsePlace(typed, given);
+    if (password === undefined && !init)
+      throw new EngineError("invalid-argument", `cannot add ${name}: its password is not given`, {
+        hint: "The recovery kit has it. A new repository is made by: berth repository init",
+      });
+    const opening = { password: password ?? randomBytes(PASSWORD_BYTES).toString("base64url"), access };
+    const { key } = await repositories.note(name, place, opening);
+    return this.#begin("add-repository", name, { repository: key, make: init, readShare: 0 });
+  }
+
+  async reveal(name: string): Promise<string> {
+    const { repositories } = this.#parts;
+    return (await repositories.reveal(repositories.find(name, "show the password"))).password;
+  }
+
+  async remove(name: string): Promise<void> {
+    const { repositories, points } = this.#parts;
+    const { key } = repositories.find(name, `remove ${name}`);
+    repositories.forget(key);
+    points.forgetRepository(key);
+  }
+
+  async check(name: string, { readShare }: { readShare: number }): Promise<Operation> {
+    const { key } = this.#parts.repositories.find(name, `check ${name}`);
+    return this.#begin("check-repository", name, { repository: key, make: false, readShare });
+  }
+
+  async prune(name: string): Promise<Operation> {
+    const { key } = this.#parts.repositories.find(name, `prune ${name}`);
+    return this.#begin("prune-repository", name, { repository: key, make: false, readShare: 0 });
+  }
+
+  async unlock(name: string, signal: AbortSignal): Promise<number> {
+    const { repositories, log } = this.#parts;
+    const record = repositories.find(name, `unlock ${name}`);
+    const ctx: Ctx = { signal, progress: () => {}, log };
+    return repositories.use(ctx, record, async (repository) => (await repository.breakLocks(ctx)).length);
+  }
+
+  /** Goes on with what an earlier engine began. */
+  resume(row: JournalRow): void {
+    const input = Input.safeParse(row.input);
+    const error = new EngineError(
+      "internal",
+      `cannot resume ${row.kind} of ${row.target}: its journal entry cannot be read`,
+    );
+    const failing: Work = () => Promise.reject(error);
+    this.#parts.operations.resume(
+      row,
+      input.success ? this.#work(row.kind as Kind, row.target, input.data) : failing,
+    );
+  }
+
+  #begin(kind: Kind, target: string, input: Input): Operation {
+    return this.#parts.operations.begin({ kind, target, input }, this.#work(kind, target, input));
+  }
+
+  #work(kind: Kind, name: string, input: Input): Work {
+    return async (ctx) => {
+      const record = this.#parts.repositories.byKey(input.repository);
+      if (!record) throw new EngineError("not-found", `cannot ${kind}: ${name} is no longer known`);
+      ctx.progress({ phase: "open" });
+      if (kind === "add-repository") await this.#add(ctx, record, input, () => ctx.abandoned);
+      else if (kind === "check-repository") await this.#check(ctx, record, input);
+      else await this.#prune(ctx, record);
+    };
+  }
+
+  async #add(ctx: Ctx, record: RepositoryRecord, { make }: Input, isAbandoned: () => boolean): Promise<void> {
+    const { repositories } = this.#parts;
+    try {
+      const id = await repositories.use(ctx, record, async (repository) => repository.id, { make });
+      const before = repositories.records().find((one) => one.id === id);
+      if (before && before.key !== record.key)
+        throw new EngineError(
+          "already-exists",
+          `cannot add ${record.name}: ${before.name} is the same repository`,
+        );
+      repositories.found(record.key, id);
+    } catch (error) {
+      if (!isAbandoned()) repositories.forget(record.key);
+      throw error;
+    }
+  }
+
+  /** Ends with an error where anything is wrong, which names the first, and has all in its details. */
+  async #check(ctx: Ctx, record: RepositoryRecord, { readShare }: Input): Promise<void> {
+    const read = readShare > 0 ? { read: { share: readShare, seed: new Date().toISOString() } } : {};
+    const { problems, snapshots, packs, readBytes } = await this.#parts.repositories.use(
+      ctx,
+      record,
+      (repository) => repository.check(ctx, read),
+    );
+    const [first] = problems;
+    if (first) {
+      const more = problems.length > 1 ? ` and ${problems.length - 1} more` : "";
+      const reason = `cannot trust the repository ${record.name}: ${first.file}: ${first.problem}${more}`;
+      throw new EngineError("driver-failed", reason, {
+        hint: "Other backups in it can still be restored. Look for what damages its disk, and make new backups.",
+        details: { problems: problems.slice(0, 100) },
+      });
+    }
+    const message = `${snapshots} backups, ${packs} packs, ${formatBytes(readBytes)} read`;
+    ctx.progress({ phase: "check", message });
+  }
+
+  async #prune(ctx: Ctx, record: RepositoryRecord): Promise<void> {
+    const { freedBytes } = await this.#parts.repositories.use(ctx, record, (repository) =>
+      repository.prune(ctx),
+    );
+    ctx.progress({ phase: "prune", message: `${formatBytes(Math.max(0, freedBytes))} freed` });
+  }
+}

@@ -1,0 +1,70 @@
+/** What a backup says of itself in restic's own words, which are tags: read without opening anything else of it. Pure. */
+import * as z from "zod";
+import { type Backup, BackupConsistency } from "../../api/backup.ts";
+import type { Snapshot } from "./repository/snapshot.ts";
+
+export type BackupFacts = {
+  /** Of the instance. */
+  id: string;
+  consistency: BackupConsistency;
+  /** The point in time of its disks that it holds. */
+  point: string;
+  /** How often something else than the guest had changed each disk, by the disk's id. */
+  generations: Readonly<Record<string, number>>;
+  isProtected: boolean;
+};
+
+const OURS = "berth";
+const PROTECTED = "protected";
+
+export function tagsOf({ id, consistency, point, generations, isProtected }: BackupFacts): string[] {
+  return [
+    ...[OURS, `instance:${id}`, `consistency:${consistency}`, `point:${point}`],
+    ...Object.entries(generations).map(([disk, generation]) => `generation:${disk}=${generation}`),
+    ...(isProtected ? [PROTECTED] : []),
+  ];
+}
+
+/** Undefined for what is no backup of an instance. */
+export function factsOf({ tags }: Pick<Snapshot, "tags">): BackupFacts | undefined {
+  const said = (key: string) => tags.find((tag) => tag.startsWith(`${key}:`))?.slice(key.length + 1);
+  const id = z.uuid().safeParse(said("instance"));
+  if (!tags.includes(OURS) || !id.success) return undefined;
+  const generations = tags.flatMap((tag) => {
+    const [, disk, generation] = /^generation:([0-9a-z-]{1,64})=(\d{1,15})$/.exec(tag) ?? [];
+    return disk === undefined ? [] : [[disk, Number(generation)] as const];
+  });
+  return {
+    id: id.data,
+    consistency: BackupConsistency.safeParse(said("consistency")).data ?? "crash",
+    point: said("point") ?? "",
+    generations: Object.fromEntries(generations),
+    isProtected: tags.includes(PROTECTED),
+  };
+}
+
+/** The same backup, protected or no longer. What others have tagged it with stays. */
+export function withProtection(tags: readonly string[], isProtected: boolean): string[] {
+  const others = tags.filter((tag) => tag !== PROTECTED);
+  return isProtected ? [...others, PROTECTED] : others;
+}
+
+/** What restic groups backups by: the name that the instance had. */
+export function pathOfInstance(name: string): string {
+  return `/${name}`;
+}
+
+/** Undefined for what is no backup of an instance. */
+export function backupOf(snapshot: Snapshot, repository: string): Backup | undefined {
+  const facts = factsOf(snapshot);
+  if (!facts) return undefined;
+  const { id, consistency, isProtected } = facts;
+  const { paths, timeMs, summary } = snapshot;
+  return {
+    ...{ id: snapshot.id, repository, consistency, isProtected },
+    instance: { id, name: paths[0]?.slice(1) ?? id },
+    at: new Date(timeMs).toISOString(),
+    sizeBytes: summary?.total_bytes_processed ?? 0,
+    addedBytes: summary?.data_added_packed ?? 0,
+  };
+}

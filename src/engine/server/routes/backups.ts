@@ -1,0 +1,39 @@
+import type { EngineCore } from "../../engine-core.ts";
+import { os } from "./base.ts";
+
+export function repositoryRoutes({ repositories }: EngineCore) {
+  const at = os.repositories;
+  return {
+    list: at.list.handler(() => ({ items: repositories.list() })),
+    add: at.add.handler(({ input }) => repositories.add(input)),
+    reveal: at.reveal.handler(async ({ input }) => ({ password: await repositories.reveal(input.name) })),
+    remove: at.remove.handler(async ({ input }) => {
+      await repositories.remove(input.name);
+      return {};
+    }),
+    check: at.check.handler(({ input: { name, ...options } }) => repositories.check(name, options)),
+    prune: at.prune.handler(({ input }) => repositories.prune(input.name)),
+    unlock: at.unlock.handler(async ({ input, context }) => ({
+      removed: await repositories.unlock(input.name, context.signal),
+    })),
+  };
+}
+
+export function backupRoutes({ backups }: EngineCore) {
+  const at = os.backups;
+  return {
+    list: at.list.handler(({ input, context }) => backups.list(input, context.signal)),
+    create: at.create.handler(({ input: { name, ...options } }) => backups.create(name, options)),
+    restore: at.restore.handler(({ input: { as, ...one }, context }) =>
+      backups.restore(one, as, context.signal),
+    ),
+    update: at.update.handler(({ input: { isProtected, ...one }, context }) =>
+      backups.update(one, { isProtected }, context.signal),
+    ),
+    remove: at.remove.handler(async ({ input, context }) => {
+      await backups.remove(input, context.signal);
+      return {};
+    }),
+    verify: at.verify.handler(({ input }) => backups.verify(input)),
+  };
+}

@@ -1,0 +1,246 @@
+/** Backups over the real engine, a real repository and disks in memory; restic is asked what it thinks of it. */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Backup } from "../../src/api/backup.ts";
+import { run } from "../../src/base/run.ts";
+import type { EngineCore } from "../../src/engine/engine-core.ts";
+import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
+import { FakeContent } from "../support/fake-points.ts";
+import { WORKER } from "../support/repository-worker.ts";
+
+const MIB = 2 ** 20;
+const DISK_BYTES = 512 * MIB;
+
+let world: FakeWorld;
+let engine: EngineCore;
+let places: string;
+
+beforeEach(async () => {
+  world = await FakeWorld.make();
+  world.images.virtualBytes = DISK_BYTES;
+  places = await mkdtemp(path.join(tmpdir(), "berth-backups-"));
+  engine = await open();
+});
+afterEach(async () => {
+  expect(world.host.violations).toEqual([]);
+  await world.dispose();
+  await rm(places, { recursive: true, force: true });
+});
+
+const open = () => world.open({ repositoryWorker: WORKER });
+const signal = () => AbortSignal.timeout(20_000);
+const place = (name = "main") => path.join(places, name);
+
+async function reopened(): Promise<void> {
+  await world.close(engine);
+  engine = await open();
+}
+
+async function made(name = "main"): Promise<void> {
+  await succeeded(engine, engine.repositories.add({ name, place: place(name), init: true }));
+}
+
+/** An instance with some data on its disk. */
+async function launched(name = "web"): Promise<FakeContent> {
+  await succeeded(engine, engine.instances.launch({ name, diskBytes: DISK_BYTES, labels: { team: "blue" } }));
+  const content = new FakeContent(DISK_BYTES);
+  content.write(3 * MIB, randomBytes(5 * MIB));
+  world.host.contents.set(`${idOf(name)} disk`, content);
+  return content;
+}
+
+const idOf = (name: string) => engine.instances.get(name).id;
+const backUp = (name = "web", more = {}) =>
+  succeeded(engine, engine.backups.create(name, { full: false, isProtected: false, ...more }));
+const listed = async (query = {}): Promise<Backup[]> => (await engine.backups.list(query, signal())).items;
+const latest = async (): Promise<Backup> => (await listed()).at(-1) as Backup;
+
+async function restic(name: string, ...argv: string[]): Promise<string> {
+  const env = { RESTIC_PASSWORD: await engine.repositories.reveal(name), RESTIC_CACHE_DIR: place("cache") };
+  return (await run(["restic", "-r", place(name), ...argv], { env })).stdout;
+}
+
+function sumOf(content: FakeContent): string {
+  const hash = createHash("sha256");
+  const zeros = Buffer.alloc(65_536);
+  for (let block = 0; block < content.sizeBytes / 65_536; block++)
+    hash.update(content.blocks.get(block) ?? zeros);
+  return hash.digest("hex");
+}
+
+const contentOf = (name: string) => world.host.contents.get(`${idOf(name)} disk`) as FakeContent;
+
+test("a running instance is backed up, restic finds all of it good, and a new instance is made of it", async () => {
+  const content = await launched();
+  await made();
+  const { progress } = await backUp();
+  const [backup] = await listed();
+  expect(backup).toMatchObject({
+    repository: "main",
+    instance: { id: idOf("web"), name: "web" },
+    isProtected: false,
+  });
+  expect(progress?.message).toContain(backup?.id.slice(0, 8));
+  expect(await restic("main", "check", "--read-data")).toContain("no errors were found");
+  const before = sumOf(content);
+  content.write(0, randomBytes(MIB));
+  const one = { repository: "main", backup: (backup as Backup).id.slice(0, 8) };
+  await succeeded(engine, engine.backups.restore(one, "again", signal()));
+  expect(sumOf(contentOf("again"))).toBe(before);
+  expect(engine.instances.get("again")).toMatchObject({
+    ...{ state: "stopped", diskBytes: DISK_BYTES, labels: { team: "blue" } },
+    image: engine.instances.get("web").image,
+  });
+  await succeeded(engine, engine.instances.start("again"));
+});
+
+test("the next one reads what has changed, and both hold what was so then", async () => {
+  const content = await launched();
+  await made();
+  await backUp();
+  const first = sumOf(content);
+  content.write(200 * MIB, randomBytes(MIB));
+  await backUp();
+  const second = sumOf(content);
+  const [one, two] = await listed();
+  expect(two?.addedBytes).toBeLessThan(2 * MIB);
+  for (const [backup, sum] of [
+    [one, first],
+    [two, second],
+  ] as const) {
+    const dumped = await run(
+      ["sh", "-c", `restic -r ${place()} dump ${backup?.id} /disks/disk.raw | sha256sum`],
+      {
+        env: { RESTIC_PASSWORD: await engine.repositories.reveal("main"), RESTIC_CACHE_DIR: place("cache") },
+      },
+    );
+    expect(dumped.stdout).toContain(sum);
+  }
+});
+
+test("each repository has its own increments", async () => {
+  const content = await launched();
+  for (const name of ["main", "other"]) await made(name);
+  await expect(engine.backups.create("web", { full: false, isProtected: false })).rejects.toMatchObject({
+    code: "invalid-argument",
+    hint: expect.stringContaining("--repository"),
+  });
+  for (const repository of ["main", "other", "main"]) {
+    content.write(300 * MIB, randomBytes(MIB));
+    await backUp("web", { repository });
+  }
+  const added = (await listed()).map(({ addedBytes }) => Math.round(addedBytes / MIB));
+  expect(added).toEqual([6, 6, 1]);
+});
+
+test("protected backups stay, others are deleted, and a prune frees their space", async () => {
+  const content = await launched();
+  await made();
+  await backUp("web", { isProtected: true });
+  content.write(400 * MIB, randomBytes(8 * MIB));
+  await backUp();
+  const [kept, gone] = (await listed()).map(({ id }) => ({ repository: "main", backup: id }));
+  if (!kept || !gone) throw new Error("there are two");
+  await expect(engine.backups.remove(kept, signal())).rejects.toMatchObject({ code: "wrong-state" });
+  await engine.backups.remove(gone, signal());
+  const pruned = await succeeded(engine, engine.repositories.prune("main"));
+  expect(pruned.progress?.message).toMatch(/^8(\.\d+)? ?MiB freed|^[78]\.\d+ ?MiB/);
+  const { id } = await engine.backups.update(kept, { isProtected: false }, signal());
+  expect(await listed()).toMatchObject([{ id, isProtected: false }]);
+  await succeeded(engine, engine.backups.verify({ repository: "main", backup: id }));
+  expect(await restic("main", "check", "--read-data")).toContain("no errors were found");
+  // What went with the other one is read again: nothing is as before to a backup that is gone.
+  await backUp();
+  expect(Math.round((await latest()).addedBytes / MIB)).toBe(8);
+});
+
+test("a repository of restic's is taken in, and its password is asked for", async () => {
+  await launched();
+  const env = { RESTIC_PASSWORD: "harbour", RESTIC_CACHE_DIR: place("cache") };
+  await run(["restic", "-r", place(), "init"], { env });
+  const wanted = { name: "main", place: place() };
+  await expect(engine.repositories.add(wanted)).rejects.toMatchObject({ code: "invalid-argument" });
+  const wrong = await ended(engine, engine.repositories.add({ ...wanted, password: "hangar" }));
+  expect(wrong).toMatchObject({ status: "failed", error: { code: "unauthenticated" } });
+  const taken = await ended(engine, engine.repositories.add({ ...wanted, init: true }));
+  expect(taken).toMatchObject({ status: "failed", error: { code: "already-exists" } });
+  expect(engine.repositories.list()).toEqual([]);
+  await succeeded(engine, engine.repositories.add({ ...wanted, password: "harbour" }));
+  await backUp();
+  const twice = await ended(
+    engine,
+    engine.repositories.add({ ...wanted, name: "twice", password: "harbour" }),
+  );
+  expect(twice.error?.message).toContain("main is the same repository");
+  expect((await run(["restic", "-r", place(), "snapshots"], { env })).stdout).toContain("1 snapshots");
+});
+
+test("repositories are known to the next engine, and their passwords are in no file", async () => {
+  await launched();
+  await made();
+  const password = await engine.repositories.reveal("main");
+  await engine.keys.rotate(undefined);
+  await backUp();
+  await reopened();
+  expect(engine.repositories.list()).toMatchObject([{ name: "main", place: place() }]);
+  expect(await listed()).toHaveLength(1);
+  await engine.keys.rotate(undefined);
+  expect(await engine.repositories.reveal("main")).toBe(password);
+  for (const file of await readdir(world.root, { recursive: true, withFileTypes: true }))
+    if (file.isFile())
+      expect((await readFile(path.join(file.parentPath, file.name))).includes(password)).toBe(false);
+  await engine.repositories.remove("main");
+  expect(engine.repositories.list()).toEqual([]);
+  expect(await readdir(place())).toContain("config");
+});
+
+test("what is damaged is told by name, and no backup hides another repository's", async () => {
+  await launched();
+  for (const name of ["main", "other"]) await made(name);
+  for (const repository of ["main", "other"]) await backUp("web", { repository });
+  const shelf = path.join(place(), "data");
+  const [pack] = (await readdir(shelf, { recursive: true, withFileTypes: true })).filter((one) =>
+    one.isFile(),
+  );
+  const file = path.join(pack?.parentPath ?? "", pack?.name ?? "");
+  const bytes = await readFile(file);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+  await writeFile(file, bytes);
+  const checked = await ended(engine, engine.repositories.check("main", { readShare: 1 }));
+  expect(checked).toMatchObject({ status: "failed", error: { code: "driver-failed" } });
+  expect(checked.error?.message).toContain(pack?.name);
+  await succeeded(engine, engine.repositories.check("other", { readShare: 1 }));
+  await rm(place(), { recursive: true });
+  const { items, problems } = await engine.backups.list({}, signal());
+  expect(items.map(({ repository }) => repository)).toEqual(["other"]);
+  expect(problems).toMatchObject([{ code: "repository-unreadable" }]);
+  const failed = await ended(
+    engine,
+    engine.backups.create("web", { repository: "main", full: false, isProtected: false }),
+  );
+  expect(failed).toMatchObject({ status: "failed", error: { code: "not-found" } });
+});
+
+test("a restore is refused where a launch would be, and leaves nothing when it fails", async () => {
+  await launched();
+  await made();
+  await backUp();
+  const one = { repository: "main", backup: (await latest()).id };
+  await expect(engine.backups.restore(one, undefined, signal())).rejects.toMatchObject({
+    code: "already-exists",
+    message: 'cannot restore web: instance "web" already exists',
+  });
+  await expect(engine.backups.restore({ ...one, backup: "0000" }, "x", signal())).rejects.toMatchObject({
+    code: "not-found",
+  });
+  for (const shelf of await readdir(path.join(place(), "data")))
+    await rm(path.join(place(), "data", shelf), { recursive: true });
+  await expect(engine.backups.restore(one, "again", signal())).rejects.toMatchObject({
+    code: "driver-failed",
+    message: expect.stringContaining("is damaged"),
+  });
+  expect(engine.instances.list().map(({ name }) => name)).toEqual(["web"]);
+});
