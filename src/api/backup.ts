@@ -105,3 +105,22 @@ export const Schedule = z.discriminatedUnion("every", [
   }),
 ]);
 export type Schedule = z.infer<typeof Schedule>;
+
+/** How an instance is backed up by itself, and which of these backups stay. */
+export const NewBackupPlan = z.object({
+  repository: z.string().min(1).max(255).optional().describe("Left out, the only one there is"),
+  schedule: Schedule,
+  retention: Retention.optional().describe("Left out, all stay"),
+});
+export type NewBackupPlan = z.input<typeof NewBackupPlan>;
+
+export const BackupPlan = z.object({
+  instance: z.string(),
+  repository: z.string(),
+  schedule: Schedule,
+  retention: Retention.optional(),
+  lastAt: z.iso.datetime().optional().describe("When the last one began that came to a good end"),
+  nextAt: z.iso.datetime(),
+  problem: z.string().optional().describe("Why the last attempt failed"),
+});
+export type BackupPlan = z.infer<typeof BackupPlan>;

@@ -4,7 +4,6 @@
  */
 import type { Duplex, Readable } from "node:stream";
 import type { Alias, AliasBook } from "../api/alias.ts";
-import type { Backup, BackupRepository, NewRepository } from "../api/backup.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
 import type { EngineEvent } from "../api/event.ts";
@@ -24,6 +23,7 @@ import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
+import type { BackupPlansApi, BackupsApi, RepositoriesApi } from "./backup-core.ts";
 import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
 import type { LogRequest } from "./drivers/driver.ts";
 import type { AttachRequest } from "./drivers/running.ts";
@@ -53,6 +53,7 @@ export interface EngineCore {
   readonly snapshots: SnapshotsApi;
   readonly repositories: RepositoriesApi;
   readonly backups: BackupsApi;
+  readonly backupPlans: BackupPlansApi;
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
   readonly images: ImagesApi;
@@ -249,38 +250,6 @@ export interface AliasesApi {
   add(alias: string, facts: Alias, context?: string): AliasBook;
   remove(alias: string, context?: string): AliasBook;
   prefer(context: string): AliasBook;
-}
-
-export interface RepositoriesApi {
-  list(): BackupRepository[];
-  add(wanted: NewRepository): Promise<Operation>;
-  reveal(name: string): Promise<string>;
-  remove(name: string): Promise<void>;
-  /** `readShare`: how much of its data is read, 0 to 1. */
-  check(name: string, options: { readShare: number }): Promise<Operation>;
-  prune(name: string): Promise<Operation>;
-  /** Resolves with how many locks were broken. */
-  unlock(name: string, signal: AbortSignal): Promise<number>;
-}
-
-/** The beginning of a backup's id is enough. */
-export type OneBackup = { repository: string; backup: string };
-
-export interface BackupsApi {
-  /** What cannot be read is among the problems, unless one repository is asked for. */
-  list(
-    query: { repository?: string | undefined; instance?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<{ items: Backup[]; problems: Problem[] }>;
-  create(
-    name: string,
-    options: { repository?: string | undefined; full: boolean; isProtected: boolean },
-  ): Promise<Operation>;
-  restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation>;
-  update(one: OneBackup, change: { isProtected: boolean }, signal: AbortSignal): Promise<Backup>;
-  /** `wrong-state` of one that is protected. */
-  remove(one: OneBackup, signal: AbortSignal): Promise<void>;
-  verify(one: OneBackup): Promise<Operation>;
 }
 
 export interface OperationsApi {

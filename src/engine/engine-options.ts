@@ -1,5 +1,6 @@
 /** What an engine is made of; tests put in their own parts. */
 import type { Paths } from "../base/paths.ts";
+import type { RepositoryOptions } from "./backup/repository/repository.ts";
 import type { ContainerHost } from "./drivers/container-host.ts";
 import type { Driver } from "./drivers/driver.ts";
 import type { Login } from "./guest/keys.ts";
@@ -45,8 +46,8 @@ export type EngineOptions = {
   hostBoot?: () => Promise<string>;
   /** Of this host's user. */
   keychain?: Keychain;
-  /** The file that threads run which work on backups. */
-  repositoryWorker: string | URL;
+  /** How backup repositories are worked on; with the file that its threads run. */
+  repository: RepositoryOptions;
   store?: Store;
   files?: InstanceFiles;
   locations?: Locations;

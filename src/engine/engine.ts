@@ -4,6 +4,7 @@ import { privateDirectory } from "../base/durable.ts";
 import { hostArch, hostPlatform } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
 import { Backups, isBackupRow } from "./backup/backups.ts";
+import { Plans } from "./backup/plans.ts";
 import { PointBook } from "./backup/point-book.ts";
 import { Repositories } from "./backup/repositories.ts";
 import { isRepositoryRow, RepositoryWork } from "./backup/repository-work.ts";
@@ -106,20 +107,20 @@ function compose({ files, ...ground }: Ground): Parts {
   return { ...work, ...slowWork({ ...work, images }) };
 }
 
-type Kept = "book" | "repositories" | "backups";
+type Kept = "book" | "repositories" | "backups" | "plans";
 type Slow = "storage" | "images" | "containerImages";
 
 /** What is done with backups, and with where they lie. */
 function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
   const { options, store, keys, keeper, manager, operations, now } = parts;
   const { log } = options;
-  const repository = { worker: options.repositoryWorker };
-  const book = new Repositories({ store, keys, repository, now });
+  const book = new Repositories({ store, keys, repository: options.repository, now });
   const points = new PointBook(store);
   return {
     book,
     repositories: new RepositoryWork({ repositories: book, points, operations, log }),
     backups: new Backups({ ...{ keeper, manager, operations, log, points }, repositories: book }),
+    plans: new Plans({ store, keeper, repositories: book, now }),
   };
 }
 
@@ -166,4 +167,5 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   engine.keepSshHosts();
   engine.watchOutside();
   engine.startByPolicy(endedUnseen, boot);
+  engine.keepPlans();
 }

@@ -6,8 +6,10 @@ import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
 import { Aliases } from "./aliases.ts";
 import type { Backups } from "./backup/backups.ts";
+import type { Plans } from "./backup/plans.ts";
 import type { Repositories } from "./backup/repositories.ts";
 import type { RepositoryWork } from "./backup/repository-work.ts";
+import { Scheduler } from "./backup/scheduler.ts";
 import { ComposeWork } from "./compose-work.ts";
 import type { ContainerImageWork } from "./container-image-work.ts";
 import type { Ctx } from "./ctx.ts";
@@ -62,6 +64,7 @@ export type Parts = {
   book: Repositories;
   repositories: RepositoryWork;
   backups: Backups;
+  plans: Plans;
   drivers: readonly Driver[];
   hostFacts: () => Promise<HostFacts>;
   subnet: Subnet;
@@ -90,6 +93,7 @@ export class LiveEngine implements EngineCore {
   readonly snapshots: SnapshotKeeping;
   readonly repositories: RepositoryWork;
   readonly backups: Backups;
+  readonly backupPlans: Plans;
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
@@ -104,6 +108,7 @@ export class LiveEngine implements EngineCore {
   readonly #locations: Locations;
   readonly #lan: Lan;
   #outside: OutsideWatch | undefined;
+  #scheduler: Scheduler | undefined;
   readonly #startedAt: string;
   readonly #ending = new AbortController();
   readonly onDidChangeIdle: Event<boolean> = (listener) => {
@@ -112,6 +117,7 @@ export class LiveEngine implements EngineCore {
     owned.add(this.operations.onDidChangeIdle(tell));
     owned.add(this.#parts.keeper.serving.onDidChange(tell));
     owned.add(this.keys.onDidChange(tell));
+    owned.add(this.backupPlans.onDidChange(tell));
     return owned;
   };
   #sshHosts: Promise<void> | undefined;
@@ -148,6 +154,7 @@ export class LiveEngine implements EngineCore {
     this.snapshots = new SnapshotKeeping(parts.keeper, parts.manager);
     this.repositories = parts.repositories;
     this.backups = parts.backups;
+    this.backupPlans = parts.plans;
     this.operations = parts.operations;
     this.images = parts.images;
     this.containerImages = parts.containerImages;
@@ -184,6 +191,13 @@ export class LiveEngine implements EngineCore {
   /** What others do to containers is seen from now on. */
   watchOutside(): void {
     this.#outside = new OutsideWatch(this.#parts.keeper);
+  }
+
+  /** What is planned is backed up by itself from now on. */
+  keepPlans(): void {
+    const { plans, backups, book, keeper, operations, now, options } = this.#parts;
+    const { log } = options;
+    this.#scheduler = new Scheduler({ plans, backups, repositories: book, keeper, operations, log, now });
   }
 
   /** Beside all else: nobody waits for it. */
@@ -249,12 +263,15 @@ export class LiveEngine implements EngineCore {
   }
 
   get idle(): boolean {
-    return this.operations.idle && !this.#parts.keeper.serving.any && !this.keys.held;
+    return (
+      this.operations.idle && !this.#parts.keeper.serving.any && !this.keys.held && !this.backupPlans.any
+    );
   }
 
   async close(): Promise<void> {
     this.#ending.abort();
     await this.operations.close();
+    await this.#scheduler?.close();
     await this.#sshHosts;
     this.#lan.dispose();
     this.#outside?.dispose();

@@ -23,7 +23,7 @@ void runEngineProcess({
       paths,
       version,
       log,
-      repositoryWorker: path.join(__dirname, "repository-worker.js"),
+      repository: { worker: path.join(__dirname, "repository-worker.js") },
       drivers: ({ settings, containerHost }: EngineContext) => [
         createQemuDriver({ settings: () => settings.get(), scratch: path.join(paths.run, "qemu") }),
         createOciDriver({

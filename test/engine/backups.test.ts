@@ -22,7 +22,8 @@ beforeEach(async () => {
   world = await FakeWorld.make();
   world.images.virtualBytes = DISK_BYTES;
   places = await mkdtemp(path.join(tmpdir(), "berth-backups-"));
-  engine = await open();
+  world.repository = { worker: WORKER, settleMs: 0 };
+  engine = await world.open();
 });
 afterEach(async () => {
   expect(world.host.violations).toEqual([]);
@@ -30,13 +31,12 @@ afterEach(async () => {
   await rm(places, { recursive: true, force: true });
 });
 
-const open = () => world.open({ repositoryWorker: WORKER });
 const signal = () => AbortSignal.timeout(20_000);
 const place = (name = "main") => path.join(places, name);
 
 async function reopened(): Promise<void> {
   await world.close(engine);
-  engine = await open();
+  engine = await world.open();
 }
 
 async function made(name = "main"): Promise<void> {

@@ -136,6 +136,7 @@ world.host.knobsOf.set(process.env["BERTH_FAKE_NEVER_READY"] ?? "never-ready", {
 world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
 if (process.env["BERTH_FAKE_NO_KEYCHAIN"]) world.keychain.problem = "there is none in this test";
+world.repository = { worker: path.join(__dirname, "repository-worker.js") };
 world.images.entries = JSON.parse(process.env["BERTH_FAKE_IMAGES"] ?? "[]");
 void runEngineProcess({
   paths,

@@ -8,5 +8,6 @@ export function bundleCli(): Promise<Bundle> {
     cli: "src/cli/main.ts",
     mcp: "src/mcp/main.ts",
     engine: "test/engine/cli-engine.ts",
+    "repository-worker": "src/engine/backup/repository/worker.ts",
   });
 }

@@ -100,6 +100,13 @@ export class FakeCore implements EngineCore {
     remove: async () => {},
     verify: async ({ backup }) => this.#begin("verify-backup", backup),
   };
+  readonly backupPlans: EngineCore["backupPlans"] = {
+    list: () => [],
+    set: () => {
+      throw new EngineError("not-supported", "cannot plan backups: this engine makes none");
+    },
+    remove: () => {},
+  };
   readonly metrics = new MetricsFeeds(
     (name) => this.instances.guest(name),
     () => new Date(),

@@ -24,6 +24,8 @@ export class FakeWorld {
   readonly host = new FakeHost();
   readonly keychain = new FakeKeychain();
   log: Log = silentLog;
+  /** Those who back up put a real one in. */
+  repository: EngineOptions["repository"] = { worker: new URL("data:text/javascript,") };
   images: FakeImages;
   readonly #open = new Set<EngineCore>();
 
@@ -51,8 +53,7 @@ export class FakeWorld {
       env: {},
       drivers: () => [new FakeDriver(this.host)],
       keychain: this.keychain,
-      // Those who back up give a real one.
-      repositoryWorker: new URL("data:text/javascript,"),
+      repository: this.repository,
       images: ({ imageUsers, locations }) => {
         const { download, virtualBytes, entries } = this.images;
         this.images = new FakeImages(locations, imageUsers);

@@ -44,7 +44,8 @@ export async function mortal(
     drivers: () => {
       const driver = new MortalDriver(world.host, crash);
       const encryption = crash.wrap("encryption", driver.encryption, ["addKey", "removeKey"]);
-      return [crash.wrap("driver", Object.assign(driver, { encryption }), DRIVER_STEPS)];
+      const points = crash.wrap("points", driver.points, ["open", "write"]);
+      return [crash.wrap("driver", Object.assign(driver, { encryption, points }), DRIVER_STEPS)];
     },
   });
   world.forget(engine);

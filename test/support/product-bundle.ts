@@ -9,5 +9,6 @@ export function bundleProduct(): Promise<Bundle> {
     cli: "src/cli/main.ts",
     mcp: "src/mcp/main.ts",
     engine: "src/engine/main.ts",
+    "repository-worker": "src/engine/backup/repository/worker.ts",
   });
 }

@@ -1,6 +1,6 @@
 /** Backups of instances, and the repositories that they lie in. */
 import * as z from "zod";
-import { Backup, BackupRepository, NewRepository } from "../backup.ts";
+import { Backup, BackupPlan, BackupRepository, NewBackupPlan, NewRepository } from "../backup.ts";
 import { Problem } from "../instance.ts";
 import { InstanceName } from "../instance-name.ts";
 import { Operation } from "../operation.ts";
@@ -109,6 +109,23 @@ export const backups = {
     "Forget a backup; what only it needs goes with the next prune",
   )
     .input(One)
+    .output(z.object({})),
+  plans: procedure(
+    "GET",
+    "/v1/backup-plans",
+    "instance.view",
+    "Instances that are backed up by themselves",
+  ).output(List(BackupPlan)),
+  plan: procedure("PUT", "/v1/instances/{name}/backup-plan", "backup.create", "Back an instance up by itself")
+    .input(ByName.extend(NewBackupPlan.shape))
+    .output(BackupPlan),
+  unplan: procedure(
+    "DELETE",
+    "/v1/instances/{name}/backup-plan",
+    "backup.create",
+    "Back it up by itself no longer; its backups stay",
+  )
+    .input(ByName)
     .output(z.object({})),
   verify: procedure(
     "POST",

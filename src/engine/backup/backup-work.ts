@@ -68,7 +68,8 @@ export async function backUp(
       keep: points.others(instance.id, record.key),
     };
     const begin = () => open(ctx, instance, request);
-    const { snapshot, packs } = await save(repository, ctx, { entry, instance, input, parent, begin });
+    const now = () => keeper.now().getTime();
+    const { snapshot, packs } = await save(repository, ctx, { entry, instance, input, parent, begin, now });
     points.note(instance.id, record.key, keptOf(snapshot));
     await verifyNew(repository, ctx, record, packs);
     const added = formatBytes(snapshot.summary?.data_added_packed ?? 0);
@@ -87,6 +88,7 @@ type Saving = {
   input: BackupInput;
   parent: Snapshot | undefined;
   begin: () => Promise<Point>;
+  now: () => number;
 };
 
 /** The repository is ready before the point begins, so that this lasts no longer than it must. */
@@ -108,10 +110,10 @@ async function saveAll(
   writer: BackupWriter,
   ctx: WorkCtx,
   { consistency, disks }: Point,
-  { entry, instance, input, parent }: Saving,
+  { entry, instance, input, parent, now }: Saving,
 ): Promise<Snapshot> {
   const { descriptor } = entry.record;
-  const timeMs = Date.now();
+  const timeMs = now();
   const tree = new TreeBuilder();
   const put = (path: string, { content, size }: { content: IdList; size: number }) =>
     tree.put(path, { ...newNode("file", { timeMs }), content, size });

@@ -14,7 +14,6 @@
  *                                      ▼  │                 unknown = may run, but did not answer
  *        (nothing) ◄── purge ───── deleted
  */
-import { randomInt } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
@@ -27,9 +26,8 @@ import type { GuestAccess, GuestProcess } from "../guest/guest.ts";
 import type { Operations, Work } from "../operations.ts";
 import { ACTION_TABLE, type ActionInput, type ActionRow } from "./actions.ts";
 import { checkRelease, refuseOfAdopted } from "./adopt.ts";
-import { refusal, toProblem } from "./check.ts";
+import { toProblem } from "./check.ts";
 import { type CloneInput, cloneEntryOf, cloneInstance, planClone } from "./clone.ts";
-import { mountsOf } from "./container.ts";
 import { refuseWhileHolding } from "./container-host.ts";
 import { attachTo, openExport } from "./container-streams.ts";
 import { checkPause } from "./container-work.ts";
@@ -40,12 +38,9 @@ import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
-import { checkMedium } from "./media.ts";
-import { checkMounts, refuseMounts } from "./mounts.ts";
-import { generateName } from "./names.ts";
 import { mayRun, reachable, verbOf } from "./permits.ts";
-import { findings, lateFindings, type PlanParts, parseSpec, planLaunch, plannedDisks } from "./plan.ts";
-import { planPorts } from "./ports.ts";
+import { findings, type PlanParts, parseSpec } from "./plan.ts";
+import { planned } from "./planned.ts";
 import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
@@ -125,28 +120,9 @@ export class InstanceManager implements InstancesApi {
   }
 
   /** Plans what the spec asks for, and gives it to `begin` at once: until that has taken its name, that is nobody's. */
-  async planned(
-    spec: LaunchSpec,
-    verb: string,
-    begin: (input: LaunchInput) => Operation,
-  ): Promise<Operation> {
-    const wanted = parseSpec(spec, verb);
-    const label = wanted.name ?? "an instance";
-    this.#operations.refuseWhileDraining(`${verb} ${label}`);
-    if (wanted.mounts?.length) refuseMounts(this.#keeper, label);
-    const mounts = await checkMounts(mountsOf(wanted), label);
-    const ports = await planPorts(this.#keeper, wanted.ports ?? [], label);
-    const disks = await plannedDisks(this.#plan, wanted);
-    const medium = wanted.iso === undefined ? undefined : await checkMedium(wanted.iso, `launch ${label}`);
-    const found = await findings(this.#plan, this.#keeper, wanted);
-    // No wait from here to the reservation of the name, or two launches could get the same.
-    const name = wanted.name ?? generateName((drawn) => this.#keeper.has(drawn), randomInt);
-    const late = () => refusal(label, lateFindings(this.#keeper, name, wanted), verb);
-    const refused = refusal(label, found, verb) ?? late();
-    if (refused) throw refused;
-    const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
-    const planned = planLaunch(this.#plan, this.#keeper, name, wanted);
-    return begin({ ...planned, mounts, ports, disks, medium, warnings });
+  planned(spec: LaunchSpec, verb: string, begin: (input: LaunchInput) => Operation): Promise<Operation> {
+    const parts = { keeper: this.#keeper, operations: this.#operations, plan: this.#plan };
+    return planned(parts, spec, verb, begin);
   }
 
   async start(name: string, { cold }: { cold?: boolean } = {}): Promise<Operation> {

@@ -19,7 +19,7 @@ export function repositoryRoutes({ repositories }: EngineCore) {
   };
 }
 
-export function backupRoutes({ backups }: EngineCore) {
+export function backupRoutes({ backups, backupPlans }: EngineCore) {
   const at = os.backups;
   return {
     list: at.list.handler(({ input, context }) => backups.list(input, context.signal)),
@@ -32,6 +32,12 @@ export function backupRoutes({ backups }: EngineCore) {
     ),
     remove: at.remove.handler(async ({ input, context }) => {
       await backups.remove(input, context.signal);
+      return {};
+    }),
+    plans: at.plans.handler(() => ({ items: backupPlans.list() })),
+    plan: at.plan.handler(({ input: { name, ...wanted } }) => backupPlans.set(name, wanted)),
+    unplan: at.unplan.handler(({ input }) => {
+      backupPlans.remove(input.name);
       return {};
     }),
     verify: at.verify.handler(({ input }) => backups.verify(input)),

@@ -1,0 +1,43 @@
+/** Backups and their repositories as the server sees them: a part of `engine-core.ts`. */
+import type { Backup, BackupPlan, BackupRepository, NewBackupPlan, NewRepository } from "../api/backup.ts";
+import type { Problem } from "../api/instance.ts";
+import type { Operation } from "../api/operation.ts";
+
+export interface RepositoriesApi {
+  list(): BackupRepository[];
+  add(wanted: NewRepository): Promise<Operation>;
+  reveal(name: string): Promise<string>;
+  remove(name: string): Promise<void>;
+  /** `readShare`: how much of its data is read, 0 to 1. */
+  check(name: string, options: { readShare: number }): Promise<Operation>;
+  prune(name: string): Promise<Operation>;
+  /** Resolves with how many locks were broken. */
+  unlock(name: string, signal: AbortSignal): Promise<number>;
+}
+
+/** The beginning of a backup's id is enough. */
+export type OneBackup = { repository: string; backup: string };
+
+export interface BackupsApi {
+  /** What cannot be read is among the problems, unless one repository is asked for. */
+  list(
+    query: { repository?: string | undefined; instance?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<{ items: Backup[]; problems: Problem[] }>;
+  create(
+    name: string,
+    options: { repository?: string | undefined; full: boolean; isProtected: boolean },
+  ): Promise<Operation>;
+  restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation>;
+  update(one: OneBackup, change: { isProtected: boolean }, signal: AbortSignal): Promise<Backup>;
+  /** `wrong-state` of one that is protected. */
+  remove(one: OneBackup, signal: AbortSignal): Promise<void>;
+  verify(one: OneBackup): Promise<Operation>;
+}
+
+export interface BackupPlansApi {
+  list(): BackupPlan[];
+  set(instance: string, wanted: NewBackupPlan): BackupPlan;
+  /** No effect where there is none. */
+  remove(instance: string): void;
+}
