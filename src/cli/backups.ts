@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Backup } from "../api/backup.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
+import { addPlanCommand } from "./backup-plans.ts";
 import { type Format, json, table } from "./format.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -36,6 +37,7 @@ export function addBackupCommands(program: Command, session: Session): void {
     session.print(formatBackups(items, format));
   });
   addRestore(backup, session);
+  addPlanCommand(backup, session);
   addUpkeep(backup, session);
 }
 

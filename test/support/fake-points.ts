@@ -43,12 +43,17 @@ export class FakeContent {
 }
 
 /** What an instance's disk holds; empty where nobody has written to it. */
-export function contentOf(host: FakeHost, instance: Pick<DriverInstance, "id">, disk: string): FakeContent {
+export function contentOf(host: FakeHost, instance: WithDisks, disk: string): FakeContent {
   const key = `${instance.id} ${disk}`;
-  const content = host.contents.get(key) ?? new FakeContent(FAKE_DISK_BYTES);
+  const extra = instance.disks?.find(({ id }) => id === disk);
+  const sizeBytes = disk === FIRST_DISK ? instance.diskBytes : extra?.sizeBytes;
+  const content = host.contents.get(key) ?? new FakeContent(sizeBytes ?? FAKE_DISK_BYTES);
   host.contents.set(key, content);
   return content;
 }
+
+/** As far as its disks' sizes are known. */
+type WithDisks = Pick<DriverInstance, "id"> & Partial<Pick<DriverInstance, "diskBytes" | "disks">>;
 
 const FAKE_DISK_BYTES = 2 ** 26;
 
