@@ -76,6 +76,8 @@ const contentOf = (name: string) => world.host.contents.get(`${idOf(name)} disk`
 test("a running instance is backed up, restic finds all of it good, and a new instance is made of it", async () => {
   const content = await launched();
   await made();
+  const variables = randomBytes(1000);
+  await writeFile(path.join(world.paths.instances, idOf("web"), "variables"), variables);
   const { progress } = await backUp();
   const [backup] = await listed();
   expect(backup).toMatchObject({
@@ -90,6 +92,8 @@ test("a running instance is backed up, restic finds all of it good, and a new in
   const one = { repository: "main", backup: (backup as Backup).id.slice(0, 8) };
   await succeeded(engine, engine.backups.restore(one, "again", signal()));
   expect(sumOf(contentOf("again"))).toBe(before);
+  const restored = path.join(world.paths.instances, idOf("again"), "variables");
+  expect(await readFile(restored)).toEqual(variables);
   expect(engine.instances.get("again")).toMatchObject({
     ...{ state: "stopped", diskBytes: DISK_BYTES, labels: { team: "blue" } },
     image: engine.instances.get("web").image,

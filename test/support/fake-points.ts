@@ -1,4 +1,5 @@
 /** Disks of the fake driver as far as points of them go: what they hold is in the host's memory, with notes of what changed. */
+import path from "node:path";
 import { EngineError } from "../../src/base/errors.ts";
 import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
 import {
@@ -118,6 +119,7 @@ function extentsOf(numbers: readonly number[], blocks: ReadonlyMap<number, Buffe
 
 export function fakePoints(host: FakeHost): PointSupport {
   return {
+    smallFiles: ({ directory }) => [{ name: "variables", file: path.join(directory, "variables") }],
     open: async (ctx, instance, request) => {
       ctx.signal.throwIfAborted();
       if (host.guests.has(instance.id))

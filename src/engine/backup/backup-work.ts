@@ -24,6 +24,7 @@ import type { Repository } from "./repository/repository.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 import { TreeBuilder } from "./repository/tree-builder.ts";
 import type { BackupWriter } from "./repository/writer.ts";
+import { readSmall, type SmallFile, smallPath } from "./small-files.ts";
 import { factsOf, pathOfInstance, tagsOf } from "./tags.ts";
 
 /** What is journaled of a backup. */
@@ -69,7 +70,9 @@ export async function backUp(
     };
     const begin = () => open(ctx, instance, request);
     const now = () => keeper.now().getTime();
-    const { snapshot, packs } = await save(repository, ctx, { entry, instance, input, parent, begin, now });
+    const files = keeper.driverOf(entry).points?.smallFiles(instance) ?? [];
+    const saving = { entry, instance, input, parent, files, begin, now };
+    const { snapshot, packs } = await save(repository, ctx, saving);
     points.note(instance.id, record.key, keptOf(snapshot));
     await verifyNew(repository, ctx, record, packs);
     const added = formatBytes(snapshot.summary?.data_added_packed ?? 0);
@@ -87,6 +90,7 @@ type Saving = {
   instance: DriverInstance;
   input: BackupInput;
   parent: Snapshot | undefined;
+  files: readonly SmallFile[];
   begin: () => Promise<Point>;
   now: () => number;
 };
@@ -110,7 +114,7 @@ async function saveAll(
   writer: BackupWriter,
   ctx: WorkCtx,
   { consistency, disks }: Point,
-  { entry, instance, input, parent, now }: Saving,
+  { entry, instance, input, parent, files, now }: Saving,
 ): Promise<Snapshot> {
   const { descriptor } = entry.record;
   const timeMs = now();
@@ -118,6 +122,10 @@ async function saveAll(
   const put = (path: string, { content, size }: { content: IdList; size: number }) =>
     tree.put(path, { ...newNode("file", { timeMs }), content, size });
   put(DEFINITION, await writer.saveBytes(ctx, formatDefinition(definitionOf(descriptor, instance))));
+  for (const small of files) {
+    const bytes = await readSmall(small);
+    if (bytes) put(smallPath(small), await writer.saveBytes(ctx, bytes));
+  }
   const total = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let done = 0;
   for (const disk of disks) {

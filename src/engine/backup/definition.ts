@@ -9,12 +9,11 @@ import type { DriverInstance } from "../drivers/driver.ts";
 import { FIRST_DISK } from "../drivers/points.ts";
 import { Descriptor } from "../store/record.ts";
 import { damaged } from "./repository/damage.ts";
-import type { TreeNode } from "./repository/node.ts";
 
 /** Where it lies in a backup. */
 export const DEFINITION = "/instance.json";
 /** No definition is longer. */
-const MAX_BYTES = 2 ** 20;
+export const MAX_DEFINITION_BYTES = 2 ** 20;
 const VERSION = 1;
 
 const { id, name, arch, cpus, memoryBytes, diskBytes, image } = Descriptor.shape;
@@ -60,12 +59,6 @@ export function diskPath(disk: string): string {
 
 export function disksOf({ disks }: Definition): string[] {
   return [FIRST_DISK, ...disks.map((disk) => disk.id)];
-}
-
-/** Whether it can be a definition at all, before it is read. */
-export function checkNode({ type, size = 0 }: Pick<TreeNode, "type" | "size">, backup: string): void {
-  if (type !== "file") throw damaged(`the backup ${backup}`, `${DEFINITION} is no file`);
-  if (size > MAX_BYTES) throw damaged(`the backup ${backup}`, `${DEFINITION} has ${size} bytes`);
 }
 
 export function parseDefinition(bytes: Uint8Array, backup: string): Definition {

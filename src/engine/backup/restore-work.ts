@@ -13,13 +13,21 @@ import { LaunchInput, takeBack } from "../instances/launch.ts";
 import { BLANK_IMAGE } from "../instances/machine.ts";
 import { reasonOf } from "../instances/power.ts";
 import type { WorkCtx } from "../operations.ts";
-import { checkNode, DEFINITION, type Definition, diskPath, disksOf, parseDefinition } from "./definition.ts";
+import {
+  DEFINITION,
+  type Definition,
+  diskPath,
+  disksOf,
+  MAX_DEFINITION_BYTES,
+  parseDefinition,
+} from "./definition.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { Repositories } from "./repositories.ts";
 import { damaged } from "./repository/damage.ts";
 import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 import type { FilePiece } from "./repository/stored-file.ts";
+import { bytesOf, restoreSmall } from "./small-files.ts";
 
 /** What is journaled of a restore to a new instance. */
 export const RestoreInput = z.object({
@@ -52,12 +60,9 @@ export async function readDefinition(
   reader: BackupReader,
   snapshot: Snapshot,
 ): Promise<Definition> {
-  const id = snapshot.id.slice(0, 8);
   const node = await reader.node(ctx, snapshot, DEFINITION);
-  checkNode(node, id);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of (await reader.open(ctx, node)).read(ctx)) chunks.push(chunk);
-  return parseDefinition(Buffer.concat(chunks), id);
+  const bytes = await bytesOf(ctx, reader, snapshot, node, MAX_DEFINITION_BYTES);
+  return parseDefinition(bytes, snapshot.id.slice(0, 8));
 }
 
 export async function restoreNew(
@@ -119,7 +124,9 @@ async function make(
   const stored = disksOf(definition);
   await writing.disk(ctx, { id: FIRST_DISK, sizeBytes: instance.diskBytes }, stored[0] ?? FIRST_DISK);
   for (const [index, disk] of disks.entries()) await writing.disk(ctx, disk, stored[index + 1] ?? "");
-  await keeper.driverOf(entry).create(ctx, instance);
+  const driver = keeper.driverOf(entry);
+  await restoreSmall(ctx, reader, snapshot, driver.points?.smallFiles(instance) ?? []);
+  await driver.create(ctx, instance);
 }
 
 class Writing {

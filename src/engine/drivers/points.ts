@@ -58,6 +58,8 @@ export interface Point {
 export type OpenPoint = (ctx: Ctx, instance: DriverInstance, request: PointRequest) => Promise<Point>;
 
 export interface PointSupport {
+  /** What else belongs to a point in the guest's time, by name: UEFI's variables, the TPM's state. Each may be missing. */
+  smallFiles(instance: DriverInstance): readonly { name: string; file: string }[];
   /** Of an instance that does not run. It cannot start until the point is closed. */
   readonly open: OpenPoint;
   /**

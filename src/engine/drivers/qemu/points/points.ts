@@ -1,10 +1,12 @@
 /** Points in time of the disks of QEMU's instances. */
+import path from "node:path";
 import { privateDirectory } from "../../../../base/durable.ts";
 import { EngineError } from "../../../../base/errors.ts";
 import type { Ctx } from "../../../ctx.ts";
 import type { DriverInstance } from "../../driver.ts";
 import type { Block, Point, PointRequest, PointSupport } from "../../points.ts";
 import { throughDoor } from "../door.ts";
+import { smallFiles } from "../files.ts";
 import { findProgram, type Host, installHint } from "../host.ts";
 import { diskSocketsOf, pointSocketOf } from "../monitor.ts";
 import { removeCopies } from "./graph.ts";
@@ -20,6 +22,10 @@ export class QemuPoints implements PointSupport {
   constructor(host: Host, qemuImg: (ctx: Ctx, instance: DriverInstance) => Promise<string>) {
     this.#host = host;
     this.#qemuImg = qemuImg;
+  }
+
+  smallFiles(instance: DriverInstance): { name: string; file: string }[] {
+    return smallFiles(instance).map((file) => ({ name: path.basename(file), file }));
   }
 
   async open(ctx: Ctx, instance: DriverInstance, request: PointRequest): Promise<Point> {
