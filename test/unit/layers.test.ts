@@ -67,6 +67,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "api",
     "engine",
     "engine/drivers",
+    "engine/guest",
     "engine/instances",
     "engine/keys",
     "engine/operations.ts",

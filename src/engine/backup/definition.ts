@@ -7,6 +7,7 @@ import { DiskName } from "../../api/disk.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { DriverInstance } from "../drivers/driver.ts";
 import { FIRST_DISK } from "../drivers/points.ts";
+import { loginUser } from "../guest/seed.ts";
 import { Descriptor } from "../store/record.ts";
 import { damaged } from "./repository/damage.ts";
 
@@ -25,7 +26,10 @@ const Definition = z.object({
   ...{ id, name, arch, cpus, memoryBytes, diskBytes, image },
   ...{ guest, firmware, tpm, display, network, labels, createdAt },
   encrypted: z.boolean().default(false),
-  user: z.string().min(1).max(64).describe("The login that its image expects"),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/i)
+    .describe("The one to log in as"),
   keys: z.array(z.string().max(16_384)).max(100).describe("Public keys that its disk lets in"),
   disks: z
     .array(z.object({ id: z.uuid(), name: DiskName, sizeBytes: z.int().positive() }))
@@ -34,15 +38,16 @@ const Definition = z.object({
 });
 export type Definition = z.infer<typeof Definition>;
 
-export function definitionOf(descriptor: Descriptor, { login, formerKeys = [] }: DriverInstance): Definition {
+export function definitionOf(descriptor: Descriptor, instance: DriverInstance): Definition {
+  const { login, userData, formerKeys = [] } = instance;
   const own = login.client.publicKey.trim();
-  const { disks, base, clonedFrom: _cloned, ...rest } = descriptor;
+  const { disks, ...rest } = descriptor;
   const present = disks.filter(({ removedAt }) => removedAt === undefined);
   // What it has beside the fields of a definition is left out by the schema.
   return Definition.parse({
     ...rest,
     version: VERSION,
-    user: base?.user ?? login.user,
+    user: loginUser(login, userData),
     keys: [...formerKeys, ...(own === "" ? [] : [own])],
     disks: present,
   });
@@ -76,4 +81,13 @@ export function parseDefinition(bytes: Uint8Array, backup: string): Definition {
   const { data, error } = Definition.safeParse(json);
   if (!data) throw damaged(`the backup ${backup}`, z.prettifyError(error).replaceAll("\n", " "));
   return data;
+}
+
+/**
+ * What a guest that is made of a backup is told by cloud-init: no more than who logs in. What its user-data once said has
+ * been done to its disk already.
+ */
+export function restoredUserData({ guest, user }: Definition): { userData?: string } {
+  if (guest !== "linux") return {};
+  return { userData: `#cloud-config\nsystem_info: {default_user: {name: ${user}}}\n` };
 }

@@ -20,6 +20,7 @@ import {
   disksOf,
   MAX_DEFINITION_BYTES,
   parseDefinition,
+  restoredUserData,
 } from "./definition.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { Repositories } from "./repositories.ts";
@@ -108,7 +109,8 @@ async function make(
   const { id } = entry.record.descriptor;
   await keeper.files.prepare(id);
   if (!(await keeper.files.readSecrets(id))) {
-    await keeper.files.writeSecrets(id, { login: await keeper.makeLogin(definition.user) });
+    const login = await keeper.makeLogin(definition.user);
+    await keeper.files.writeSecrets(id, { login, ...restoredUserData(definition) });
   }
   await makeKey(keeper, entry);
   const { disks } = entry.record.descriptor;
