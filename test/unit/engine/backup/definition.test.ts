@@ -10,7 +10,13 @@ import {
   restoredUserData,
 } from "../../../../src/engine/backup/definition.ts";
 import { specOf } from "../../../../src/engine/backup/restore-work.ts";
-import { backupOf, factsOf, tagsOf, withProtection } from "../../../../src/engine/backup/tags.ts";
+import {
+  type BackupFacts,
+  backupOf,
+  factsOf,
+  tagsOf,
+  withProtection,
+} from "../../../../src/engine/backup/tags.ts";
 
 const DISK = "0b2f7a9e-3c1d-4e5f-8a6b-7c8d9e0f1a2b";
 
@@ -73,10 +79,10 @@ describe("a definition", () => {
 });
 
 describe("tags", () => {
-  const facts = {
+  const facts: BackupFacts = {
     ...{ id: definition.id, consistency: "frozen", point: "bk-1", isProtected: true },
     generations: { disk: 3, [DISK]: 0 },
-  } as const;
+  };
 
   test("say what a backup is", () => {
     expect(factsOf({ tags: tagsOf(facts) })).toEqual(facts);

@@ -31,6 +31,7 @@ const PENDING: Partial<Record<Action, string>> = {
   stop: "- . ! - - - - - - -",
   "force-stop": "- . . - - - - - - -",
   restart: ". - ! . - - - - - -",
+  backup: "- - ! - - - - - - -",
   delete: "- - - - . - - - - -",
   recover: "- - - - - . - - - -",
   purge: "- - - - . - . - - -",
