@@ -10,6 +10,7 @@ export type Handler = (services: Services, ...args: unknown[]) => Promise<void>;
 
 const actions = () => import("./actions.ts");
 const arrange = () => import("./arrange.ts");
+const backups = () => import("./backups.ts");
 const changes = () => import("./changes.ts");
 const compose = () => import("./compose-actions.ts");
 const images = () => import("./image-actions.ts");
@@ -81,6 +82,9 @@ export const COMMANDS = {
   "berth.renameSnapshot": async (services, ...args) => (await snapshots()).renameSnapshot(services, args),
   "berth.commentSnapshot": async (services, ...args) => (await snapshots()).commentSnapshot(services, args),
   "berth.deleteSnapshot": async (services, ...args) => (await snapshots()).deleteSnapshot(services, args),
+  "berth.backUp": async (services, ...args) => (await backups()).backUp(services, args),
+  "berth.restoreBackup": async (services, ...args) => (await backups()).restoreBackup(services, args),
+  "berth.addRepository": async (services) => void (await (await backups()).addRepository(services)),
   "berth.rename": async (services, ...args) => (await changes()).rename(services, args),
   "berth.clone": async (services, ...args) => (await changes()).clone(services, args),
   "berth.changeSize": async (services, ...args) => (await changes()).changeSize(services, args),

@@ -8,6 +8,7 @@ import type { Operation } from "../api/operation.ts";
 import { containerActions, inMenus, sizeFacts, unwellText } from "./container-items.ts";
 import { l10n } from "./l10n.ts";
 import { cpusText, imageText, operationText, STATE_WORDS, sizeText, timeText } from "./phrases.ts";
+import { BUSY_STATES, isBusy, possible } from "./possible.ts";
 
 /** What a user may do with one instance. Each is a flag of `contextValue`, so that menus and prompts agree. */
 export type Action =
@@ -48,6 +49,7 @@ export type Action =
   | "openPort"
   | "snapshot"
   | "snapshots"
+  | "backUp"
   | "rename"
   | "clone"
   | "sizes"
@@ -75,19 +77,6 @@ export type ItemData = {
   /** How the row as a whole is marked, if at all. */
   mark?: Mark;
 };
-
-const BUSY_STATES: ReadonlySet<InstanceState> = new Set([
-  "creating",
-  "starting",
-  "restarting",
-  "stopping",
-  "suspending",
-]);
-
-/** Between two states, or worked on by an operation: nothing but looking, forcing and cancelling makes sense. */
-export function isBusy(instance: Instance, operation?: Operation): boolean {
-  return BUSY_STATES.has(instance.state) || operation?.status === "running";
-}
 
 /** What can be done now. In the order in which menus show it. */
 export function actionsOf(instance: Instance, operation?: Operation): Action[] {
@@ -119,63 +108,6 @@ function screenOf({ display, state }: Instance): Action[] {
 const OVER_SSH: ReadonlySet<Action> = new Set([
   ...(["shell", "exec", "copyTo", "open", "browse", "cloudInitLog", "ssh", "mount", "unmount"] as const),
 ]);
-
-function possible(instance: Instance, operation?: Operation): Action[] {
-  const { state } = instance;
-  const cancel: Action[] = operation?.status === "running" && operation.cancellable ? ["cancel"] : [];
-  if (state === "deleted") return isBusy(instance, operation) ? [] : ["recover", "purge"];
-  if (isBusy(instance, operation)) return [...(CAN_BE_FORCED.has(state) ? FORCE : []), "log", ...cancel];
-  if (state === "failed") return ["log", "purge"];
-  if (!instance.zone.available) {
-    const stop: Action[] = state === "running" ? ["stop", "forceStop"] : [];
-    return ["enableZone", ...stop, "log", "delete"];
-  }
-  switch (state) {
-    case "running":
-      return [
-        ...(["stop", "forceStop", "restart", "suspend"] as const),
-        instance.stopAt === undefined ? "stopLater" : "cancelStop",
-        ...(["shell", "exec", "copyTo", "open", "browse", "log", "cloudInitLog"] as const),
-        ...(instance.ports.some(({ protocol }) => protocol === "tcp") ? (["openPort"] as const) : []),
-        ...(instance.ssh ? (["ssh"] as const) : []),
-        "address",
-        ...kept(instance),
-        "delete",
-      ];
-    case "stopped":
-      return [
-        ...["start" as const, ...LOOK, "snapshot" as const, "clone" as const, "sizes" as const],
-        ...(instance.encrypted ? (["rotateKey"] as const) : []),
-        ...kept(instance),
-        "delete",
-      ];
-    case "suspended":
-      return ["start", "startCold", ...LOOK, ...kept(instance), "delete"];
-    default:
-      return ["forceStop", "log", "delete"];
-  }
-}
-
-const FORCE: readonly Action[] = ["forceStop"];
-const CAN_BE_FORCED: ReadonlySet<InstanceState> = new Set(["stopping", "restarting", "suspending"]);
-/** Entering one that is not running starts it. */
-const LOOK: readonly Action[] = ["shell", "exec", "open", "browse", "log", "address"];
-
-/** On what is kept of it, whether it runs or not. */
-function kept({ mounts, ports, disks, snapshotCount }: Instance): Action[] {
-  return [
-    "mount",
-    ...(mounts.length > 0 ? (["unmount"] as const) : []),
-    "addPort",
-    ...(ports.length > 0 ? (["removePort"] as const) : []),
-    ...(snapshotCount > 0 ? (["snapshots"] as const) : []),
-    "rename",
-    "addDisk",
-    ...(disks.some(({ removedAt }) => removedAt === undefined) ? (["removeDisk"] as const) : []),
-    "autostart",
-    "labels",
-  ];
-}
 
 export function instanceItem(instance: Instance, operation?: Operation): ItemData {
   const busy = isBusy(instance, operation);

@@ -108,6 +108,14 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   }),
   "berth.deleteSnapshot": on("Delete Snapshot…", "trash", { flag: "deleteSnapshot", group: "6_snapshot@9" }),
 
+  // Backups.
+  "berth.backUp": on("Back Up", "archive", { flag: "backUp", group: "6_snapshot@5" }),
+  "berth.restoreBackup": {
+    ...on("New Instance of Backup…", "debug-step-back", { flag: "backUp", group: "6_snapshot@6", one: true }),
+    palette: undefined,
+  },
+  "berth.addRepository": { title: "Add Backup Repository…", icon: "add" },
+
   // Change it.
   "berth.rename": on("Rename…", "edit", { flag: "rename", group: "7_change@1", one: true }),
   "berth.clone": on("Clone…", "files", { flag: "clone", group: "7_change@2", one: true }),

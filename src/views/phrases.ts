@@ -28,6 +28,9 @@ const PHASES: Readonly<Record<string, string>> = {
   wait: l10n.t("waiting"),
   delete: l10n.t("deleting"),
   rekey: l10n.t("changing the key"),
+  open: l10n.t("opening the repository"),
+  backup: l10n.t("backing up"),
+  "restore-disk": l10n.t("restoring the disks"),
 };
 
 const KINDS: Readonly<Record<OperationKind, string>> = {

@@ -38,6 +38,7 @@ const QUESTIONS: Readonly<Record<Action, string>> = {
   removePort: vscode.l10n.t("Stop forwarding a port of which instance?"),
   snapshot: vscode.l10n.t("Take a snapshot of which instance?"),
   snapshots: vscode.l10n.t("A snapshot of which instance?"),
+  backUp: vscode.l10n.t("Back up which instance?"),
   rename: vscode.l10n.t("Rename which instance?"),
   clone: vscode.l10n.t("Clone which instance?"),
   sizes: vscode.l10n.t("Change the size of which instance?"),

@@ -1,7 +1,8 @@
 /** What a graphical console shows now, from what is known of its instance. Pure. */
 import type { Instance } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
-import { actionsOf, isBusy } from "../items.ts";
+import { actionsOf } from "../items.ts";
+import { isBusy } from "../possible.ts";
 
 export type Phase =
   /** The screen itself. */

@@ -5,7 +5,7 @@ import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { formatBytes } from "../../base/units.ts";
 import { containerFacts, containerNetworks, inMenus, sizeFacts } from "../container-items.ts";
-import { type Action, actionsOf, isBusy } from "../items.ts";
+import { type Action, actionsOf } from "../items.ts";
 import { l10n } from "../l10n.ts";
 import {
   capitalised,
@@ -19,6 +19,7 @@ import {
   sizeText,
 } from "../phrases.ts";
 import { withoutControls } from "../plain-text.ts";
+import { isBusy } from "../possible.ts";
 import { driverText } from "../tooltip.ts";
 import type { EventRow, PanelAction, PanelState, SnapshotRow, Tone } from "./protocol.ts";
 

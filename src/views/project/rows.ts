@@ -8,9 +8,10 @@ import { driftOf } from "../../client/project/drift.ts";
 import type { Finding } from "../../client/project/parse.ts";
 import { writtenOf } from "../../client/project/plan.ts";
 import type { Touch } from "../../client/project/touches.ts";
-import { type Icon, isBusy } from "../items.ts";
+import type { Icon } from "../items.ts";
 import { l10n } from "../l10n.ts";
 import { operationText, STATE_WORDS } from "../phrases.ts";
+import { isBusy } from "../possible.ts";
 
 export type ProjectRow = {
   label: string;

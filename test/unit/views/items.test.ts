@@ -7,10 +7,10 @@ import {
   compareInstances,
   contextValueOf,
   instanceItem,
-  isBusy,
   runningCount,
   worstOf,
 } from "../../../src/views/items.ts";
+import { isBusy } from "../../../src/views/possible.ts";
 import { container, instance, operation } from "./fixtures.ts";
 
 const NGINX = "nginx:1.27";
@@ -106,7 +106,7 @@ test("what can be done follows from the state", () => {
     actionsOf(instance(patch), doing && operation(doing))
       .filter(beyondLooking)
       .join(" ");
-  const kept = "mount addPort rename addDisk autostart labels";
+  const kept = "mount addPort backUp rename addDisk autostart labels";
   const power = "stop forceStop restart suspend";
   const enter = "shell exec copyTo open browse log cloudInitLog";
   expect(of({})).toBe(`${power} stopLater ${enter} ssh address ${kept} delete`);
@@ -118,7 +118,7 @@ test("what can be done follows from the state", () => {
   expect(of({ encrypted: true })).not.toContain("rotateKey");
   expect(of({ state: "suspended" })).toBe(`start startCold ${look} ${kept} delete`);
   expect(of({ guest: "windows" })).toBe(
-    `${power} stopLater log address addPort rename addDisk autostart labels delete`,
+    `${power} stopLater log address addPort backUp rename addDisk autostart labels delete`,
   );
   expect(of({ state: "deleted" })).toBe("recover purge");
   expect(of({ state: "failed" })).toBe("log purge");
@@ -175,9 +175,16 @@ test("nothing that changes an instance is offered while it is busy, whatever its
   }
 });
 
+test("a backup keeps nobody from using what runs", () => {
+  const busy = operation({ kind: "backup", status: "running", cancellable: true });
+  const actions = actionsOf(instance({ operation: busy.id }), busy);
+  expect(actions).toEqual(expect.arrayContaining(["shell", "browse", "forceStop", "cancel"]));
+  expect(actions).not.toContain("stop");
+});
+
 test("the context value names the state and each action as a flag", () => {
   expect(contextValueOf(instance({ state: "stopped" }))).toBe(
-    "instance.stopped+start+shell+exec+open+browse+log+address+snapshot+clone+sizes+mount+addPort+rename+addDisk+autostart+labels+delete+details",
+    "instance.stopped+start+shell+exec+open+browse+log+address+snapshot+clone+sizes+mount+addPort+backUp+rename+addDisk+autostart+labels+delete+details",
   );
   expect(contextValueOf(instance())).toMatch(/\+stop(\+|$)/);
   expect(contextValueOf(instance({ state: "failed" }))).not.toMatch(/\+stop(\+|$)/);

@@ -1,0 +1,84 @@
+/** What may be asked of an instance in the state that it is in, whatever kind it is of. Pure. */
+import type { Instance, InstanceState } from "../api/instance.ts";
+import type { Operation } from "../api/operation.ts";
+import type { Action } from "./items.ts";
+
+export const BUSY_STATES: ReadonlySet<InstanceState> = new Set([
+  "creating",
+  "starting",
+  "restarting",
+  "stopping",
+  "suspending",
+]);
+
+/** Between two states, or worked on by an operation: nothing but looking, forcing and cancelling makes sense. */
+export function isBusy(instance: Instance, operation?: Operation): boolean {
+  return BUSY_STATES.has(instance.state) || operation?.status === "running";
+}
+
+export function possible(instance: Instance, operation?: Operation): Action[] {
+  const { state } = instance;
+  const cancel: Action[] = operation?.status === "running" && operation.cancellable ? ["cancel"] : [];
+  if (state === "deleted") return isBusy(instance, operation) ? [] : ["recover", "purge"];
+  if (state === "running" && operation?.status === "running" && operation.kind === "backup")
+    return ["forceStop", ...inside(instance), ...cancel];
+  if (isBusy(instance, operation)) return [...(CAN_BE_FORCED.has(state) ? FORCE : []), "log", ...cancel];
+  if (state === "failed") return ["log", "purge"];
+  if (!instance.zone.available) {
+    const stop: Action[] = state === "running" ? ["stop", "forceStop"] : [];
+    return ["enableZone", ...stop, "log", "delete"];
+  }
+  switch (state) {
+    case "running":
+      return [
+        ...(["stop", "forceStop", "restart", "suspend"] as const),
+        instance.stopAt === undefined ? "stopLater" : "cancelStop",
+        ...inside(instance),
+        ...kept(instance),
+        "delete",
+      ];
+    case "stopped":
+      return [
+        ...["start" as const, ...LOOK, "snapshot" as const, "clone" as const, "sizes" as const],
+        ...(instance.encrypted ? (["rotateKey"] as const) : []),
+        ...kept(instance),
+        "delete",
+      ];
+    case "suspended":
+      return ["start", "startCold", ...LOOK, ...kept(instance), "delete"];
+    default:
+      return ["forceStop", "log", "delete"];
+  }
+}
+
+/** What is done in one that runs; a backup of it keeps nobody from that. */
+function inside({ ports, ssh }: Instance): Action[] {
+  return [
+    ...(["shell", "exec", "copyTo", "open", "browse", "log", "cloudInitLog"] as const),
+    ...(ports.some(({ protocol }) => protocol === "tcp") ? (["openPort"] as const) : []),
+    ...(ssh ? (["ssh"] as const) : []),
+    "address",
+  ];
+}
+
+const FORCE: readonly Action[] = ["forceStop"];
+const CAN_BE_FORCED: ReadonlySet<InstanceState> = new Set(["stopping", "restarting", "suspending"]);
+/** Entering one that is not running starts it. */
+const LOOK: readonly Action[] = ["shell", "exec", "open", "browse", "log", "address"];
+
+/** On what is kept of it, whether it runs or not. */
+function kept({ kind, mounts, ports, disks, snapshotCount }: Instance): Action[] {
+  return [
+    "mount",
+    ...(mounts.length > 0 ? (["unmount"] as const) : []),
+    "addPort",
+    ...(ports.length > 0 ? (["removePort"] as const) : []),
+    ...(snapshotCount > 0 ? (["snapshots"] as const) : []),
+    ...(kind === "vm" ? (["backUp"] as const) : []),
+    "rename",
+    "addDisk",
+    ...(disks.some(({ removedAt }) => removedAt === undefined) ? (["removeDisk"] as const) : []),
+    "autostart",
+    "labels",
+  ];
+}
