@@ -27,7 +27,7 @@ const folder = () => path.join(place, "main");
 const listed = async () => ((await berth.json(["backup", "list"])) as { backups: Backup[] }).backups;
 const guest = (name: string, script: string) => berth.ok(["exec", name, "--", "sh", "-c", script]);
 
-test("a guest that runs is backed up twice, and each backup starts as what it was", async () => {
+test("a guest that runs is backed up twice, and a new one of the first backup is what it was", async () => {
   await berth.ok(["launch", "--name", "web", "--disk", "5G", "--cloud-init", "-"], { input: USER_DATA });
   const made = await berth.ok(["repository", "init", "main", folder()]);
   const password = /^Password: +(\S+)$/m.exec(made)?.[1] ?? "";
@@ -46,20 +46,14 @@ test("a guest that runs is backed up twice, and each backup starts as what it wa
   expect(second.addedBytes).toBeLessThan(first.addedBytes / 5);
   expect(await restic("check", "--read-data")).toContain("no errors were found");
 
-  for (const [backup, name, mark] of [
-    [first, "older", "first\n"],
-    [second, "newer", "second\n"],
-  ] as const) {
-    expect(await berth.ok(["backup", "restore", backup.id.slice(0, 8), "--as", name])).toBe(
-      `Restored: ${name}\n`,
-    );
-    await berth.ok(["start", name]);
-    expect(await guest(name, "cat ~/mark")).toBe(mark);
-    expect(await guest(name, "hostname")).toBe(`${name}\n`);
-    await berth.ok(["delete", "--purge", name]);
-  }
-
+  expect(await berth.ok(["backup", "restore", first.id.slice(0, 8), "--as", "older"])).toBe(
+    "Restored: older\n",
+  );
   await berth.ok(["stop", "web"]);
+  await berth.ok(["start", "older"]);
+  expect(await guest("older", "cat ~/mark; hostname")).toBe("first\nolder\n");
+  await berth.ok(["delete", "--purge", "older"]);
+
   await berth.ok(["backup", "create", "web", "--protect"]);
   const third = (await listed()).at(-1);
   expect(third).toMatchObject({ consistency: "offline", isProtected: true });
