@@ -1,5 +1,5 @@
 /** backup: what instances were. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Backup } from "../api/backup.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
@@ -9,6 +9,7 @@ import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
 
 type Where = { repository?: string };
+type RestoreOptions = Where & { as?: string; inPlace?: boolean };
 type CreateOptions = Where & { full?: boolean; protect?: boolean };
 
 const REPOSITORY = "-r, --repository <name>";
@@ -53,9 +54,17 @@ async function create(session: Session, names: readonly string[], options: Creat
 function addRestore(backup: Command, session: Session): void {
   one(backup.command("restore").description("Make a new instance of a backup"))
     .option("--as <name>", "what it shall be called; left out, what it was called")
-    .action(async (id: string, { as, repository }: Where & { as?: string }) => {
+    .addOption(
+      new Option(
+        "--in-place",
+        "make the stopped instance itself what it was; what it is now is kept in a snapshot",
+      ).conflicts("as"),
+    )
+    .action(async (id: string, { as, inPlace, repository }: RestoreOptions) => {
       const wanted = await found(session, id, repository);
-      const { target } = await session.operate((api) => api.backups.restore({ ...wanted, ...given({ as }) }));
+      const { target } = await session.operate((api) =>
+        inPlace ? api.backups.revert(wanted) : api.backups.restore({ ...wanted, ...given({ as }) }),
+      );
       session.print(`Restored: ${target}`);
     });
 }

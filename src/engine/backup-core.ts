@@ -28,7 +28,10 @@ export interface BackupsApi {
     name: string,
     options: { repository?: string | undefined; full: boolean; isProtected: boolean },
   ): Promise<Operation>;
+  /** To a new instance, which is called `as`, or what it was called. */
   restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation>;
+  /** To the instance itself, which must be there and stopped; what it is now is kept in a snapshot. */
+  revert(one: OneBackup, signal: AbortSignal): Promise<Operation>;
   update(one: OneBackup, change: { isProtected: boolean }, signal: AbortSignal): Promise<Backup>;
   /** `wrong-state` of one that is protected. */
   remove(one: OneBackup, signal: AbortSignal): Promise<void>;

@@ -68,6 +68,8 @@ async function readPoints(
   await second.close(ctx(), false);
 }
 
+const EXTRA = { name: "made", sizeBytes: 2 ** 26, slot: 0 };
+
 /** A key that changes nothing in a guest; its keysym. */
 const SHIFT = 0xffe1;
 
@@ -168,6 +170,7 @@ export function describeDriver(
       const write = () => driver.points?.write(ctx(), instance, { id, sizeBytes: 2 ** 26 }, blocks());
       await write();
       await expect(write()).rejects.toMatchObject({ code: "already-exists" });
+      await driver.points?.overwrite(ctx(), { ...instance, disks: [{ id, ...EXTRA }] }, { id }, blocks());
     });
 
     test("leaves nothing running when a start is cancelled", async () => {

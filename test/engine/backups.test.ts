@@ -248,3 +248,47 @@ test("a restore is refused where a launch would be, and leaves nothing when it f
   });
   expect(engine.instances.list().map(({ name }) => name)).toEqual(["web"]);
 });
+
+test("a stopped instance becomes what it was, and what it was in between is in a snapshot", async () => {
+  const content = await launched();
+  await made();
+  await backUp();
+  const one = { repository: "main", backup: (await latest()).id };
+  const then = sumOf(content);
+  content.write(100 * MIB, randomBytes(MIB));
+  const between = sumOf(content);
+  await expect(engine.backups.revert(one, signal())).rejects.toMatchObject({ code: "wrong-state" });
+  await succeeded(engine, engine.instances.stop("web", { force: true }));
+  const { warnings } = await succeeded(engine, engine.backups.revert(one, signal()));
+  expect(sumOf(contentOf("web"))).toBe(then);
+  expect(warnings).toEqual(["What web was before is kept in its snapshot snapshot1"]);
+  // What the disk had noted of changes is not believed any more.
+  await backUp();
+  expect((await latest()).addedBytes).toBeLessThan(MIB);
+  await succeeded(engine, engine.snapshots.restore("web", "snapshot1", { destructive: true }));
+  expect(sumOf(contentOf("web"))).toBe(between);
+});
+
+test("a restore in place that fails leaves what there was", async () => {
+  const content = await launched();
+  await made();
+  await backUp();
+  const one = { repository: "main", backup: (await latest()).id };
+  content.write(100 * MIB, randomBytes(MIB));
+  const now = sumOf(content);
+  await succeeded(engine, engine.instances.stop("web", { force: true }));
+  const data = path.join(place(), "data");
+  const packs = await readdir(data, { recursive: true, withFileTypes: true });
+  const sizes = await Promise.all(
+    packs
+      .filter((each) => each.isFile())
+      .map((each) => path.join(each.parentPath, each.name))
+      .map(async (file) => ({ file, bytes: (await readFile(file)).length })),
+  );
+  // The largest has the disk's content; what tells of it is in another.
+  await rm(sizes.sort((a, b) => b.bytes - a.bytes)[0]?.file ?? "");
+  const failed = await ended(engine, engine.backups.revert(one, signal()));
+  expect(failed).toMatchObject({ status: "failed", error: { code: "driver-failed" } });
+  expect(sumOf(contentOf("web"))).toBe(now);
+  expect(engine.instances.get("web")).toMatchObject({ state: "stopped", problems: [] });
+});

@@ -96,6 +96,7 @@ export class FakeCore implements EngineCore {
     list: async () => ({ items: [], problems: [] }),
     create: async (name) => this.#begin("backup", name),
     restore: async ({ backup }, as = backup) => this.#begin("restore-backup", as),
+    revert: async ({ backup }) => this.#begin("restore-backup", backup),
     update: () => Promise.reject(new EngineError("not-found", "cannot change the backup: there is none")),
     remove: async () => {},
     verify: async ({ backup }) => this.#begin("verify-backup", backup),

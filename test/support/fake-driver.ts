@@ -31,7 +31,7 @@ import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
-import { type FakeContent, fakePoints, openFake } from "./fake-points.ts";
+import { copyContents, type FakeContent, fakePoints, openFake } from "./fake-points.ts";
 import { FakeSerial } from "./fake-serial.ts";
 import { sftpHere } from "./sftp-here.ts";
 
@@ -297,10 +297,12 @@ export class FakeDriver implements Driver {
       this.host.calls.push(`snapshot ${instance.name}`);
       await this.host.step("snapshot", instance.name, ctx.signal);
       for (const file of filesOf(instance)) await copyFile(file, `${file}.${id}`);
+      copyContents(this.host, instance, ["", `@${id}`]);
     },
     restore: async (ctx, instance, id) => {
       await this.host.step("restore", instance.name, ctx.signal);
       for (const file of filesOf(instance)) await copyFile(`${file}.${id}`, file);
+      copyContents(this.host, instance, [`@${id}`, ""]);
     },
     remove: async (ctx, instance, id) => {
       await this.host.step("remove-snapshot", instance.name, ctx.signal);

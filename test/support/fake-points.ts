@@ -126,6 +126,15 @@ export function fakePoints(host: FakeHost): PointSupport {
         host.violations.push(`opened a point of ${instance.name}, which runs`);
       return openFake(host, "offline", instance, request);
     },
+    overwrite: async (ctx, instance, { id }, blocks) => {
+      if (host.guests.has(instance.id)) host.violations.push(`wrote over ${instance.name}, which runs`);
+      const content = contentOf(host, instance, id);
+      content.blocks.clear();
+      for await (const { offset, data } of blocks) {
+        ctx.signal.throwIfAborted();
+        content.write(offset, data);
+      }
+    },
     write: async (ctx, instance, disk, blocks) => {
       const key = `${instance.id} ${disk.id}`;
       if (host.contents.has(key)) {
@@ -139,4 +148,19 @@ export function fakePoints(host: FakeHost): PointSupport {
       host.contents.set(key, content);
     },
   };
+}
+
+/** Keeps what an instance's disks hold, or makes it what was kept. */
+export function copyContents(
+  host: FakeHost,
+  instance: DriverInstance,
+  [from, to]: readonly [from: string, to: string],
+): void {
+  for (const id of [FIRST_DISK, ...instance.disks.map((disk) => disk.id)]) {
+    const content = host.contents.get(`${instance.id} ${id}${from}`);
+    if (!content) continue;
+    const copy = new FakeContent(content.sizeBytes);
+    for (const [number, block] of content.blocks) copy.blocks.set(number, block);
+    host.contents.set(`${instance.id} ${id}${to}`, copy);
+  }
 }

@@ -94,6 +94,14 @@ export const backups = {
   )
     .input(One.extend({ as: InstanceName.optional().describe("Left out, what it was called") }))
     .output(Operation),
+  revert: procedure(
+    "POST",
+    "/v1/repositories/{repository}/backups/{backup}/revert",
+    "backup.restore",
+    "Make the disks of a stopped instance what they were; what they are now is kept in a snapshot",
+  )
+    .input(One)
+    .output(Operation),
   update: procedure(
     "PATCH",
     "/v1/repositories/{repository}/backups/{backup}",

@@ -7,11 +7,12 @@ import type { Operation } from "../../api/operation.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { BackupsApi, OneBackup } from "../backup-core.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Entry } from "../instances/entry.ts";
+import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
 import { entryOf, takeBack } from "../instances/launch.ts";
 import type { InstanceManager } from "../instances/manager.ts";
 import { mayRun } from "../instances/permits.ts";
+import { planSnapshot, supportOf } from "../instances/snapshots.ts";
 import type { Log } from "../log.ts";
 import type { Operations, Work } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
@@ -21,6 +22,7 @@ import type { RepositoryRecord } from "./repositories.ts";
 import type { Repository } from "./repository/repository.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 import { RestoreInput, readDefinition, restoreNew, specOf } from "./restore-work.ts";
+import { RevertInput, revert } from "./revert-work.ts";
 import { backupOf, withProtection } from "./tags.ts";
 import { verifyBackup } from "./verify.ts";
 
@@ -135,6 +137,38 @@ export class Backups implements BackupsApi {
     };
   }
 
+  async revert({ repository, backup }: OneBackup, signal: AbortSignal): Promise<Operation> {
+    const { keeper, repositories, operations } = this.#parts;
+    const doing = "restore the backup";
+    const record = repositories.find(repository, doing);
+    const ctx = this.#quiet(signal);
+    const snapshot = await repositories.use(ctx, record, (opened) => snapshotOf(ctx, opened, backup, doing));
+    const { instance } = backupOf(snapshot, record.name) as Backup;
+    const entry = keeper.byId(instance.id);
+    if (!entry)
+      throw new EngineError("not-found", `cannot ${doing}: ${instance.name} is no longer there`, {
+        hint: "Make a new instance of it, which may have the same name.",
+      });
+    const name = nameOf(entry);
+    mayRun(keeper, entry, "restore", name);
+    supportOf(keeper, entry);
+    const comment = `Before restoring the backup ${snapshot.id.slice(0, 8)}`;
+    const input: RevertInput = {
+      ...{ id: instance.id, action: "revert", repository: record.key, backup: snapshot.id },
+      take: planSnapshot(entry, randomUUID(), { comment }),
+    };
+    const { work, onAccepted } = this.#reverting(entry, input);
+    return operations.begin({ kind: "restore-backup", target: name, input }, work, onAccepted);
+  }
+
+  #reverting(entry: Entry, input: RevertInput): Resumable {
+    const { lanes } = this.#parts.manager;
+    return {
+      work: lanes.inLane(entry, (ctx) => revert(this.#parts, entry, ctx, input)),
+      onAccepted: (operation) => lanes.take(entry, "restore", operation),
+    };
+  }
+
   async update(
     one: OneBackup,
     { isProtected }: { isProtected: boolean },
@@ -193,6 +227,11 @@ export class Backups implements BackupsApi {
     if (backup.success) {
       const entry = keeper.byId(backup.data.id);
       return entry && !entry.broken ? this.#backing(entry, backup.data) : undefined;
+    }
+    const reverting = RevertInput.safeParse(row.input);
+    if (reverting.success) {
+      const entry = keeper.byId(reverting.data.id);
+      return entry && !entry.broken ? this.#reverting(entry, reverting.data) : undefined;
     }
     const restore = RestoreInput.safeParse(row.input);
     if (restore.success) return this.#restoringAgain(row, restore.data);

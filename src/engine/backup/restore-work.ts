@@ -4,7 +4,7 @@ import type { LaunchSpec } from "../../api/instance.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { DriverInstance } from "../drivers/driver.ts";
-import { type Block, FIRST_DISK } from "../drivers/points.ts";
+import { FIRST_DISK, type PointSupport } from "../drivers/points.ts";
 import { makeKey } from "../instances/encryption.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import { changedOutside, firstDisk } from "../instances/generations.ts";
@@ -22,12 +22,12 @@ import {
   parseDefinition,
   restoredUserData,
 } from "./definition.ts";
+import { BackupDisks } from "./disk-blocks.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { Repositories } from "./repositories.ts";
 import { damaged } from "./repository/damage.ts";
 import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
-import type { FilePiece } from "./repository/stored-file.ts";
 import { bytesOf, restoreSmall } from "./small-files.ts";
 
 /** What is journaled of a restore to a new instance. */
@@ -121,67 +121,36 @@ async function make(
     ...changedOutside(entry.record.descriptor, [firstDisk, ...disks]),
   });
   const instance = await keeper.driverInstance(entry);
-  const total = [instance.diskBytes, ...disks.map(({ sizeBytes }) => sizeBytes)];
-  const writing = new Writing(keeper, entry, instance, { reader, snapshot }, total);
-  const stored = disksOf(definition);
-  await writing.disk(ctx, { id: FIRST_DISK, sizeBytes: instance.diskBytes }, stored[0] ?? FIRST_DISK);
-  for (const [index, disk] of disks.entries()) await writing.disk(ctx, disk, stored[index + 1] ?? "");
   const driver = keeper.driverOf(entry);
-  await restoreSmall(ctx, reader, snapshot, driver.points?.smallFiles(instance) ?? []);
+  const { points } = driver;
+  if (!points)
+    throw new EngineError("not-supported", `cannot restore ${nameOf(entry)}: its driver has no disks`);
+  const wanted = [{ id: FIRST_DISK, sizeBytes: instance.diskBytes }, ...disks];
+  const sizes = wanted.map(({ sizeBytes }) => sizeBytes);
+  const from = new BackupDisks(reader, snapshot, sizes);
+  for (const [index, stored] of disksOf(definition).entries()) {
+    const disk = wanted[index];
+    if (disk) await writeDisk(ctx, points, instance, { ...disk, stored, disks: from });
+  }
+  await restoreSmall(ctx, reader, snapshot, points.smallFiles(instance));
   await driver.create(ctx, instance);
 }
 
-class Writing {
-  readonly #keeper: Keeper;
-  readonly #entry: Entry;
-  readonly #instance: DriverInstance;
-  readonly #from: { reader: BackupReader; snapshot: Snapshot };
-  readonly #totalBytes: number;
-  #doneBytes = 0;
-
-  constructor(
-    keeper: Keeper,
-    entry: Entry,
-    instance: DriverInstance,
-    from: { reader: BackupReader; snapshot: Snapshot },
-    sizes: readonly number[],
-  ) {
-    this.#keeper = keeper;
-    this.#entry = entry;
-    this.#instance = instance;
-    this.#from = from;
-    this.#totalBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
+/** Whole, or not there. One that is there is left from an attempt that an engine died in. */
+async function writeDisk(
+  ctx: Ctx,
+  points: PointSupport,
+  instance: DriverInstance,
+  { id, sizeBytes, stored, disks }: { id: string; sizeBytes: number; stored: string; disks: BackupDisks },
+): Promise<void> {
+  const file = await disks.open(ctx, stored);
+  if (file.sizeBytes !== sizeBytes) {
+    const reason = `it has ${file.sizeBytes} bytes, and its definition says ${sizeBytes}`;
+    throw damaged(`the disk ${diskPath(stored)}`, reason);
   }
-
-  /** Whole, or not there. One that is there is left from an attempt that an engine died in. */
-  async disk(ctx: Ctx, disk: { id: string; sizeBytes: number }, stored: string): Promise<void> {
-    const { points } = this.#keeper.driverOf(this.#entry);
-    if (!points)
-      throw new EngineError(
-        "not-supported",
-        `cannot restore ${nameOf(this.#entry)}: its driver has no disks`,
-      );
-    const { reader, snapshot } = this.#from;
-    const path = diskPath(stored);
-    const file = await reader.open(ctx, await reader.node(ctx, snapshot, path));
-    const { id, sizeBytes } = disk;
-    if (file.sizeBytes !== sizeBytes) {
-      const reason = `${path} has ${file.sizeBytes} bytes, and its definition says ${sizeBytes}`;
-      throw damaged(`the backup ${snapshot.id.slice(0, 8)}`, reason);
-    }
-    try {
-      await points.write(ctx, this.#instance, { id, sizeBytes }, this.#blocks(ctx, file.pieces(ctx)));
-    } catch (error) {
-      if (!(error instanceof EngineError) || error.code !== "already-exists") throw error;
-    }
-    this.#doneBytes += sizeBytes;
-  }
-
-  async *#blocks(ctx: Ctx, pieces: AsyncIterable<FilePiece>): AsyncGenerator<Block> {
-    for await (const { offset, lengthBytes, bytes } of pieces) {
-      if (bytes) yield { offset, data: bytes };
-      const done = this.#doneBytes + offset + lengthBytes;
-      ctx.progress({ phase: "restore-disk", done, total: this.#totalBytes });
-    }
+  try {
+    await points.write(ctx, instance, { id, sizeBytes }, disks.blocks(ctx, file));
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== "already-exists") throw error;
   }
 }

@@ -72,4 +72,14 @@ export interface PointSupport {
     disk: { id: string; sizeBytes: number },
     blocks: AsyncIterable<Block>,
   ): Promise<void>;
+  /**
+   * Makes a disk of an instance that does not run hold these blocks, which come in order, and zeros where there are none.
+   * May be repeated; one that is cut off leaves it neither as it was nor as it shall be: keep it in a snapshot first.
+   */
+  overwrite(
+    ctx: Ctx,
+    instance: DriverInstance,
+    disk: { id: string },
+    blocks: AsyncIterable<Block>,
+  ): Promise<void>;
 }

@@ -27,6 +27,7 @@ export function backupRoutes({ backups, backupPlans }: EngineCore) {
     restore: at.restore.handler(({ input: { as, ...one }, context }) =>
       backups.restore(one, as, context.signal),
     ),
+    revert: at.revert.handler(({ input, context }) => backups.revert(input, context.signal)),
     update: at.update.handler(({ input: { isProtected, ...one }, context }) =>
       backups.update(one, { isProtected }, context.signal),
     ),

@@ -20,7 +20,7 @@ const FIXED_NEWSTYLE = 1;
 
 export const Option = { go: 7, structuredReplies: 8, setMetaContext: 10 } as const;
 export const OptionReply = { acknowledged: 1, info: 3, metaContext: 4 } as const;
-export const Command = { read: 0, write: 1, disconnect: 2, flush: 3, blockStatus: 7 } as const;
+export const Command = { read: 0, write: 1, disconnect: 2, flush: 3, zero: 6, blockStatus: 7 } as const;
 export const Chunk = { none: 0, data: 1, hole: 2, blockStatus: 5 } as const;
 
 const DONE = 1;

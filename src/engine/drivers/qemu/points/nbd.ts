@@ -54,6 +54,9 @@ type Pending = {
   failure: EngineError | undefined;
 };
 
+/** Lengths have 32 bits. */
+const MOST_ZEROS = 2 ** 30;
+
 export class NbdClient {
   readonly size: number;
   readonly #socket: net.Socket;
@@ -108,6 +111,17 @@ export class NbdClient {
 
   async write(offset: number, data: Uint8Array, { signal }: Options = {}): Promise<void> {
     await this.#ask(Command.write, { offset, length: data.length, payload: data }, signal);
+  }
+
+  /** Of any length; no bytes of it are sent. */
+  async zero(offset: number, length: number, { signal }: Options = {}): Promise<void> {
+    for (let at = offset; at < offset + length; at += MOST_ZEROS) {
+      await this.#ask(
+        Command.zero,
+        { offset: at, length: Math.min(MOST_ZEROS, offset + length - at) },
+        signal,
+      );
+    }
   }
 
   /** All that was written is on the host's disk when this resolves. */

@@ -13,7 +13,7 @@ import { removeCopies } from "./graph.ts";
 import { type Live, openLive } from "./live.ts";
 import { diskOf, openResting } from "./resting.ts";
 import { endLeftover } from "./server.ts";
-import { writeDisk } from "./write-disk.ts";
+import { overwriteDisk, writeDisk } from "./write-disk.ts";
 
 export class QemuPoints implements PointSupport {
   readonly #host: Host;
@@ -58,6 +58,19 @@ export class QemuPoints implements PointSupport {
     await privateDirectory(instance.directory);
     await throughDoor(instance, (door) =>
       writeDisk({ ...tools, door }, { file: diskOf(instance, id).file, sizeBytes }, blocks, ctx.signal),
+    );
+  }
+
+  async overwrite(
+    ctx: Ctx,
+    instance: DriverInstance,
+    { id }: { id: string },
+    blocks: AsyncIterable<Block>,
+  ): Promise<void> {
+    const tools = { ...(await this.#tools(ctx, instance)), socket: pointSocketOf(instance) };
+    await endLeftover(tools.socket);
+    await throughDoor(instance, (door) =>
+      overwriteDisk({ ...tools, door }, diskOf(instance, id).file, blocks, ctx.signal),
     );
   }
 

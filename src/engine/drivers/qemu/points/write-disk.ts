@@ -44,6 +44,41 @@ export async function writeDisk(
   }
 }
 
+/** What it held becomes what the blocks say, and zeros. Its snapshots stay what they are. */
+export async function overwriteDisk(
+  tools: { qemuNbd: string; socket: string; door: Door },
+  file: string,
+  blocks: AsyncIterable<Block>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { qemuNbd: program, socket, door } = tools;
+  const server = await serveDisk({ program, door, socket, file, writable: true }, signal);
+  try {
+    await writeAll(server.client, withZeros(server.client, blocks, signal), signal);
+    await server.client.flush({ signal });
+  } finally {
+    await server.end();
+  }
+  signal.throwIfAborted();
+  await syncFile(file);
+}
+
+/** The same blocks; what is between them is zero before the next comes. */
+async function* withZeros(
+  client: NbdClient,
+  blocks: AsyncIterable<Block>,
+  signal: AbortSignal,
+): AsyncGenerator<Block> {
+  let at = 0;
+  for await (const block of blocks) {
+    if (block.offset < at) throw new RangeError(`the block at ${block.offset} is not in its place`);
+    await client.zero(at, block.offset - at, { signal });
+    yield block;
+    at = block.offset + block.data.length;
+  }
+  await client.zero(at, client.size - at, { signal });
+}
+
 async function writeAll(client: NbdClient, blocks: AsyncIterable<Block>, signal: AbortSignal): Promise<void> {
   const underWay = new Set<Promise<void>>();
   for await (const { offset, data } of blocks) {

@@ -211,3 +211,27 @@ test("a disk whose blocks fail, are called off, or lie beyond it, is not there a
   expect((await readdir(directory)).filter((name) => name.includes(id))).toEqual([]);
   expect((await readdir(directory)).filter((name) => name.includes(".nb"))).toEqual([]);
 });
+
+test("a disk that is there becomes what the blocks say, and zeros; its snapshot stays what it is", async () => {
+  const snapshots = new QemuSnapshots(
+    async () => "qemu-img",
+    () => ({ disks: [disk, extra], small: [] }),
+  );
+  await io(disk, "write -P 1 0 64k", "write -P 2 4M 1M");
+  const before = await contentOf(disk);
+  await snapshots.take(pointCtx(), instance, "kept");
+  const content = new Map([
+    [UNIT, Buffer.alloc(UNIT, 5)],
+    [SIZE - UNIT, Buffer.alloc(UNIT, 6)],
+  ]);
+  const overwrite = () => points.overwrite(pointCtx(), instance, { id: FIRST_DISK }, blocksOf(content));
+  for (let round = 0; round < 2; round += 1) {
+    await overwrite();
+    const units = new Uint8Array(UNITS);
+    for (const [offset, data] of content) units[offset / UNIT] = data[0] ?? 0;
+    expect(await contentOf(disk)).toEqual(units);
+  }
+  await run(["qemu-img", "check", "-q", disk]);
+  await snapshots.restore(pointCtx(), instance, "kept");
+  expect(await contentOf(disk)).toEqual(before);
+});
