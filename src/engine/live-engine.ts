@@ -10,6 +10,7 @@ import type { Plans } from "./backup/plans.ts";
 import type { Repositories } from "./backup/repositories.ts";
 import type { RepositoryWork } from "./backup/repository-work.ts";
 import { Scheduler } from "./backup/scheduler.ts";
+import { Upkeep } from "./backup/upkeep.ts";
 import { ComposeWork } from "./compose-work.ts";
 import type { ContainerImageWork } from "./container-image-work.ts";
 import type { Ctx } from "./ctx.ts";
@@ -195,9 +196,11 @@ export class LiveEngine implements EngineCore {
 
   /** What is planned is backed up by itself from now on. */
   keepPlans(): void {
-    const { plans, backups, book, keeper, operations, now, options } = this.#parts;
-    const { log } = options;
-    this.#scheduler = new Scheduler({ plans, backups, repositories: book, keeper, operations, log, now });
+    const { plans, backups, book, keeper, operations, now, options, store } = this.#parts;
+    this.#scheduler = new Scheduler({
+      ...{ plans, backups, repositories: book, keeper, operations, now, log: options.log },
+      ...{ repositoryWork: this.repositories, upkeep: new Upkeep(store) },
+    });
   }
 
   /** Beside all else: nobody waits for it. */

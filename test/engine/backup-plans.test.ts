@@ -96,3 +96,20 @@ test("one that fails is tried again a while later, and says why until it is made
   await engine.repositories.remove("main");
   expect(engine.backupPlans.list()).toEqual([]);
 });
+
+test("where backups are planned, a share is read daily, and what is not needed goes weekly", async () => {
+  const kinds = () =>
+    engine.operations
+      .list()
+      .filter(({ kind, status }) => status === "succeeded" && /check|prune/.test(kind))
+      .map(({ kind }) => kind);
+  again();
+  await made(now);
+  expect(kinds()).toEqual([]);
+  later(24 * 60);
+  again();
+  await expect.poll(kinds, { timeout: 20_000 }).toEqual(["check-repository"]);
+  later(7 * 24 * 60);
+  again();
+  await expect.poll(kinds, { timeout: 20_000 }).toEqual(["check-repository", "prune-repository"]);
+});

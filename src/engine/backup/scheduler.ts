@@ -1,6 +1,7 @@
 /**
  * Makes the backups that are planned, each when it is due, one after the other; what was missed while nobody was there is
- * made up for once. Forgets afterwards what the plan does not keep. One timer, for the next that is due.
+ * made up for once. Forgets afterwards what the plan does not keep, and looks after the repositories. One timer, for the next
+ * that is due.
  */
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
@@ -11,8 +12,10 @@ import type { Operations } from "../operations.ts";
 import type { Backups } from "./backups.ts";
 import { nextAttempt, type PlanRecord, type Plans } from "./plans.ts";
 import type { Repositories, RepositoryRecord } from "./repositories.ts";
+import type { RepositoryWork } from "./repository-work.ts";
 import { toForget } from "./retention.ts";
 import { factsOf } from "./tags.ts";
+import { DAILY_SHARE, type Upkeep } from "./upkeep.ts";
 
 /** A host that was asleep is looked at so soon after: timers do not run meanwhile. */
 const LONGEST_WAIT_MS = 5 * 60_000;
@@ -21,6 +24,8 @@ export type SchedulerParts = {
   plans: Plans;
   backups: Backups;
   repositories: Repositories;
+  repositoryWork: RepositoryWork;
+  upkeep: Upkeep;
   keeper: Keeper;
   operations: Operations;
   log: Log;
@@ -75,6 +80,34 @@ export class Scheduler implements Disposable {
       if (this.#ending.signal.aborted) return;
       if (nextAttempt(record, now()).getTime() <= now().getTime()) await this.#make(record);
     }
+    for (const key of new Set(plans.records().map(({ repository }) => repository))) {
+      if (this.#ending.signal.aborted) return;
+      await this.#lookAfter(key);
+    }
+  }
+
+  /** One job at a time; the next has its turn when the timer comes again. */
+  async #lookAfter(key: string): Promise<void> {
+    const { upkeep, repositories, repositoryWork, now, log } = this.#parts;
+    const name = repositories.byKey(key)?.name;
+    const job = upkeep.due(key, now());
+    if (name === undefined || job === undefined) return;
+    try {
+      const readShare = job === "whole" ? 1 : DAILY_SHARE;
+      const begun = job === "prune" ? repositoryWork.prune(name) : repositoryWork.check(name, { readShare });
+      await this.#succeeded((await begun).id);
+      upkeep.succeeded(key, job, now());
+    } catch (error) {
+      if (this.#ending.signal.aborted) return;
+      log.warn("a repository could not be looked after", { repository: name, job, error });
+      upkeep.failed(key, now());
+    }
+  }
+
+  async #succeeded(id: string): Promise<void> {
+    const { status, error } = await this.#parts.operations.wait(id, this.#ending.signal);
+    if (error) throw EngineError.fromBody(error);
+    if (status !== "succeeded") throw new EngineError("cancelled", "it was cancelled");
   }
 
   /** Whatever goes wrong with one keeps no other from being made. */
@@ -98,12 +131,9 @@ export class Scheduler implements Disposable {
   }
 
   async #backUp(entry: Entry, { name: repository }: RepositoryRecord): Promise<void> {
-    const { backups, operations } = this.#parts;
     const how = { repository, full: false, isProtected: false };
-    const { id } = await backups.create(nameOf(entry), how);
-    const { status, error } = await operations.wait(id, this.#ending.signal);
-    if (error) throw EngineError.fromBody(error);
-    if (status !== "succeeded") throw new EngineError("cancelled", "it was cancelled");
+    const { id } = await this.#parts.backups.create(nameOf(entry), how);
+    await this.#succeeded(id);
   }
 
   async #forget({ id, retention }: PlanRecord, record: RepositoryRecord): Promise<void> {
