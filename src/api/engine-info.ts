@@ -49,6 +49,8 @@ function Size(atLeast: number) {
     .refine((text) => isSize(text, atLeast), `a size of ${formatBytes(atLeast)} or more is needed`);
 }
 
+const MINIMUM_RATE_BYTES = 65_536;
+
 function isSize(text: string, atLeast: number): boolean {
   try {
     return parseSize(text) >= atLeast;
@@ -85,6 +87,18 @@ export const Settings = z.strictObject({
   "containers.vm-cpus": z.int().min(1).max(512),
   "containers.vm-memory": Size(MINIMUM_MEMORY_BYTES),
   "containers.vm-disk": Size(MINIMUM_DISK_BYTES),
+  "backups.rate": z
+    .string()
+    .refine(
+      (text) => text === "" || isSize(text, MINIMUM_RATE_BYTES),
+      "a size of 64KiB or more, or nothing, is needed",
+    )
+    .describe("How much goes to and from a repository in a second, such as 10M; empty for as much as can"),
+  "backups.cpu-percent": z
+    .int()
+    .min(5)
+    .max(100)
+    .describe("Of a processor, for each of a backup's two threads"),
   "local.driver": z.enum(["qemu"]).describe("What runs new instances"),
   "local.privileged-mounts": z.boolean().describe("Whether directories of this host may be shown in guests"),
   "local.bridged-network": z

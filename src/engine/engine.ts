@@ -6,7 +6,7 @@ import { hostBoot } from "../base/process-identity.ts";
 import { Backups, isBackupRow } from "./backup/backups.ts";
 import { Plans } from "./backup/plans.ts";
 import { PointBook } from "./backup/point-book.ts";
-import { Repositories } from "./backup/repositories.ts";
+import { limitsOf, Repositories } from "./backup/repositories.ts";
 import { isRepositoryRow, RepositoryWork } from "./backup/repository-work.ts";
 import { ContainerImageWork, isContainerImageRow } from "./container-image-work.ts";
 import type { EngineCore } from "./engine-core.ts";
@@ -112,9 +112,12 @@ type Slow = "storage" | "images" | "containerImages";
 
 /** What is done with backups, and with where they lie. */
 function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
-  const { options, store, keys, keeper, manager, operations, now } = parts;
+  const { options, store, keys, keeper, manager, operations, settings, now } = parts;
   const { log } = options;
-  const book = new Repositories({ store, keys, repository: options.repository, now });
+  const book = new Repositories({
+    ...{ store, keys, repository: options.repository, now },
+    limits: () => limitsOf(settings.get()),
+  });
   const points = new PointBook(store);
   return {
     book,

@@ -25,6 +25,8 @@ export const DEFAULT_SETTINGS: Settings = {
   "containers.vm-cpus": 2,
   "containers.vm-memory": "2G",
   "containers.vm-disk": "20G",
+  "backups.rate": "",
+  "backups.cpu-percent": 100,
   "local.driver": "qemu",
   // Where Multipass's are not allowed unless asked for, ours are not either.
   "local.privileged-mounts": hostPlatform() !== "win32",

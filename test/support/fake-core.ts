@@ -63,6 +63,8 @@ export class FakeCore implements EngineCore {
       "containers.vm-cpus": 2,
       "containers.vm-memory": "2G",
       "containers.vm-disk": "20G",
+      "backups.rate": "",
+      "backups.cpu-percent": 100,
       "local.driver": "qemu",
       "local.privileged-mounts": true,
       "local.bridged-network": "",

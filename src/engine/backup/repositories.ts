@@ -5,8 +5,10 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { type BackupRepository, PlaceAccess } from "../../api/backup.ts";
+import type { Settings } from "../../api/engine-info.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
+import { parseSize } from "../../base/units.ts";
 import type { Ctx } from "../ctx.ts";
 import type { EngineKeys, Reseal } from "../keys/engine-keys.ts";
 import { Sealed } from "../keys/key-record.ts";
@@ -14,6 +16,7 @@ import type { Store } from "../store/store.ts";
 import { placeAt } from "./places/open.ts";
 import type { Place } from "./places/place.ts";
 import { Repository, type RepositoryOptions } from "./repository/repository.ts";
+import type { Limits } from "./repository/work.ts";
 
 const KEY = "internal.repositories";
 
@@ -37,6 +40,8 @@ export type RepositoriesParts = {
   store: Pick<Store, "readSetting" | "writeSettings">;
   keys: Pick<EngineKeys, "seal" | "unseal">;
   repository: RepositoryOptions;
+  /** How much of the host work on a repository may take that begins now. */
+  limits: () => Limits;
   now: () => Date;
 };
 
@@ -126,7 +131,8 @@ export class Repositories {
     const place = placeAt(record.place, access);
     try {
       const open = make ? openOrMake : Repository.open;
-      return await work(await open(ctx, place, new Secret(password), this.#parts.repository));
+      const options = { ...this.#parts.repository, limits: this.#parts.limits() };
+      return await work(await open(ctx, place, new Secret(password), options));
     } finally {
       place.dispose();
     }
@@ -162,4 +168,13 @@ async function openOrMake(
       throw cause instanceof EngineError && cause.code === "unauthenticated" ? error : cause;
     });
   }
+}
+
+/** What the user allows. Pure. */
+export function limitsOf(settings: Pick<Settings, "backups.rate" | "backups.cpu-percent">): Limits {
+  const rate = settings["backups.rate"];
+  return {
+    share: settings["backups.cpu-percent"] / 100,
+    ...(rate === "" ? {} : { bytesPerSecond: parseSize(rate) }),
+  };
 }
