@@ -45,6 +45,15 @@ export const BackupRepository = z.object({
 });
 export type BackupRepository = z.infer<typeof BackupRepository>;
 
+/** A password that opens a repository. */
+export const RepositoryKey = z.object({
+  id: z.string(),
+  createdAt: z.string().describe("As whoever made it says"),
+  madeBy: z.string().describe("User and host, as they say"),
+  isOwn: z.boolean().describe("The one that the engine has"),
+});
+export type RepositoryKey = z.infer<typeof RepositoryKey>;
+
 /**
  * `frozen`: the guest had put its filesystems in order for it. `crash`: as if its plug had been pulled. `paused`: the
  * same, of a guest that was halted before. `offline`: it did not run.

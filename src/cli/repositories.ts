@@ -8,6 +8,7 @@ import { firstLine } from "./first-line.ts";
 import { type Format, json, rows, table } from "./format.ts";
 import { formatOption } from "./options.ts";
 import { askSecret, confirm } from "./question.ts";
+import { addRepositoryKeyCommands } from "./repository-keys.ts";
 import type { Session } from "./session.ts";
 
 type AddOptions = { passwordFile?: string; ca?: string; fingerprint?: string };
@@ -25,6 +26,7 @@ export function addRepositoryCommands(program: Command, session: Session): void 
     },
   );
   addUpkeep(repository, session);
+  addRepositoryKeyCommands(repository, session);
   addRemoval(repository, session);
 }
 

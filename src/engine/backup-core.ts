@@ -1,5 +1,12 @@
 /** Backups and their repositories as the server sees them: a part of `engine-core.ts`. */
-import type { Backup, BackupPlan, BackupRepository, NewBackupPlan, NewRepository } from "../api/backup.ts";
+import type {
+  Backup,
+  BackupPlan,
+  BackupRepository,
+  NewBackupPlan,
+  NewRepository,
+  RepositoryKey,
+} from "../api/backup.ts";
 import type { Problem } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 
@@ -7,6 +14,12 @@ export interface RepositoriesApi {
   list(): BackupRepository[];
   add(wanted: NewRepository): Promise<Operation>;
   reveal(name: string): Promise<string>;
+  /** Draws one where none is given. */
+  changePassword(name: string, password: string | undefined, signal: AbortSignal): Promise<void>;
+  keys(name: string, signal: AbortSignal): Promise<RepositoryKey[]>;
+  addKey(name: string, password: string, signal: AbortSignal): Promise<void>;
+  /** The beginning of its id is enough; `wrong-state` of the engine's own. */
+  removeKey(name: string, key: string, signal: AbortSignal): Promise<void>;
   remove(name: string): Promise<void>;
   /** `readShare`: how much of its data is read, 0 to 1. */
   check(name: string, options: { readShare: number }): Promise<Operation>;

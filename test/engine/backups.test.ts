@@ -292,3 +292,31 @@ test("a restore in place that fails leaves what there was", async () => {
   expect(sumOf(contentOf("web"))).toBe(now);
   expect(engine.instances.get("web")).toMatchObject({ state: "stopped", problems: [] });
 });
+
+test("a password is changed, others are added and taken away, and each opens what it should", async () => {
+  await launched();
+  await made();
+  await backUp();
+  const old = await engine.repositories.reveal("main");
+  const opens = async (password: string) => {
+    const env = { RESTIC_PASSWORD: password, RESTIC_CACHE_DIR: place("cache") };
+    return run(["restic", "-r", place(), "snapshots"], { env }).then(
+      () => true,
+      () => false,
+    );
+  };
+  await engine.repositories.addKey("main", "for a friend", signal());
+  await engine.repositories.changePassword("main", undefined, signal());
+  const fresh = await engine.repositories.reveal("main");
+  expect(await Promise.all([opens(old), opens(fresh), opens("for a friend")])).toEqual([false, true, true]);
+  const keys = await engine.repositories.keys("main", signal());
+  expect(keys.map(({ isOwn }) => isOwn).sort()).toEqual([false, true]);
+  const idWhere = (own: boolean) => keys.find(({ isOwn }) => isOwn === own)?.id.slice(0, 8) ?? "";
+  await expect(engine.repositories.removeKey("main", idWhere(true), signal())).rejects.toMatchObject({
+    code: "wrong-state",
+  });
+  await engine.repositories.removeKey("main", idWhere(false), signal());
+  expect(await opens("for a friend")).toBe(false);
+  await reopened();
+  expect(await listed()).toHaveLength(1);
+});

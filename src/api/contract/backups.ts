@@ -1,11 +1,21 @@
 /** Backups of instances, and the repositories that they lie in. */
 import * as z from "zod";
-import { Backup, BackupPlan, BackupRepository, NewBackupPlan, NewRepository } from "../backup.ts";
+import {
+  Backup,
+  BackupPlan,
+  BackupRepository,
+  NewBackupPlan,
+  NewRepository,
+  RepositoryKey,
+} from "../backup.ts";
 import { Problem } from "../instance.ts";
 import { InstanceName } from "../instance-name.ts";
 import { Operation } from "../operation.ts";
 import { ByName, List, procedure } from "./procedure.ts";
 
+const Password = z.string().min(1).max(4096);
+const HEX_ID = /^[0-9a-f]{4,64}$/;
+const ID_RULE = "An id is of hexadecimal digits; its beginning is enough.";
 const Named = z.string().min(1).max(255);
 
 export const repositories = {
@@ -28,6 +38,33 @@ export const repositories = {
   )
     .input(ByName)
     .output(z.object({ password: z.string() })),
+  changePassword: procedure(
+    "POST",
+    "/v1/repositories/{name}/password",
+    "repository.edit",
+    "Give it another password; the one that the engine has opens it no more",
+  )
+    .input(ByName.extend({ password: Password.optional().describe("Left out, one is drawn") }))
+    .output(z.object({})),
+  keys: procedure("GET", "/v1/repositories/{name}/keys", "repository.view", "The passwords that open it")
+    .input(ByName)
+    .output(List(RepositoryKey)),
+  addKey: procedure(
+    "POST",
+    "/v1/repositories/{name}/keys",
+    "repository.edit",
+    "Another password that opens it",
+  )
+    .input(ByName.extend({ password: Password }))
+    .output(z.object({})),
+  removeKey: procedure(
+    "DELETE",
+    "/v1/repositories/{name}/keys/{key}",
+    "repository.edit",
+    "A password opens it no more; who has had it may have kept what it opened",
+  )
+    .input(ByName.extend({ key: z.string().regex(HEX_ID, { error: ID_RULE }) }))
+    .output(z.object({})),
   remove: procedure(
     "DELETE",
     "/v1/repositories/{name}",
@@ -63,9 +100,7 @@ export const repositories = {
 
 const One = z.object({
   repository: Named,
-  backup: z
-    .string()
-    .regex(/^[0-9a-f]{4,64}$/, { error: "An id is of hexadecimal digits; its beginning is enough." }),
+  backup: z.string().regex(HEX_ID, { error: ID_RULE }),
 });
 
 export const backups = {

@@ -90,8 +90,7 @@ export class Repositories {
   /** Written down, but not shown before `found`. Seals what opens it, so that it is never without a password. */
   async note(name: string, place: string, opening: Opening): Promise<RepositoryRecord> {
     const key = randomUUID();
-    const secret = new Secret(JSON.stringify(opening));
-    const sealed = await this.#parts.keys.seal(boundTo(key), secret, `keep the password of ${name}`);
+    const sealed = await this.#seal(key, name, opening);
     const record = { key, name, place, sealed, createdAt: this.#parts.now().toISOString() };
     // The seal may have been waited for.
     this.refuseTaken(name);
@@ -109,6 +108,17 @@ export class Repositories {
   /** It is there, and its password opens it. */
   found(key: string, id: string): void {
     this.#write(this.#records.map((one) => (one.key === key ? { ...one, id } : one)));
+  }
+
+  /** From now on it is opened by this. */
+  async reopenBy({ key, name }: RepositoryRecord, opening: Opening): Promise<void> {
+    const sealed = await this.#seal(key, name, opening);
+    this.#write(this.#records.map((one) => (one.key === key ? { ...one, sealed } : one)));
+  }
+
+  #seal(key: string, name: string, opening: Opening): Promise<Sealed> {
+    const secret = new Secret(JSON.stringify(opening));
+    return this.#parts.keys.seal(boundTo(key), secret, `keep the password of ${name}`);
   }
 
   forget(key: string): void {

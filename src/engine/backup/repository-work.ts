@@ -1,7 +1,7 @@
 /** What clients may do with backup repositories. */
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
-import { type BackupRepository, NewRepository } from "../../api/backup.ts";
+import { type BackupRepository, NewRepository, type RepositoryKey } from "../../api/backup.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
@@ -13,6 +13,7 @@ import type { JournalRow } from "../store/store.ts";
 import { parsePlace } from "./places/open.ts";
 import type { PointBook } from "./point-book.ts";
 import type { Repositories, RepositoryRecord } from "./repositories.ts";
+import { RepositoryPasswords } from "./repository-passwords.ts";
 
 export type RepositoryWorkParts = {
   repositories: Repositories;
@@ -39,11 +40,17 @@ export function isRepositoryRow({ kind }: JournalRow): boolean {
   return (KINDS as readonly string[]).includes(kind);
 }
 
+function drawPassword(): string {
+  return randomBytes(PASSWORD_BYTES).toString("base64url");
+}
+
 export class RepositoryWork implements RepositoriesApi {
   readonly #parts: RepositoryWorkParts;
+  readonly #passwords: RepositoryPasswords;
 
   constructor(parts: RepositoryWorkParts) {
     this.#parts = parts;
+    this.#passwords = new RepositoryPasswords(parts.repositories);
   }
 
   list(): BackupRepository[] {
@@ -61,7 +68,7 @@ export class RepositoryWork implements RepositoriesApi {
       throw new EngineError("invalid-argument", `cannot add ${name}: its password is not given`, {
         hint: "The recovery kit has it. A new repository is made by: berth repository init",
       });
-    const opening = { password: password ?? randomBytes(PASSWORD_BYTES).toString("base64url"), access };
+    const opening = { password: password ?? drawPassword(), access };
     const { key } = await repositories.note(name, place, opening);
     return this.#begin("add-repository", name, { repository: key, make: init, readShare: 0 });
   }
@@ -69,6 +76,26 @@ export class RepositoryWork implements RepositoriesApi {
   async reveal(name: string): Promise<string> {
     const { repositories } = this.#parts;
     return (await repositories.reveal(repositories.find(name, "show the password"))).password;
+  }
+
+  changePassword(name: string, password: string | undefined, signal: AbortSignal): Promise<void> {
+    const record = this.#parts.repositories.find(name, `change the password of ${name}`);
+    return this.#passwords.change(this.#quiet(signal), record, password ?? drawPassword());
+  }
+
+  keys(name: string, signal: AbortSignal): Promise<RepositoryKey[]> {
+    const record = this.#parts.repositories.find(name, `list the passwords of ${name}`);
+    return this.#passwords.list(this.#quiet(signal), record);
+  }
+
+  addKey(name: string, password: string, signal: AbortSignal): Promise<void> {
+    const record = this.#parts.repositories.find(name, `add a password to ${name}`);
+    return this.#passwords.add(this.#quiet(signal), record, password);
+  }
+
+  removeKey(name: string, key: string, signal: AbortSignal): Promise<void> {
+    const record = this.#parts.repositories.find(name, `remove a password of ${name}`);
+    return this.#passwords.remove(this.#quiet(signal), record, key);
   }
 
   async remove(name: string): Promise<void> {
@@ -89,9 +116,9 @@ export class RepositoryWork implements RepositoriesApi {
   }
 
   async unlock(name: string, signal: AbortSignal): Promise<number> {
-    const { repositories, log } = this.#parts;
+    const { repositories } = this.#parts;
     const record = repositories.find(name, `unlock ${name}`);
-    const ctx: Ctx = { signal, progress: () => {}, log };
+    const ctx = this.#quiet(signal);
     return repositories.use(ctx, record, async (repository) => (await repository.breakLocks(ctx)).length);
   }
 
@@ -107,6 +134,10 @@ export class RepositoryWork implements RepositoriesApi {
       row,
       input.success ? this.#work(row.kind as Kind, row.target, input.data) : failing,
     );
+  }
+
+  #quiet(signal: AbortSignal): Ctx {
+    return { signal, progress: () => {}, log: this.#parts.log };
   }
 
   #begin(kind: Kind, target: string, input: Input): Operation {

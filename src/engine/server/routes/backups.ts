@@ -7,6 +7,21 @@ export function repositoryRoutes({ repositories }: EngineCore) {
     list: at.list.handler(() => ({ items: repositories.list() })),
     add: at.add.handler(({ input }) => repositories.add(input)),
     reveal: at.reveal.handler(async ({ input }) => ({ password: await repositories.reveal(input.name) })),
+    changePassword: at.changePassword.handler(async ({ input, context }) => {
+      await repositories.changePassword(input.name, input.password, context.signal);
+      return {};
+    }),
+    keys: at.keys.handler(async ({ input, context }) => ({
+      items: await repositories.keys(input.name, context.signal),
+    })),
+    addKey: at.addKey.handler(async ({ input, context }) => {
+      await repositories.addKey(input.name, input.password, context.signal);
+      return {};
+    }),
+    removeKey: at.removeKey.handler(async ({ input, context }) => {
+      await repositories.removeKey(input.name, input.key, context.signal);
+      return {};
+    }),
     remove: at.remove.handler(async ({ input }) => {
       await repositories.remove(input.name);
       return {};
