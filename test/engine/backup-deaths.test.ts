@@ -70,6 +70,23 @@ const SCENARIOS: Scenario[] = [
       expect([...contentOf(engine, "again").blocks]).toEqual([...contentOf(engine, "web").blocks]);
     },
   },
+  {
+    name: "a restore in place",
+    prepare: async (engine) => {
+      await prepare(engine);
+      contentOf(engine, "web").write(9_000_000, randomBytes(1_000_000));
+      await succeeded(engine, engine.instances.stop("web", { force: true }));
+    },
+    act: async (engine) => {
+      const [backup] = await listed(engine);
+      return engine.backups.revert({ repository: "main", backup: backup?.id ?? "" }, signal());
+    },
+    expected: (engine, operation) => {
+      expect(operation.status).toBe("succeeded");
+      expect(engine.instances.get("web")).toMatchObject({ state: "stopped", snapshotCount: 1 });
+      expect(Math.max(...contentOf(engine, "web").blocks.keys())).toBeLessThan(3_000_000 / 65_536);
+    },
+  },
 ];
 
 test.each(SCENARIOS)(

@@ -320,3 +320,20 @@ test("a password is changed, others are added and taken away, and each opens wha
   await reopened();
   expect(await listed()).toHaveLength(1);
 });
+
+test("every tenth time all is read, and what the disk has noted is held against it", async () => {
+  const content = await launched();
+  await made();
+  await backUp();
+  for (let round = 0; round < 9; round += 1) await backUp();
+  // A change that the disk has not noted.
+  const notes = [...content.notes.entries()].map(([point, blocks]) => [point, new Set(blocks)] as const);
+  content.write(4 * MIB, randomBytes(MIB));
+  for (const [point, blocks] of notes) content.notes.set(point, blocks);
+  const { warnings } = await backUp();
+  expect(warnings).toEqual([expect.stringContaining("where it had noted no change")]);
+  const env = { RESTIC_PASSWORD: await engine.repositories.reveal("main"), RESTIC_CACHE_DIR: place("cache") };
+  const dump = `restic -r ${place()} dump ${(await latest()).id} /disks/disk.raw | sha256sum`;
+  expect((await run(["sh", "-c", dump], { env })).stdout).toContain(sumOf(content));
+  expect((await backUp()).warnings).toEqual([]);
+});

@@ -44,7 +44,7 @@ export async function mortal(
     drivers: () => {
       const driver = new MortalDriver(world.host, crash);
       const encryption = crash.wrap("encryption", driver.encryption, ["addKey", "removeKey"]);
-      const points = crash.wrap("points", driver.points, ["open", "write"]);
+      const points = crash.wrap("points", driver.points, ["open", "write", "overwrite"]);
       return [crash.wrap("driver", Object.assign(driver, { encryption, points }), DRIVER_STEPS)];
     },
   });

@@ -16,9 +16,9 @@ import { DEFINITION, definitionOf, diskPath, formatDefinition } from "./definiti
 import type { PointBook } from "./point-book.ts";
 import type { Repositories, RepositoryRecord } from "./repositories.ts";
 import { isDamage } from "./repository/damage.ts";
-import type { Extent } from "./repository/extents.ts";
+import { chunkRuns, type Extent } from "./repository/extents.ts";
 import type { FileSource } from "./repository/file-saver.ts";
-import type { IdList } from "./repository/ids.ts";
+import { ID_BYTES, type IdList } from "./repository/ids.ts";
 import { newNode } from "./repository/node.ts";
 import type { Repository } from "./repository/repository.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
@@ -41,6 +41,9 @@ export const BackupInput = z.object({
 export type BackupInput = z.infer<typeof BackupInput>;
 
 export type BackupParts = { keeper: Keeper; repositories: Repositories; points: PointBook };
+
+/** So often the disks' own notes are believed before all is read, and these are held against it. */
+const BELIEVED_MOST = 10;
 
 /** Ends what it took of the instance, however it went. */
 const CLOSE_MS = 60_000;
@@ -71,16 +74,19 @@ export async function backUp(
     const begin = () => open(ctx, instance, request);
     const now = () => keeper.now().getTime();
     const files = keeper.driverOf(entry).points?.smallFiles(instance) ?? [];
-    const saving = { entry, instance, input, parent, files, begin, now };
+    const believed = parent && last ? last.believed + 1 : 0;
+    const isCompared = believed >= BELIEVED_MOST;
+    const saving = { entry, instance, input, parent, isCompared, files, begin, now };
     const { snapshot, packs } = await save(repository, ctx, saving);
-    points.note(instance.id, record.key, keptOf(snapshot));
+    const kept = { ...pointOf(snapshot), believed: isCompared ? 0 : believed };
+    points.note(instance.id, record.key, kept);
     await verifyNew(repository, ctx, record, packs);
     const added = formatBytes(snapshot.summary?.data_added_packed ?? 0);
     ctx.progress({ phase: "backup", message: `${snapshot.id.slice(0, 8)}, ${added} added` });
   });
 }
 
-function keptOf(snapshot: Snapshot) {
+function pointOf(snapshot: Snapshot) {
   const { point = "", generations = {} } = factsOf(snapshot) ?? {};
   return { point, generations, snapshot: snapshot.id };
 }
@@ -90,6 +96,8 @@ type Saving = {
   instance: DriverInstance;
   input: BackupInput;
   parent: Snapshot | undefined;
+  /** All is read, and what the disks have noted is held against it. */
+  isCompared: boolean;
   files: readonly SmallFile[];
   begin: () => Promise<Point>;
   now: () => number;
@@ -114,7 +122,7 @@ async function saveAll(
   writer: BackupWriter,
   ctx: WorkCtx,
   { consistency, disks }: Point,
-  { entry, instance, input, parent, files, now }: Saving,
+  { entry, instance, input, parent, isCompared, files, now }: Saving,
 ): Promise<Snapshot> {
   const { descriptor } = entry.record;
   const timeMs = now();
@@ -131,7 +139,10 @@ async function saveAll(
   for (const disk of disks) {
     const before = parent && disk.isIncrement ? await contentBefore(writer, ctx, parent, disk) : undefined;
     const own = within(ctx, done, total);
-    put(diskPath(disk.id), await writer.saveFile(own, sourceOf(disk, before !== undefined), before));
+    const how = isCompared ? "whole" : before ? "increment" : "full";
+    const saved = await writer.saveFile(own, sourceOf(disk, how), how === "increment" ? before : undefined);
+    if (isCompared && before) await compare(ctx, disk, before, saved.content);
+    put(diskPath(disk.id), saved);
     done += disk.sizeBytes;
   }
   const { id, point, isProtected } = { ...input, id: instance.id };
@@ -160,10 +171,11 @@ async function contentBefore(
   }
 }
 
-/** `increment`: what it tells nothing of is as it was; otherwise that is zeros. */
-function sourceOf(disk: PointDisk, increment: boolean): FileSource {
+/** `increment`: what the disk tells nothing of is as it was. `full`: it is zeros. `whole`: all is read, whatever it tells. */
+function sourceOf(disk: PointDisk, how: "increment" | "full" | "whole"): FileSource {
+  const increment = how === "increment";
   // It tells changes alone, which are not enough without what was before.
-  const told = increment || !disk.isIncrement;
+  const told = increment || (how === "full" && !disk.isIncrement);
   return {
     sizeBytes: disk.sizeBytes,
     read: async (ctx, offset, into) => into.set(await disk.read(ctx, offset, into.length)),
@@ -182,6 +194,19 @@ async function* wholly(disk: PointDisk, ctx: Ctx, between: "same" | "zero"): Asy
     at = offset + length;
   }
   yield* gap(disk.sizeBytes);
+}
+
+/** What the disk has noted is held against what was read: it is not to be believed where anything is missing there. */
+async function compare(ctx: WorkCtx, disk: PointDisk, before: IdList, now: IdList): Promise<void> {
+  for await (const { first, count, kind } of chunkRuns(wholly(disk, ctx, "same"), disk.sizeBytes)) {
+    if (kind !== "same") continue;
+    const [from, to] = [first * ID_BYTES, (first + count) * ID_BYTES];
+    if (Buffer.compare(before.subarray(from, to), now.subarray(from, to)) === 0) continue;
+    ctx.log.error("a disk had changed where it had noted no change", { disk: disk.id, chunk: first, count });
+    return ctx.warn(
+      "The disk had changed where it had noted no change. This backup is right; those since the last full one may not be.",
+    );
+  }
 }
 
 /** Of several disks one after the other. */

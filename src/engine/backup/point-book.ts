@@ -12,6 +12,8 @@ const KeptPoint = z.object({
   generations: z.record(z.string(), z.int()),
   /** The backup that holds it. */
   snapshot: z.string(),
+  /** How many before it have believed the disks' own notes, one after the other. */
+  believed: z.int().nonnegative().default(0),
 });
 export type KeptPoint = z.infer<typeof KeptPoint>;
 
