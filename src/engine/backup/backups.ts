@@ -69,7 +69,7 @@ export class Backups implements BackupsApi {
   }
 
   async #in(record: RepositoryRecord, ctx: Ctx): Promise<{ items: Backup[]; problems: Problem[] }> {
-    return this.#parts.repositories.use(ctx, record, async (repository) => {
+    return this.#parts.repositories.useNow(ctx, record, async (repository) => {
       const { snapshots, unreadable } = await repository.snapshots(ctx);
       return {
         items: snapshots.flatMap((one) => backupOf(one, record.name) ?? []),
@@ -114,7 +114,7 @@ export class Backups implements BackupsApi {
     const doing = "restore the backup";
     const record = repositories.find(repository, doing);
     const ctx = this.#quiet(signal);
-    const { id, definition } = await repositories.use(ctx, record, async (opened) => {
+    const { id, definition } = await repositories.useNow(ctx, record, async (opened) => {
       const snapshot = await snapshotOf(ctx, opened, backup, doing);
       await using reader = await opened.read(ctx);
       return { id: snapshot.id, definition: await readDefinition(ctx, reader, snapshot) };
@@ -142,7 +142,9 @@ export class Backups implements BackupsApi {
     const doing = "restore the backup";
     const record = repositories.find(repository, doing);
     const ctx = this.#quiet(signal);
-    const snapshot = await repositories.use(ctx, record, (opened) => snapshotOf(ctx, opened, backup, doing));
+    const snapshot = await repositories.useNow(ctx, record, (opened) =>
+      snapshotOf(ctx, opened, backup, doing),
+    );
     const { instance } = backupOf(snapshot, record.name) as Backup;
     const entry = keeper.byId(instance.id);
     if (!entry)
@@ -265,7 +267,7 @@ export class Backups implements BackupsApi {
     const { repositories } = this.#parts;
     const record = repositories.find(repository, doing);
     const ctx = this.#quiet(signal);
-    return repositories.use(ctx, record, async (opened) =>
+    return repositories.useNow(ctx, record, async (opened) =>
       work(ctx, opened, await snapshotOf(ctx, opened, backup, doing), record.name),
     );
   }

@@ -15,10 +15,13 @@ import { Sealed } from "../keys/key-record.ts";
 import type { Store } from "../store/store.ts";
 import { placeAt } from "./places/open.ts";
 import type { Place } from "./places/place.ts";
+import { PATIENCE, type Patience } from "./places/retry.ts";
 import { Repository, type RepositoryOptions } from "./repository/repository.ts";
 import type { Limits } from "./repository/work.ts";
 
 const KEY = "internal.repositories";
+
+const HURRIED: Patience = { ...PATIENCE, forMs: 15_000, silentMs: 15_000 };
 
 const RepositoryRecord = z.object({
   /** Whatever it is called. */
@@ -130,15 +133,29 @@ export class Repositories {
     return Opening.parse(JSON.parse(secret.reveal()));
   }
 
-  /** Opens it for `work`, and lets go of its place afterwards. */
-  async use<T>(
+  /** Opens it for `work`, and lets go of its place afterwards. A server that is away is waited for for minutes. */
+  use<T>(ctx: Ctx, record: RepositoryRecord, work: (repository: Repository) => Promise<T>): Promise<T> {
+    return this.#use(ctx, record, work, { patience: PATIENCE, make: false });
+  }
+
+  /** The same where somebody waits for an answer. */
+  useNow<T>(
     ctx: Ctx,
     record: RepositoryRecord,
     work: (repository: Repository) => Promise<T>,
     { make = false }: { make?: boolean } = {},
   ): Promise<T> {
+    return this.#use(ctx, record, work, { patience: HURRIED, make });
+  }
+
+  async #use<T>(
+    ctx: Ctx,
+    record: RepositoryRecord,
+    work: (repository: Repository) => Promise<T>,
+    { patience, make }: { patience: Patience; make: boolean },
+  ): Promise<T> {
     const { password, access } = await this.reveal(record);
-    const place = placeAt(record.place, access);
+    const place = placeAt(record.place, access, patience);
     try {
       const open = make ? openOrMake : Repository.open;
       const options = { ...this.#parts.repository, limits: this.#parts.limits() };

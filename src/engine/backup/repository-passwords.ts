@@ -14,15 +14,17 @@ export class RepositoryPasswords {
   }
 
   list(ctx: Ctx, record: RepositoryRecord): Promise<RepositoryKey[]> {
-    return this.#repositories.use(ctx, record, (repository) => keysOf(ctx, repository));
+    return this.#repositories.useNow(ctx, record, (repository) => keysOf(ctx, repository));
   }
 
   async add(ctx: Ctx, record: RepositoryRecord, password: string): Promise<void> {
-    await this.#repositories.use(ctx, record, (repository) => repository.addKey(ctx, new Secret(password)));
+    await this.#repositories.useNow(ctx, record, (repository) =>
+      repository.addKey(ctx, new Secret(password)),
+    );
   }
 
   async remove(ctx: Ctx, record: RepositoryRecord, key: string): Promise<void> {
-    await this.#repositories.use(ctx, record, async (repository) => {
+    await this.#repositories.useNow(ctx, record, async (repository) => {
       const fitting = (await keysOf(ctx, repository)).filter(({ id }) => id.startsWith(key));
       const [only] = fitting;
       if (only && fitting.length === 1) return repository.removeKey(ctx, only.id);
@@ -36,7 +38,7 @@ export class RepositoryPasswords {
   /** The new one opens it, and is kept, before the old one stops: whatever ends this, one that is kept opens it. */
   async change(ctx: Ctx, record: RepositoryRecord, password: string): Promise<void> {
     const opening = await this.#repositories.reveal(record);
-    const before = await this.#repositories.use(ctx, record, async (repository) => {
+    const before = await this.#repositories.useNow(ctx, record, async (repository) => {
       const own = (await keysOf(ctx, repository)).find(({ isOwn }) => isOwn);
       await repository.addKey(ctx, new Secret(password));
       return own;
@@ -44,7 +46,7 @@ export class RepositoryPasswords {
     await this.#repositories.reopenBy(record, { ...opening, password });
     const changed = this.#repositories.byKey(record.key);
     if (!before || !changed) return;
-    await this.#repositories.use(ctx, changed, (repository) => repository.removeKey(ctx, before.id));
+    await this.#repositories.useNow(ctx, changed, (repository) => repository.removeKey(ctx, before.id));
   }
 }
 

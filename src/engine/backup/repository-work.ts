@@ -119,7 +119,7 @@ export class RepositoryWork implements RepositoriesApi {
     const { repositories } = this.#parts;
     const record = repositories.find(name, `unlock ${name}`);
     const ctx = this.#quiet(signal);
-    return repositories.use(ctx, record, async (repository) => (await repository.breakLocks(ctx)).length);
+    return repositories.useNow(ctx, record, async (repository) => (await repository.breakLocks(ctx)).length);
   }
 
   /** Goes on with what an earlier engine began. */
@@ -158,7 +158,7 @@ export class RepositoryWork implements RepositoriesApi {
   async #add(ctx: Ctx, record: RepositoryRecord, { make }: Input, isAbandoned: () => boolean): Promise<void> {
     const { repositories } = this.#parts;
     try {
-      const id = await repositories.use(ctx, record, async (repository) => repository.id, { make });
+      const id = await repositories.useNow(ctx, record, async (repository) => repository.id, { make });
       const before = repositories.records().find((one) => one.id === id);
       if (before && before.key !== record.key)
         throw new EngineError(

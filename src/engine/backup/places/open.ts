@@ -7,6 +7,7 @@ import { formatAddress, type PlaceAddress, parseAddress } from "./address.ts";
 import { FolderPlace } from "./folder.ts";
 import type { Place } from "./place.ts";
 import { RestPlace } from "./rest.ts";
+import { PATIENCE, type Patience } from "./retry.ts";
 import { S3Place } from "./s3.ts";
 import { SftpPlace } from "./sftp.ts";
 
@@ -20,21 +21,21 @@ export function parsePlace(typed: string, access: PlaceAccess): { place: string;
 }
 
 /** The caller disposes of it. */
-export function placeAt(place: string, access: PlaceAccess): Place {
-  return opened(parseAddress(place, hostPlatform()).address, access);
+export function placeAt(place: string, access: PlaceAccess, patience: Patience): Place {
+  return opened(parseAddress(place, hostPlatform()).address, access, patience);
 }
 
-function opened(address: PlaceAddress, access: PlaceAccess): Place {
+function opened(address: PlaceAddress, access: PlaceAccess, patience: Patience = PATIENCE): Place {
   const { ca, fingerprint, region } = access;
   switch (address.kind) {
     case "folder":
       return new FolderPlace(address.path);
     case "sftp":
-      return new SftpPlace(address);
+      return new SftpPlace(address, { patience });
     case "rest":
-      return new RestPlace(address, { ca, fingerprint, password: secretOf(access.password) });
+      return new RestPlace(address, { ca, fingerprint, patience, password: secretOf(access.password) });
     case "s3":
-      return new S3Place(address, { keys: s3Keys(access), ca, fingerprint, region });
+      return new S3Place(address, { keys: s3Keys(access), ca, fingerprint, patience, region });
   }
 }
 
