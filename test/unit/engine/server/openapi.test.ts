@@ -22,6 +22,6 @@ test("every path has an error answer and tells its privilege", async () => {
   expect(operations.length).toBeGreaterThan(20);
   for (const operation of operations) {
     expect(operation.responses).toHaveProperty("default");
-    expect(operation["x-privilege"]).toMatch(/^(system|instance|snapshot|image)\./);
+    expect(operation["x-privilege"]).toMatch(/^(system|instance|snapshot|image|repository|backup)\./);
   }
 });
