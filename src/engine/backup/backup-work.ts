@@ -17,7 +17,7 @@ import type { PointBook } from "./point-book.ts";
 import type { Repositories, RepositoryRecord } from "./repositories.ts";
 import { isDamage } from "./repository/damage.ts";
 import { chunkRuns, type Extent } from "./repository/extents.ts";
-import type { FileSource } from "./repository/file-saver.ts";
+import type { FileSource, SavedFile } from "./repository/file-saver.ts";
 import { ID_BYTES, type IdList } from "./repository/ids.ts";
 import { newNode } from "./repository/node.ts";
 import type { Repository } from "./repository/repository.ts";
@@ -118,22 +118,42 @@ async function save(repository: Repository, ctx: WorkCtx, saving: Saving) {
   }
 }
 
+type Put = (path: string, saved: Pick<SavedFile, "content" | "size">) => void;
+
 async function saveAll(
   writer: BackupWriter,
   ctx: WorkCtx,
   { consistency, disks }: Point,
-  { entry, instance, input, parent, isCompared, files, now }: Saving,
+  saving: Saving,
 ): Promise<Snapshot> {
+  const { entry, instance, input, parent, files, now } = saving;
   const { descriptor } = entry.record;
   const timeMs = now();
   const tree = new TreeBuilder();
-  const put = (path: string, { content, size }: { content: IdList; size: number }) =>
+  const put: Put = (path, { content, size }) =>
     tree.put(path, { ...newNode("file", { timeMs }), content, size });
   put(DEFINITION, await writer.saveBytes(ctx, formatDefinition(definitionOf(descriptor, instance))));
   for (const small of files) {
     const bytes = await readSmall(small);
     if (bytes) put(smallPath(small), await writer.saveBytes(ctx, bytes));
   }
+  await saveDisks(writer, ctx, disks, { ...saving, put });
+  const { id, point, isProtected } = { ...input, id: instance.id };
+  const generations = Object.fromEntries(disks.map((disk) => [disk.id, disk.generation]));
+  return writer.commit(tree, {
+    timeMs,
+    paths: [pathOfInstance(descriptor.name)],
+    tags: tagsOf({ id, consistency, point, generations, isProtected }),
+    ...(parent ? { parent: parent.id } : {}),
+  });
+}
+
+async function saveDisks(
+  writer: BackupWriter,
+  ctx: WorkCtx,
+  disks: readonly PointDisk[],
+  { parent, isCompared, put }: Pick<Saving, "parent" | "isCompared"> & { put: Put },
+): Promise<void> {
   const total = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let done = 0;
   for (const disk of disks) {
@@ -145,14 +165,6 @@ async function saveAll(
     put(diskPath(disk.id), saved);
     done += disk.sizeBytes;
   }
-  const { id, point, isProtected } = { ...input, id: instance.id };
-  const generations = Object.fromEntries(disks.map((disk) => [disk.id, disk.generation]));
-  return writer.commit(tree, {
-    timeMs,
-    paths: [pathOfInstance(descriptor.name)],
-    tags: tagsOf({ id, consistency, point, generations, isProtected }),
-    ...(parent ? { parent: parent.id } : {}),
-  });
 }
 
 /** What cannot be read of the last backup is read from the disk. */
