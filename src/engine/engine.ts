@@ -103,8 +103,7 @@ function compose({ files, ...ground }: Ground): Parts {
   const plan = { drivers, arch, log, hostFacts, networks, checkUserData, keys, encryptsByDefault };
   const manager = new InstanceManager(keeper, operations, plan);
   const own = { ...ground, id, events, operations, keeper, keys, manager, drivers, hostFacts, networks };
-  const work = { ...own, ...backupWork(own) };
-  return { ...work, ...slowWork({ ...work, images }) };
+  return { ...own, ...backupWork(own), ...slowWork({ ...own, images }) };
 }
 
 type Kept = "book" | "repositories" | "backups" | "plans";
@@ -128,7 +127,7 @@ function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
 }
 
 /** What is done with images, and with the place where everything lies. */
-function slowWork(parts: Omit<Parts, Slow> & { images: Images }): Pick<Parts, Slow> {
+function slowWork(parts: Omit<Parts, Slow | Kept> & { images: Images }): Pick<Parts, Slow> {
   const { options, locations, keeper, manager, operations, events, drivers, images } = parts;
   const { log } = options;
   const fallback = fallbackOf(parts);
