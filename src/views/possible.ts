@@ -21,7 +21,7 @@ export function possible(instance: Instance, operation?: Operation): Action[] {
   const cancel: Action[] = operation?.status === "running" && operation.cancellable ? ["cancel"] : [];
   if (state === "deleted") return isBusy(instance, operation) ? [] : ["recover", "purge"];
   if (state === "running" && operation?.status === "running" && operation.kind === "backup")
-    return ["forceStop", ...inside(instance), ...cancel];
+    return ["stop", "forceStop", "restart", "suspend", ...inside(instance), ...cancel];
   if (isBusy(instance, operation)) return [...(CAN_BE_FORCED.has(state) ? FORCE : []), "log", ...cancel];
   if (state === "failed") return ["log", "purge"];
   if (!instance.zone.available) {

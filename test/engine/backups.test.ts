@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Backup } from "../../src/api/backup.ts";
 import { run } from "../../src/base/run.ts";
@@ -99,6 +100,43 @@ test("a running instance is backed up, restic finds all of it good, and a new in
     image: engine.instances.get("web").image,
   });
   await succeeded(engine, engine.instances.start("again"));
+});
+
+/** Begins a backup that reads until it is let go on; resolves when its point is open. */
+async function reading(content: FakeContent): Promise<{ id: string; goOn: () => void }> {
+  let goOn = () => {};
+  world.host.reads = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { id } = await engine.backups.create("web", { full: false, isProtected: false });
+  while (content.notes.size === 0) await setImmediate();
+  return { id, goOn };
+}
+
+test("a backup has its instance for moments alone: it is used meanwhile, and a stop ends the backup", async () => {
+  const content = await launched();
+  await made();
+  const one = await reading(content);
+  expect(engine.instances.get("web")).toMatchObject({ state: "running", operation: one.id });
+  await succeeded(engine, engine.instances.update("web", { labels: { team: "red" } }));
+  await expect(engine.backups.create("web", { full: false, isProtected: false })).rejects.toMatchObject({
+    code: "busy",
+    message: "cannot back up web: a backup is under way",
+  });
+  await succeeded(engine, engine.instances.stop("web", { force: false }));
+  expect(engine.operations.get(one.id)).toMatchObject({ status: "cancelled" });
+  expect(engine.instances.get("web")).toMatchObject({ state: "stopped" });
+  expect(content.notes.size).toBe(0);
+  const two = await reading(content);
+  await expect(engine.snapshots.take("web", { comment: "" })).rejects.toMatchObject({ code: "busy" });
+  await succeeded(engine, engine.instances.start("web"));
+  expect(engine.operations.get(two.id)).toMatchObject({ status: "cancelled" });
+  expect(await listed()).toEqual([]);
+  const three = await reading(content);
+  three.goOn();
+  await succeeded(engine, engine.operations.wait(three.id, signal()));
+  expect(engine.instances.get("web").operation).toBeUndefined();
+  expect(await listed()).toHaveLength(1);
 });
 
 test("the next one reads what has changed, and both hold what was so then", async () => {

@@ -14,6 +14,7 @@ import { newNode } from "../../src/engine/backup/repository/node.ts";
 import { Repository } from "../../src/engine/backup/repository/repository.ts";
 import type { Snapshot } from "../../src/engine/backup/repository/snapshot.ts";
 import { TreeBuilder } from "../../src/engine/backup/repository/tree-builder.ts";
+import type { Ctx } from "../../src/engine/ctx.ts";
 import {
   backUp,
   ctx,
@@ -181,6 +182,40 @@ test("a disk that cannot be read ends the backup with its own words", async () =
   };
   await expect(writer.saveFile(ctx(), source)).rejects.toThrow("the disk is gone");
 });
+
+test("what does not come back as it was written is in no index, and no backup is built upon it", async () => {
+  const sound = await world.init();
+  const made = disk(1);
+  for (const kind of ["data", "index", "snapshots"] as const) {
+    let isDamaged = false;
+    const load: Place["load"] = async (own, file, range) => {
+      const bytes = await world.place.load(own, file, range);
+      if (file.kind === kind && !isDamaged) {
+        isDamaged = true;
+        await world.damage(path.relative(world.place.name, await fileOf(file)), bytes.length >> 1);
+        return world.place.load(own, file, range);
+      }
+      return bytes;
+    };
+    const place = withOther(world.place, { load });
+    const repository = await Repository.open(ctx(), place, new Secret(PASSWORD), OPTIONS);
+    await expect(backUp(repository, made)).rejects.toThrow("damaged");
+    expect(isDamaged).toBe(true);
+    expect((await sound.snapshots(ctx())).snapshots).toEqual([]);
+    const snapshot = await backUp(sound, made);
+    await using reader = await sound.read(ctx());
+    expect(sumOf(await restored(reader, snapshot))).toBe(made.sum);
+    const { unreadable } = await sound.snapshots(ctx());
+    await sound.forget(ctx(), [snapshot.id, ...unreadable.map(({ id }) => id)]);
+    expect((await sound.check(ctx(), { read: { share: 1 } })).problems).toEqual([]);
+    await sound.prune(ctx(), { maxUnusedShare: 0 });
+  }
+});
+
+async function fileOf({ kind, name }: FileId): Promise<string> {
+  const found = (await world.files(kind)).find((one) => one.endsWith(name));
+  return path.join(world.place.name, found ?? "");
+}
 
 test("many small files are restored with few requests", async () => {
   const made = await world.init();
@@ -423,6 +458,30 @@ describe("locks", () => {
     await expect(repository.prune(ctx())).rejects.toMatchObject({ code: "busy" });
     await one[Symbol.asyncDispose]();
     await two[Symbol.asyncDispose]();
+    expect(await repository.locks(ctx())).toEqual([]);
+  });
+
+  test("of others are waited for by a prune as long as it is told, and no longer than it is wanted", async () => {
+    const repository = await world.init();
+    const writer = await repository.backup(ctx());
+    const waits: (string | undefined)[] = [];
+    const waiting = (signal: AbortSignal): Ctx => ({
+      ...ctx(signal),
+      progress: ({ message }) => {
+        waits.push(message);
+      },
+    });
+    const leaving = new AbortController();
+    const left = repository.prune(waiting(leaving.signal), { waitMs: 600_000 });
+    while (waits.length === 0) await setImmediate();
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ name: "AbortError" });
+    await expect(repository.prune(ctx(), { waitMs: 1 })).rejects.toMatchObject({ code: "busy" });
+    const pruned = repository.prune(waiting(AbortSignal.timeout(60_000)), { waitMs: 60_000 });
+    while (waits.length === 1) await setImmediate();
+    await writer[Symbol.asyncDispose]();
+    await pruned;
+    expect(waits[0]).toContain("has locked it");
     expect(await repository.locks(ctx())).toEqual([]);
   });
 

@@ -106,6 +106,10 @@ export class FakeHost {
   readonly keys = new Map<string, Set<string>>();
   /** What disks hold, by the ids of instance and disk. */
   readonly contents = new Map<string, FakeContent>();
+  /** Reading disks waits for it, where it is set. */
+  reads: Promise<void> | undefined;
+  /** Ids of those that do not run and whose disks are read. */
+  readonly resting = new Set<string>();
   readonly takenPorts = new Set<number>();
   /** Host port → the guest that it leads to. */
   readonly openPorts = new Map<number, string>();
@@ -153,6 +157,7 @@ export class FakeHost {
   boot(instance: DriverInstance, resumed?: string): FakeGuest {
     const running = this.guests.get(instance.id);
     if (running) this.violations.push(`second guest on the disk of ${instance.name}`);
+    if (this.resting.has(instance.id)) this.violations.push(`started ${instance.name}, whose disks are read`);
     this.#boots += 1;
     const ended = deferred<Exit>();
     const over = new AbortController();

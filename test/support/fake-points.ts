@@ -1,5 +1,6 @@
 /** Disks of the fake driver as far as points of them go: what they hold is in the host's memory, with notes of what changed. */
 import path from "node:path";
+import { abortable } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
 import {
@@ -66,7 +67,7 @@ export async function openFake(
 ): Promise<Point> {
   const ids = [FIRST_DISK, ...instance.disks.map(({ id }) => id)];
   const contents = ids.map((id) => contentOf(host, instance, id));
-  const disks = ids.map((id, index) => fakeDisk(contents[index] as FakeContent, id, instance, request));
+  const disks = ids.map((id, index) => fakeDisk(host, contents[index] as FakeContent, id, instance, request));
   for (const { notes } of contents) notes.set(request.id, new Set());
   let isClosed = false;
   const close: Point["close"] = async (_ctx, kept) => {
@@ -82,6 +83,7 @@ export async function openFake(
 }
 
 function fakeDisk(
+  host: FakeHost,
   content: FakeContent,
   id: string,
   instance: DriverInstance,
@@ -98,6 +100,7 @@ function fakeDisk(
     },
     read: async ({ signal }, offset, length) => {
       signal.throwIfAborted();
+      if (host.reads) await abortable(host.reads, signal);
       const [first, last] = [Math.floor(offset / BLOCK), Math.floor((offset + length - 1) / BLOCK)];
       const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
       const whole = Buffer.concat(numbers.map((number) => blocks.get(number) ?? Buffer.alloc(BLOCK)));
@@ -124,7 +127,13 @@ export function fakePoints(host: FakeHost): PointSupport {
       ctx.signal.throwIfAborted();
       if (host.guests.has(instance.id))
         host.violations.push(`opened a point of ${instance.name}, which runs`);
-      return openFake(host, "offline", instance, request);
+      const point = await openFake(host, "offline", instance, request);
+      host.resting.add(instance.id);
+      const close: Point["close"] = async (own, kept) => {
+        host.resting.delete(instance.id);
+        await point.close(own, kept);
+      };
+      return { ...point, close };
     },
     overwrite: async (ctx, instance, { id }, blocks) => {
       if (host.guests.has(instance.id)) host.violations.push(`wrote over ${instance.name}, which runs`);

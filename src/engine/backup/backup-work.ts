@@ -8,13 +8,15 @@ import { EngineError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Ctx } from "../ctx.ts";
 import type { DriverInstance } from "../drivers/driver.ts";
-import type { OpenPoint, Point, PointDisk } from "../drivers/points.ts";
+import type { OpenPoint, Point, PointDisk, PointRequest } from "../drivers/points.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Keeper } from "../instances/keeper.ts";
+import type { Moment } from "../instances/lanes.ts";
 import type { WorkCtx } from "../operations.ts";
+import type { Descriptor } from "../store/record.ts";
 import { DEFINITION, definitionOf, diskPath, formatDefinition } from "./definition.ts";
 import type { PointBook } from "./point-book.ts";
-import type { Repositories, RepositoryRecord } from "./repositories.ts";
+import type { Repositories } from "./repositories.ts";
 import { isDamage } from "./repository/damage.ts";
 import { chunkRuns, type Extent } from "./repository/extents.ts";
 import type { FileSource, SavedFile } from "./repository/file-saver.ts";
@@ -53,34 +55,29 @@ export async function backUp(
   entry: Entry,
   ctx: WorkCtx,
   input: BackupInput,
+  moment: Moment,
 ): Promise<void> {
   const { keeper, repositories, points } = parts;
   const record = repositories.byKey(input.repository);
   if (!record) throw gone(entry);
-  const open = pointsOf(keeper, entry);
-  const instance = await keeper.driverInstance(entry);
   ctx.progress({ phase: "open" });
   await repositories.use(ctx, record, async (repository) => {
     const { snapshots } = await repository.snapshots(ctx);
     const holds = (point: string) => snapshots.find((one) => factsOf(one)?.point === point);
     if (holds(input.point)) return; // An engine died after it was whole.
-    const last = points.get(instance.id, record.key);
+    const last = points.get(input.id, record.key);
     const parent = last && !input.full ? holds(last.point) : undefined;
     const request = {
       id: input.point,
       since: parent && last && { id: last.point, generations: last.generations },
-      keep: points.others(instance.id, record.key),
+      keep: points.others(input.id, record.key),
     };
-    const begin = () => open(ctx, instance, request);
-    const now = () => keeper.now().getTime();
-    const files = keeper.driverOf(entry).points?.smallFiles(instance) ?? [];
     const believed = parent && last ? last.believed + 1 : 0;
     const isCompared = believed >= BELIEVED_MOST;
-    const saving = { entry, instance, input, parent, isCompared, files, begin, now };
-    const { snapshot, packs } = await save(repository, ctx, saving);
+    const begin = () => beginSaving(keeper, entry, ctx, request);
+    const snapshot = await save(repository, ctx, { input, parent, isCompared, begin, moment });
     const kept = { ...pointOf(snapshot), believed: isCompared ? 0 : believed };
-    points.note(instance.id, record.key, kept);
-    await verifyNew(repository, ctx, record, packs);
+    points.note(input.id, record.key, kept);
     const added = formatBytes(snapshot.summary?.data_added_packed ?? 0);
     ctx.progress({ phase: "backup", message: `${snapshot.id.slice(0, 8)}, ${added} added` });
   });
@@ -91,30 +88,56 @@ function pointOf(snapshot: Snapshot) {
   return { point, generations, snapshot: snapshot.id };
 }
 
-type Saving = {
-  entry: Entry;
+/** What an instance was when its point began: it may become another while that is read. */
+type Begun = {
+  point: Point;
+  descriptor: Descriptor;
   instance: DriverInstance;
+  files: readonly SmallFile[];
+  timeMs: number;
+};
+
+type Saving = {
   input: BackupInput;
   parent: Snapshot | undefined;
   /** All is read, and what the disks have noted is held against it. */
   isCompared: boolean;
-  files: readonly SmallFile[];
-  begin: () => Promise<Point>;
-  now: () => number;
+  begin: () => Promise<Begun>;
+  moment: Moment;
 };
 
-/** The repository is ready before the point begins, so that this lasts no longer than it must. */
-async function save(repository: Repository, ctx: WorkCtx, saving: Saving) {
+async function beginSaving(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  request: PointRequest,
+): Promise<Begun> {
+  ctx.signal.throwIfAborted();
+  const open = pointsOf(keeper, entry);
+  const instance = await keeper.driverInstance(entry);
+  const files = keeper.driverOf(entry).points?.smallFiles(instance) ?? [];
+  const { descriptor } = entry.record;
+  const point = await open(ctx, instance, request);
+  return { point, descriptor, instance, files, timeMs: keeper.now().getTime() };
+}
+
+/**
+ * The repository is ready before the point begins, so that this lasts no longer than it must. The instance is held while it
+ * begins and while it ends, and not in between.
+ */
+async function save(repository: Repository, ctx: WorkCtx, saving: Saving): Promise<Snapshot> {
   await using writer = await repository.backup(ctx);
-  const point = await saving.begin();
+  const begun = await saving.moment(saving.begin);
   let kept = false;
   try {
-    const snapshot = await saveAll(writer, ctx, point, saving);
+    const snapshot = await saveAll(writer, ctx, begun, saving);
     kept = true;
-    return { snapshot, packs: [...writer.packs] };
+    return snapshot;
   } finally {
-    const { signal, done } = withDeadline(CLOSE_MS);
-    await point.close({ ...ctx, signal }, kept).finally(done);
+    await saving.moment(async () => {
+      const { signal, done } = withDeadline(CLOSE_MS);
+      await begun.point.close({ ...ctx, signal }, kept).finally(done);
+    });
   }
 }
 
@@ -123,12 +146,10 @@ type Put = (path: string, saved: Pick<SavedFile, "content" | "size">) => void;
 async function saveAll(
   writer: BackupWriter,
   ctx: WorkCtx,
-  { consistency, disks }: Point,
+  { point: { consistency, disks }, descriptor, instance, files, timeMs }: Begun,
   saving: Saving,
 ): Promise<Snapshot> {
-  const { entry, instance, input, parent, files, now } = saving;
-  const { descriptor } = entry.record;
-  const timeMs = now();
+  const { input, parent } = saving;
   const tree = new TreeBuilder();
   const put: Put = (path, { content, size }) =>
     tree.put(path, { ...newNode("file", { timeMs }), content, size });
@@ -227,27 +248,6 @@ function within(ctx: Ctx, before: number, total: number): Ctx {
     ...{ signal: ctx.signal, log: ctx.log },
     progress: ({ done = 0, ...more }) => ctx.progress({ ...more, done: before + done, total }),
   };
-}
-
-/** What was just written is read once, so that what went wrong on its way is not built upon. */
-async function verifyNew(
-  repository: Repository,
-  ctx: WorkCtx,
-  { name }: RepositoryRecord,
-  packs: readonly string[],
-): Promise<void> {
-  if (packs.length === 0) return;
-  const problems = await repository.verify(ctx, packs);
-  const [first] = problems;
-  if (!first) return;
-  throw new EngineError(
-    "driver-failed",
-    `cannot trust the repository ${name}: ${first.file}: ${first.problem}`,
-    {
-      hint: `Look at all of it: berth repository check ${name}`,
-      details: { problems: problems.slice(0, 100) },
-    },
-  );
 }
 
 /** Throws `not-supported` where its disks cannot be read. */

@@ -99,10 +99,7 @@ export class Backups implements BackupsApi {
 
   #backing(entry: Entry, input: BackupInput): Resumable {
     const { lanes } = this.#parts.manager;
-    return {
-      work: lanes.inLane(entry, (ctx) => backUp(this.#parts, entry, ctx, input)),
-      onAccepted: (operation) => lanes.take(entry, "backup", operation),
-    };
+    return lanes.backingUp(entry, (ctx, moment) => backUp(this.#parts, entry, ctx, input, moment));
   }
 
   async restore(

@@ -36,6 +36,9 @@ type Input = z.infer<typeof Input>;
 /** As many random bits as the key has that it protects. */
 const PASSWORD_BYTES = 32;
 
+/** How long a prune waits for backups, of other hosts too: most end by then, and it is tried again another time. */
+const PRUNE_WAIT_MS = 30 * 60_000;
+
 export function isRepositoryRow({ kind }: JournalRow): boolean {
   return (KINDS as readonly string[]).includes(kind);
 }
@@ -195,7 +198,7 @@ export class RepositoryWork implements RepositoriesApi {
 
   async #prune(ctx: Ctx, record: RepositoryRecord): Promise<void> {
     const { freedBytes } = await this.#parts.repositories.use(ctx, record, (repository) =>
-      repository.prune(ctx),
+      repository.prune(ctx, { waitMs: PRUNE_WAIT_MS }),
     );
     ctx.progress({ phase: "prune", message: `${formatBytes(Math.max(0, freedBytes))} freed` });
   }

@@ -10,6 +10,7 @@ import { runInGuest } from "../guest/run-in-guest.ts";
 import type { Operations, Work, WorkCtx } from "../operations.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
+import { backupEnded } from "./permits.ts";
 import { stop } from "./power.ts";
 import { type Action, decide } from "./transitions.ts";
 
@@ -30,7 +31,7 @@ export type DelayedStopParts = {
   keeper: Keeper;
   operations: Operations;
   /** Gives the operation the instance, and does the work in its lane. */
-  hold: (entry: Entry, action: Action, operation: Operation, work: Work) => Work;
+  hold: (entry: Entry, operation: Operation, work: Work) => Work;
 };
 
 export class DelayedStops {
@@ -90,8 +91,9 @@ export class DelayedStops {
     ctx.park(false);
     while (entry.pending) await operations.wait(entry.pending.id, ctx.signal);
     if (decide(entry.record.state, undefined, "stop").do !== "run") return;
+    if (entry.backup) operations.interrupt(entry.backup.id, backupEnded(entry, "stop"));
     const graceful: Work = (held) => stop(this.#parts.keeper, entry, held, "graceful");
-    await hold(entry, "stop", operations.get(ctx.operationId), graceful)(ctx);
+    await hold(entry, operations.get(ctx.operationId), graceful)(ctx);
   }
 
   async #dueOrEnded(entry: Entry, ctx: WorkCtx, stopAt: string): Promise<void> {

@@ -10,6 +10,14 @@ import type { Action } from "./transitions.ts";
 
 export type PendingOperation = { id: string; action: Action; kind: OperationKind };
 
+/** A backup that reads its disks, beside what else is done to it. */
+export type RunningBackup = {
+  /** Of the operation. */
+  id: string;
+  /** Resolves when it has let go of the disks. Never rejects. */
+  ended: Promise<void>;
+};
+
 /** A mount that is there, or comes back when the guest does. */
 export type ServedMount = {
   /** Takes it away in the guest; resolves when nothing of it is left. */
@@ -30,6 +38,7 @@ export type Entry = {
   /** Its driver keeps its memory, to go on with. */
   suspended: boolean;
   pending: PendingOperation | undefined;
+  backup: RunningBackup | undefined;
   /** A stop that waits for its time. */
   delayedStop: { operation: string; at: string } | undefined;
   /** Its descriptor cannot be read: shown, deletable, never written to. */
@@ -53,6 +62,7 @@ export function newEntry(record: InstanceRecord): Entry {
     running: undefined,
     suspended: false,
     pending: undefined,
+    backup: undefined,
     delayedStop: undefined,
     broken: false,
     userData: undefined,

@@ -1,7 +1,7 @@
 /** One thing after the other is done to an instance, by the operation that has it. */
 import type { InstanceState } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
-import { KeyedQueue } from "../../base/async.ts";
+import { abortable, deferred, KeyedQueue } from "../../base/async.ts";
 import type { Work, WorkCtx } from "../operations.ts";
 import { ACTION_TABLE } from "./actions.ts";
 import type { Entry } from "./entry.ts";
@@ -10,6 +10,12 @@ import type { Action } from "./transitions.ts";
 
 /** What goes on under an operation, and what is shown of it at once. */
 export type Resumable = { work: Work; onAccepted: (operation: Operation) => void };
+
+/** Does something to the instance in its lane, which is free again when that resolves. */
+export type Moment = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** All that have the instance to themselves. */
+export type HoldingAction = Exclude<Action, "backup">;
 
 export class Lanes {
   readonly #keeper: Keeper;
@@ -31,8 +37,37 @@ export class Lanes {
       });
   }
 
+  /** The same when a backup that is being ended has let go of it. */
+  afterBackup(entry: Entry, work: Work): Work {
+    return async (ctx) => {
+      if (entry.backup) await abortable(entry.backup.ended, ctx.signal);
+      await work(ctx);
+    };
+  }
+
+  /** A backup reads its disks while other things are done to it, and has the lane for moments alone. */
+  backingUp(entry: Entry, work: (ctx: WorkCtx, moment: Moment) => Promise<void>): Resumable {
+    const { promise: ended, resolve } = deferred<void>();
+    const moment: Moment = (own) => this.#queue.run(entry.record.descriptor.id, own);
+    return {
+      onAccepted: ({ id }) => {
+        entry.backup = { id, ended };
+        this.#keeper.publish(entry);
+      },
+      work: async (ctx) => {
+        try {
+          await work(ctx, moment);
+        } finally {
+          entry.backup = undefined;
+          resolve();
+          if (!ctx.abandoned) this.#keeper.publish(entry);
+        }
+      },
+    };
+  }
+
   /** The operation has the instance from now on, which is shown at once. */
-  take(entry: Entry, action: Action, operation: Operation): void {
+  take(entry: Entry, action: HoldingAction, operation: Operation): void {
     this.#keeper.add(entry);
     entry.pending = { id: operation.id, action, kind: operation.kind };
     this.#keeper.update(entry, { state: stateDuring(entry, action) });
@@ -45,10 +80,9 @@ export class Lanes {
   }
 }
 
-function stateDuring(entry: Entry, action: Action): InstanceState {
+function stateDuring(entry: Entry, action: HoldingAction): InstanceState {
   if (action === "launch") return entry.running ? "starting" : "creating";
   if (action === "clone" || action === "restore-backup") return "creating";
-  if (action === "backup") return entry.record.state;
   if (action === "delete" && entry.running) return "stopping";
   return ACTION_TABLE[action].shows ?? entry.record.state;
 }

@@ -38,13 +38,14 @@ import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
-import { mayRun, reachable, verbOf } from "./permits.ts";
+import { backupEnded, mayRun, reachable, verbOf } from "./permits.ts";
 import { findings, type PlanParts, parseSpec } from "./plan.ts";
 import { planned } from "./planned.ts";
 import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { checkChange, isPolicyOnly } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
+import { type Action, BESIDE_BACKUP } from "./transitions.ts";
 
 const LAUNCH: Pick<ActionRow, "kind" | "cancellable"> = { kind: "launch" };
 
@@ -63,9 +64,9 @@ export class InstanceManager implements InstancesApi {
     this.#delayed = new DelayedStops({
       keeper,
       operations,
-      hold: (entry, action, operation, work) => {
-        this.lanes.take(entry, action, operation);
-        return this.lanes.inLane(entry, work);
+      hold: (entry, operation, work) => {
+        this.lanes.take(entry, "stop", operation);
+        return this.lanes.afterBackup(entry, this.lanes.inLane(entry, work));
       },
     });
   }
@@ -217,8 +218,9 @@ export class InstanceManager implements InstancesApi {
   /** Goes on, under the same operation, with what an earlier engine began. */
   resume(entry: Entry, input: LaunchInput | ActionInput): Resumable {
     const action = "action" in input ? input.action : "launch";
+    const work = this.lanes.inLane(entry, this.#workOf(entry, input));
     return {
-      work: this.lanes.inLane(entry, this.#workOf(entry, input)),
+      work: BESIDE_BACKUP.includes(action) ? work : this.lanes.afterBackup(entry, work),
       onAccepted: (operation) => {
         if ("action" in input) ACTION_TABLE[input.action].accepted?.(this.#keeper, entry, input);
         this.lanes.take(entry, action, operation);
@@ -258,8 +260,14 @@ export class InstanceManager implements InstancesApi {
     const since = running?.startedAt.toISOString();
     const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since }, target);
     this.#delayed.supersede(entry, action);
-    if (decision.interrupt && pending) this.#operations.interrupt(pending.id, forced(pending.kind, name));
+    if (decision.interrupt) this.#interrupt(entry, pending, action);
     return operation;
+  }
+
+  /** What it ends of what is under way: what was pending, and a backup. */
+  #interrupt(entry: Entry, pending: Entry["pending"], action: Action): void {
+    if (pending) this.#operations.interrupt(pending.id, forced(pending.kind, nameOf(entry)));
+    if (entry.backup) this.#operations.interrupt(entry.backup.id, backupEnded(entry, action));
   }
 
   #begin(entry: Entry, input: LaunchInput | ActionInput, target = nameOf(entry)): Operation {

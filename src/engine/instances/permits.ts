@@ -2,7 +2,7 @@
 import { EngineError } from "../../base/errors.ts";
 import { ACTION_TABLE, type ActionInput } from "./actions.ts";
 import type { Decision } from "./decision.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { type Action, decide, zoneHint, zoneReason } from "./transitions.ts";
 
@@ -13,7 +13,9 @@ export function mayRun(
   action: Action,
   target: string,
 ): Exclude<Decision, { do: "denied" }> {
-  const decision = decide(entry.record.state, entry.pending?.action, action, disabledZone(keeper, entry));
+  const zone = disabledZone(keeper, entry);
+  const isRead = entry.backup !== undefined;
+  const decision = decide(entry.record.state, entry.pending?.action, action, zone, isRead);
   if (decision.do !== "denied") return decision;
   const { code, reason, hint } = decision;
   throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });
@@ -31,6 +33,12 @@ export function reachable(keeper: Keeper, name: string, verb: string): Entry {
 function disabledZone(keeper: Keeper, { record }: Entry): string | undefined {
   const { name, available } = keeper.zones.of(record.descriptor.zone);
   return available ? undefined : name;
+}
+
+/** Why a backup ends that is not wanted any more as soon as this is asked for. */
+export function backupEnded(entry: Entry, action: Action): EngineError {
+  const reason = `a ${action.replace("-", " ")} was asked for meanwhile`;
+  return new EngineError("cancelled", `cannot back up ${nameOf(entry)}: ${reason}`);
 }
 
 export function verbOf(action: Action): string {

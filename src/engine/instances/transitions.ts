@@ -85,17 +85,35 @@ const SAME_END: Record<Action, readonly Action[]> = {
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
-const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend", "backup"];
+const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend"];
+
+/** What ends a backup that reads its disks: nobody waits for that to use or to leave an instance. */
+const ENDS_BACKUP: readonly Action[] = ["start", "stop", "force-stop", "restart", "suspend", "delete"];
+
+/** What a backup does not mind, and is not minded by: the disks stay as they are. */
+export const BESIDE_BACKUP: readonly Action[] = [
+  "add-port",
+  "remove-port",
+  "mount",
+  "unmount",
+  "configure",
+  "change-medium",
+  "update-snapshot",
+];
 
 /** What may be asked of an instance in a disabled zone: to end, and to be gone. */
 const WITHOUT_ZONE: readonly Action[] = ["stop", "force-stop", "delete", "recover", "purge"];
 
-/** `disabledZone` is the name of the instance's zone, where that is disabled. */
+/**
+ * `disabledZone` is the name of the instance's zone, where that is disabled; `isRead`: a backup reads its disks, which is
+ * ended where `interrupt` is told.
+ */
 export function decide(
   state: InstanceState,
   pending: Pending,
   action: Action,
   disabledZone?: string | undefined,
+  isRead = false,
 ): Decision {
   if (action === "launch") {
     return denied("already-exists", "an instance of this name already exists", deletedHint(state));
@@ -103,11 +121,21 @@ export function decide(
   if (disabledZone !== undefined && !WITHOUT_ZONE.includes(action) && !BEYOND_ZONES.includes(state)) {
     return denied("wrong-state", zoneReason(disabledZone), zoneHint(disabledZone));
   }
-  if (pending === undefined) return atRest(state, action);
+  if (pending === undefined) return isRead ? whileRead(state, action) : atRest(state, action);
   if (SAME_END[pending].includes(action)) return ignore;
   if (action === "force-stop" && INTERRUPTIBLE.includes(pending) && state !== "creating") {
     return { do: "run", interrupt: true };
   }
+  return busy(pending);
+}
+
+function whileRead(state: InstanceState, action: Exclude<Action, "launch">): Decision {
+  const decision = atRest(state, action);
+  if (decision.do !== "run" || BESIDE_BACKUP.includes(action)) return decision;
+  return ENDS_BACKUP.includes(action) ? { do: "run", interrupt: true } : busy("backup");
+}
+
+function busy(pending: Action): Decision {
   return denied("busy", `${PENDING_WORDS[pending]} is under way`, "Wait for its end, or cancel it.");
 }
 

@@ -8,7 +8,8 @@ import { zoneHint, zoneReason } from "./transitions.ts";
 
 export function toInstance(entry: Entry, zone: InstanceZone): Instance {
   const { descriptor, state, startedAt, updatedAt } = entry.record;
-  const { running, pending } = entry;
+  const { running } = entry;
+  const pending = entry.pending ?? entry.backup;
   return {
     id: descriptor.id,
     name: descriptor.name,

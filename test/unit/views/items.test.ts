@@ -178,8 +178,8 @@ test("nothing that changes an instance is offered while it is busy, whatever its
 test("a backup keeps nobody from using what runs", () => {
   const busy = operation({ kind: "backup", status: "running", cancellable: true });
   const actions = actionsOf(instance({ operation: busy.id }), busy);
-  expect(actions).toEqual(expect.arrayContaining(["shell", "browse", "forceStop", "cancel"]));
-  expect(actions).not.toContain("stop");
+  expect(actions).toEqual(expect.arrayContaining(["shell", "browse", "stop", "forceStop", "cancel"]));
+  expect(actions).not.toContain("snapshots");
 });
 
 test("the context value names the state and each action as a flag", () => {

@@ -59,17 +59,6 @@ export async function check(work: Work, options: CheckOptions): Promise<CheckRes
   };
 }
 
-/** Reads these packs whole, and looks at nothing else. */
-export async function verifyPacks(
-  work: Work,
-  index: PackIndex,
-  packs: readonly string[],
-): Promise<Problem[]> {
-  const checking = new Checking(work);
-  await checking.read(index, await ByPack.of(index), packs);
-  return checking.problems;
-}
-
 /** By the sum of seed and name: with another seed another share, with the same one the same. */
 function chosen(names: readonly string[], read: CheckOptions["read"]): string[] {
   if (!read) return [];

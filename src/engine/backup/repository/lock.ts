@@ -35,6 +35,16 @@ const LockJson = z.object({
 
 export type LockFacts = z.infer<typeof LockJson> & { name: string };
 
+/** A place tells nobody when a lock goes, so it is looked for. */
+const LOOK_MS = 2_000;
+
+export type LockOptions = {
+  exclusive: boolean;
+  settleMs: number;
+  /** How long others' locks are waited for. */
+  waitMs?: number;
+};
+
 /** Those that this process holds. One with its pid that is not among them is of a process before it. */
 const held = new Set<string>();
 
@@ -56,12 +66,22 @@ export class Lock implements AsyncDisposable {
     this.#schedule(REFRESH_MS);
   }
 
-  /** Rejects with `busy`, naming whoever holds one. */
-  static async take(
-    ctx: Ctx,
-    files: JsonFiles,
-    { exclusive, settleMs }: { exclusive: boolean; settleMs: number },
-  ): Promise<Lock> {
+  /** Rejects with `busy`, naming whoever holds one, when that has been waited for. */
+  static async take(ctx: Ctx, files: JsonFiles, options: LockOptions): Promise<Lock> {
+    const until = performance.now() + (options.waitMs ?? 0);
+    for (;;) {
+      try {
+        return await Lock.#take(ctx, files, options);
+      } catch (error) {
+        const leftMs = until - performance.now();
+        if (!(error instanceof EngineError) || error.code !== "busy" || leftMs <= 0) throw error;
+        ctx.progress({ phase: "wait", message: error.message });
+        await sleep(Math.min(LOOK_MS, leftMs), ctx.signal);
+      }
+    }
+  }
+
+  static async #take(ctx: Ctx, files: JsonFiles, { exclusive, settleMs }: LockOptions): Promise<Lock> {
     await refuseOthers(ctx, files, exclusive, undefined);
     const name = await save(ctx, files, exclusive);
     const lock = new Lock(ctx, files, exclusive, name);

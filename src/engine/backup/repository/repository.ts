@@ -9,7 +9,7 @@ import { EngineError } from "../../../base/errors.ts";
 import type { Secret } from "../../../base/secret.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { Place } from "../places/place.ts";
-import { type CheckOptions, type CheckResult, check, type Problem, verifyPacks } from "./check.ts";
+import { type CheckOptions, type CheckResult, check } from "./check.ts";
 import { newConfig, parseConfig, type RepositoryConfig } from "./config.ts";
 import { type MasterKey, newMasterKey } from "./crypt.ts";
 import { isDamage } from "./damage.ts";
@@ -161,10 +161,14 @@ export class Repository {
     return this.#with(ctx, "shared", {}, ({ ctx: own, files }) => retag(own, files, id, tags));
   }
 
-  /** Errors: `busy` while others, or backups of ours, work on it. */
-  async prune(ctx: Ctx, options: PruneOptions & { limits?: Limits } = {}): Promise<PruneResult> {
+  /** Errors: `busy` while others, or backups of ours, work on it, when `waitMs` has passed. */
+  async prune(
+    ctx: Ctx,
+    options: PruneOptions & { limits?: Limits; waitMs?: number } = {},
+  ): Promise<PruneResult> {
     try {
-      return await this.#with(ctx, "exclusive", options.limits, (work) => prune(work, options));
+      await using work = await this.#work(ctx, "exclusive", options.limits, options.waitMs);
+      return await prune(work, options);
     } finally {
       this.#index = undefined;
     }
@@ -174,13 +178,6 @@ export class Repository {
   check(ctx: Ctx, options: CheckOptions & { limits?: Limits } = {}): Promise<CheckResult> {
     this.#index = undefined; // All of it is read anew: two would be in memory.
     return this.#with(ctx, "if-possible", options.limits, (work) => check(work, options));
-  }
-
-  /** What is wrong with some packs: those of a backup that was just made. */
-  async verify(ctx: Ctx, packs: readonly string[], limits?: Limits): Promise<Problem[]> {
-    await using work = await this.#work(ctx, "if-possible", limits);
-    this.#index = await work.loadIndex(this.#index);
-    return await verifyPacks(work, this.#index, packs);
   }
 
   locks(ctx: Ctx): Promise<LockFacts[]> {
@@ -218,13 +215,14 @@ export class Repository {
     return await body(work);
   }
 
-  #work(ctx: Ctx, lock: LockKind, limits: Limits | undefined): Promise<Work> {
+  #work(ctx: Ctx, lock: LockKind, limits: Limits | undefined, waitMs?: number): Promise<Work> {
     const settings = {
       worker: this.#options.worker,
       files: this.#files,
       compressed: this.#compressed,
       limits: { ...this.#options.limits, ...limits },
       settleMs: this.#options.settleMs ?? SETTLE_MS,
+      waitMs,
     };
     return Work.begin(ctx, settings, lock);
   }

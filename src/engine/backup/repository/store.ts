@@ -1,6 +1,7 @@
 /**
- * Puts blobs into a repository. Threads sum them up, and those that are new go into packs; a full pack is saved, and
- * when enough are saved an index file names them. What is not in an index is nothing to anybody else.
+ * Puts blobs into a repository. Threads sum them up, and those that are new go into packs; a full pack is saved and read
+ * back, and when there are enough an index file names them. What is not in an index is nothing to anybody else, so nothing
+ * is built upon what did not come back as it was written.
  */
 import { abortable } from "../../../base/async.ts";
 import type { Ctx } from "../../ctx.ts";
@@ -8,7 +9,9 @@ import type { Place } from "../places/place.ts";
 import type { BlobType } from "./blob.ts";
 import { Buffers } from "./buffers.ts";
 import { CHUNK_BYTES } from "./chunks.ts";
-import type { Crew, Member } from "./crew.ts";
+import { type Crew, type Member, movable } from "./crew.ts";
+import { damaged } from "./damage.ts";
+import { wordsFor } from "./files.ts";
 import { hex } from "./ids.ts";
 import { MAX_INDEX_BLOBS } from "./index-file.ts";
 import type { TreeNode } from "./node.ts";
@@ -20,7 +23,7 @@ import { Tasks } from "./tasks.ts";
 /** What a thread works on and what waits for it, so that it never waits itself. */
 const BUFFERS_PER_THREAD = 4;
 
-/** Packs that are being saved at once: each is 16 MiB of memory. */
+/** Packs that are being saved and read back at once: each is 16 MiB of memory. */
 const MAX_UPLOADS = 2;
 
 /** A backup that is cut off loses no more than what it did since the last index file: 4 GiB. */
@@ -56,7 +59,7 @@ export class Store {
     this.#ended = AbortSignal.any([ctx.signal, this.#failed.signal]);
   }
 
-  /** The names of the packs that it has saved: what a check should read first. */
+  /** The names of the packs that it has saved. */
   get saved(): readonly string[] {
     return this.#saved;
   }
@@ -140,10 +143,21 @@ export class Store {
     await this.#place.save(this.#ctx, { kind: "data", name }, new Uint8Array(buffer, 0, sizeBytes));
     this.added.packedBytes += sizeBytes;
     this.#saved.push(name);
-    this.#unlisted.push({ name, rows });
     await member.run("reuse", { buffer }, [buffer]);
+    await this.#readBack(name, rows);
+    this.#unlisted.push({ name, rows });
     const blobs = this.#unlisted.reduce((sum, each) => sum + rowCount(each.rows), 0);
     if (blobs >= MAX_INDEX_BLOBS || this.#unlisted.length >= MAX_UNLISTED_PACKS) await this.#list();
+  }
+
+  /** One that fails is left to a prune: no index names it. */
+  async #readBack(name: string, rows: IndexedPack["rows"]): Promise<void> {
+    const file = { kind: "data", name } as const;
+    const bytes = await this.#place.load(this.#ctx, file);
+    const request = { name, bytes, rows };
+    const { problems } = await this.#crew.run("checkPack", bytes.length, request, movable(bytes));
+    const [problem] = problems;
+    if (problem !== undefined) throw damaged(wordsFor(file), `it was just written, and ${problem}`);
   }
 
   async #list(): Promise<void> {
@@ -158,7 +172,7 @@ export class Store {
   }
 }
 
-/** Writes one index file and tells its name. */
+/** Writes one index file, which can be read from then on, and tells its name. */
 export async function saveIndex(
   ctx: Ctx,
   place: Place,
@@ -168,6 +182,11 @@ export async function saveIndex(
 ): Promise<string> {
   const size = packs.reduce((sum, { rows }) => sum + rows.byteLength, 0);
   const { name, bytes } = await crew.run("writeIndex", size, { packs, supersedes });
-  await place.save(ctx, { kind: "index", name }, bytes);
+  const file = { kind: "index", name } as const;
+  await place.save(ctx, file, bytes);
+  if (!Buffer.from(await place.load(ctx, file)).equals(bytes)) {
+    await place.remove(ctx, file);
+    throw damaged(wordsFor(file), "it was just written, and is another");
+  }
   return name;
 }

@@ -33,6 +33,8 @@ export type WorkSettings = {
   compressed: boolean;
   limits: Limits;
   settleMs: number;
+  /** How long others' locks are waited for. */
+  waitMs?: number | undefined;
 };
 
 export class Work implements AsyncDisposable {
@@ -76,11 +78,11 @@ export class Work implements AsyncDisposable {
 
 async function takeLock(
   ctx: Ctx,
-  { files, settleMs }: WorkSettings,
+  { files, settleMs, waitMs = 0 }: WorkSettings,
   kind: LockKind,
 ): Promise<Lock | undefined> {
   try {
-    return await Lock.take(ctx, files, { exclusive: kind === "exclusive", settleMs });
+    return await Lock.take(ctx, files, { exclusive: kind === "exclusive", settleMs, waitMs });
   } catch (error) {
     const isFull =
       error instanceof EngineError && (error.code === "no-resources" || error.code === "permission-denied");

@@ -43,7 +43,7 @@ export class BackupWriter implements AsyncDisposable {
     return this.#store.added;
   }
 
-  /** The packs that it has saved so far: what to check first (`Repository.check`). */
+  /** The packs that it has saved so far. */
   get packs(): readonly string[] {
     return this.#store.saved;
   }
@@ -91,7 +91,10 @@ export class BackupWriter implements AsyncDisposable {
       program_version: "berth",
       summary: this.#summary(tree),
     };
-    return parseSnapshot(await files.save(ctx, "snapshots", json), json);
+    const id = await files.save(ctx, "snapshots", json);
+    // What cannot be read back is told of as unreadable, and not acknowledged.
+    await files.load(ctx, { kind: "snapshots", name: id });
+    return parseSnapshot(id, json);
   }
 
   /** Ends it. What was not committed is nothing that anybody sees. */

@@ -31,7 +31,6 @@ const PENDING: Partial<Record<Action, string>> = {
   stop: "- . ! - - - - - - -",
   "force-stop": "- . . - - - - - - -",
   restart: ". - ! . - - - - - -",
-  backup: "- - ! - - - - - - -",
   delete: "- - - - . - - - - -",
   recover: "- - - - - . - - - -",
   purge: "- - - - . - . - - -",
@@ -45,6 +44,13 @@ const PENDING: Partial<Record<Action, string>> = {
   "remove-disk": "- - - - - - - - - -",
   "purge-disk": "- - - - - - - - - -",
   suspend: "- - ! - - - - - - .",
+};
+
+/** The same while a backup reads the disks: what would change or need them ends it, or waits for its end. */
+const READ: Partial<Record<InstanceState, string>> = {
+  stopped: "! . . - ! . - - + -",
+  running: ". ! ! ! ! . - - + !",
+  suspended: "! . ! - ! . - - + .",
 };
 
 const COLUMNS: Action[] = [
@@ -74,6 +80,13 @@ describe("decide", () => {
     expect(COLUMNS.map((action) => mark(decide("starting", pending, action))).join(" ")).toBe(
       PENDING[pending] ?? COLUMNS.map(() => "-").join(" "),
     );
+  });
+
+  test.each(Object.entries(READ))("%s, while a backup reads its disks", (state, expected) => {
+    const decided = COLUMNS.map((action) =>
+      mark(decide(state as InstanceState, undefined, action, undefined, true)),
+    );
+    expect(decided.join(" ")).toBe(expected);
   });
 
   test("a launch without a guest yet cannot be force stopped, only cancelled", () => {
