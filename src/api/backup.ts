@@ -71,6 +71,7 @@ export const Backup = z.object({
   sizeBytes: z.int().describe("Of what it holds, whole"),
   addedBytes: z.int().describe("By which it has made the repository larger"),
   isProtected: z.boolean().describe("It stays until that is taken from it"),
+  drilledAt: z.iso.datetime().optional().describe("When it was last restored and booted to prove it"),
 });
 export type Backup = z.infer<typeof Backup>;
 

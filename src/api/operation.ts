@@ -77,6 +77,7 @@ export const OperationKind = z.enum([
   "backup",
   "restore-backup",
   "verify-backup",
+  "drill-backup",
 ]);
 export type OperationKind = z.infer<typeof OperationKind>;
 

@@ -9,7 +9,7 @@ import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
 
 type Where = { repository?: string };
-type RestoreOptions = Where & { as?: string; inPlace?: boolean };
+type RestoreOptions = Where & { as?: string; inPlace?: boolean; disk?: string };
 type CreateOptions = Where & { full?: boolean; protect?: boolean };
 
 const REPOSITORY = "-r, --repository <name>";
@@ -60,10 +60,19 @@ function addRestore(backup: Command, session: Session): void {
         "make the stopped instance itself what it was; what it is now is kept in a snapshot",
       ).conflicts("as"),
     )
-    .action(async (id: string, { as, inPlace, repository }: RestoreOptions) => {
+    .addOption(
+      new Option(
+        "--disk <name>",
+        "only this disk of the stopped instance itself, in place; the first is called disk",
+      ).conflicts("as"),
+    )
+    .action(async (id: string, { as, inPlace, disk, repository }: RestoreOptions) => {
       const wanted = await found(session, id, repository);
+      const isInPlace = inPlace || disk !== undefined;
       const { target } = await session.operate((api) =>
-        inPlace ? api.backups.revert(wanted) : api.backups.restore({ ...wanted, ...given({ as }) }),
+        isInPlace
+          ? api.backups.revert({ ...wanted, ...given({ disk }) })
+          : api.backups.restore({ ...wanted, ...given({ as }) }),
       );
       session.print(`Restored: ${target}`);
     });
@@ -93,6 +102,15 @@ function addUpkeep(backup: Command, session: Session): void {
       session.print(`No errors in ${id}`);
     },
   );
+  one(
+    backup
+      .command("drill")
+      .description("Prove a backup: restore it aside, compare it, boot it, and remove that"),
+  ).action(async (id: string, { repository }: Where) => {
+    const wanted = await found(session, id, repository);
+    await session.operate((api) => api.backups.drill(wanted));
+    session.print(`${id} can be restored, and boots`);
+  });
 }
 
 function one(command: Command): Command {
@@ -140,9 +158,16 @@ export function formatBackups(items: readonly Backup[], format: Format): string 
       CONSISTENCIES[each.consistency],
       formatBytes(each.sizeBytes),
       formatBytes(each.addedBytes),
-      `${each.repository}${each.isProtected ? " (protected)" : ""}`,
+      [each.repository, ...notesOf(each)].join(" "),
     ]),
   );
+}
+
+function notesOf({ isProtected, drilledAt }: Backup): string[] {
+  return [
+    ...(isProtected ? ["(protected)"] : []),
+    ...(drilledAt === undefined ? [] : [`(proven ${drilledAt.slice(0, 10)})`]),
+  ];
 }
 
 const CONSISTENCIES: Record<Backup["consistency"], string> = {

@@ -43,12 +43,17 @@ export interface BackupsApi {
   ): Promise<Operation>;
   /** To a new instance, which is called `as`, or what it was called. */
   restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation>;
-  /** To the instance itself, which must be there and stopped; what it is now is kept in a snapshot. */
-  revert(one: OneBackup, signal: AbortSignal): Promise<Operation>;
+  /**
+   * To the instance itself, which must be there and stopped, all of its disks or the one that is named; what it is now is
+   * kept in a snapshot.
+   */
+  revert(one: OneBackup, disk: string | undefined, signal: AbortSignal): Promise<Operation>;
   update(one: OneBackup, change: { isProtected: boolean }, signal: AbortSignal): Promise<Backup>;
   /** `wrong-state` of one that is protected. */
   remove(one: OneBackup, signal: AbortSignal): Promise<void>;
   verify(one: OneBackup): Promise<Operation>;
+  /** Restores it to an instance of its own, which it boots and removes. */
+  drill(one: OneBackup, signal: AbortSignal): Promise<Operation>;
 }
 
 export interface BackupPlansApi {

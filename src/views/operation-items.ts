@@ -64,6 +64,7 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   backup: (target) => l10n.t("Back up {0}", target),
   "restore-backup": (target) => l10n.t("Restore {0} from a backup", target),
   "verify-backup": (target) => l10n.t("Verify backup {0}", target),
+  "drill-backup": (target) => l10n.t("Prove backup {0}", target),
 };
 
 const STATUSES: Readonly<Record<Operation["status"], string>> = {

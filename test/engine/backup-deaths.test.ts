@@ -79,7 +79,7 @@ const SCENARIOS: Scenario[] = [
     },
     act: async (engine) => {
       const [backup] = await listed(engine);
-      return engine.backups.revert({ repository: "main", backup: backup?.id ?? "" }, signal());
+      return engine.backups.revert({ repository: "main", backup: backup?.id ?? "" }, undefined, signal());
     },
     expected: (engine, operation) => {
       expect(operation.status).toBe("succeeded");

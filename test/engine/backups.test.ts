@@ -295,9 +295,11 @@ test("a stopped instance becomes what it was, and what it was in between is in a
   const then = sumOf(content);
   content.write(100 * MIB, randomBytes(MIB));
   const between = sumOf(content);
-  await expect(engine.backups.revert(one, signal())).rejects.toMatchObject({ code: "wrong-state" });
+  await expect(engine.backups.revert(one, undefined, signal())).rejects.toMatchObject({
+    code: "wrong-state",
+  });
   await succeeded(engine, engine.instances.stop("web", { force: true }));
-  const { warnings } = await succeeded(engine, engine.backups.revert(one, signal()));
+  const { warnings } = await succeeded(engine, engine.backups.revert(one, undefined, signal()));
   expect(sumOf(contentOf("web"))).toBe(then);
   expect(warnings).toEqual(["What web was before is kept in its snapshot snapshot1"]);
   // What the disk had noted of changes is not believed any more.
@@ -305,6 +307,66 @@ test("a stopped instance becomes what it was, and what it was in between is in a
   expect((await latest()).addedBytes).toBeLessThan(MIB);
   await succeeded(engine, engine.snapshots.restore("web", "snapshot1", { destructive: true }));
   expect(sumOf(contentOf("web"))).toBe(between);
+});
+
+test("one disk of a stopped instance becomes what it was, the others stay as they are", async () => {
+  const content = await launched();
+  await succeeded(engine, engine.disks.add("web", { name: "data", sizeBytes: 64 * MIB }));
+  const [data] = await engine.disks.list("web");
+  const key = `${idOf("web")} ${data?.id}`;
+  const extra = new FakeContent(64 * MIB);
+  extra.write(0, randomBytes(MIB));
+  world.host.contents.set(key, extra);
+  await made();
+  await backUp();
+  const one = { repository: "main", backup: (await latest()).id };
+  const then = sumOf(extra);
+  content.write(0, randomBytes(MIB));
+  extra.write(0, randomBytes(MIB));
+  const between = { first: sumOf(content), data: sumOf(extra) };
+  await succeeded(engine, engine.instances.stop("web", { force: true }));
+  await expect(engine.backups.revert(one, "nope", signal())).rejects.toMatchObject({
+    code: "not-found",
+    hint: "There are: disk, data",
+  });
+  await succeeded(engine, engine.backups.revert(one, "data", signal()));
+  const now = () => ({
+    first: sumOf(contentOf("web")),
+    data: sumOf(world.host.contents.get(key) as FakeContent),
+  });
+  expect(now()).toEqual({ first: between.first, data: then });
+  await succeeded(engine, engine.snapshots.restore("web", "snapshot1", { destructive: true }));
+  expect(now()).toEqual(between);
+  await succeeded(engine, engine.disks.remove("web", "data", { force: false }));
+  await expect(engine.backups.revert(one, "data", signal())).rejects.toMatchObject({
+    code: "not-found",
+    hint: expect.stringContaining("berth disk recover web data"),
+  });
+});
+
+test("a drill proves that a backup can be restored, and leaves nothing but the word of it", async () => {
+  await launched();
+  await made();
+  await backUp();
+  const before = await latest();
+  expect(before.drilledAt).toBeUndefined();
+  const one = { repository: "main", backup: before.id.slice(0, 8) };
+  world.host.spoils = true;
+  const spoilt = await ended(engine, engine.backups.drill(one, signal()));
+  expect(spoilt).toMatchObject({
+    status: "failed",
+    error: { code: "driver-failed", message: expect.stringContaining(`from byte ${DISK_BYTES >> 1} on`) },
+  });
+  expect((await latest()).drilledAt).toBeUndefined();
+  world.host.spoils = false;
+  await succeeded(engine, engine.backups.drill(one, signal()));
+  expect(engine.instances.list().map(({ name }) => name)).toEqual(["web"]);
+  expect((await world.leftovers()).instances).toEqual([idOf("web")]);
+  expect((await listed()).map(({ drilledAt }) => drilledAt)).toEqual([expect.any(String)]);
+  // It is still known by what it was called before, and what is read next is what has changed since.
+  await succeeded(engine, engine.backups.verify(one));
+  await backUp();
+  expect((await latest()).addedBytes).toBeLessThan(MIB);
 });
 
 test("a restore in place that fails leaves what there was", async () => {
@@ -325,7 +387,7 @@ test("a restore in place that fails leaves what there was", async () => {
   );
   // The largest has the disk's content; what tells of it is in another.
   await rm(sizes.sort((a, b) => b.bytes - a.bytes)[0]?.file ?? "");
-  const failed = await ended(engine, engine.backups.revert(one, signal()));
+  const failed = await ended(engine, engine.backups.revert(one, undefined, signal()));
   expect(failed).toMatchObject({ status: "failed", error: { code: "driver-failed" } });
   expect(sumOf(contentOf("web"))).toBe(now);
   expect(engine.instances.get("web")).toMatchObject({ state: "stopped", problems: [] });

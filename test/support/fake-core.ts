@@ -106,6 +106,7 @@ export class FakeCore implements EngineCore {
     update: () => Promise.reject(new EngineError("not-found", "cannot change the backup: there is none")),
     remove: async () => {},
     verify: async ({ backup }) => this.#begin("verify-backup", backup),
+    drill: async ({ backup }) => this.#begin("drill-backup", backup),
   };
   readonly backupPlans: EngineCore["backupPlans"] = {
     list: () => [],

@@ -108,6 +108,8 @@ export class FakeHost {
   readonly contents = new Map<string, FakeContent>();
   /** Reading disks waits for it, where it is set. */
   reads: Promise<void> | undefined;
+  /** Whatever is written to a new disk is spoilt on its way. */
+  spoils = false;
   /** Ids of those that do not run and whose disks are read. */
   readonly resting = new Set<string>();
   readonly takenPorts = new Set<number>();

@@ -154,6 +154,7 @@ export function fakePoints(host: FakeHost): PointSupport {
         ctx.signal.throwIfAborted();
         content.write(offset, data);
       }
+      if (host.spoils) content.write(disk.sizeBytes >> 1, Buffer.from("rust"));
       host.contents.set(key, content);
     },
   };

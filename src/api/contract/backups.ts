@@ -135,7 +135,11 @@ export const backups = {
     "backup.restore",
     "Make the disks of a stopped instance what they were; what they are now is kept in a snapshot",
   )
-    .input(One)
+    .input(
+      One.extend({
+        disk: Named.optional().describe("Name or id of the only one that is wanted; the first is disk"),
+      }),
+    )
     .output(Operation),
   update: procedure(
     "PATCH",
@@ -175,6 +179,14 @@ export const backups = {
     "/v1/repositories/{repository}/backups/{backup}/verify",
     "backup.create",
     "Read all of a backup, and compare it with its sums",
+  )
+    .input(One)
+    .output(Operation),
+  drill: procedure(
+    "POST",
+    "/v1/repositories/{repository}/backups/{backup}/drill",
+    "backup.restore",
+    "Prove that a backup can be restored: an instance is made of it, compared, booted, and removed",
   )
     .input(One)
     .output(Operation),

@@ -7,12 +7,10 @@ import type { Operation } from "../../api/operation.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
 import type { BackupsApi, OneBackup } from "../backup-core.ts";
 import type { Ctx } from "../ctx.ts";
-import { type Entry, nameOf } from "../instances/entry.ts";
+import type { Entry } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
-import { entryOf, takeBack } from "../instances/launch.ts";
 import type { InstanceManager } from "../instances/manager.ts";
 import { mayRun } from "../instances/permits.ts";
-import { planSnapshot, supportOf } from "../instances/snapshots.ts";
 import type { Log } from "../log.ts";
 import type { Operations, Work } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
@@ -21,14 +19,13 @@ import { snapshotOf } from "./find-backup.ts";
 import type { RepositoryRecord } from "./repositories.ts";
 import type { Repository } from "./repository/repository.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
-import { RestoreInput, readDefinition, restoreNew, specOf } from "./restore-work.ts";
-import { RevertInput, revert } from "./revert-work.ts";
+import { Restores } from "./restores.ts";
 import { backupOf, withProtection } from "./tags.ts";
 import { verifyBackup } from "./verify.ts";
 
 export type BackupsParts = BackupParts & { manager: InstanceManager; operations: Operations; log: Log };
 
-const KINDS: readonly string[] = ["backup", "restore-backup", "verify-backup"];
+const KINDS: readonly string[] = ["backup", "restore-backup", "verify-backup", "drill-backup"];
 
 export function isBackupRow({ kind }: JournalRow): boolean {
   return KINDS.includes(kind);
@@ -39,9 +36,11 @@ const VerifyInput = z.object({ repository: z.uuid(), backup: z.string() });
 
 export class Backups implements BackupsApi {
   readonly #parts: BackupsParts;
+  readonly #restores: Restores;
 
   constructor(parts: BackupsParts) {
     this.#parts = parts;
+    this.#restores = new Restores(parts);
   }
 
   /** One repository that cannot be read hides no other. */
@@ -102,70 +101,16 @@ export class Backups implements BackupsApi {
     return lanes.backingUp(entry, (ctx, moment) => backUp(this.#parts, entry, ctx, input, moment));
   }
 
-  async restore(
-    { repository, backup }: OneBackup,
-    as: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Operation> {
-    const { repositories, manager, operations } = this.#parts;
-    const doing = "restore the backup";
-    const record = repositories.find(repository, doing);
-    const ctx = this.#quiet(signal);
-    const { id, definition } = await repositories.useNow(ctx, record, async (opened) => {
-      const snapshot = await snapshotOf(ctx, opened, backup, doing);
-      await using reader = await opened.read(ctx);
-      return { id: snapshot.id, definition: await readDefinition(ctx, reader, snapshot) };
-    });
-    return manager.planned(specOf(definition, as), "restore", (launch) => {
-      const input: RestoreInput = {
-        ...{ id: launch.id, action: "restore-backup", repository: record.key, backup: id },
-        launch,
-      };
-      const { work, onAccepted } = this.#restoring(entryOf(launch), input);
-      return operations.begin({ kind: "restore-backup", target: launch.name, input }, work, onAccepted);
-    });
+  restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation> {
+    return this.#restores.restore(one, as, signal);
   }
 
-  #restoring(entry: Entry, input: RestoreInput): Resumable {
-    const { lanes } = this.#parts.manager;
-    return {
-      work: lanes.inLane(entry, (ctx) => restoreNew(this.#parts, entry, ctx, input)),
-      onAccepted: (operation) => lanes.take(entry, "restore-backup", operation),
-    };
+  revert(one: OneBackup, disk: string | undefined, signal: AbortSignal): Promise<Operation> {
+    return this.#restores.revert(one, disk, signal);
   }
 
-  async revert({ repository, backup }: OneBackup, signal: AbortSignal): Promise<Operation> {
-    const { keeper, repositories, operations } = this.#parts;
-    const doing = "restore the backup";
-    const record = repositories.find(repository, doing);
-    const ctx = this.#quiet(signal);
-    const snapshot = await repositories.useNow(ctx, record, (opened) =>
-      snapshotOf(ctx, opened, backup, doing),
-    );
-    const { instance } = backupOf(snapshot, record.name) as Backup;
-    const entry = keeper.byId(instance.id);
-    if (!entry)
-      throw new EngineError("not-found", `cannot ${doing}: ${instance.name} is no longer there`, {
-        hint: "Make a new instance of it, which may have the same name.",
-      });
-    const name = nameOf(entry);
-    mayRun(keeper, entry, "restore", name);
-    supportOf(keeper, entry);
-    const comment = `Before restoring the backup ${snapshot.id.slice(0, 8)}`;
-    const input: RevertInput = {
-      ...{ id: instance.id, action: "revert", repository: record.key, backup: snapshot.id },
-      take: planSnapshot(entry, randomUUID(), { comment }),
-    };
-    const { work, onAccepted } = this.#reverting(entry, input);
-    return operations.begin({ kind: "restore-backup", target: name, input }, work, onAccepted);
-  }
-
-  #reverting(entry: Entry, input: RevertInput): Resumable {
-    const { lanes } = this.#parts.manager;
-    return {
-      work: lanes.inLane(entry, (ctx) => revert(this.#parts, entry, ctx, input)),
-      onAccepted: (operation) => lanes.take(entry, "restore", operation),
-    };
+  drill(one: OneBackup, signal: AbortSignal): Promise<Operation> {
+    return this.#restores.drill(one, signal);
   }
 
   async update(
@@ -227,32 +172,11 @@ export class Backups implements BackupsApi {
       const entry = keeper.byId(backup.data.id);
       return entry && !entry.broken ? this.#backing(entry, backup.data) : undefined;
     }
-    const reverting = RevertInput.safeParse(row.input);
-    if (reverting.success) {
-      const entry = keeper.byId(reverting.data.id);
-      return entry && !entry.broken ? this.#reverting(entry, reverting.data) : undefined;
-    }
-    const restore = RestoreInput.safeParse(row.input);
-    if (restore.success) return this.#restoringAgain(row, restore.data);
+    const restoring = this.#restores.resumed(row);
+    if (restoring) return restoring;
     const verify = VerifyInput.safeParse(row.input);
     const record = verify.success ? repositories.byKey(verify.data.repository) : undefined;
     return verify.success && record ? { work: this.#verifying(record, verify.data.backup) } : undefined;
-  }
-
-  #restoringAgain(row: JournalRow, input: RestoreInput): Resumable {
-    const { keeper, manager } = this.#parts;
-    const known = keeper.byId(input.id);
-    // It died before its descriptor was written: what the journal knows is all there is.
-    if (known?.broken) keeper.removed(known);
-    const entry = known && !known.broken ? known : entryOf(input.launch);
-    const again = this.#restoring(entry, input);
-    if (!row.error) return again;
-    const failure = EngineError.fromBody(row.error);
-    const undo: Work = async (ctx) => {
-      await takeBack(keeper, entry, ctx, failure);
-      throw failure;
-    };
-    return { ...again, work: manager.lanes.inLane(entry, undo) };
   }
 
   async #withOne<T>(

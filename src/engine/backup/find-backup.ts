@@ -16,7 +16,7 @@ export async function snapshotOf(
   const damage = unreadable.find((one) => one.id.startsWith(id));
   if (damage) throw damage.error;
   // One whose tags were changed has another id, and knows the one that it was made with.
-  const fitting = snapshots.filter((one) => one.id.startsWith(id) || one.original === id);
+  const fitting = snapshots.filter((one) => one.id.startsWith(id) || one.original?.startsWith(id));
   const [only] = fitting;
   const short = id.slice(0, 8);
   if (!only)

@@ -84,7 +84,7 @@ export async function restoreNew(
       await repositories.use(ctx, record, async (repository) => {
         const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
         await using reader = await repository.read(ctx);
-        await make(keeper, entry, ctx, reader, snapshot);
+        await makeOf(keeper, entry, ctx, reader, snapshot);
       });
     }
     ctx.commit();
@@ -98,7 +98,8 @@ export async function restoreNew(
   }
 }
 
-async function make(
+/** All of the new instance but that it is said to be there. */
+export async function makeOf(
   keeper: Keeper,
   entry: Entry,
   ctx: Ctx,

@@ -1,5 +1,5 @@
 /**
- * Makes a stopped instance's disks what they were in a backup of it. What they are now is kept in a snapshot first: it is
+ * Makes a stopped instance's disks, or one of them, what they were in a backup of it. What they are now is kept in a snapshot first: it is
  * gone back to where the restore fails, and by whoever thinks better of it.
  */
 import * as z from "zod";
@@ -14,12 +14,14 @@ import type { Keeper } from "../instances/keeper.ts";
 import { reasonOf } from "../instances/power.ts";
 import { supportOf, takeSnapshot } from "../instances/snapshots.ts";
 import type { WorkCtx } from "../operations.ts";
-import { disksOf } from "./definition.ts";
+import type { Descriptor } from "../store/record.ts";
+import { type Definition, disksOf } from "./definition.ts";
 import { BackupDisks } from "./disk-blocks.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { RepositoryRecord } from "./repositories.ts";
 import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
+import type { StoredFile } from "./repository/stored-file.ts";
 import { type RestoreParts, readDefinition } from "./restore-work.ts";
 
 /** What is journaled of a restore in place. */
@@ -29,11 +31,59 @@ export const RevertInput = z.object({
   action: z.literal("revert"),
   repository: z.uuid(),
   backup: z.string(),
+  /** Id of the only disk that is wanted. */
+  disk: z.string().optional(),
   take: NewSnapshot,
 });
 export type RevertInput = z.infer<typeof RevertInput>;
 
 const UNDO_MS = 60_000;
+
+/**
+ * The id of the disk that is wanted, which is named by that or by its name. Refuses what would not fit before anything is
+ * done. Pure.
+ */
+export function planRevert(
+  definition: Definition,
+  descriptor: Pick<Descriptor, "name" | "diskBytes" | "disks">,
+  wanted: string | undefined,
+): string | undefined {
+  const stored = [{ id: FIRST_DISK, name: FIRST_DISK, sizeBytes: definition.diskBytes }, ...definition.disks];
+  const disk =
+    wanted === undefined
+      ? undefined
+      : (stored.find(({ id }) => id === wanted) ?? stored.find(({ name }) => name === wanted));
+  if (wanted !== undefined && !disk) throw noDisk(wanted, stored);
+  const present = descriptor.disks.filter(({ removedAt }) => removedAt === undefined);
+  const sizes = new Map([{ id: FIRST_DISK, sizeBytes: descriptor.diskBytes }, ...present].map(sizeById));
+  for (const { id, name, sizeBytes } of disk ? [disk] : stored) {
+    const there = sizes.get(id);
+    if (there !== undefined && there < sizeBytes) throw tooSmall(descriptor.name, name);
+    if (there === undefined && disk) throw diskGone(descriptor.name, name);
+  }
+  return disk?.id;
+}
+
+const sizeById = ({ id, sizeBytes }: { id: string; sizeBytes: number }) => [id, sizeBytes] as const;
+
+function noDisk(wanted: string, stored: readonly { name: string }[]): EngineError {
+  return new EngineError("not-found", `cannot restore the disk ${wanted}: it is not in the backup`, {
+    hint: `There are: ${stored.map(({ name }) => name).join(", ")}`,
+  });
+}
+
+function diskGone(instance: string, name: string): EngineError {
+  return new EngineError("not-found", `cannot restore ${instance}: it has no disk ${name} any more`, {
+    hint: `Get it back first (berth disk recover ${instance} ${name}), or make a new instance of the backup.`,
+  });
+}
+
+function tooSmall(instance: string, disk: string): EngineError {
+  const reason = `its disk ${disk} is smaller than that of the backup`;
+  return new EngineError("wrong-state", `cannot restore ${instance}: ${reason}`, {
+    hint: "Enlarge it first, or restore to a new instance.",
+  });
+}
 
 export async function revert(
   parts: RestoreParts,
@@ -72,7 +122,7 @@ async function overwrite(
   await repositories.use(ctx, record, async (repository) => {
     const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
     await using reader = await repository.read(ctx);
-    await overwriteAll(keeper, entry, ctx, reader, snapshot);
+    await overwriteAll(keeper, entry, ctx, { reader, snapshot, only: input.disk });
   });
   ctx.commit();
 }
@@ -81,8 +131,7 @@ async function overwriteAll(
   keeper: Keeper,
   entry: Entry,
   ctx: Ctx,
-  reader: BackupReader,
-  snapshot: Snapshot,
+  { reader, snapshot, only }: { reader: BackupReader; snapshot: Snapshot; only: string | undefined },
 ): Promise<void> {
   const { points } = keeper.driverOf(entry);
   if (!points)
@@ -90,22 +139,17 @@ async function overwriteAll(
   const stored = new Set(disksOf(await readDefinition(ctx, reader, snapshot)));
   const instance = await keeper.driverInstance(entry);
   const present = [{ id: FIRST_DISK, sizeBytes: instance.diskBytes }, ...instance.disks];
-  const both = present.filter(({ id }) => stored.has(id));
-  await keeper.describe(entry, changedOutside(entry.record.descriptor, both));
+  const both = present.filter(({ id }) => stored.has(id) && (only === undefined || only === id));
   const sizes = both.map(({ sizeBytes }) => sizeBytes);
   const disks = new BackupDisks(reader, snapshot, sizes);
+  const files: { id: string; file: StoredFile }[] = [];
   for (const { id, sizeBytes } of both) {
     const file = await disks.open(ctx, id);
-    if (file.sizeBytes > sizeBytes)
-      throw new EngineError(
-        "wrong-state",
-        `cannot restore ${nameOf(entry)}: its disk is smaller than that of the backup`,
-        {
-          hint: "Enlarge it first, or restore to a new instance.",
-        },
-      );
-    await points.overwrite(ctx, instance, { id }, disks.blocks(ctx, file));
+    if (file.sizeBytes > sizeBytes) throw tooSmall(nameOf(entry), id);
+    files.push({ id, file });
   }
+  await keeper.describe(entry, changedOutside(entry.record.descriptor, both));
+  for (const { id, file } of files) await points.overwrite(ctx, instance, { id }, disks.blocks(ctx, file));
 }
 
 async function goBack(keeper: Keeper, entry: Entry, ctx: WorkCtx, id: string): Promise<void> {

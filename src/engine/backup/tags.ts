@@ -12,10 +12,13 @@ export type BackupFacts = {
   /** How often something else than the guest had changed each disk, by the disk's id. */
   generations: Readonly<Record<string, number>>;
   isProtected: boolean;
+  /** When it was last proven that it can be restored. */
+  drilledAt?: string | undefined;
 };
 
 const OURS = "berth";
 const PROTECTED = "protected";
+const DRILLED = "drilled:";
 
 export function tagsOf({ id, consistency, point, generations, isProtected }: BackupFacts): string[] {
   return [
@@ -40,7 +43,13 @@ export function factsOf({ tags }: Pick<Snapshot, "tags">): BackupFacts | undefin
     point: said("point") ?? "",
     generations: Object.fromEntries(generations),
     isProtected: tags.includes(PROTECTED),
+    drilledAt: z.iso.datetime().safeParse(said("drilled")).data,
   };
+}
+
+/** The same backup, proven to be one that can be restored. */
+export function withDrill(tags: readonly string[], at: Date): string[] {
+  return [...tags.filter((tag) => !tag.startsWith(DRILLED)), `${DRILLED}${at.toISOString()}`];
 }
 
 /** The same backup, protected or no longer. What others have tagged it with stays. */
@@ -58,7 +67,7 @@ export function pathOfInstance(name: string): string {
 export function backupOf(snapshot: Snapshot, repository: string): Backup | undefined {
   const facts = factsOf(snapshot);
   if (!facts) return undefined;
-  const { id, consistency, isProtected } = facts;
+  const { id, consistency, isProtected, drilledAt } = facts;
   const { paths, timeMs, summary } = snapshot;
   return {
     ...{ id: snapshot.id, repository, consistency, isProtected },
@@ -66,5 +75,6 @@ export function backupOf(snapshot: Snapshot, repository: string): Backup | undef
     at: new Date(timeMs).toISOString(),
     sizeBytes: summary?.total_bytes_processed ?? 0,
     addedBytes: summary?.data_added_packed ?? 0,
+    ...(drilledAt === undefined ? {} : { drilledAt }),
   };
 }

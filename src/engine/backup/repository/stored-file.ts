@@ -70,6 +70,12 @@ export class StoredFile {
     }
   }
 
+  /** Its pieces in order, each with its sum; none is read. */
+  *sums(): Generator<{ offset: number; lengthBytes: number; id: Uint8Array }> {
+    for (let chunk = 0; chunk < idCount(this.#content); chunk++)
+      yield { ...this.#span(chunk), id: idAt(this.#content, chunk) };
+  }
+
   /** All of it in order, zeros without their bytes. */
   pieces(ctx: Ctx): AsyncGenerator<FilePiece> {
     return this.#pieces(ctx, 0, idCount(this.#content));

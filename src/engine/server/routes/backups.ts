@@ -42,7 +42,9 @@ export function backupRoutes({ backups, backupPlans }: EngineCore) {
     restore: at.restore.handler(({ input: { as, ...one }, context }) =>
       backups.restore(one, as, context.signal),
     ),
-    revert: at.revert.handler(({ input, context }) => backups.revert(input, context.signal)),
+    revert: at.revert.handler(({ input: { disk, ...one }, context }) =>
+      backups.revert(one, disk, context.signal),
+    ),
     update: at.update.handler(({ input: { isProtected, ...one }, context }) =>
       backups.update(one, { isProtected }, context.signal),
     ),
@@ -57,5 +59,6 @@ export function backupRoutes({ backups, backupPlans }: EngineCore) {
       return {};
     }),
     verify: at.verify.handler(({ input }) => backups.verify(input)),
+    drill: at.drill.handler(({ input, context }) => backups.drill(input, context.signal)),
   };
 }

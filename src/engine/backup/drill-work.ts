@@ -1,0 +1,131 @@
+/**
+ * Proves that a backup can be restored: an instance is made of it that reaches nothing beyond itself, its disks are held
+ * against the backup's sums, it is booted until it is ready, and it goes again, whatever came of it.
+ */
+import * as z from "zod";
+import type { LaunchSpec } from "../../api/instance.ts";
+import { withDeadline } from "../../base/async.ts";
+import { EngineError, toEngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
+import type { PointDisk } from "../drivers/points.ts";
+import { type Entry, nameOf } from "../instances/entry.ts";
+import type { Keeper } from "../instances/keeper.ts";
+import { LaunchInput, takeBack } from "../instances/launch.ts";
+import { pullPlug, reasonOf, start } from "../instances/power.ts";
+import { undoLaunch } from "../instances/trash.ts";
+import type { WorkCtx } from "../operations.ts";
+import { differenceOf } from "./compare-disk.ts";
+import { type Definition, diskPath, disksOf } from "./definition.ts";
+import { snapshotOf } from "./find-backup.ts";
+import type { BackupReader } from "./repository/reader.ts";
+import type { Repository } from "./repository/repository.ts";
+import type { Snapshot } from "./repository/snapshot.ts";
+import { makeOf, type RestoreParts, readDefinition, specOf } from "./restore-work.ts";
+import { withDrill } from "./tags.ts";
+
+/** What is journaled of a drill. */
+export const DrillInput = z.object({
+  /** Of the instance that is made for it. */
+  id: z.uuid(),
+  action: z.literal("drill-backup"),
+  repository: z.uuid(),
+  backup: z.string(),
+  launch: LaunchInput,
+});
+export type DrillInput = z.infer<typeof DrillInput>;
+
+/** Ends what it took of the instance, however it went. */
+const CLOSE_MS = 60_000;
+
+/** The same machine, which nobody in any network takes for the one that was backed up. Pure. */
+export function drillSpec(definition: Definition, backup: string): LaunchSpec {
+  return {
+    ...specOf(definition, `drill-${backup.slice(0, 8)}`),
+    network: "isolated",
+    labels: { purpose: "proves that a backup can be restored" },
+  };
+}
+
+export async function drill(
+  parts: RestoreParts,
+  entry: Entry,
+  ctx: WorkCtx,
+  input: DrillInput,
+): Promise<void> {
+  const { keeper, repositories } = parts;
+  const doing = `prove the backup ${input.backup.slice(0, 8)}`;
+  try {
+    const record = repositories.byKey(input.repository);
+    if (!record) throw new EngineError("not-found", `cannot ${doing}: its repository is no longer known`);
+    ctx.progress({ phase: "open" });
+    await repositories.use(ctx, record, async (repository) => {
+      const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
+      await restoreAndCompare(keeper, entry, ctx, { repository, snapshot, doing });
+      await keeper.describe(entry, { booted: true });
+      await start(keeper, entry, ctx);
+      ctx.commit();
+      await repository.retag(ctx, snapshot.id, withDrill(snapshot.tags, keeper.now()));
+    });
+  } catch (error) {
+    if (ctx.abandoned) throw error;
+    const failure = toEngineError(reasonOf(ctx, error), doing);
+    await takeBack(keeper, entry, ctx, failure);
+    throw failure;
+  }
+  await pullPlug(keeper, entry, ctx);
+  await undoLaunch(keeper, entry, ctx);
+}
+
+/** One that an engine died in proves nothing any more: its guest may have written meanwhile. */
+export async function endDrill(
+  { keeper }: Pick<RestoreParts, "keeper">,
+  entry: Entry,
+  ctx: WorkCtx,
+  { backup }: DrillInput,
+): Promise<never> {
+  const reason = `cannot prove the backup ${backup.slice(0, 8)}: the engine ended meanwhile`;
+  const failure = new EngineError("engine-unavailable", reason, { hint: "Try again." });
+  await takeBack(keeper, entry, ctx, failure);
+  throw failure;
+}
+
+type Drilled = { repository: Repository; snapshot: Snapshot; doing: string };
+
+async function restoreAndCompare(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: Ctx,
+  { repository, snapshot, doing }: Drilled,
+): Promise<void> {
+  await using reader = await repository.read(ctx);
+  await makeOf(keeper, entry, ctx, reader, snapshot);
+  const instance = await keeper.driverInstance(entry);
+  const { points } = keeper.driverOf(entry);
+  if (!points) throw new EngineError("not-supported", `cannot ${doing}: its driver has no disks`);
+  const point = await points.open(ctx, instance, { id: "drill", keep: [] });
+  try {
+    const stored = disksOf(await readDefinition(ctx, reader, snapshot));
+    for (const [index, disk] of point.disks.entries())
+      await compare(ctx, { reader, snapshot, doing }, disk, stored[index] ?? "");
+  } finally {
+    const { signal, done } = withDeadline(CLOSE_MS);
+    await point.close({ ...ctx, signal }, false).finally(done);
+  }
+  ctx.log.info("what was restored is what was backed up", { instance: nameOf(entry) });
+}
+
+async function compare(
+  ctx: Ctx,
+  { reader, snapshot, doing }: { reader: BackupReader; snapshot: Snapshot; doing: string },
+  disk: PointDisk,
+  stored: string,
+): Promise<void> {
+  const file = await reader.open(ctx, await reader.node(ctx, snapshot, diskPath(stored)));
+  const tell = (done: number) => ctx.progress({ phase: "verify", done, total: file.sizeBytes });
+  const at = await differenceOf(ctx, disk, file, tell);
+  if (at === undefined) return;
+  const reason = `its disk ${stored} is another from byte ${at} on when it is restored`;
+  throw new EngineError("driver-failed", `cannot ${doing}: ${reason}`, {
+    hint: `Look at what lies in the repository: berth backup verify ${snapshot.id.slice(0, 8)}. Then look at this host's disk.`,
+  });
+}

@@ -1,0 +1,167 @@
+/** What clients may make of backups: new instances, what one was, and the proof that it can be done. */
+import { randomUUID } from "node:crypto";
+import type { Backup } from "../../api/backup.ts";
+import type { Operation } from "../../api/operation.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { OneBackup } from "../backup-core.ts";
+import { type Entry, nameOf } from "../instances/entry.ts";
+import type { Resumable } from "../instances/lanes.ts";
+import { entryOf, type LaunchInput, takeBack } from "../instances/launch.ts";
+import type { InstanceManager } from "../instances/manager.ts";
+import { mayRun } from "../instances/permits.ts";
+import { planSnapshot, supportOf } from "../instances/snapshots.ts";
+import type { Log } from "../log.ts";
+import type { Operations, WorkCtx } from "../operations.ts";
+import type { JournalRow } from "../store/store.ts";
+import type { Definition } from "./definition.ts";
+import { DrillInput, drill, drillSpec, endDrill } from "./drill-work.ts";
+import { snapshotOf } from "./find-backup.ts";
+import type { RepositoryRecord } from "./repositories.ts";
+import type { Snapshot } from "./repository/snapshot.ts";
+import { RestoreInput, type RestoreParts, readDefinition, restoreNew, specOf } from "./restore-work.ts";
+import { planRevert, RevertInput, revert } from "./revert-work.ts";
+import { backupOf } from "./tags.ts";
+
+export type RestoresParts = RestoreParts & { manager: InstanceManager; operations: Operations; log: Log };
+
+export class Restores {
+  readonly #parts: RestoresParts;
+
+  constructor(parts: RestoresParts) {
+    this.#parts = parts;
+  }
+
+  async restore(
+    { repository, backup }: OneBackup,
+    as: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Operation> {
+    const { repositories, manager, operations } = this.#parts;
+    const doing = "restore the backup";
+    const record = repositories.find(repository, doing);
+    const { snapshot, definition } = await this.#defined(record, backup, doing, signal);
+    return manager.planned(specOf(definition, as), "restore", (launch) => {
+      const input: RestoreInput = {
+        ...{ id: launch.id, action: "restore-backup", repository: record.key, backup: snapshot.id },
+        launch,
+      };
+      const { work, onAccepted } = this.#making(entryOf(launch), (entry, ctx) =>
+        restoreNew(this.#parts, entry, ctx, input),
+      );
+      return operations.begin({ kind: "restore-backup", target: launch.name, input }, work, onAccepted);
+    });
+  }
+
+  async revert(
+    { repository, backup }: OneBackup,
+    disk: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Operation> {
+    const { keeper, repositories, operations } = this.#parts;
+    const doing = "restore the backup";
+    const record = repositories.find(repository, doing);
+    const { snapshot, definition } = await this.#defined(record, backup, doing, signal);
+    const { instance } = backupOf(snapshot, record.name) as Backup;
+    const entry = keeper.byId(instance.id);
+    if (!entry)
+      throw new EngineError("not-found", `cannot ${doing}: ${instance.name} is no longer there`, {
+        hint: "Make a new instance of it, which may have the same name.",
+      });
+    const name = nameOf(entry);
+    mayRun(keeper, entry, "restore", name);
+    supportOf(keeper, entry);
+    const only = planRevert(definition, entry.record.descriptor, disk);
+    const comment = `Before restoring the backup ${snapshot.id.slice(0, 8)}`;
+    const input: RevertInput = {
+      ...{ id: instance.id, action: "revert", repository: record.key, backup: snapshot.id },
+      ...(only === undefined ? {} : { disk: only }),
+      take: planSnapshot(entry, randomUUID(), { comment }),
+    };
+    const { work, onAccepted } = this.#reverting(entry, input);
+    return operations.begin({ kind: "restore-backup", target: name, input }, work, onAccepted);
+  }
+
+  #reverting(entry: Entry, input: RevertInput): Resumable {
+    const { lanes } = this.#parts.manager;
+    return {
+      work: lanes.inLane(entry, (ctx) => revert(this.#parts, entry, ctx, input)),
+      onAccepted: (operation) => lanes.take(entry, "restore", operation),
+    };
+  }
+
+  async drill({ repository, backup }: OneBackup, signal: AbortSignal): Promise<Operation> {
+    const { repositories, manager, operations } = this.#parts;
+    const doing = "prove the backup";
+    const record = repositories.find(repository, doing);
+    const { snapshot, definition } = await this.#defined(record, backup, doing, signal);
+    return manager.planned(drillSpec(definition, snapshot.id), "restore", (launch) => {
+      const input: DrillInput = {
+        ...{ id: launch.id, action: "drill-backup", repository: record.key, backup: snapshot.id },
+        launch,
+      };
+      const target = `${record.name}.${snapshot.id.slice(0, 8)}`;
+      const { work, onAccepted } = this.#making(entryOf(launch), (entry, ctx) =>
+        drill(this.#parts, entry, ctx, input),
+      );
+      return operations.begin({ kind: "drill-backup", target, input }, work, onAccepted);
+    });
+  }
+
+  /** Of an instance that comes into being by it. */
+  #making(entry: Entry, work: (entry: Entry, ctx: WorkCtx) => Promise<void>): Resumable {
+    const { lanes } = this.#parts.manager;
+    return {
+      work: lanes.inLane(entry, (ctx) => work(entry, ctx)),
+      onAccepted: (operation) => lanes.take(entry, "restore-backup", operation),
+    };
+  }
+
+  /** Undefined where it is none of these, or the instance is no longer what it would go on with. */
+  resumed(row: JournalRow): Resumable | undefined {
+    const { keeper } = this.#parts;
+    const reverting = RevertInput.safeParse(row.input);
+    if (reverting.success) {
+      const entry = keeper.byId(reverting.data.id);
+      return entry && !entry.broken ? this.#reverting(entry, reverting.data) : undefined;
+    }
+    const restore = RestoreInput.safeParse(row.input);
+    if (restore.success) return this.#restoringAgain(row, restore.data);
+    const { data } = DrillInput.safeParse(row.input);
+    return (
+      data && this.#making(this.#madeOf(data.launch), (entry, ctx) => endDrill(this.#parts, entry, ctx, data))
+    );
+  }
+
+  #restoringAgain(row: JournalRow, input: RestoreInput): Resumable {
+    const { keeper } = this.#parts;
+    const failure = row.error && EngineError.fromBody(row.error);
+    return this.#making(this.#madeOf(input.launch), async (entry, ctx) => {
+      if (!failure) return restoreNew(this.#parts, entry, ctx, input);
+      await takeBack(keeper, entry, ctx, failure);
+      throw failure;
+    });
+  }
+
+  /** The instance that an earlier engine was making. */
+  #madeOf(launch: LaunchInput): Entry {
+    const { keeper } = this.#parts;
+    const known = keeper.byId(launch.id);
+    // It died before its descriptor was written: what the journal knows is all there is.
+    if (known?.broken) keeper.removed(known);
+    return known && !known.broken ? known : entryOf(launch);
+  }
+
+  async #defined(
+    record: RepositoryRecord,
+    backup: string,
+    doing: string,
+    signal: AbortSignal,
+  ): Promise<{ snapshot: Snapshot; definition: Definition }> {
+    const ctx = { signal, progress: () => {}, log: this.#parts.log };
+    return this.#parts.repositories.useNow(ctx, record, async (opened) => {
+      const snapshot = await snapshotOf(ctx, opened, backup, doing);
+      await using reader = await opened.read(ctx);
+      return { snapshot, definition: await readDefinition(ctx, reader, snapshot) };
+    });
+  }
+}
