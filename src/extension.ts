@@ -6,6 +6,7 @@ import { once } from "./base/async.ts";
 import { DisposableStore } from "./base/disposable.ts";
 import { messageOf } from "./base/errors.ts";
 import { currentPaths, hostPlatform } from "./base/paths.ts";
+import { BackupFiles } from "./views/backup-files.ts";
 import { keepSshSetup, putOnPath } from "./views/command-line.ts";
 import { registerCommands } from "./views/commands.ts";
 import { attachIfRunning, createMirror, followConnection } from "./views/connection.ts";
@@ -51,6 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
   const files = store.add(new InstanceFiles({ mirror, model, log }));
+  store.add(new BackupFiles(mirror));
   const sshDiff = store.add(new SshConfigDocuments());
   const sandboxDocuments = store.add(new SandboxDocuments());
   const memory = { workspace: context.workspaceState, global: context.globalState };

@@ -75,6 +75,12 @@ export const Backup = z.object({
 });
 export type Backup = z.infer<typeof Backup>;
 
+/**
+ * Where an instance that shows the files of a backup has them: a directory for each file system, by the name of its device,
+ * and `root`, where there is the root of a machine, with what belongs beneath it.
+ */
+export const BACKUP_FILES = "/run/berth-backup";
+
 const Kept = z.int().min(0).max(10_000).optional();
 
 /**

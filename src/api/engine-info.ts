@@ -99,6 +99,9 @@ export const Settings = z.strictObject({
     .min(5)
     .max(100)
     .describe("Of a processor, for each of a backup's two threads"),
+  "backups.files-image": z
+    .string()
+    .describe("What the VM that shows files of backups is made from; empty for the LTS"),
   "local.driver": z.enum(["qemu"]).describe("What runs new instances"),
   "local.privileged-mounts": z.boolean().describe("Whether directories of this host may be shown in guests"),
   "local.bridged-network": z

@@ -78,6 +78,7 @@ export const OperationKind = z.enum([
   "restore-backup",
   "verify-backup",
   "drill-backup",
+  "browse-backup",
 ]);
 export type OperationKind = z.infer<typeof OperationKind>;
 

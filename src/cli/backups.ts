@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { Backup } from "../api/backup.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
+import { addFileCommands } from "./backup-files.ts";
 import { addPlanCommand } from "./backup-plans.ts";
 import { type Format, json, table } from "./format.ts";
 import { formatOption } from "./options.ts";
@@ -40,6 +41,7 @@ export function addBackupCommands(program: Command, session: Session): void {
   addRestore(backup, session);
   addPlanCommand(backup, session);
   addUpkeep(backup, session);
+  addFileCommands(backup, session, (id, repository) => found(session, id, repository));
 }
 
 async function create(session: Session, names: readonly string[], options: CreateOptions): Promise<void> {

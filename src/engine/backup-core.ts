@@ -52,6 +52,8 @@ export interface BackupsApi {
   /** `wrong-state` of one that is protected. */
   remove(one: OneBackup, signal: AbortSignal): Promise<void>;
   verify(one: OneBackup): Promise<Operation>;
+  /** Its target is the instance that shows the files of the backup, in `BACKUP_FILES`; that ends when it is not used. */
+  browse(one: OneBackup, signal: AbortSignal): Promise<Operation>;
   /** Restores it to an instance of its own, which it boots and removes. */
   drill(one: OneBackup, signal: AbortSignal): Promise<Operation>;
 }

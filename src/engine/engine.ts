@@ -121,7 +121,10 @@ function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
   return {
     book,
     repositories: new RepositoryWork({ repositories: book, points, operations, log }),
-    backups: new Backups({ ...{ keeper, manager, operations, log, points }, repositories: book }),
+    backups: new Backups({
+      ...{ keeper, manager, operations, log, points, repositories: book },
+      ...{ settings: () => settings.get(), runDirectory: options.paths.run },
+    }),
     plans: new Plans({ store, keeper, repositories: book, now }),
   };
 }
@@ -165,6 +168,7 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   for (const row of rows.filter(isMove)) storage.resume(row);
   for (const row of rows.filter(isRepositoryRow)) parts.repositories.resume(row);
   for (const row of rows.filter(isBackupRow)) parts.backups.resume(row);
+  void parts.backups.removeLeft();
   engine.finishKeyRotation();
   engine.keepSshHosts();
   engine.watchOutside();

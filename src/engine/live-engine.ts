@@ -275,6 +275,7 @@ export class LiveEngine implements EngineCore {
     this.#ending.abort();
     await this.operations.close();
     await this.#scheduler?.close();
+    await this.backups.close();
     await this.#sshHosts;
     this.#lan.dispose();
     this.#outside?.dispose();

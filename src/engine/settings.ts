@@ -27,6 +27,7 @@ export const DEFAULT_SETTINGS: Settings = {
   "containers.vm-disk": "20G",
   "backups.rate": "",
   "backups.cpu-percent": 100,
+  "backups.files-image": "",
   "local.driver": "qemu",
   // Where Multipass's are not allowed unless asked for, ours are not either.
   "local.privileged-mounts": hostPlatform() !== "win32",

@@ -30,7 +30,7 @@ export async function restoreBackup(services: Services, args: Args): Promise<voi
   const { items, problems } = await client.api.backups.list(instance ? { instance: instance.id } : {});
   for (const { message } of problems) services.log.warn(message);
   if (items.length === 0) return say(vscode.l10n.t("There is no backup yet."));
-  const backup = await pickBackup(items);
+  const backup = await pickBackup(items, vscode.l10n.t("Make a new instance of which backup?"));
   if (!backup) return;
   const taken = new Set(services.model.all().map(({ name }) => name));
   const as = await vscode.window.showInputBox({
@@ -58,7 +58,7 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   }
 }
 
-async function pickBackup(items: readonly Backup[]): Promise<Backup | undefined> {
+export async function pickBackup(items: readonly Backup[], placeHolder: string): Promise<Backup | undefined> {
   const now = new Date();
   const picks = [...items].reverse().map((backup) => ({
     label: backup.instance.name,
@@ -68,7 +68,6 @@ async function pickBackup(items: readonly Backup[]): Promise<Backup | undefined>
     ),
     backup,
   }));
-  const placeHolder = vscode.l10n.t("Make a new instance of which backup?");
   const picked = await vscode.window.showQuickPick(picks, { placeHolder, matchOnDescription: true });
   return picked?.backup;
 }

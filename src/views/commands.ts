@@ -83,6 +83,8 @@ export const COMMANDS = {
   "berth.commentSnapshot": async (services, ...args) => (await snapshots()).commentSnapshot(services, args),
   "berth.deleteSnapshot": async (services, ...args) => (await snapshots()).deleteSnapshot(services, args),
   "berth.backUp": async (services, ...args) => (await backups()).backUp(services, args),
+  "berth.browseBackup": async (services, ...args) =>
+    (await import("./browse-backup.ts")).browseBackup(services, args),
   "berth.restoreBackup": async (services, ...args) => (await backups()).restoreBackup(services, args),
   "berth.addRepository": async (services) => void (await (await backups()).addRepository(services)),
   "berth.rename": async (services, ...args) => (await changes()).rename(services, args),

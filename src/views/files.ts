@@ -195,7 +195,7 @@ export class InstanceFiles implements vscode.FileSystemProvider, vscode.Disposab
   }
 }
 
-function statOf(facts: FileFacts): vscode.FileStat {
+export function statOf(facts: FileFacts): vscode.FileStat {
   const { size, modifiedMs, readonly } = facts;
   return {
     ...{ type: typeOf(facts), ctime: modifiedMs, mtime: modifiedMs, size },
@@ -203,7 +203,7 @@ function statOf(facts: FileFacts): vscode.FileStat {
   };
 }
 
-function typeOf({ kind, link }: FileFacts): vscode.FileType {
+export function typeOf({ kind, link }: FileFacts): vscode.FileType {
   const type =
     kind === "directory"
       ? vscode.FileType.Directory
@@ -242,7 +242,7 @@ const KINDS: Partial<Record<ProblemKind, (what: vscode.Uri | string) => vscode.F
   "no-permission": vscode.FileSystemError.NoPermissions,
 };
 
-function asFileSystemError(error: unknown, uri: vscode.Uri): Error {
+export function asFileSystemError(error: unknown, uri: vscode.Uri): Error {
   if (error instanceof vscode.FileSystemError) return error;
   if (!(error instanceof FileProblem)) return unavailable(messageOf(error));
   const make = KINDS[error.kind];

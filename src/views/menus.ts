@@ -114,6 +114,10 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     ...on("New Instance of Backup…", "debug-step-back", { flag: "backUp", group: "6_snapshot@6", one: true }),
     palette: undefined,
   },
+  "berth.browseBackup": {
+    ...on("Files of Backup…", "folder-library", { flag: "backUp", group: "6_snapshot@7", one: true }),
+    palette: undefined,
+  },
   "berth.addRepository": { title: "Add Backup Repository…", icon: "add" },
 
   // Change it.

@@ -65,6 +65,7 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "restore-backup": (target) => l10n.t("Restore {0} from a backup", target),
   "verify-backup": (target) => l10n.t("Verify backup {0}", target),
   "drill-backup": (target) => l10n.t("Prove backup {0}", target),
+  "browse-backup": (target) => l10n.t("Open the files of a backup in {0}", target),
 };
 
 const STATUSES: Readonly<Record<Operation["status"], string>> = {

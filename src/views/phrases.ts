@@ -82,6 +82,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "restore-backup": l10n.t("restoring from a backup"),
   "verify-backup": l10n.t("verifying the backup"),
   "drill-backup": l10n.t("proving the backup"),
+  "browse-backup": l10n.t("opening the backup"),
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

@@ -57,6 +57,7 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.deleteSnapshot": "workbench/sidebar.test.ts",
   "berth.backUp": "workbench/backups.test.ts",
   "berth.restoreBackup": "workbench/backups.test.ts",
+  "berth.browseBackup": "workbench/backups.test.ts",
   "berth.addRepository": "workbench/backups.test.ts",
   "berth.rename": "workbench/sidebar.test.ts",
   "berth.clone": "workbench/sidebar.test.ts",

@@ -65,6 +65,7 @@ export class FakeCore implements EngineCore {
       "containers.vm-disk": "20G",
       "backups.rate": "",
       "backups.cpu-percent": 100,
+      "backups.files-image": "",
       "local.driver": "qemu",
       "local.privileged-mounts": true,
       "local.bridged-network": "",
@@ -106,6 +107,7 @@ export class FakeCore implements EngineCore {
     update: () => Promise.reject(new EngineError("not-found", "cannot change the backup: there is none")),
     remove: async () => {},
     verify: async ({ backup }) => this.#begin("verify-backup", backup),
+    browse: async ({ backup }) => this.#begin("browse-backup", backup),
     drill: async ({ backup }) => this.#begin("drill-backup", backup),
   };
   readonly backupPlans: EngineCore["backupPlans"] = {

@@ -26,7 +26,7 @@ import type {
   SnapshotSupport,
 } from "../../src/engine/drivers/driver.ts";
 import type { OpenPoint, PointSupport } from "../../src/engine/drivers/points.ts";
-import type { Exit, HotDisks, PortSupport, Running } from "../../src/engine/drivers/running.ts";
+import type { Exit, HotDisks, LentDisk, PortSupport, Running } from "../../src/engine/drivers/running.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
@@ -108,6 +108,8 @@ export class FakeHost {
   readonly contents = new Map<string, FakeContent>();
   /** Reading disks waits for it, where it is set. */
   reads: Promise<void> | undefined;
+  /** What running guests were lent, by the instance's id. */
+  readonly lent = new Map<string, LentDisk[]>();
   /** Whatever is written to a new disk is spoilt on its way. */
   spoils = false;
   /** Ids of those that do not run and whose disks are read. */
@@ -417,6 +419,7 @@ class FakeRunning implements Running {
   readonly screen: string | undefined;
   readonly openDisplay: Running["openDisplay"];
   readonly changeMedium: Running["changeMedium"];
+  readonly lend: Running["lend"];
   readonly #host: FakeHost;
   readonly #guest: FakeGuest;
   readonly #instance: DriverInstance;
@@ -427,6 +430,10 @@ class FakeRunning implements Running {
     this.#guest = guest;
     this.#instance = instance;
     this.disks = instance.guest === "linux" ? fakeHotDisks(host, guest, instance) : undefined;
+    this.lend = async ({ signal }, disk) => {
+      signal.throwIfAborted();
+      host.lent.set(instance.id, [...(host.lent.get(instance.id) ?? []), disk]);
+    };
     this.screen = instance.display ? `/run/${instance.name}.vnc` : undefined;
     this.changeMedium =
       instance.guest === "linux"

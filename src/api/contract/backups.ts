@@ -182,6 +182,14 @@ export const backups = {
   )
     .input(One)
     .output(Operation),
+  browse: procedure(
+    "POST",
+    "/v1/repositories/{repository}/backups/{backup}/browse",
+    "backup.restore",
+    "Show the files of a backup in an instance of its own, the operation's target, which ends when it is not used",
+  )
+    .input(One)
+    .output(Operation),
   drill: procedure(
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/drill",

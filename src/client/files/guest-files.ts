@@ -40,6 +40,14 @@ export class GuestFiles {
     return told(path, async () => this.#followed(path, await this.#sftp.lstat(path)));
   }
 
+  /** What a link says; undefined of anything else. */
+  linkAt(path: string): Promise<string | undefined> {
+    return told(path, async () => {
+      if (typeOf(await this.#sftp.lstat(path)) !== "link") return undefined;
+      return (await this.#sftp.readLink(path)).toString("utf8");
+    });
+  }
+
   /** Those whose names are no UTF-8 have no name here, and are left out. */
   list(path: string): Promise<[name: string, facts: FileFacts][]> {
     return told(path, async () => {

@@ -9,12 +9,11 @@ import type { BackupsApi, OneBackup } from "../backup-core.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Entry } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
-import type { InstanceManager } from "../instances/manager.ts";
 import { mayRun } from "../instances/permits.ts";
-import type { Log } from "../log.ts";
-import type { Operations, Work } from "../operations.ts";
+import type { Work } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
 import { BackupInput, type BackupParts, backUp, pointsOf } from "./backup-work.ts";
+import { FileHelpers, type FileHelpersParts } from "./files/file-helpers.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { RepositoryRecord } from "./repositories.ts";
 import type { Repository } from "./repository/repository.ts";
@@ -23,9 +22,15 @@ import { Restores } from "./restores.ts";
 import { backupOf, withProtection } from "./tags.ts";
 import { verifyBackup } from "./verify.ts";
 
-export type BackupsParts = BackupParts & { manager: InstanceManager; operations: Operations; log: Log };
+export type BackupsParts = BackupParts & FileHelpersParts;
 
-const KINDS: readonly string[] = ["backup", "restore-backup", "verify-backup", "drill-backup"];
+const KINDS: readonly string[] = [
+  "backup",
+  "restore-backup",
+  "verify-backup",
+  "drill-backup",
+  "browse-backup",
+];
 
 export function isBackupRow({ kind }: JournalRow): boolean {
   return KINDS.includes(kind);
@@ -37,10 +42,12 @@ const VerifyInput = z.object({ repository: z.uuid(), backup: z.string() });
 export class Backups implements BackupsApi {
   readonly #parts: BackupsParts;
   readonly #restores: Restores;
+  readonly #files: FileHelpers;
 
   constructor(parts: BackupsParts) {
     this.#parts = parts;
     this.#restores = new Restores(parts);
+    this.#files = new FileHelpers(parts);
   }
 
   /** One repository that cannot be read hides no other. */
@@ -109,6 +116,20 @@ export class Backups implements BackupsApi {
     return this.#restores.revert(one, disk, signal);
   }
 
+  browse(one: OneBackup, signal: AbortSignal): Promise<Operation> {
+    return this.#files.open(one, signal);
+  }
+
+  /** What showed files of backups has lost them with the engine before. */
+  removeLeft(): Promise<void> {
+    return this.#files.removeLeft();
+  }
+
+  /** Before the instances are let go of. */
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+
   drill(one: OneBackup, signal: AbortSignal): Promise<Operation> {
     return this.#restores.drill(one, signal);
   }
@@ -172,7 +193,7 @@ export class Backups implements BackupsApi {
       const entry = keeper.byId(backup.data.id);
       return entry && !entry.broken ? this.#backing(entry, backup.data) : undefined;
     }
-    const restoring = this.#restores.resumed(row);
+    const restoring = this.#restores.resumed(row) ?? this.#files.resumed(row);
     if (restoring) return restoring;
     const verify = VerifyInput.safeParse(row.input);
     const record = verify.success ? repositories.byKey(verify.data.repository) : undefined;

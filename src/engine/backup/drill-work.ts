@@ -76,19 +76,6 @@ export async function drill(
   await undoLaunch(keeper, entry, ctx);
 }
 
-/** One that an engine died in proves nothing any more: its guest may have written meanwhile. */
-export async function endDrill(
-  { keeper }: Pick<RestoreParts, "keeper">,
-  entry: Entry,
-  ctx: WorkCtx,
-  { backup }: DrillInput,
-): Promise<never> {
-  const reason = `cannot prove the backup ${backup.slice(0, 8)}: the engine ended meanwhile`;
-  const failure = new EngineError("engine-unavailable", reason, { hint: "Try again." });
-  await takeBack(keeper, entry, ctx, failure);
-  throw failure;
-}
-
 type Drilled = { repository: Repository; snapshot: Snapshot; doing: string };
 
 async function restoreAndCompare(

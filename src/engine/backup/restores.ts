@@ -6,19 +6,17 @@ import { EngineError } from "../../base/errors.ts";
 import type { OneBackup } from "../backup-core.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
-import { entryOf, type LaunchInput, takeBack } from "../instances/launch.ts";
+import { entryOf, takeBack } from "../instances/launch.ts";
 import type { InstanceManager } from "../instances/manager.ts";
 import { mayRun } from "../instances/permits.ts";
 import { planSnapshot, supportOf } from "../instances/snapshots.ts";
 import type { Log } from "../log.ts";
-import type { Operations, WorkCtx } from "../operations.ts";
+import type { Operations } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
-import type { Definition } from "./definition.ts";
-import { DrillInput, drill, drillSpec, endDrill } from "./drill-work.ts";
-import { snapshotOf } from "./find-backup.ts";
-import type { RepositoryRecord } from "./repositories.ts";
-import type { Snapshot } from "./repository/snapshot.ts";
-import { RestoreInput, type RestoreParts, readDefinition, restoreNew, specOf } from "./restore-work.ts";
+import { definedIn } from "./defined.ts";
+import { DrillInput, drill, drillSpec } from "./drill-work.ts";
+import { endMade, madeOf, making } from "./made.ts";
+import { RestoreInput, type RestoreParts, restoreNew, specOf } from "./restore-work.ts";
 import { planRevert, RevertInput, revert } from "./revert-work.ts";
 import { backupOf } from "./tags.ts";
 
@@ -39,13 +37,13 @@ export class Restores {
     const { repositories, manager, operations } = this.#parts;
     const doing = "restore the backup";
     const record = repositories.find(repository, doing);
-    const { snapshot, definition } = await this.#defined(record, backup, doing, signal);
+    const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
     return manager.planned(specOf(definition, as), "restore", (launch) => {
       const input: RestoreInput = {
         ...{ id: launch.id, action: "restore-backup", repository: record.key, backup: snapshot.id },
         launch,
       };
-      const { work, onAccepted } = this.#making(entryOf(launch), (entry, ctx) =>
+      const { work, onAccepted } = making(manager, entryOf(launch), (entry, ctx) =>
         restoreNew(this.#parts, entry, ctx, input),
       );
       return operations.begin({ kind: "restore-backup", target: launch.name, input }, work, onAccepted);
@@ -60,7 +58,7 @@ export class Restores {
     const { keeper, repositories, operations } = this.#parts;
     const doing = "restore the backup";
     const record = repositories.find(repository, doing);
-    const { snapshot, definition } = await this.#defined(record, backup, doing, signal);
+    const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
     const { instance } = backupOf(snapshot, record.name) as Backup;
     const entry = keeper.byId(instance.id);
     if (!entry)
@@ -93,32 +91,23 @@ export class Restores {
     const { repositories, manager, operations } = this.#parts;
     const doing = "prove the backup";
     const record = repositories.find(repository, doing);
-    const { snapshot, definition } = await this.#defined(record, backup, doing, signal);
+    const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
     return manager.planned(drillSpec(definition, snapshot.id), "restore", (launch) => {
       const input: DrillInput = {
         ...{ id: launch.id, action: "drill-backup", repository: record.key, backup: snapshot.id },
         launch,
       };
       const target = `${record.name}.${snapshot.id.slice(0, 8)}`;
-      const { work, onAccepted } = this.#making(entryOf(launch), (entry, ctx) =>
+      const { work, onAccepted } = making(manager, entryOf(launch), (entry, ctx) =>
         drill(this.#parts, entry, ctx, input),
       );
       return operations.begin({ kind: "drill-backup", target, input }, work, onAccepted);
     });
   }
 
-  /** Of an instance that comes into being by it. */
-  #making(entry: Entry, work: (entry: Entry, ctx: WorkCtx) => Promise<void>): Resumable {
-    const { lanes } = this.#parts.manager;
-    return {
-      work: lanes.inLane(entry, (ctx) => work(entry, ctx)),
-      onAccepted: (operation) => lanes.take(entry, "restore-backup", operation),
-    };
-  }
-
   /** Undefined where it is none of these, or the instance is no longer what it would go on with. */
   resumed(row: JournalRow): Resumable | undefined {
-    const { keeper } = this.#parts;
+    const { keeper, manager } = this.#parts;
     const reverting = RevertInput.safeParse(row.input);
     if (reverting.success) {
       const entry = keeper.byId(reverting.data.id);
@@ -127,41 +116,19 @@ export class Restores {
     const restore = RestoreInput.safeParse(row.input);
     if (restore.success) return this.#restoringAgain(row, restore.data);
     const { data } = DrillInput.safeParse(row.input);
-    return (
-      data && this.#making(this.#madeOf(data.launch), (entry, ctx) => endDrill(this.#parts, entry, ctx, data))
-    );
+    if (!data) return undefined;
+    // Its guest may have written meanwhile: it proves nothing any more.
+    const doing = `prove the backup ${data.backup.slice(0, 8)}`;
+    return making(manager, madeOf(keeper, data.launch), (entry, ctx) => endMade(keeper, entry, ctx, doing));
   }
 
   #restoringAgain(row: JournalRow, input: RestoreInput): Resumable {
-    const { keeper } = this.#parts;
+    const { keeper, manager } = this.#parts;
     const failure = row.error && EngineError.fromBody(row.error);
-    return this.#making(this.#madeOf(input.launch), async (entry, ctx) => {
+    return making(manager, madeOf(keeper, input.launch), async (entry, ctx) => {
       if (!failure) return restoreNew(this.#parts, entry, ctx, input);
       await takeBack(keeper, entry, ctx, failure);
       throw failure;
-    });
-  }
-
-  /** The instance that an earlier engine was making. */
-  #madeOf(launch: LaunchInput): Entry {
-    const { keeper } = this.#parts;
-    const known = keeper.byId(launch.id);
-    // It died before its descriptor was written: what the journal knows is all there is.
-    if (known?.broken) keeper.removed(known);
-    return known && !known.broken ? known : entryOf(launch);
-  }
-
-  async #defined(
-    record: RepositoryRecord,
-    backup: string,
-    doing: string,
-    signal: AbortSignal,
-  ): Promise<{ snapshot: Snapshot; definition: Definition }> {
-    const ctx = { signal, progress: () => {}, log: this.#parts.log };
-    return this.#parts.repositories.useNow(ctx, record, async (opened) => {
-      const snapshot = await snapshotOf(ctx, opened, backup, doing);
-      await using reader = await opened.read(ctx);
-      return { snapshot, definition: await readDefinition(ctx, reader, snapshot) };
     });
   }
 }

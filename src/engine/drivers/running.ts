@@ -43,6 +43,18 @@ export interface HotDisks {
   resize(ctx: Ctx, disk: DriverDisk, sizeBytes: number): Promise<void>;
 }
 
+/** A disk that lies elsewhere and is served by NBD (`nbd-server.ts`), for one run of a guest. */
+export type LentDisk = {
+  /** Its serial number in the guest. */
+  name: string;
+  slot: number;
+  sizeBytes: number;
+  /** Where it is served, as long as the guest runs. */
+  socket: string;
+  /** Nothing is written down, not even for the guest: what is on it is encrypted where it comes from. */
+  isSealed: boolean;
+};
+
 /** A running instance. Valid until `exited` resolves. */
 export interface Running {
   /** Resolves once, never rejects. */
@@ -89,6 +101,11 @@ export interface Running {
   readonly changeMedium?: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   /** Absent where the guest's hardware is fixed while it runs. */
   readonly disks?: HotDisks | undefined;
+  /**
+   * Plugs it in. What the guest writes to it is lost with the instance, and changes nothing of what is served. Absent where
+   * the guest's hardware is fixed while it runs.
+   */
+  readonly lend?: ((ctx: Ctx, disk: LentDisk) => Promise<void>) | undefined;
   /** Absent where its disks cannot be read while it runs. */
   readonly openPoint?: OpenPoint | undefined;
   /** IPv4 of this run, where it is not the instance's own: a container's in the network of its runtime. */

@@ -19,7 +19,7 @@ export function diskPorts(): string[] {
   ]);
 }
 
-const portOf = (slot: number) => `disks${slot}`;
+export const portOf = (slot: number) => `disks${slot}`;
 
 /** QEMU's name for the disk and what holds it. A name of ours has no comma, nor anything else to quote. */
 export const deviceId = ({ name }: Pick<DriverDisk, "name">): string => `extra-${name}`;

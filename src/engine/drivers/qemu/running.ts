@@ -56,6 +56,7 @@ export class QemuRunning implements Running {
   readonly screen: string | undefined;
   readonly openDisplay: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
   readonly openPoint: OpenPoint;
+  readonly lend: Running["lend"];
   readonly changeMedium: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   readonly accelerator: string;
   readonly startedAt: Date;
@@ -109,6 +110,7 @@ export class QemuRunning implements Running {
       return points.openLive(ctx, now, request, run);
     };
     const linux = instance.guest === "linux";
+    this.lend = linux ? (ctx, disk) => points.lend(ctx, instance, this.#reach(), disk) : undefined;
     this.changeMedium = linux ? undefined : (ctx, file) => this.#changeMedium(ctx, file);
     if (linux) {
       const { login, userData } = instance;

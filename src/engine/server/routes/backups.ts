@@ -59,6 +59,7 @@ export function backupRoutes({ backups, backupPlans }: EngineCore) {
       return {};
     }),
     verify: at.verify.handler(({ input }) => backups.verify(input)),
+    browse: at.browse.handler(({ input, context }) => backups.browse(input, context.signal)),
     drill: at.drill.handler(({ input, context }) => backups.drill(input, context.signal)),
   };
 }

@@ -9,16 +9,23 @@ export const OPTION_REPLY_BYTES = 20;
 /** Of a simple reply, and of a structured one without its length. */
 export const REPLY_BYTES = 16;
 
-const GREETING_MAGIC = 0x4e42444d41474943n;
-const OPTION_MAGIC = 0x49484156454f5054n;
-const OPTION_REPLY_MAGIC = 0x0003e889045565a9n;
-const REQUEST_MAGIC = 0x25609513;
-const SIMPLE_REPLY_MAGIC = 0x67446698;
-const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
+export const GREETING_MAGIC = 0x4e42444d41474943n;
+export const OPTION_MAGIC = 0x49484156454f5054n;
+export const OPTION_REPLY_MAGIC = 0x0003e889045565a9n;
+export const REQUEST_MAGIC = 0x25609513;
+export const SIMPLE_REPLY_MAGIC = 0x67446698;
+export const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
 
-const FIXED_NEWSTYLE = 1;
+export const FIXED_NEWSTYLE = 1;
 
-export const Option = { go: 7, structuredReplies: 8, setMetaContext: 10 } as const;
+export const Option = {
+  exportName: 1,
+  abort: 2,
+  info: 6,
+  go: 7,
+  structuredReplies: 8,
+  setMetaContext: 10,
+} as const;
 export const OptionReply = { acknowledged: 1, info: 3, metaContext: 4 } as const;
 export const Command = { read: 0, write: 1, disconnect: 2, flush: 3, zero: 6, blockStatus: 7 } as const;
 export const Chunk = { none: 0, data: 1, hole: 2, blockStatus: 5 } as const;

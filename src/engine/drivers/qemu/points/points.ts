@@ -5,10 +5,13 @@ import { EngineError } from "../../../../base/errors.ts";
 import type { Ctx } from "../../../ctx.ts";
 import type { DriverInstance } from "../../driver.ts";
 import type { Block, Point, PointRequest, PointSupport } from "../../points.ts";
+import type { LentDisk } from "../../running.ts";
 import { throughDoor } from "../door.ts";
 import { smallFiles } from "../files.ts";
 import { findProgram, type Host, installHint } from "../host.ts";
+import { lendDisk } from "../lend.ts";
 import { diskSocketsOf, pointSocketOf } from "../monitor.ts";
+import type { QmpClient } from "../qmp.ts";
 import { removeCopies } from "./graph.ts";
 import { type Live, openLive } from "./live.ts";
 import { diskOf, openResting } from "./resting.ts";
@@ -72,6 +75,11 @@ export class QemuPoints implements PointSupport {
     await throughDoor(instance, (door) =>
       overwriteDisk({ ...tools, door }, diskOf(instance, id).file, blocks, ctx.signal),
     );
+  }
+
+  async lend(ctx: Ctx, instance: DriverInstance, monitor: QmpClient, disk: LentDisk): Promise<void> {
+    this.#refuseWindows(instance);
+    await lendDisk(ctx, instance, { qemuImg: await this.#qemuImg(ctx, instance), monitor }, disk);
   }
 
   /** Of an instance that does not run: what serves disks for an engine that has died would keep a QEMU from them. */

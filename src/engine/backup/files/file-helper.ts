@@ -1,0 +1,102 @@
+/** A helper that shows the files of a backup, until nobody has asked for any for a while, or it has ended. */
+import { EngineError } from "../../../base/errors.ts";
+import { timedOutput } from "../../guest/script.ts";
+import { type Entry, nameOf } from "../../instances/entry.ts";
+import type { Keeper } from "../../instances/keeper.ts";
+import type { InstanceManager } from "../../instances/manager.ts";
+import type { Log } from "../../log.ts";
+import type { LentBackup } from "./lent-backup.ts";
+import { IN_USE } from "./scripts.ts";
+
+/** Making another takes as long as a boot. */
+const IDLE_MS = 10 * 60_000;
+const ASK_MS = 10_000;
+
+export type FileHelperParts = {
+  keeper: Keeper;
+  manager: Pick<InstanceManager, "delete">;
+  entry: Entry;
+  lent: LentBackup;
+  log: Log;
+  /** It shows nothing any more. */
+  onEnd: () => void;
+};
+
+export class FileHelper {
+  readonly #parts: FileHelperParts;
+  readonly #ending = new AbortController();
+  #wantedAt = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(parts: FileHelperParts) {
+    this.#parts = parts;
+    // An engine that leaves would take the disks away.
+    parts.keeper.serving.begin();
+    void parts.entry.running?.exited.then(() => this.#end());
+    this.#wait();
+  }
+
+  get id(): string {
+    return this.#parts.entry.record.descriptor.id;
+  }
+
+  get name(): string {
+    return nameOf(this.#parts.entry);
+  }
+
+  /** Somebody is about to ask for files. */
+  touch(): void {
+    this.#wantedAt = performance.now();
+  }
+
+  /** Gives the disks up, and leaves the instance to the next engine. */
+  async leave(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#ending.abort();
+    await this.#parts.lent.close();
+    this.#parts.keeper.serving.end();
+  }
+
+  #wait(): void {
+    const idleMs = Math.min(this.#parts.lent.idleMs, performance.now() - this.#wantedAt);
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, IDLE_MS - idleMs));
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    const idleMs = Math.min(this.#parts.lent.idleMs, performance.now() - this.#wantedAt);
+    if (idleMs >= IDLE_MS && !(await this.#isUsed())) return this.#end();
+    if (this.#isOver) return;
+    if (idleMs >= IDLE_MS) this.touch();
+    this.#wait();
+  }
+
+  /** What was read lately comes from the guest's memory, and is not seen here. */
+  async #isUsed(): Promise<boolean> {
+    const { guest } = this.#parts.entry.running ?? {};
+    if (!guest) return false;
+    const how = { ms: ASK_MS, name: this.name };
+    return timedOutput(guest, this.#ending.signal, IN_USE, how).then(
+      (said) => said.includes("used"),
+      () => false,
+    );
+  }
+
+  /** Never rejects. */
+  async #end(): Promise<void> {
+    if (this.#isOver) return;
+    const { manager, log, onEnd } = this.#parts;
+    try {
+      await manager.delete(this.name, { purge: true });
+    } catch (error) {
+      // Whoever deletes it already has the same in mind.
+      const isGone = error instanceof EngineError && ["not-found", "busy"].includes(error.code);
+      if (!isGone) log.warn("a helper that showed files of a backup could not be removed", { error });
+    }
+    await this.leave();
+    onEnd();
+  }
+}
