@@ -110,8 +110,8 @@ function addUpkeep(backup: Command, session: Session): void {
       .description("Prove a backup: restore it aside, compare it, boot it, and remove that"),
   ).action(async (id: string, { repository }: Where) => {
     const wanted = await found(session, id, repository);
-    await session.operate((api) => api.backups.drill(wanted));
-    session.print(`${id} can be restored, and boots`);
+    const { progress } = await session.operate((api) => api.backups.drill(wanted));
+    session.print(`Proven: ${id} can be restored, and boots. It is ${progress?.message ?? id} from now on.`);
   });
 }
 

@@ -33,6 +33,8 @@ const PHASES: Record<string, string> = {
   open: "Opening the repository",
   backup: "Backing up",
   "restore-disk": "Restoring the disks",
+  compare: "Comparing the disks",
+  mount: "Looking what is on the disks",
   mark: "Looking what is needed",
   repack: "Packing anew",
 };
@@ -42,7 +44,7 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk/.test(
+  const bytes = /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|compare/.test(
     phase,
   );
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;

@@ -168,7 +168,9 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   for (const row of rows.filter(isMove)) storage.resume(row);
   for (const row of rows.filter(isRepositoryRow)) parts.repositories.resume(row);
   for (const row of rows.filter(isBackupRow)) parts.backups.resume(row);
-  void parts.backups.removeLeft();
+  void parts.backups.removeLeft().catch((error: unknown) => {
+    options.log.error("what showed files of backups could not be removed", { error });
+  });
   engine.finishKeyRotation();
   engine.keepSshHosts();
   engine.watchOutside();

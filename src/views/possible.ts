@@ -20,8 +20,10 @@ export function possible(instance: Instance, operation?: Operation): Action[] {
   const { state } = instance;
   const cancel: Action[] = operation?.status === "running" && operation.cancellable ? ["cancel"] : [];
   if (state === "deleted") return isBusy(instance, operation) ? [] : ["recover", "purge"];
-  if (state === "running" && operation?.status === "running" && operation.kind === "backup")
+  const isRead = operation?.status === "running" && operation.kind === "backup";
+  if (isRead && state === "running")
     return ["stop", "forceStop", "restart", "suspend", ...inside(instance), ...cancel];
+  if (isRead && (state === "stopped" || state === "suspended")) return ["start", "log", ...cancel];
   if (isBusy(instance, operation)) return [...(CAN_BE_FORCED.has(state) ? FORCE : []), "log", ...cancel];
   if (state === "failed") return ["log", "purge"];
   if (!instance.zone.available) {

@@ -54,6 +54,7 @@ export async function drill(
 ): Promise<void> {
   const { keeper, repositories } = parts;
   const doing = `prove the backup ${input.backup.slice(0, 8)}`;
+  let proven = "";
   try {
     const record = repositories.byKey(input.repository);
     if (!record) throw new EngineError("not-found", `cannot ${doing}: its repository is no longer known`);
@@ -64,7 +65,8 @@ export async function drill(
       await keeper.describe(entry, { booted: true });
       await start(keeper, entry, ctx);
       ctx.commit();
-      await repository.retag(ctx, snapshot.id, withDrill(snapshot.tags, keeper.now()));
+      const { id } = await repository.retag(ctx, snapshot.id, withDrill(snapshot.tags, keeper.now()));
+      proven = id.slice(0, 8);
     });
   } catch (error) {
     if (ctx.abandoned) throw error;
@@ -74,6 +76,8 @@ export async function drill(
   }
   await pullPlug(keeper, entry, ctx);
   await undoLaunch(keeper, entry, ctx);
+  // Whatever is written beside a backup gives it another id.
+  ctx.progress({ phase: "remove", message: proven });
 }
 
 type Drilled = { repository: Repository; snapshot: Snapshot; doing: string };
@@ -108,7 +112,7 @@ async function compare(
   stored: string,
 ): Promise<void> {
   const file = await reader.open(ctx, await reader.node(ctx, snapshot, diskPath(stored)));
-  const tell = (done: number) => ctx.progress({ phase: "verify", done, total: file.sizeBytes });
+  const tell = (done: number) => ctx.progress({ phase: "compare", done, total: file.sizeBytes });
   const at = await differenceOf(ctx, disk, file, tell);
   if (at === undefined) return;
   const reason = `its disk ${stored} is another from byte ${at} on when it is restored`;

@@ -180,6 +180,7 @@ test("a backup keeps nobody from using what runs", () => {
   const actions = actionsOf(instance({ operation: busy.id }), busy);
   expect(actions).toEqual(expect.arrayContaining(["shell", "browse", "stop", "forceStop", "cancel"]));
   expect(actions).not.toContain("snapshots");
+  expect(actionsOf(instance({ state: "stopped", operation: busy.id }), busy)).toContain("start");
 });
 
 test("the context value names the state and each action as a flag", () => {

@@ -73,6 +73,7 @@ export class FileHelpers {
     const record = repositories.find(repository, doing);
     const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
     const { id } = snapshot;
+    await this.#helpers.get(id)?.ending;
     const there = this.#there(id);
     if (there) return there;
     const disks = disksOf(definition);
@@ -121,7 +122,7 @@ export class FileHelpers {
   }
 
   async #make(entry: Entry, ctx: WorkCtx, input: HelperInput): Promise<void> {
-    const { keeper, repositories, manager, log, runDirectory } = this.#parts;
+    const { keeper, repositories, manager, operations, log, runDirectory } = this.#parts;
     const doing = `show the files of the backup ${input.backup.slice(0, 8)}`;
     let lent: LentBackup | undefined;
     try {
@@ -135,7 +136,10 @@ export class FileHelpers {
       for (const warning of await lend(entry, ctx, lent, !input.encrypted)) ctx.warn(warning);
       ctx.commit();
       const end = () => this.#forget(input.backup);
-      this.#helpers.set(input.backup, new FileHelper({ keeper, manager, entry, lent, log, onEnd: end }));
+      this.#helpers.set(
+        input.backup,
+        new FileHelper({ keeper, manager, operations, entry, lent, log, onEnd: end }),
+      );
       this.#write();
     } catch (error) {
       await lent?.close();
