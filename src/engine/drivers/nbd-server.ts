@@ -90,6 +90,7 @@ class Connection {
     this.#served = served;
     this.#log = log;
     this.#take = exactly(socket);
+    socket.setMaxListeners(8 * MOST_REQUESTS);
   }
 
   /** Resolves when the client has taken leave; rejects where it does not speak as it should. */
@@ -175,12 +176,20 @@ class Connection {
       const taken = this.#isStructured
         ? this.#write([structured(asked.cookie, Chunk.data, 8 + length), u64(BigInt(offset)), bytes])
         : this.#write([simple(asked.cookie, 0), bytes]);
-      if (!taken && !this.#socket.destroyed)
-        await Promise.race([event(this.#socket, "drain"), event(this.#socket, "close")]).catch(() => {});
+      if (!taken) await this.#drained();
     } catch (error) {
       this.#log.warn("a lent disk could not be read", { offset, length, error });
       this.#fail(asked, ERRNO.io);
     }
+  }
+
+  /** A client that does not take its answers is not answered further. */
+  async #drained(): Promise<void> {
+    if (this.#socket.destroyed) return;
+    const over = new AbortController();
+    const heard = (name: string) => event(this.#socket, name, { signal: over.signal });
+    await Promise.race([heard("drain"), heard("close")]).catch(() => {});
+    over.abort();
   }
 
   #fail({ cookie }: Asked, errno: number): void {

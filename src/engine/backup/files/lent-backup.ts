@@ -3,7 +3,7 @@
  * for is read from there.
  */
 import path from "node:path";
-import { type Deferred, deferred } from "../../../base/async.ts";
+import { abortable, type Deferred, deferred } from "../../../base/async.ts";
 import { privateDirectory } from "../../../base/durable.ts";
 import type { Ctx } from "../../ctx.ts";
 import { type NbdServer, type ServedBytes, serveNbd } from "../../drivers/nbd-server.ts";
@@ -30,6 +30,7 @@ export class LentBackup {
   readonly disks: Omit<LentDisk, "isSealed">[] = [];
   readonly #servers: NbdServer[] = [];
   readonly #over: Deferred<void> = deferred();
+  readonly #givenUp = new AbortController();
   #using: Promise<void> = Promise.resolve();
   #readAt = performance.now();
 
@@ -39,10 +40,10 @@ export class LentBackup {
   static async open(repositories: Repositories, ctx: Ctx, lending: Lending): Promise<LentBackup> {
     const lent = new LentBackup();
     try {
-      await lent.#open(repositories, ctx, lending);
-      ctx.signal.throwIfAborted();
+      await abortable(lent.#open(repositories, ctx, lending), ctx.signal);
       return lent;
     } catch (error) {
+      lent.#givenUp.abort();
       await lent.close();
       throw error;
     }
@@ -62,7 +63,7 @@ export class LentBackup {
 
   #open(repositories: Repositories, ctx: Ctx, { record, backup, disks, sockets }: Lending): Promise<void> {
     const opened = deferred<void>();
-    const own: Ctx = { ...ctx, signal: new AbortController().signal, progress: () => {} };
+    const own: Ctx = { ...ctx, signal: this.#givenUp.signal, progress: () => {} };
     this.#using = repositories.use(own, record, async (repository) => {
       const snapshot = await snapshotOf(own, repository, backup, "show the files of the backup");
       await using reader = await repository.read(own);
