@@ -87,6 +87,19 @@ const SCENARIOS: Scenario[] = [
       expect(Math.max(...contentOf(engine, "web").blocks.keys())).toBeLessThan(3_000_000 / 65_536);
     },
   },
+  {
+    name: "a drill",
+    prepare,
+    act: async (engine) => {
+      const [backup] = await listed(engine);
+      return engine.backups.drill({ repository: "main", backup: backup?.id ?? "" }, signal());
+    },
+    // What an engine died in proves nothing any more, and is gone.
+    expected: (engine, operation) => {
+      expect(["succeeded", "failed"]).toContain(operation.status);
+      expect(engine.instances.list().map(({ name }) => name)).toEqual(["web"]);
+    },
+  },
 ];
 
 test.each(SCENARIOS)(
