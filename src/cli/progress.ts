@@ -44,9 +44,8 @@ export function progressText(progress: Progress | undefined): string {
   if (!progress) return "Starting";
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
-  const bytes = /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|compare/.test(
-    phase,
-  );
+  const bytes =
+    /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|compare/.test(phase);
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined
