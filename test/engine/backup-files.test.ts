@@ -12,7 +12,7 @@ import { FakeContent } from "../support/fake-points.ts";
 import { WORKER } from "../support/repository-worker.ts";
 
 const MIB = 2 ** 20;
-const DISK_BYTES = 64 * MIB;
+const DISK_BYTES = 512 * MIB;
 
 let world: FakeWorld;
 let engine: EngineCore;
