@@ -1,6 +1,6 @@
 /**
  * An engine that dies at a step of a backup, or of a restore: the next one brings it to its end. `BERTH_EVERY_DEATH=1` takes
- * every step, which is long; otherwise it is each third.
+ * every step, which is long; otherwise it is each fifth.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { dieAndRecover, type Scenario } from "../support/mortal.ts";
 import { WORKER } from "../support/repository-worker.ts";
 
 const DISK_BYTES = 512 * 2 ** 20;
-const STRIDE = process.env["BERTH_EVERY_DEATH"] ? 1 : 3;
+const STRIDE = process.env["BERTH_EVERY_DEATH"] ? 1 : 5;
 
 let world: FakeWorld;
 let places: string;
@@ -124,7 +124,7 @@ test.each(SCENARIOS)(
       await end();
       await begin();
     }
-    expect(deaths).toBeGreaterThan(1);
+    expect(deaths).toBeGreaterThan(0);
   },
   300_000,
 );

@@ -203,8 +203,9 @@ test("what does not come back as it was written is in no index, and no backup is
     expect(isDamaged).toBe(true);
     expect((await sound.snapshots(ctx())).snapshots).toEqual([]);
     const snapshot = await backUp(sound, made);
-    await using reader = await sound.read(ctx());
+    const reader = await sound.read(ctx());
     expect(sumOf(await restored(reader, snapshot))).toBe(made.sum);
+    await reader[Symbol.asyncDispose]();
     const { unreadable } = await sound.snapshots(ctx());
     await sound.forget(ctx(), [snapshot.id, ...unreadable.map(({ id }) => id)]);
     expect((await sound.check(ctx(), { read: { share: 1 } })).problems).toEqual([]);
