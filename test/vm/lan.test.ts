@@ -194,13 +194,3 @@ test("a suspended guest is reached again when it goes on", async () => {
   expect((await factsOf("db")).ipv4).toEqual(ipv4);
   expect(await inside("db", "cat", "/proc/sys/kernel/random/boot_id")).toBe(boot);
 });
-
-test("a clone has an address of its own and is known", async () => {
-  await berth.ok(["stop", "db"]);
-  await berth.ok(["clone", "db", "--name", "copy"]);
-  await berth.ok(["start", "copy"], { timeoutMs: 900_000 });
-  await reaches("web", "copy").toBe(true);
-  await reaches("copy", "web").toBe(true);
-  expect((await factsOf("copy")).ipv4).not.toContain((await factsOf("web")).ipv4[0]);
-  expect((await factsOf("copy")).ipv4).toHaveLength(1);
-});
