@@ -22,6 +22,8 @@ export type Harness = {
   instance(name: string): Promise<DriverInstance>;
   /** What instances of a driver with logs print when they start. */
   prints?: string;
+  /** What else holds of the guest when it is first ready. */
+  readyToo?(running: Running, instance: DriverInstance): Promise<void>;
   dispose(): Promise<void>;
 };
 
@@ -190,6 +192,7 @@ export function describeDriver(
       expect(answer).toEqual({ stdout: "hello guest\n", stderr: "", code: 0 });
       bootId = (await running.guest.details(ctx())).bootId;
       expect(bootId).toMatch(/^[0-9a-f-]{36}$/);
+      await harness.readyToo?.(running, instance);
     });
 
     test("can do what it declares, and nothing else", () => {

@@ -10,11 +10,15 @@ import { run } from "../../src/base/run.ts";
 import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
 import { createQemuDriver } from "../../src/engine/drivers/qemu/driver.ts";
 import { readRunRecord } from "../../src/engine/drivers/qemu/run-record.ts";
+import type { Running } from "../../src/engine/drivers/running.ts";
 import { generateLogin } from "../../src/engine/guest/keys.ts";
 import { subnetAround } from "../../src/engine/networks/addresses.ts";
 import { DEFAULT_SETTINGS } from "../../src/engine/settings.ts";
 import { ctx, describeDriver, execIn, type Harness } from "../contract/driver.ts";
 import { testImage } from "../support/guest-image.ts";
+
+const USER_DATA =
+  "#cloud-config\nwrite_files: [{path: /etc/berth-test, content: 'from user-data'}]\nruncmd: [ 'touch /ran' ]\n";
 
 async function makeHarness(): Promise<Harness> {
   const root = await mkdtemp(path.join(tmpdir(), "berth-qemu-"));
@@ -27,6 +31,7 @@ async function makeHarness(): Promise<Harness> {
   return {
     driver,
     anotherDriver: () => createQemuDriver(options),
+    readyToo: checkSeed,
     instance: async (name) => {
       const directory = path.join(root, "with, comma and space", name);
       await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -45,6 +50,7 @@ async function makeHarness(): Promise<Harness> {
         subnet: subnetAround("10.77.0.1"),
         image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes },
         login: generateLogin(image.user),
+        userData: USER_DATA,
       };
       made.push(instance);
       return instance;
@@ -56,25 +62,10 @@ async function makeHarness(): Promise<Harness> {
   };
 }
 
-describeDriver("qemu", makeHarness);
-
-let harness: Harness;
-beforeAll(async () => {
-  harness = await makeHarness();
-});
-afterAll(() => harness?.dispose());
-
-test("a guest reads its seed, has its own address, and its QEMU killed from outside is told", async () => {
-  const base = await harness.instance("seeded");
-  const userData =
-    "#cloud-config\nwrite_files: [{path: /etc/berth-test, content: 'from user-data'}]\nruncmd: [ 'touch /ran' ]\n";
-  const instance = { ...base, userData };
-  await harness.driver.create(ctx(), instance);
-  const running = await harness.driver.start(ctx(), instance);
-  await running.guest.waitReady(ctx());
-
+/** It has read its seed, has its own address, and is entered by OpenSSH. */
+async function checkSeed(running: Running, instance: DriverInstance): Promise<void> {
   const details = await running.guest.details(ctx());
-  expect(details).toMatchObject({ hostname: "seeded", cpus: 2 });
+  expect(details).toMatchObject({ hostname: instance.name, cpus: 2 });
   expect([...details.addresses].sort()).toEqual([instance.address, instance.subnet.nat.address].sort());
   expect(details.cloudInit).toEqual({ status: "done", errors: [] });
   expect((await execIn(running, { argv: ["cat", "/etc/berth-test"] })).stdout).toBe("from user-data");
@@ -88,32 +79,28 @@ test("a guest reads its seed, has its own address, and its QEMU killed from outs
   // OpenSSH itself enters with the files that an instance's owner is given.
   const { ssh } = running;
   if (!ssh) throw new Error("no ssh address");
-  const options = [
-    "-o",
-    `UserKnownHostsFile="${ssh.knownHostsFile}"`,
-    "-o",
-    "IdentitiesOnly=yes",
-    "-o",
-    "BatchMode=yes",
-  ];
-  const argv = [
-    "ssh",
-    "-p",
-    String(ssh.port),
-    "-i",
-    ssh.keyFile,
-    ...options,
-    `${ssh.user}@${ssh.host}`,
-    "uname",
-    "-n",
-  ];
-  expect((await run(argv, { env: { HOME: base.directory } })).stdout.trim()).toBe("seeded");
+  const known = `UserKnownHostsFile="${ssh.knownHostsFile}"`;
+  const options = [known, "IdentitiesOnly=yes", "BatchMode=yes"].flatMap((option) => ["-o", option]);
+  const login = ["-p", String(ssh.port), "-i", ssh.keyFile, ...options, `${ssh.user}@${ssh.host}`];
+  const { stdout } = await run(["ssh", ...login, "uname", "-n"], { env: { HOME: instance.directory } });
+  expect(stdout.trim()).toBe(instance.name);
+}
 
-  // Nobody else can talk to its monitor.
+describeDriver("qemu", makeHarness);
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await makeHarness();
+});
+afterAll(() => harness?.dispose());
+
+test("nobody else can talk to a QEMU's monitor; that it is killed from outside is told", async () => {
+  const instance = await harness.instance("killed");
+  await harness.driver.create(ctx(), instance);
+  const running = await harness.driver.start(ctx(), instance);
   const record = await readRunRecord(instance.directory);
   if (!record) throw new Error("no run record");
   expect((await stat(record.monitor)).mode & 0o777).toBe(0o600);
-
   signalProcess(record.process.pid, "SIGKILL");
   expect(await running.exited).toMatchObject({ how: "crashed" });
   expect(await harness.driver.attach(ctx(), instance)).toBeUndefined();
