@@ -7,10 +7,10 @@ import { bundleProduct } from "./product-bundle.ts";
 export type VmWorld = { readonly berth: Berth; dispose(): Promise<void> };
 
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-export const UBUNTU_USER = "system_info: {default_user: {name: ubuntu}}";
+export const USER_DATA = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
 
-/** As user-data, alone. */
-export const USER_DATA = `#cloud-config\n${UBUNTU_USER}\n`;
+/** For a guest that is booted again: when it is set up, cloud-init is half of each boot. A clone of it is not made another. */
+export const FIRST_BOOT_DATA = `${USER_DATA}runcmd: [touch /etc/cloud/cloud-init.disabled]\n`;
 
 export async function vmWorld(env: Record<string, string> = {}): Promise<VmWorld> {
   const image = await testImage();

@@ -214,16 +214,21 @@ test("bad input is refused with words and exit codes, and changes nothing", asyn
   expect((await list()).map((one) => one.name)).toEqual(["web"]);
 });
 
-test("a failing cloud-init is told in its own words, long before the time-out", async () => {
-  const failing = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\nruncmd: [ 'exit 1' ]\n";
+test("a failing cloud-init is told in its own words, long before the time-out, and the guest stays", async () => {
+  const failing =
+    "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\nruncmd:\n  - echo the-reason-why >&2; exit 3\n";
   const ran = await berth.run(["launch", "noble", "--name", "broken", "--cloud-init", "-"], {
     input: failing,
   });
   expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(/cloud-init failed: .*runcmd/) });
+  expect(ran.stderr).toContain("the-reason-why");
   expect((await list()).find((one) => one.name === "broken")).toMatchObject({
     state: "Running",
     berth: { ready: false },
   });
+  expect(await berth.run(["cloud-init", "status", "broken"])).toMatchObject({ code: 2 });
+  expect(await berth.ok(["cloud-init", "log", "broken"])).toContain("the-reason-why");
+  expect(await berth.ok(["exec", "broken", "--", "echo", "here"])).toBe("here\n");
 });
 
 test("an engine killed with -9 loses nothing: two guests are adopted, the launch that it was in is finished", async () => {

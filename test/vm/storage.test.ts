@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { exists } from "../../src/base/durable.ts";
 import { run } from "../../src/base/run.ts";
 import type { Berth } from "../support/berth.ts";
-import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
+import { FIRST_BOOT_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
 let world: VmWorld;
 let berth: Berth;
@@ -22,23 +22,24 @@ afterAll(async () => {
 });
 
 const inside = async (...argv: string[]) => (await berth.ok(["exec", "web", "--", ...argv])).trim();
+const bootId = () => inside("cat", "/proc/sys/kernel/random/boot_id");
 
-test("a running guest is suspended, moved and resumed; it boots there, too, and everything moves back", async () => {
-  await berth.ok(["launch", "noble", "--name", "web", "--cloud-init", "-"], { input: USER_DATA });
-  const boot = await inside("cat", "/proc/sys/kernel/random/boot_id");
+test("a running guest is stopped, moved and boots there; suspended, it moves back and goes on where it was", async () => {
+  await berth.ok(["launch", "noble", "--name", "web", "--cloud-init", "-"], { input: FIRST_BOOT_DATA });
   await inside("sh", "-c", "echo kept > word; sync");
   const refused = await berth.run(["storage", "move", place]);
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain("web runs");
 
-  await berth.ok(["storage", "move", "--suspend", place]);
+  await berth.ok(["storage", "move", "--stop", place]);
   await berth.ok(["start", "web"]);
-  expect(await inside("cat", "/proc/sys/kernel/random/boot_id")).toBe(boot);
+  expect(await inside("cat", "word")).toBe("kept");
+  const boot = await bootId();
   const instances = path.join(place, "instances");
   const [id = ""] = await readdir(instances);
   expect(await exists(path.join(berth.home, "data", "instances"))).toBe(false);
   expect(await exists(path.join(berth.home, "cache", "images"))).toBe(false);
-  await berth.ok(["stop", "web"]);
+  await berth.ok(["suspend", "web"]);
   const disk = path.join(instances, id, "disk.qcow2");
   const { stdout } = await run(["qemu-img", "info", "--output=json", disk]);
   expect((JSON.parse(stdout) as { "backing-filename": string })["backing-filename"]).toContain(
@@ -47,10 +48,9 @@ test("a running guest is suspended, moved and resumed; it boots there, too, and 
   await run(["qemu-img", "check", "-q", disk]);
 
   await berth.ok(["start", "web"]);
-  expect(await inside("cat", "word")).toBe("kept");
-  await berth.ok(["storage", "move", "--stop", "--back"]);
+  await berth.ok(["storage", "move", "--suspend", "--back"]);
   await berth.ok(["start", "web"]);
-  expect(await inside("cat", "word")).toBe("kept");
+  expect(await bootId()).toBe(boot);
   expect(await readdir(place)).toEqual([]);
   await berth.ok(["delete", "--purge", "web"]);
 });
