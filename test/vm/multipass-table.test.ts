@@ -5,6 +5,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { connect } from "../../src/client/connect.ts";
+import type { EngineClient } from "../../src/client/engine-client.ts";
 import { Berth } from "../support/berth.ts";
 import { type CatalogServer, startCatalogServer } from "../support/catalog-server.ts";
 import { testImage } from "../support/guest-image.ts";
@@ -19,6 +21,7 @@ let bundle: Awaited<ReturnType<typeof bundleProduct>>;
 let berth: Berth;
 let multipass: Berth;
 let own: string;
+let client: EngineClient | undefined;
 
 beforeAll(async () => {
   const image = await testImage();
@@ -33,6 +36,7 @@ beforeAll(async () => {
   await writeFile(path.join(own, "tree/sub/leaf"), "leaf\n");
 });
 afterAll(async () => {
+  client?.dispose();
   await berth?.dispose();
   await catalog?.close();
   await bundle?.dispose();
@@ -40,11 +44,13 @@ afterAll(async () => {
 
 /** What must be the same after a refusal: everything that is known without asking the guest. */
 async function everything(): Promise<string> {
-  const asked = [
-    ["info", "--no-runtime-information", "--format", "json"],
-    ["list", "--snapshots", "--format", "json"],
-  ];
-  return (await Promise.all(asked.map((args) => berth.ok(args)))).join("");
+  client ??= await connect({ env: berth.env });
+  const [instances, snapshots] = await Promise.all([
+    client.api.instances.list({}),
+    client.api.snapshots.list({}),
+  ]);
+  const lasting = instances.items.map(({ updatedAt: _, operation: __, ...rest }) => rest);
+  return JSON.stringify([lasting, snapshots.items]);
 }
 
 async function run({ args, input, cwd }: Row) {

@@ -1,8 +1,6 @@
 /** Rows against an instance `web` that runs, is the primary one, and shows `$TMP/shown` as /srv/shown. */
+import { FIRST_BOOT_DATA } from "../vm-world.ts";
 import { formats, type Row } from "./row.ts";
-
-/** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
-const USER_DATA = "#cloud-config\nsystem_info: {default_user: {name: ubuntu}}\n";
 
 const refused = (args: string[], err: RegExp, code = 2): Row => ({ args, code, err });
 
@@ -30,7 +28,7 @@ export const LAUNCH: readonly Row[] = [
       "--timeout",
       "900",
     ],
-    input: USER_DATA,
+    input: FIRST_BOOT_DATA,
     out: /^Launched: web in zone2\nMounted '.*' into 'web:Home'\n$/,
   },
   refused(
