@@ -1,4 +1,18 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Short to read and long to run. Files begin in the order of their size, and one of these would run on alone at the end. */
+const LONG = ["project.test.ts", "multipass-table.test.ts", "container-host.test.ts"].map(
+  (name) => `/test/vm/${name}`,
+);
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => LONG.some((name) => moduleId.endsWith(name));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 /**
  * Four lanes: `fast` needs nothing but Node, `containers` starts real container runtimes, `vm` boots real guests,
@@ -6,6 +20,7 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         test: {
