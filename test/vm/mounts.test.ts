@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signalProcess } from "../../src/base/process-identity.ts";
 import { type Berth, gone } from "../support/berth.ts";
-import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
+import { FIRST_BOOT_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
 let world: VmWorld;
@@ -34,7 +34,7 @@ async function seenAgain(): Promise<void> {
 
 test("a launch mounts; both sides see each other's changes", async () => {
   await berth.ok(["launch", "noble", "--name", "web", "--mount", `${source}:work`, "--cloud-init", "-"], {
-    input: USER_DATA,
+    input: FIRST_BOOT_DATA,
   });
   expect(await inside("cat work/hello")).toBe("from the host");
   await inside(
@@ -84,7 +84,7 @@ test("a mount comes back after a reboot of the guest, and an engine that serves 
     const { code, stdout } = await bootId();
     return code === 0 && stdout !== before;
   };
-  await expect.poll(changed, { timeout: 120_000, interval: 500 }).toBe(true);
+  await expect.poll(changed, { timeout: 120_000, interval: 2_000 }).toBe(true);
   await seenAgain();
   await new Promise((resolve) => setTimeout(resolve, 7_000));
   expect(await berth.enginePid()).toBe(engine);
