@@ -70,6 +70,11 @@ export const Settings = z.strictObject({
   "instances.encrypted": z
     .boolean()
     .describe("Whether virtual machines are encrypted unless a launch says otherwise"),
+  "snapshots.before-risky": z
+    .boolean()
+    .describe(
+      "Whether a snapshot is taken by itself before an instance's disk is enlarged, where that costs nothing",
+    ),
   "engine.idle-seconds": z.int().min(5).describe("How long an unused engine stays"),
   "engine.log-level": z.enum(["error", "warn", "info", "debug"]),
   "qemu.accelerator": z.enum(["auto", "kvm", "hvf", "whpx", "tcg"]),

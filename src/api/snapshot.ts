@@ -9,6 +9,10 @@ export const SnapshotName = z
 
 export const SnapshotComment = z.string().max(1000);
 
+/** What the engine may take a snapshot before, without being asked for it. */
+export const SnapshotOccasion = z.enum(["resize", "restore"]);
+export type SnapshotOccasion = z.infer<typeof SnapshotOccasion>;
+
 /** What an instance was at a moment when it was stopped. Parents and children are told by their names. */
 export const Snapshot = z.object({
   id: z.uuid(),
@@ -24,5 +28,8 @@ export const Snapshot = z.object({
   diskBytes: z.int(),
   mounts: z.array(Mount),
   sizeBytes: z.int().describe("What the disk had grown by since the parent, on this host"),
+  before: SnapshotOccasion.optional().describe(
+    "It is automatic: what the engine took it before. Only the last ten of these stay; one that gets another name or comment is the user's",
+  ),
 });
 export type Snapshot = z.infer<typeof Snapshot>;

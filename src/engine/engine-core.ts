@@ -231,11 +231,14 @@ export interface DisksApi {
   purge(instance: string, disk: string): Promise<Operation>;
 }
 
+/** Whether what the instance is now is lost, and if not, whether it is kept for a while only. */
+export type RestoreHow = { destructive: boolean; automatic?: boolean | undefined };
+
 export interface SnapshotsApi {
   /** Of one instance, or of all but the deleted. */
   list(instance?: string): Snapshot[];
   take(instance: string, wanted: { name?: string | undefined; comment: string }): Promise<Operation>;
-  restore(instance: string, snapshot: string, options: { destructive: boolean }): Promise<Operation>;
+  restore(instance: string, snapshot: string, how: RestoreHow): Promise<Operation>;
   update(
     instance: string,
     snapshot: string,

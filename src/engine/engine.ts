@@ -91,6 +91,7 @@ function compose({ files, ...ground }: Ground): Parts {
     zones: new ZoneBook(store, subnet),
     runDirectory: paths.run,
     mountsAllowed: () => settings.get()["local.privileged-mounts"],
+    snapshotsWanted: () => settings.get()["snapshots.before-risky"],
   });
   users = (image) => usersOf(keeper, image);
   const hostFacts = options.hostFacts ?? (() => factsOf(paths, locations));

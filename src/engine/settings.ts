@@ -16,6 +16,7 @@ export const DEFAULT_SETTINGS: Settings = {
   "images.ubuntu-url": "https://cloud-images.ubuntu.com/",
   "images.manifest-url": "",
   "instances.encrypted": false,
+  "snapshots.before-risky": true,
   "engine.idle-seconds": 120,
   "engine.log-level": "info",
   "qemu.accelerator": "auto",

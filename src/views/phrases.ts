@@ -21,6 +21,7 @@ const PHASES: Readonly<Record<string, string>> = {
   "cloud-init": l10n.t("setting up"),
   stop: l10n.t("shutting down"),
   resize: l10n.t("enlarging the disk"),
+  snapshot: l10n.t("taking a snapshot"),
   clone: l10n.t("copying the disk"),
   suspend: l10n.t("keeping its memory"),
   resume: l10n.t("resuming"),

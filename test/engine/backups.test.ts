@@ -301,11 +301,11 @@ test("a stopped instance becomes what it was, and what it was in between is in a
   await succeeded(engine, engine.instances.stop("web", { force: true }));
   const { warnings } = await succeeded(engine, engine.backups.revert(one, undefined, signal()));
   expect(sumOf(contentOf("web"))).toBe(then);
-  expect(warnings).toEqual(["What web was before is kept in its snapshot snapshot1"]);
+  expect(warnings).toEqual(["What web was before is kept in its snapshot before-restore-1"]);
   // What the disk had noted of changes is not believed any more.
   await backUp();
   expect((await latest()).addedBytes).toBeLessThan(MIB);
-  await succeeded(engine, engine.snapshots.restore("web", "snapshot1", { destructive: true }));
+  await succeeded(engine, engine.snapshots.restore("web", "before-restore-1", { destructive: true }));
   expect(sumOf(contentOf("web"))).toBe(between);
 });
 

@@ -53,6 +53,61 @@ test("unless that is declined, a restore keeps what was", async () => {
   expect(await readFile(disk(), "utf8")).toBe("dirty");
 });
 
+const GIB = 2 ** 30;
+const grow = (gib: number) => succeeded(engine, engine.instances.update("web", { diskBytes: gib * GIB }));
+
+test("before its disk grows it is kept, and comes back with the size that it had", async () => {
+  await writeFile(disk(), "first");
+  await grow(8);
+  expect(engine.snapshots.list("web")).toMatchObject([
+    {
+      name: "before-resize-1",
+      before: "resize",
+      diskBytes: 5 * GIB,
+      comment: "Before its disk grew to 8GiB",
+    },
+  ]);
+  await writeFile(disk(), "second");
+  await succeeded(engine, engine.snapshots.restore("web", "before-resize-1", { destructive: true }));
+  expect(await readFile(disk(), "utf8")).toBe("first");
+  expect(engine.instances.get("web").diskBytes).toBe(5 * GIB);
+});
+
+test("nothing is taken before what no guest answers by changing its file systems", async () => {
+  await succeeded(engine, engine.instances.update("web", { cpus: 3 }));
+  await succeeded(engine, engine.disks.add("web", { name: "data", sizeBytes: GIB }));
+  await succeeded(engine, engine.disks.resize("web", "data", 2 * GIB));
+  expect(names()).toEqual([]);
+});
+
+test("nothing is taken by itself where the setting says so", async () => {
+  engine.settings.set({ "snapshots.before-risky": false });
+  await grow(8);
+  expect(names()).toEqual([]);
+});
+
+test("ten automatic ones stay; one that the user has given a comment is the user's", async () => {
+  await take("mine");
+  await grow(8);
+  await succeeded(engine, engine.snapshots.update("web", "before-resize-1", { comment: "good" }));
+  for (let gib = 9; gib < 20; gib += 1) await grow(gib);
+  const kept = names();
+  expect(kept).toHaveLength(12);
+  expect(kept.slice(0, 3)).toEqual(["mine", "before-resize-1", "before-resize-3"]);
+});
+
+test("a restore can keep what was for a while only, and is undone by restoring that", async () => {
+  await take("clean");
+  await writeFile(disk(), "dirty");
+  await succeeded(engine, engine.snapshots.restore("web", "clean", { destructive: false, automatic: true }));
+  expect(engine.snapshots.list("web").at(-1)).toMatchObject({ name: "before-restore-1", before: "restore" });
+  await succeeded(
+    engine,
+    engine.snapshots.restore("web", "before-restore-1", { destructive: false, automatic: true }),
+  );
+  expect(await readFile(disk(), "utf8")).toBe("dirty");
+});
+
 test("one from the middle goes, its child stands on its parent", async () => {
   for (const name of ["a", "b", "c"]) await take(name);
   await succeeded(engine, engine.snapshots.remove("web", "b"));

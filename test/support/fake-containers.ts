@@ -108,7 +108,7 @@ export class FakeContainerDriver implements Driver {
     this.runtime = runtime;
     this.#vm = vm;
     this.#guests = new FakeDriver(runtime.host);
-    this.snapshots = this.#guests.snapshots;
+    this.snapshots = { ...this.#guests.snapshots, isFree: false };
     this.foreignContainers = fakeForeignContainers(runtime, this.#guests);
   }
 

@@ -63,6 +63,7 @@ export class FakeCore implements EngineCore {
       "containers.vm-cpus": 2,
       "containers.vm-memory": "2G",
       "containers.vm-disk": "20G",
+      "snapshots.before-risky": true,
       "backups.rate": "",
       "backups.cpu-percent": 100,
       "backups.files-image": "",

@@ -302,6 +302,7 @@ export class FakeDriver implements Driver {
 
   /** The disk is a small file: a snapshot is a copy of it. */
   readonly snapshots: SnapshotSupport = {
+    isFree: true,
     take: async (ctx, instance, id) => {
       this.host.calls.push(`snapshot ${instance.name}`);
       await this.host.step("snapshot", instance.name, ctx.signal);

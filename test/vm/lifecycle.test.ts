@@ -103,6 +103,12 @@ test("a stopped instance takes a larger disk, and its clone is another machine",
   });
   await berth.ok(["set", "local.shop.disk=6G"]);
   expect(await berth.ok(["get", "local.shop.disk"])).toBe("6.0GiB\n");
+  expect(await berth.ok(["list", "--snapshots"])).toMatch(
+    /shop +before-resize-1 .*Before its disk grew to 6GiB/,
+  );
+  await berth.ok(["restore", "shop.before-resize-1", "--destructive"]);
+  expect(await berth.ok(["get", "local.shop.disk"])).toBe("5.0GiB\n");
+  await berth.ok(["set", "local.shop.disk=6G"]);
   expect(await berth.ok(["get", "--raw", "local.shop.disk"])).toBe(`${6 * 2 ** 30}\n`);
   expect(await berth.ok(["clone", "shop"])).toBe("Cloned from shop to shop-clone1.\n");
   await berth.ok(["start", "shop", "shop-clone1"]);

@@ -24,7 +24,15 @@ export const snapshots = {
     "snapshot.restore",
     "Make a stopped instance what it was; what it is now is kept in a snapshot unless that is declined",
   )
-    .input(One.extend({ destructive: z.boolean().default(false) }))
+    .input(
+      One.extend({
+        destructive: z.boolean().default(false),
+        automatic: z
+          .boolean()
+          .default(false)
+          .describe("That snapshot is an automatic one, of which only the last ten stay"),
+      }),
+    )
     .output(Operation),
   update: procedure(
     "PATCH",

@@ -133,7 +133,9 @@ async function carryOut(
       );
       return;
     case "restore":
-      await caller.operate((api) => api.snapshots.restore({ name, snapshot: change.snapshot }));
+      await caller.operate((api) =>
+        api.snapshots.restore({ name, snapshot: change.snapshot, automatic: true }),
+      );
       return;
     case "add-network":
       await caller.operate((api) => api.networks.attach({ name, ...change.nic }));

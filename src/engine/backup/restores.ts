@@ -9,7 +9,8 @@ import type { Resumable } from "../instances/lanes.ts";
 import { entryOf, takeBack } from "../instances/launch.ts";
 import type { InstanceManager } from "../instances/manager.ts";
 import { mayRun } from "../instances/permits.ts";
-import { planSnapshot, supportOf } from "../instances/snapshots.ts";
+import { planSnapshot } from "../instances/snapshot-plans.ts";
+import { supportOf } from "../instances/snapshots.ts";
 import type { Log } from "../log.ts";
 import type { Operations } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
@@ -73,7 +74,7 @@ export class Restores {
     const input: RevertInput = {
       ...{ id: instance.id, action: "revert", repository: record.key, backup: snapshot.id },
       ...(only === undefined ? {} : { disk: only }),
-      take: planSnapshot(entry, randomUUID(), { comment }),
+      take: planSnapshot(entry, randomUUID(), { comment, before: "restore" }),
     };
     const { work, onAccepted } = this.#reverting(entry, input);
     return operations.begin({ kind: "restore-backup", target: name, input }, work, onAccepted);

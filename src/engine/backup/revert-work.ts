@@ -12,7 +12,7 @@ import { type Entry, nameOf } from "../instances/entry.ts";
 import { changedOutside } from "../instances/generations.ts";
 import type { Keeper } from "../instances/keeper.ts";
 import { reasonOf } from "../instances/power.ts";
-import { supportOf, takeSnapshot } from "../instances/snapshots.ts";
+import { removeSurplus, supportOf, takeSnapshot } from "../instances/snapshots.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Descriptor } from "../store/record.ts";
 import { type Definition, disksOf } from "./definition.ts";
@@ -107,6 +107,7 @@ export async function revert(
     if (isKept()) await goBack(keeper, entry, ctx, id);
     throw failure;
   }
+  await removeSurplus(keeper, entry, ctx);
   ctx.warn(`What ${nameOf(entry)} was before is kept in its snapshot ${input.take.name}`);
 }
 

@@ -127,6 +127,8 @@ export interface EncryptionSupport {
 
 /** What a driver that can keep the disks of stopped instances does. Every call may be repeated. */
 export interface SnapshotSupport {
+  /** Taking one copies nothing, however much there is. */
+  readonly isFree: boolean;
   /** Keeps all disks as they are now, under this id. */
   take(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
   /** Makes the disks that the instance is given with what they were, their sizes too. */

@@ -9,6 +9,7 @@ import { Mount } from "../../api/mount.ts";
 import { HostNic } from "../../api/network.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
+import { SnapshotOccasion } from "../../api/snapshot.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { WorkCtx } from "../operations.ts";
 import { MediumRecord } from "../store/record.ts";
@@ -25,13 +26,16 @@ import { addPort, removePort } from "./port-work.ts";
 import { restart, start, stop } from "./power.ts";
 import { rename } from "./rename.ts";
 import { changeSizes } from "./sizes.ts";
-import { removeSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from "./snapshots.ts";
+import { afterSnapshot, removeSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from "./snapshots.ts";
 import { suspend } from "./suspend.ts";
 import { ACTIONS } from "./transitions.ts";
 import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
 
 /** A snapshot to be taken. */
-export const NewSnapshot = z.object({ id: z.uuid(), name: z.string(), comment: z.string() });
+export const NewSnapshot = z.object({
+  ...{ id: z.uuid(), name: z.string(), comment: z.string() },
+  before: SnapshotOccasion.optional(),
+});
 export type NewSnapshot = z.infer<typeof NewSnapshot>;
 
 /** What is journaled of an action. What an action needs beyond its name is optional here, and its own to check. */
@@ -155,7 +159,8 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   update: {
     kind: "update",
     cancellable: false,
-    work: (keeper, entry, ctx, { sizes }) => changeSizes(keeper, entry, ctx, sizes),
+    work: (keeper, entry, ctx, input) =>
+      afterSnapshot(keeper, entry, ctx, input, () => changeSizes(keeper, entry, ctx, input.sizes)),
   },
   configure: {
     kind: "update",

@@ -35,6 +35,8 @@ export type KeeperParts = {
   runDirectory: string;
   /** Whether directories of this host may be shown in guests now. */
   mountsAllowed: () => boolean;
+  /** Whether a snapshot comes before what may go wrong. */
+  snapshotsWanted: () => boolean;
   log: Log;
   now: () => Date;
   makeLogin: (user: string) => Login | Promise<Login>;
@@ -81,6 +83,10 @@ export class Keeper {
 
   get mountsAllowed(): boolean {
     return this.#parts.mountsAllowed();
+  }
+
+  get snapshotsWanted(): boolean {
+    return this.#parts.snapshotsWanted();
   }
 
   makeLogin(user: string): Login | Promise<Login> {

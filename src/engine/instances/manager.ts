@@ -43,7 +43,7 @@ import { findings, type PlanParts, parseSpec } from "./plan.ts";
 import { planned } from "./planned.ts";
 import { checkRename } from "./rename.ts";
 import { takeScreenshot } from "./screenshot.ts";
-import { checkChange, isPolicyOnly } from "./sizes.ts";
+import { checkChange, isPolicyOnly, snapshotBefore } from "./sizes.ts";
 import { checkSuspend } from "./suspend.ts";
 import { type Action, BESIDE_BACKUP } from "./transitions.ts";
 
@@ -188,8 +188,10 @@ export class InstanceManager implements InstancesApi {
 
   async update(name: string, change: SizeChange): Promise<Operation> {
     const host = await this.#plan.hostFacts();
-    checkChange(this.#keeper.find(name, "update"), change, host);
-    return this.act(name, isPolicyOnly(change) ? "configure" : "update", { sizes: change });
+    const entry = this.#keeper.find(name, "update");
+    checkChange(entry, change, host);
+    if (isPolicyOnly(change)) return this.act(name, "configure", { sizes: change });
+    return this.act(name, "update", { sizes: change, take: snapshotBefore(this.#keeper, entry, change) });
   }
 
   async rename(name: string, to: string): Promise<Operation> {

@@ -4,10 +4,12 @@ import { EngineError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Descriptor } from "../store/record.ts";
+import type { NewSnapshot } from "./actions.ts";
 import { checkSizes, type HostFacts } from "./check.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import { changedOutside, firstDisk } from "./generations.ts";
 import type { Keeper } from "./keeper.ts";
+import { planAutomatic } from "./snapshot-plans.ts";
 
 const WORDS: Record<keyof SizeChange, string> = {
   cpus: "cpus",
@@ -59,6 +61,16 @@ function refuseNoLimit({ name, container }: Descriptor, change: SizeChange): voi
   const reason =
     key === "pidsLimit" ? "only a container has such a limit" : "only a container can be without";
   throw new EngineError("invalid-argument", `cannot set ${WORDS[key]} of ${name}: ${reason}`);
+}
+
+/** Of one whose disk grows: the guest changes its partitions and filesystem at its next boot. */
+export function snapshotBefore(
+  keeper: Keeper,
+  entry: Entry,
+  { diskBytes = 0 }: SizeChange,
+): NewSnapshot | undefined {
+  if (diskBytes <= entry.record.descriptor.diskBytes) return undefined;
+  return planAutomatic(keeper, entry, "resize", `Before its disk grew to ${formatBytes(diskBytes)}`);
 }
 
 /**

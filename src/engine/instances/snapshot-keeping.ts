@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
-import type { SnapshotsApi } from "../engine-core.ts";
+import type { RestoreHow, SnapshotsApi } from "../engine-core.ts";
 import { nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { InstanceManager } from "./manager.ts";
+import { planSnapshot, snapshotNamed, taken } from "./snapshot-plans.ts";
 import { findSnapshot, toSnapshots } from "./snapshot-tree.ts";
-import { planSnapshot, snapshotNamed, supportOf, taken } from "./snapshots.ts";
+import { supportOf } from "./snapshots.ts";
 
 export class SnapshotKeeping implements SnapshotsApi {
   readonly #keeper: Keeper;
@@ -34,11 +35,12 @@ export class SnapshotKeeping implements SnapshotsApi {
     return this.#manager.act(instance, "snapshot", { take }, `${instance}.${take.name}`);
   }
 
-  async restore(instance: string, snapshot: string, options: { destructive: boolean }): Promise<Operation> {
+  async restore(instance: string, snapshot: string, how: RestoreHow): Promise<Operation> {
     const entry = this.#keeper.find(instance, "restore");
     const { id } = snapshotNamed(entry, snapshot, "restore");
     const comment = `Before restoring ${snapshot}`;
-    const take = options.destructive ? undefined : planSnapshot(entry, randomUUID(), { comment });
+    const before = how.automatic ? ("restore" as const) : undefined;
+    const take = how.destructive ? undefined : planSnapshot(entry, randomUUID(), { comment, before });
     return this.#manager.act(instance, "restore", { snapshot: id, take }, `${instance}.${snapshot}`);
   }
 

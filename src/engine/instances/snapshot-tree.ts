@@ -2,7 +2,7 @@
  * An instance's snapshots as a tree: who stands on whom. Pure. Each snapshot is whole by itself (see the driver's
  * `SnapshotSupport`), so the tree is history, not storage: removing one from the middle changes no other.
  */
-import type { Snapshot } from "../../api/snapshot.ts";
+import type { Snapshot, SnapshotOccasion } from "../../api/snapshot.ts";
 import type { Descriptor, SnapshotRecord } from "../store/record.ts";
 
 /** The part of a descriptor that is about snapshots. */
@@ -19,6 +19,24 @@ export function nextSnapshotName(tree: SnapshotTree): string {
   return `snapshot${count}`;
 }
 
+/** `before-resize-N`, after all that are called so: of these the oldest go, and the user's own keep their numbers. */
+export function automaticName(
+  { snapshots }: Pick<SnapshotTree, "snapshots">,
+  before: SnapshotOccasion,
+): string {
+  const numbers = snapshots.map(({ name }) => Number(/^before-[a-z]+-(\d{1,9})$/.exec(name)?.[1] ?? 0));
+  return `before-${before}-${Math.max(0, ...numbers) + 1}`;
+}
+
+const AUTOMATIC_KEPT = 10;
+
+/** The automatic ones that have their turn to go, the oldest first; never the one that the instance stands on. */
+export function surplusOf({ snapshots, currentSnapshot }: SnapshotTree): SnapshotRecord[] {
+  const automatic = snapshots.filter(({ before }) => before !== undefined);
+  const old = automatic.slice(0, Math.max(0, automatic.length - AUTOMATIC_KEPT));
+  return old.filter(({ id }) => id !== currentSnapshot);
+}
+
 /** With one more, on top of the current one, and current itself; no change where it is in already. */
 export function withSnapshot(tree: SnapshotTree, record: Omit<SnapshotRecord, "parent">): SnapshotTree {
   if (tree.snapshots.some((one) => one.id === record.id)) return tree;
@@ -26,7 +44,7 @@ export function withSnapshot(tree: SnapshotTree, record: Omit<SnapshotRecord, "p
   return {
     snapshots: [...tree.snapshots, { ...record, ...parent }],
     currentSnapshot: record.id,
-    snapshotsTaken: tree.snapshotsTaken + 1,
+    snapshotsTaken: tree.snapshotsTaken + (record.before === undefined ? 1 : 0),
   };
 }
 

@@ -8,45 +8,7 @@ import { disksAfterRestore, disksNow } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import { changedOutside, firstDisk } from "./generations.ts";
 import type { Keeper } from "./keeper.ts";
-import { findSnapshot, nextSnapshotName, withoutSnapshot, withSnapshot } from "./snapshot-tree.ts";
-
-/** What taking one will be called, checked: `already-exists` where the name is in use. */
-export function planSnapshot(
-  entry: Entry,
-  id: string,
-  wanted: { name?: string | undefined; comment: string },
-): NewSnapshot {
-  const { descriptor } = entry.record;
-  refuseLive(entry);
-  const name = wanted.name ?? nextSnapshotName(descriptor);
-  if (findSnapshot(descriptor, name)) throw taken(entry, name, "snapshot");
-  return { id, name, comment: wanted.comment };
-}
-
-/** Of a container that runs, with the reason: what it has in memory would be missing. */
-function refuseLive(entry: Entry): void {
-  const why = entry.running?.whyNoSuspend;
-  if (why === undefined) return;
-  throw new EngineError("wrong-state", `cannot snapshot ${nameOf(entry)}: it is running, and ${why}`, {
-    hint: `Stop it first: berth stop ${nameOf(entry)}`,
-  });
-}
-
-/** `not-found` where the instance has none of that name. */
-export function snapshotNamed(entry: Entry, name: string, verb: string): SnapshotRecord {
-  const found = findSnapshot(entry.record.descriptor, name);
-  if (found) return found;
-  const target = `${nameOf(entry)}.${name}`;
-  throw new EngineError("not-found", `cannot ${verb} ${target}: No such snapshot: ${target}`, {
-    hint: `berth list --snapshots shows those of all instances.`,
-  });
-}
-
-export function taken(entry: Entry, name: string, verb: string): EngineError {
-  const target = `${nameOf(entry)}.${name}`;
-  const reason = `cannot ${verb} ${nameOf(entry)}: Snapshot already exists: ${target}`;
-  return new EngineError("already-exists", reason, { hint: "Choose another name." });
-}
+import { surplusOf, withoutSnapshot, withSnapshot } from "./snapshot-tree.ts";
 
 /** Throws `not-supported` where the driver keeps none. */
 export function supportOf(keeper: Keeper, entry: Entry): SnapshotSupport {
@@ -80,6 +42,28 @@ export async function takeSnapshot(
   await keeper.describe(entry, withSnapshot(entry.record.descriptor, record));
 }
 
+/** Does what may go wrong, with what the instance is now in a snapshot where that was planned. */
+export async function afterSnapshot(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  { take }: Pick<ActionInput, "take">,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (take) await takeSnapshot(keeper, entry, ctx, take);
+  await work();
+  if (take?.before) await removeSurplus(keeper, entry, ctx);
+}
+
+/** Keeps the automatic ones from becoming ever more; what cannot be removed now has its turn with the next. */
+export async function removeSurplus(keeper: Keeper, entry: Entry, ctx: WorkCtx): Promise<void> {
+  try {
+    for (const one of surplusOf(entry.record.descriptor)) await drop(keeper, entry, ctx, one);
+  } catch (error) {
+    ctx.log.warn("an old snapshot could not be removed", { instance: nameOf(entry), error });
+  }
+}
+
 /** What a failed or cancelled one has left in the disk. */
 async function forget(keeper: Keeper, entry: Entry, ctx: WorkCtx, id: string): Promise<void> {
   try {
@@ -109,6 +93,7 @@ export async function restoreSnapshot(
   const { cpus, memoryBytes, diskBytes, mounts, id } = wanted;
   const disks = disksAfterRestore(entry.record.descriptor.disks, wanted.disks, keeper.now().toISOString());
   await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, disks, currentSnapshot: id });
+  if (input.take?.before) await removeSurplus(keeper, entry, ctx);
 }
 
 export async function removeSnapshot(
@@ -119,7 +104,15 @@ export async function removeSnapshot(
 ): Promise<void> {
   ctx.commit();
   ctx.progress({ phase: "remove" });
-  const { id, disks } = recordOf(entry, input);
+  await drop(keeper, entry, ctx, recordOf(entry, input));
+}
+
+async function drop(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  { id, disks }: SnapshotRecord,
+): Promise<void> {
   const instance = { ...(await keeper.driverInstance(entry)), disks };
   await supportOf(keeper, entry).remove(ctx, instance, id);
   await keeper.describe(entry, withoutSnapshot(entry.record.descriptor, id));
@@ -134,7 +127,8 @@ export async function updateSnapshot(
   ctx.commit();
   const { id } = recordOf(entry, input);
   const { name, comment } = input.words ?? {};
-  const change = (one: SnapshotRecord): SnapshotRecord => ({
+  // Whoever cares for an automatic one has it as their own, and it stays.
+  const change = ({ before: _, ...one }: SnapshotRecord): SnapshotRecord => ({
     ...one,
     name: name ?? one.name,
     comment: comment ?? one.comment,

@@ -17,6 +17,7 @@ import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
 import { HostNic } from "../../api/network.ts";
 import { PortForward } from "../../api/port.ts";
+import { SnapshotOccasion } from "../../api/snapshot.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 
 /** The image that the instance's disk stands on, remembered so that it is known even when the cache is gone. */
@@ -68,6 +69,7 @@ export const SnapshotRecord = z.object({
   mounts: z.array(Mount).default([]),
   disks: z.array(DiskRecord).default([]).describe("What it keeps beside the first one"),
   usedBytes: z.int().nonnegative().describe("What the disk took on the host when it was taken"),
+  before: SnapshotOccasion.optional().describe("Present where nobody has asked for it"),
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
 
@@ -111,7 +113,11 @@ const Fields = z.object({
   labels: Labels.default({}),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
-  snapshotsTaken: z.int().nonnegative().default(0).describe("Ever, so that no default name comes twice"),
+  snapshotsTaken: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe("Ever by the user, so that no default name comes twice"),
   createdAt: z.iso.datetime(),
   deletedAt: z.iso.datetime().optional().describe("Present while in the trash"),
 });

@@ -11,6 +11,7 @@ export function createSnapshots(
   containersOf: (ctx: Ctx, instance: DriverInstance) => Promise<Containers>,
 ): SnapshotSupport {
   return {
+    isFree: false,
     take: async (ctx, instance, id) => {
       const containers = await containersOf(ctx, instance);
       const found = await containers.settled(ctx, instance);

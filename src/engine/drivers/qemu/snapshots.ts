@@ -24,6 +24,7 @@ const Info = z.object({
 });
 
 export class QemuSnapshots implements SnapshotSupport {
+  readonly isFree = true;
   readonly #qemuImg: (ctx: Ctx, instance: DriverInstance) => Promise<string>;
   readonly #filesOf: (instance: DriverInstance) => SnapshotFiles;
 

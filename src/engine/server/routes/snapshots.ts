@@ -8,8 +8,8 @@ export function snapshotRoutes({ snapshots }: EngineCore) {
     take: at.take.handler(({ input: { name, snapshot, comment } }) =>
       snapshots.take(name, { name: snapshot, comment }),
     ),
-    restore: at.restore.handler(({ input: { name, snapshot, destructive } }) =>
-      snapshots.restore(name, snapshot, { destructive }),
+    restore: at.restore.handler(({ input: { name, snapshot, destructive, automatic } }) =>
+      snapshots.restore(name, snapshot, { destructive, automatic }),
     ),
     update: at.update.handler(({ input: { name, snapshot, to, comment } }) =>
       snapshots.update(name, snapshot, { name: to, comment }),

@@ -3,9 +3,11 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  automaticName,
   findSnapshot,
   nextSnapshotName,
   type SnapshotTree,
+  surplusOf,
   toSnapshots,
   withoutSnapshot,
   withSnapshot,
@@ -13,8 +15,13 @@ import {
 
 const EMPTY: SnapshotTree = { snapshots: [], snapshotsTaken: 0 };
 
-function taken(tree: SnapshotTree, name = nextSnapshotName(tree), usedBytes = 0): SnapshotTree {
-  const own = { id: randomUUID(), name, comment: "", createdAt: "2026-11-23T00:00:00.000Z" };
+function taken(
+  tree: SnapshotTree,
+  name = nextSnapshotName(tree),
+  usedBytes = 0,
+  before?: "resize" | "restore",
+): SnapshotTree {
+  const own = { id: randomUUID(), name, comment: "", createdAt: "2026-11-23T00:00:00.000Z", before };
   return withSnapshot(tree, {
     ...own,
     cpus: 1,
@@ -24,6 +31,11 @@ function taken(tree: SnapshotTree, name = nextSnapshotName(tree), usedBytes = 0)
     disks: [],
     usedBytes,
   });
+}
+
+/** With one that was taken by itself. */
+function takenBefore(tree: SnapshotTree, before: "resize" | "restore"): SnapshotTree {
+  return taken(tree, automaticName(tree, before), 0, before);
 }
 
 function idOf(tree: SnapshotTree, name: string): string {
@@ -60,6 +72,30 @@ test("a default name is never given twice, and never a taken one", () => {
   tree = withoutSnapshot(tree, idOf(tree, "snapshot2"));
   expect(nextSnapshotName(tree)).toBe("snapshot3");
   expect(nextSnapshotName(taken(EMPTY, "snapshot2"))).toBe("snapshot3");
+});
+
+test("automatic ones say in their name what they were taken before, and in lists that they are", () => {
+  const tree = takenBefore(takenBefore(taken(EMPTY), "resize"), "restore");
+  expect(toSnapshots({ name: "web", ...tree }).map(({ name, before }) => [name, before])).toEqual([
+    ["snapshot1", undefined],
+    ["before-resize-1", "resize"],
+    ["before-restore-2", "restore"],
+  ]);
+  expect(nextSnapshotName(tree)).toBe("snapshot2");
+  expect(automaticName(withoutSnapshot(tree, idOf(tree, "before-resize-1")), "resize")).toBe(
+    "before-resize-3",
+  );
+});
+
+test("ten automatic ones stay, whatever the user has taken, and the one that is stood on", () => {
+  let tree = taken(EMPTY, "mine");
+  for (let n = 0; n < 12; n += 1) tree = takenBefore(tree, "resize");
+  const names = (of: SnapshotTree) => surplusOf(of).map(({ name }) => name);
+  expect(names(tree)).toEqual(["before-resize-1", "before-resize-2"]);
+  expect(names({ ...tree, currentSnapshot: idOf(tree, "before-resize-1") })).toEqual(["before-resize-2"]);
+  for (const { id } of surplusOf(tree)) tree = withoutSnapshot(tree, id);
+  expect(names(tree)).toEqual([]);
+  expect(tree.snapshots.map(({ name }) => name)).toContain("mine");
 });
 
 test("repeating a step changes nothing", () => {
