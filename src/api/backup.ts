@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { NAME_PATTERN, NAME_RULE } from "./names.ts";
+import { TIME_OF_DAY, TIME_RULE } from "./time-of-day.ts";
 
 /** Repositories are named as instances are. */
 export const RepositoryName = z
@@ -102,9 +103,7 @@ export const Retention = z
 export type Retention = z.infer<typeof Retention>;
 
 /** `HH:MM`, by the clock of the engine's host. */
-export const TimeOfDay = z
-  .string()
-  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: "A time is written as 02:30." });
+export const TimeOfDay = z.string().regex(TIME_OF_DAY, { error: TIME_RULE });
 
 /** When an instance is backed up by itself. What was missed, as in a night asleep, is made up for once. */
 export const Schedule = z.discriminatedUnion("every", [

@@ -1,6 +1,8 @@
 /** backup schedule: what is backed up by itself. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackupPlan, NewBackupPlan, Retention, Schedule } from "../api/backup.ts";
+import { messageOf } from "../base/errors.ts";
+import { retentionFrom, retentionText, scheduleOf } from "../client/backup-plan-text.ts";
 import { type Format, json, table } from "./format.ts";
 import { formatOption } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -15,7 +17,6 @@ export type PlanOptions = {
 };
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-const KEPT = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
 
 export function addPlanCommand(backup: Command, session: Session): void {
   formatOption(
@@ -49,19 +50,6 @@ export function planOf({ every = "day", at = "00:00", on, keep, repository }: Pl
   };
 }
 
-function scheduleOf(every: Schedule["every"], at: string, on: number | undefined): Schedule {
-  switch (every) {
-    case "hour":
-      return { every, minute: Number(/^\d\d?:([0-5]\d)$/.exec(at)?.[1] ?? Number.NaN) };
-    case "day":
-      return { every, at };
-    case "week":
-      return { every, at, weekday: on ?? 1 };
-    case "month":
-      return { every, at, day: on ?? 1 };
-  }
-}
-
 function dayOf(text: string): number {
   const weekday = DAYS.findIndex((day) => day.startsWith(text.toLowerCase()) && text.length >= 3);
   if (weekday >= 0) return weekday + 1;
@@ -71,12 +59,11 @@ function dayOf(text: string): number {
 
 /** `daily=7,weekly=4`. Throws for what is no rule. */
 export function keepOf(text: string): Retention {
-  const rules = text.split(",").map((rule) => {
-    const [, name = "", count = ""] = /^([a-z]+)=(\d{1,5})$/.exec(rule.trim()) ?? [];
-    if ((KEPT as readonly string[]).includes(name)) return [name, Number(count)] as const;
-    throw new InvalidArgumentError(`${rule} is no rule; they are written as ${KEPT.join("=1,")}=1.`);
-  });
-  return Object.fromEntries(rules) as Retention;
+  try {
+    return retentionFrom(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`${messageOf(error)}.`);
+  }
 }
 
 /** Pure. */
@@ -90,7 +77,7 @@ export function formatPlans(items: readonly BackupPlan[], format: Format): strin
       one.schedule.every,
       minuteOf(one.lastAt),
       minuteOf(one.nextAt),
-      kept(one.retention),
+      one.retention ? retentionText(one.retention) : "all",
       one.repository,
       one.problem ?? "--",
     ]),
@@ -99,9 +86,4 @@ export function formatPlans(items: readonly BackupPlan[], format: Format): strin
 
 function minuteOf(at: string | undefined): string {
   return at === undefined ? "--" : at.slice(0, 16).replace("T", " ");
-}
-
-function kept(rules: Retention | undefined): string {
-  if (!rules) return "all";
-  return KEPT.flatMap((name) => (rules[name] === undefined ? [] : [`${name}=${rules[name]}`])).join(",");
 }
