@@ -7,6 +7,8 @@ import { DisposableStore } from "./base/disposable.ts";
 import { messageOf } from "./base/errors.ts";
 import { currentPaths, hostPlatform } from "./base/paths.ts";
 import { BackupFiles } from "./views/backup-files.ts";
+import { BackupCache } from "./views/backup-cache.ts";
+import { BackupsView } from "./views/backups-view.ts";
 import { keepSshSetup, putOnPath } from "./views/command-line.ts";
 import { registerCommands } from "./views/commands.ts";
 import { attachIfRunning, createMirror, followConnection } from "./views/connection.ts";
@@ -48,6 +50,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const ports = store.add(new PortsView(model, listeners));
   store.add(portNews({ listeners, mirror, model, log }));
   const images = store.add(new ImagesView(mirror, model));
+  const backups = store.add(new BackupCache(mirror));
+  const backupsView = store.add(new BackupsView(mirror, model, backups));
   const projects = store.add(new Projects());
   const operations = store.add(new OperationsView(mirror));
   const logs = store.add(new LogDocuments(mirror, currentPaths().log));
@@ -76,6 +80,7 @@ export function activate(context: vscode.ExtensionContext): void {
       platform,
       arrangement,
       projects,
+      backups,
     },
     panels: once(async () => {
       const { instancePanels } = await import("./views/panel/kind.ts");
@@ -91,7 +96,7 @@ export function activate(context: vscode.ExtensionContext): void {
     clearOperations: () => operations.clear(),
   };
   register(context, store, services);
-  connectWhenSeen(context, store, services, [view, ports, images]);
+  connectWhenSeen(context, store, services, [view, ports, images, backupsView]);
 }
 
 /** What the workbench calls when it needs it. */

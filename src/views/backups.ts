@@ -1,20 +1,18 @@
-/** The commands about backups: making one, making a new instance of one, and where they lie. */
+/** The commands about backups: making, verifying, protecting and deleting them, and making new instances of them. */
 import * as vscode from "vscode";
-import type { Backup, BackupRepository } from "../api/backup.ts";
 import { NAME_PATTERN, NAME_RULE } from "../api/names.ts";
-import type { Operation } from "../api/operation.ts";
-import { formatBytes } from "../base/units.ts";
-import type { EngineApi, EngineClient } from "../client/engine-client.ts";
 import { type Args, say, targets } from "./actions.ts";
-import { ageText } from "./phrases.ts";
-import { withCancellableProgress } from "./progress.ts";
+import { chosenBackups, chosenRepository, oneBackup } from "./backup-choice.ts";
+import { dateText } from "./phrases.ts";
+import { confirm } from "./prompts.ts";
+import { addRepository, followed } from "./repositories.ts";
 import type { Services } from "./services.ts";
 import { runOn, type Verb } from "./work.ts";
 
 export async function backUp(services: Services, args: Args): Promise<void> {
   const instances = await targets(services, "backUp", args);
   if (instances.length === 0) return;
-  const repository = await chosenRepository(services);
+  const repository = await repositoryFor(services, args);
   if (repository === undefined) return;
   const verb: Verb = {
     title: (count) => vscode.l10n.t("Backing up {0} instances", count),
@@ -23,14 +21,14 @@ export async function backUp(services: Services, args: Args): Promise<void> {
   if (await runOn(services, verb, instances)) say(vscode.l10n.t("Backed up to {0}.", repository));
 }
 
-/** Of the row's instance; from the palette, of any, also of one that is no more. */
+/** Where a backup shall lie. Where there is no repository, one is made first. */
+export function repositoryFor(services: Services, args: Args): Promise<string | undefined> {
+  const question = vscode.l10n.t("Back up to which repository?");
+  return chosenRepository(services, args, question, () => addRepository(services));
+}
+
 export async function restoreBackup(services: Services, args: Args): Promise<void> {
-  const instance = args.length === 0 ? undefined : (await targets(services, "backUp", args))[0];
-  const client = await services.mirror.client();
-  const { items, problems } = await client.api.backups.list(instance ? { instance: instance.id } : {});
-  for (const { message } of problems) services.log.warn(message);
-  if (items.length === 0) return say(vscode.l10n.t("There is no backup yet."));
-  const backup = await pickBackup(items, vscode.l10n.t("Make a new instance of which backup?"));
+  const backup = await oneBackup(services, args, vscode.l10n.t("Make a new instance of which backup?"));
   if (!backup) return;
   const taken = new Set(services.model.all().map(({ name }) => name));
   const as = await vscode.window.showInputBox({
@@ -45,7 +43,7 @@ export async function restoreBackup(services: Services, args: Args): Promise<voi
   if (as === undefined) return;
   const { repository, id } = backup;
   const title = vscode.l10n.t("Restoring {0}", as.trim());
-  await followed(client, title, (api) => api.backups.restore({ repository, backup: id, as: as.trim() }));
+  await followed(services, title, (api) => api.backups.restore({ repository, backup: id, as: as.trim() }));
   say(vscode.l10n.t("{0} is what {1} was.", as.trim(), backup.instance.name));
 }
 
@@ -58,107 +56,54 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   }
 }
 
-export async function pickBackup(items: readonly Backup[], placeHolder: string): Promise<Backup | undefined> {
-  const now = new Date();
-  const picks = [...items].reverse().map((backup) => ({
-    label: backup.instance.name,
-    description: [ageText(backup.at, now), backup.id.slice(0, 8), backup.repository].join(" · "),
-    detail: [formatBytes(backup.sizeBytes), ...(backup.isProtected ? [vscode.l10n.t("protected")] : [])].join(
-      " · ",
-    ),
-    backup,
-  }));
-  const picked = await vscode.window.showQuickPick(picks, { placeHolder, matchOnDescription: true });
-  return picked?.backup;
+export async function verifyBackup(services: Services, args: Args): Promise<void> {
+  const chosen = await chosenBackups(services, args, vscode.l10n.t("Read all of which backup?"));
+  for (const { repository, id, instance, at } of chosen) {
+    const title = vscode.l10n.t("Verifying {0} of {1}", instance.name, dateText(at));
+    await followed(services, title, (api) => api.backups.verify({ repository, backup: id }));
+  }
+  if (chosen.length > 0) say(vscode.l10n.t("All of it is there, and as it was."));
 }
 
-/** The only one, or the one that the user picks; where there is none, one is made first. */
-async function chosenRepository(services: Services): Promise<string | undefined> {
-  const client = await services.mirror.client();
-  const { items } = await client.api.repositories.list();
-  const [only] = items;
-  if (!only) return addRepository(services);
-  if (items.length === 1) return only.name;
-  const picks = items.map(({ name, place }: BackupRepository) => ({ label: name, description: place }));
-  const placeHolder = vscode.l10n.t("Back up to which repository?");
-  return (await vscode.window.showQuickPick(picks, { placeHolder }))?.label;
+export function protectBackup(services: Services, args: Args): Promise<void> {
+  return protect(services, args, true);
 }
 
-/** Resolves with its name; undefined when the user gave up. */
-export async function addRepository(services: Services): Promise<string | undefined> {
-  const title = vscode.l10n.t("Add Backup Repository");
-  const place = await vscode.window.showInputBox({
-    title,
-    prompt: vscode.l10n.t(
-      "Where shall backups lie? A folder of the engine's host, sftp:me@host:/path, rest:https://host:8000/path",
-    ),
-    ignoreFocusOut: true,
-    validateInput: (text) => (text.trim() === "" ? vscode.l10n.t("A place is needed.") : undefined),
-  });
-  if (place === undefined) return undefined;
-  const name = await vscode.window.showInputBox({
-    title,
-    prompt: vscode.l10n.t("What is it called?"),
-    value: "backups",
-    validateInput: (text) => (NAME_PATTERN.test(text.trim()) ? undefined : NAME_RULE),
-  });
-  if (name === undefined) return undefined;
-  const make = vscode.l10n.t("Make a New Repository There");
-  const open = vscode.l10n.t("Open the One That Is There");
-  const chosen = await vscode.window.showQuickPick([make, open], { title });
-  if (chosen === undefined) return undefined;
-  return chosen === make
-    ? makeRepository(services, name.trim(), place.trim())
-    : openRepository(services, name.trim(), place.trim());
+export function unprotectBackup(services: Services, args: Args): Promise<void> {
+  return protect(services, args, false);
 }
 
-async function makeRepository(services: Services, name: string, place: string): Promise<string> {
-  const client = await services.mirror.client();
-  const title = vscode.l10n.t("Making {0}", name);
-  await followed(client, title, (api) => api.repositories.add({ name, place, init: true }));
-  void showKit(client, name);
-  return name;
+async function protect(services: Services, args: Args, isProtected: boolean): Promise<void> {
+  const question = isProtected
+    ? vscode.l10n.t("Keep which backup, whatever is forgotten?")
+    : vscode.l10n.t("Take the protection from which backup?");
+  const chosen = await chosenBackups(services, args, question, (one) => one.isProtected !== isProtected);
+  const { api } = await services.mirror.client();
+  try {
+    for (const { repository, id } of chosen)
+      await api.backups.update({ repository, backup: id, isProtected });
+  } finally {
+    services.backups.refresh();
+  }
 }
 
-async function openRepository(services: Services, name: string, place: string): Promise<string | undefined> {
-  const password = await vscode.window.showInputBox({
-    title: vscode.l10n.t("Open {0}", name),
-    prompt: vscode.l10n.t("Its password. The recovery kit has it."),
-    password: true,
-    ignoreFocusOut: true,
-  });
-  if (!password) return undefined;
-  const client = await services.mirror.client();
-  const title = vscode.l10n.t("Opening {0}", name);
-  await followed(client, title, (api) => api.repositories.add({ name, place, password }));
-  return name;
-}
-
-/** Once: whoever closes it is asked for it when this host is lost. */
-async function showKit({ api }: EngineClient, name: string): Promise<void> {
-  const copy = vscode.l10n.t("Copy Password");
-  const { password } = await api.repositories.reveal({ name });
-  const chosen = await vscode.window.showInformationMessage(
-    vscode.l10n.t("The repository {0} is made.", name),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "Its password is {0}. Keep it where nobody else comes: without it no backup can be read, should this host be lost.",
-        password,
-      ),
-    },
-    copy,
+export async function deleteBackup(services: Services, args: Args): Promise<void> {
+  const question = vscode.l10n.t("Delete which backup?");
+  const chosen = await chosenBackups(services, args, question, ({ isProtected }) => !isProtected);
+  const [one] = chosen;
+  if (!one) return;
+  const asked =
+    chosen.length === 1
+      ? vscode.l10n.t("Delete the backup of {0} of {1}?", one.instance.name, dateText(one.at))
+      : vscode.l10n.t("Delete {0} backups?", chosen.length);
+  const detail = vscode.l10n.t(
+    "No other backup lacks anything then. The space of what only it needs is freed when the repository is pruned.",
   );
-  if (chosen === copy) await vscode.env.clipboard.writeText(password);
-}
-
-async function followed(
-  client: EngineClient,
-  title: string,
-  begin: (api: EngineApi) => Promise<Operation>,
-): Promise<void> {
-  const operation = await begin(client.api);
-  await withCancellableProgress(title, (signal, report) =>
-    client.watchOperation(operation, { signal, onProgress: report }),
-  );
+  if (!(await confirm(asked, vscode.l10n.t("Delete for Good"), detail))) return;
+  const { api } = await services.mirror.client();
+  try {
+    for (const { repository, id } of chosen) await api.backups.remove({ repository, backup: id });
+  } finally {
+    services.backups.refresh();
+  }
 }

@@ -1,19 +1,13 @@
 /** A backup's files in the Explorer, as a folder of the workspace. */
 import * as vscode from "vscode";
-import { type Args, say, targets } from "./actions.ts";
+import type { Args } from "./actions.ts";
+import { oneBackup } from "./backup-choice.ts";
 import { uriOfBackup } from "./backup-files.ts";
-import { pickBackup } from "./backups.ts";
 import { ageText } from "./phrases.ts";
 import type { Services } from "./services.ts";
 
-/** Of the row's instance; from the palette, of any, also of one that is no more. */
 export async function browseBackup(services: Services, args: Args): Promise<void> {
-  const instance = args.length === 0 ? undefined : (await targets(services, "backUp", args))[0];
-  const { api } = await services.mirror.client();
-  const { items, problems } = await api.backups.list(instance ? { instance: instance.id } : {});
-  for (const { message } of problems) services.log.warn(message);
-  if (items.length === 0) return say(vscode.l10n.t("There is no backup yet."));
-  const backup = await pickBackup(items, vscode.l10n.t("See the files of which backup?"));
+  const backup = await oneBackup(services, args, vscode.l10n.t("See the files of which backup?"));
   if (!backup) return;
   const uri = uriOfBackup(backup);
   const folders = vscode.workspace.workspaceFolders ?? [];

@@ -11,6 +11,7 @@ export type Handler = (services: Services, ...args: unknown[]) => Promise<void>;
 const actions = () => import("./actions.ts");
 const arrange = () => import("./arrange.ts");
 const backups = () => import("./backups.ts");
+const repositories = () => import("./repositories.ts");
 const changes = () => import("./changes.ts");
 const compose = () => import("./compose-actions.ts");
 const images = () => import("./image-actions.ts");
@@ -86,7 +87,25 @@ export const COMMANDS = {
   "berth.browseBackup": async (services, ...args) =>
     (await import("./browse-backup.ts")).browseBackup(services, args),
   "berth.restoreBackup": async (services, ...args) => (await backups()).restoreBackup(services, args),
-  "berth.addRepository": async (services) => void (await (await backups()).addRepository(services)),
+  "berth.rollBack": async (services, ...args) => (await import("./roll-back.ts")).rollBack(services, args),
+  "berth.planBackups": async (services, ...args) =>
+    (await import("./backup-plans.ts")).planBackups(services, args),
+  "berth.verifyBackup": async (services, ...args) => (await backups()).verifyBackup(services, args),
+  "berth.protectBackup": async (services, ...args) => (await backups()).protectBackup(services, args),
+  "berth.unprotectBackup": async (services, ...args) => (await backups()).unprotectBackup(services, args),
+  "berth.deleteBackup": async (services, ...args) => (await backups()).deleteBackup(services, args),
+  "berth.addRepository": async (services) => void (await (await repositories()).addRepository(services)),
+  "berth.checkRepository": async (services, ...args) =>
+    (await repositories()).checkRepository(services, args),
+  "berth.pruneRepository": async (services, ...args) =>
+    (await repositories()).pruneRepository(services, args),
+  "berth.showRecoveryKit": async (services, ...args) =>
+    (await repositories()).showRecoveryKit(services, args),
+  "berth.changeRepositoryPassword": async (services, ...args) =>
+    (await repositories()).changePassword(services, args),
+  "berth.removeRepository": async (services, ...args) =>
+    (await repositories()).removeRepository(services, args),
+  "berth.refreshBackups": async (services) => (await repositories()).refreshBackups(services),
   "berth.rename": async (services, ...args) => (await changes()).rename(services, args),
   "berth.clone": async (services, ...args) => (await changes()).clone(services, args),
   "berth.changeSize": async (services, ...args) => (await changes()).changeSize(services, args),

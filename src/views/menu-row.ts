@@ -15,7 +15,7 @@ export type Place = {
   view?: ViewName;
 };
 
-export type ViewName = "instances" | "project" | "ports" | "images" | "operations";
+export type ViewName = "instances" | "project" | "ports" | "images" | "backups" | "operations";
 
 /** In the title of a view: `navigation@1` is a button, everything else stands in the menu. */
 export type Bar = { group: string; view?: ViewName; when?: string };

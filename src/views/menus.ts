@@ -5,6 +5,7 @@
  */
 
 import { type CommandRow, INSTANCES, on } from "./menu-row.ts";
+import { BACKUP_MENUS } from "./menus-backups.ts";
 
 const TRASH = "!berth.trashEmpty";
 const PROJECT = "berth.hasProject";
@@ -100,6 +101,13 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.restoreSnapshot": on("Restore Snapshot…", "history", {
     ...{ flag: "restoreSnapshot", group: "6_snapshot@2", inline: 1, one: true },
   }),
+  "berth.rollBack": {
+    ...{ title: "Roll Back", icon: "discard", palette: false },
+    rows: [
+      { flag: "rollBack", group: "6_snapshot@2", inline: 2, one: true },
+      { view: "backups", flag: "rollBack", group: "1_restore@2", inline: 2, one: true },
+    ],
+  },
   "berth.renameSnapshot": on("Rename Snapshot…", "edit", {
     ...{ flag: "editSnapshot", group: "6_snapshot@3", one: true },
   }),
@@ -108,17 +116,7 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   }),
   "berth.deleteSnapshot": on("Delete Snapshot…", "trash", { flag: "deleteSnapshot", group: "6_snapshot@9" }),
 
-  // Backups.
-  "berth.backUp": on("Back Up", "archive", { flag: "backUp", group: "6_snapshot@5" }),
-  "berth.restoreBackup": {
-    ...on("New Instance of Backup…", "debug-step-back", { flag: "backUp", group: "6_snapshot@6", one: true }),
-    palette: undefined,
-  },
-  "berth.browseBackup": {
-    ...on("Files of Backup…", "folder-library", { flag: "backUp", group: "6_snapshot@7", one: true }),
-    palette: undefined,
-  },
-  "berth.addRepository": { title: "Add Backup Repository…", icon: "add" },
+  ...BACKUP_MENUS,
 
   // Change it.
   "berth.rename": on("Rename…", "edit", { flag: "rename", group: "7_change@1", one: true }),

@@ -117,6 +117,15 @@ export function timeText(time: string): string {
   return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
+export function dateText(time: string): string {
+  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** Its time alone, of a moment of today. */
+export function momentText(time: string, now: Date): string {
+  return new Date(time).toDateString() === now.toDateString() ? timeText(time) : dateText(time);
+}
+
 /** `just now`, `5 minutes ago`, `3 days ago`. */
 export function ageText(time: string, now: Date): string {
   const minutes = Math.floor((now.getTime() - new Date(time).getTime()) / 60_000);

@@ -53,6 +53,12 @@ export function possible(instance: Instance, operation?: Operation): Action[] {
   }
 }
 
+/** One that runs is stopped for it, once its user has said yes. */
+export function canRollBack({ state, operation, zone }: Instance): boolean {
+  const there = state === "stopped" || state === "running" || state === "suspended";
+  return there && operation === undefined && zone.available;
+}
+
 /** What is done in one that runs; a backup of it keeps nobody from that. */
 function inside({ ports, ssh }: Instance): Action[] {
   return [

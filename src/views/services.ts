@@ -2,6 +2,7 @@
 import type { LogOutputChannel, Memento, SecretStorage } from "vscode";
 import type { EngineMirror } from "../client/mirror.ts";
 import type { Arrangement } from "./arrangement.ts";
+import type { BackupCache } from "./backup-cache.ts";
 import type { ComposeNode } from "./compose-rows.ts";
 import type { InstanceFiles } from "./files.ts";
 import type { ForeignNode } from "./foreign-rows.ts";
@@ -37,6 +38,8 @@ export type Services = {
   readonly projects: Projects;
   /** How the tree is arranged in this window. */
   readonly arrangement: Arrangement;
+  /** What lies in repositories, and what is planned. */
+  readonly backups: BackupCache;
   readonly refreshImages: () => void;
   readonly refreshCompose: () => void;
   readonly clearOperations: () => void;

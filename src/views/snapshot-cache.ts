@@ -9,7 +9,9 @@ import type { Model } from "./model.ts";
 
 /** The engine answers from memory; one that does not is not waited for. */
 const WITHIN_MS = 10_000;
-const KINDS: ReadonlySet<Operation["kind"]> = new Set(["snapshot", "restore", "remove-snapshot", "update"]);
+const KINDS: ReadonlySet<Operation["kind"]> = new Set([
+  ...(["snapshot", "restore", "remove-snapshot", "update", "restore-backup"] as const),
+]);
 
 export class SnapshotCache implements Disposable {
   readonly #mirror: Pick<EngineMirror, "client" | "operations" | "onDidChangeOperations">;
@@ -55,7 +57,10 @@ export class SnapshotCache implements Disposable {
     }
   }
 
-  /** An instance does not tell that a snapshot of it has another name, comment or place; the operation's end does. */
+  /**
+   * An instance does not tell that a snapshot of it has another name, comment or place, or that an automatic one has taken
+   * the place of another; the operation's end does.
+   */
   #forgetAfter(operations: readonly string[]): void {
     for (const one of operations) {
       const operation = this.#mirror.operations.get(one);

@@ -6,6 +6,7 @@ import type { Icon } from "./items.ts";
 import { l10n } from "./l10n.ts";
 import { ageText, cpusText, listText, sizeText } from "./phrases.ts";
 import { plainText } from "./plain-text.ts";
+import { canRollBack } from "./possible.ts";
 import { escapeMarkdown } from "./tooltip.ts";
 
 export type SnapshotItem = {
@@ -29,9 +30,10 @@ export function childrenOf(all: readonly Snapshot[], parent: string | undefined)
 }
 
 export function snapshotItem(snapshot: Snapshot, instance: Instance | undefined, now: Date): SnapshotItem {
-  const { id, name, comment, current, createdAt, children } = snapshot;
+  const { id, name, comment, current, createdAt, children, before } = snapshot;
   const facts = [
     ...(current ? [l10n.t("current")] : []),
+    ...(before === undefined ? [] : [l10n.t("automatic")]),
     ageText(createdAt, now),
     ...(comment === "" ? [] : [oneLine(comment)]),
   ];
@@ -47,15 +49,20 @@ export function snapshotItem(snapshot: Snapshot, instance: Instance | undefined,
   };
 }
 
-/** Names and comments can be changed at any time; the disk only while the instance is stopped. */
+/** Names and comments can be changed at any time; the disk only while the instance is stopped, for which a roll back sees. */
 export function actionsOfSnapshot(instance: Instance | undefined): string[] {
   if (!instance || instance.state === "deleted" || instance.operation !== undefined) return [];
   const stopped = instance.state === "stopped" && instance.zone.available;
-  return [...(stopped ? ["restoreSnapshot", "deleteSnapshot"] : []), "editSnapshot"];
+  return [
+    ...(canRollBack(instance) ? ["rollBack"] : []),
+    ...(stopped ? ["restoreSnapshot", "deleteSnapshot"] : []),
+    "editSnapshot",
+  ];
 }
 
 export function snapshotTooltip(snapshot: Snapshot): string {
-  const { name, comment, parent, createdAt, cpus, memoryBytes, diskBytes, sizeBytes, current } = snapshot;
+  const { name, comment, parent, createdAt, cpus, memoryBytes, diskBytes, sizeBytes, current, before } =
+    snapshot;
   const rows = [
     [l10n.t("Taken"), new Date(createdAt).toLocaleString()],
     [l10n.t("Stands on"), parent ?? l10n.t("nothing")],
@@ -64,6 +71,7 @@ export function snapshotTooltip(snapshot: Snapshot): string {
       l10n.t("{0}, {1} memory, {2} disk", cpusText(cpus), sizeText(memoryBytes), sizeText(diskBytes)),
     ],
     [l10n.t("Grew by"), sizeText(sizeBytes)],
+    ...(before === undefined ? [] : [[l10n.t("Automatic"), l10n.t("stays until ten newer ones are there")]]),
   ];
   return [
     `**${escapeMarkdown(name)}**${current ? ` — ${l10n.t("the instance stands on it")}` : ""}`,

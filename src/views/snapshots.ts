@@ -101,7 +101,7 @@ async function onInstance(services: Services, one: Snapshot, request: Verb["requ
   return instance ? runOn(services, { title: () => "", request }, [instance]) : false;
 }
 
-async function snapshotsOf(services: Services, instance: string): Promise<Snapshot[]> {
+export async function snapshotsOf(services: Services, instance: string): Promise<Snapshot[]> {
   const client = await services.mirror.client();
   return (await client.api.snapshots.list({ instance })).items;
 }
@@ -136,7 +136,7 @@ async function chosen(services: Services, args: Args, question: string): Promise
 
 type SnapshotNode = Extract<TreeNode, { type: "snapshot" }>;
 
-function snapshotNodes([first, all]: Args): SnapshotNode[] {
+export function snapshotNodes([first, all]: Args): SnapshotNode[] {
   const isNode = (value: unknown): value is SnapshotNode =>
     typeof value === "object" && value !== null && "type" in value && value.type === "snapshot";
   if (!isNode(first)) return [];

@@ -1,4 +1,4 @@
-/** Backups from the sidebar of a real workbench: a repository is made with the first, and a new instance of the last. */
+/** Backups from the sidebar of a real workbench: made, seen, restored, rolled back to, planned and deleted; repositories. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -27,6 +27,33 @@ afterAll(async () => {
 });
 
 takeFailurePictures("backups", () => workbench);
+
+const row = (name: RegExp) => workbench.page.locator(".part.sidebar").getByRole("treeitem", { name });
+const aBackup = /^backup of /;
+
+/** Shows what is below a row, of which this is a part. */
+async function unfold(above: RegExp, part: RegExp): Promise<void> {
+  await row(above).click();
+  await expect
+    .poll(
+      async () => {
+        if (await row(part).first().isVisible()) return true;
+        await workbench.page.keyboard.press("ArrowRight");
+        return false;
+      },
+      { timeout: 30_000, interval: 500 },
+    )
+    .toBe(true);
+}
+
+/** Chooses from the menu of a row. */
+const choose = (entry: string, of: RegExp) =>
+  workbench.again(async () => {
+    await row(of).first().click({ button: "right" });
+    await workbench.choose(entry);
+  });
+
+const said = (text: string | RegExp) => workbench.page.getByText(text).first().waitFor();
 
 const backups = async () =>
   ((await workbench.berth.json(["backup", "list"])) as { backups: Backup[] }).backups;
@@ -66,13 +93,94 @@ test("another repository is opened by its password", async () => {
   await expect.poll(named, { timeout: 20_000 }).toMatch(/^other /m);
 });
 
+test("repositories are seen with what lies in them, by instance, the newest first", async () => {
+  await workbench.unfold("Instances", false);
+  await workbench.unfold("Backups");
+  await row(/^repository main, 1 backup/).waitFor();
+  await row(/^repository other, empty/).waitFor();
+  await unfold(/^repository main/, /^web, last/);
+  await unfold(/^web, last/, aBackup);
+  await workbench.press(row(/^web, last/), "Back Up");
+  await row(/^repository main, 2 backups/).waitFor();
+  await expect.poll(() => row(aBackup).count()).toBe(2);
+  await workbench.screenshot("backups-view");
+});
+
+test("a backup is verified, protected, and no longer", async () => {
+  await choose("Verify Backup", aBackup);
+  await said("All of it is there, and as it was.");
+  await choose("Protect Backup", aBackup);
+  await row(/^backup of .*protected/).waitFor();
+  await choose("Take Protection from Backup", /^backup of .*protected/);
+  await row(/^backup of .*protected/).waitFor({ state: "detached" });
+});
+
+test("an instance is rolled back to a backup in one step, which is undone in another", async () => {
+  await workbench.press(row(aBackup).first(), "Roll Back");
+  await workbench.answer("Stop and Roll Back");
+  const done = workbench.notification(/^.*web is what it was at/);
+  await done.waitFor();
+  expect(await workbench.berth.ok(["list", "--snapshots"])).toMatch(/before-restore-1/);
+  await workbench.screenshot("backups-undo");
+  await done.getByRole("button", { name: "Undo" }).click();
+  await workbench.answer("Stop and Roll Back");
+  await workbench.notification("web is what it was at before-restore-1").waitFor();
+  expect(await workbench.berth.ok(["list", "--snapshots"])).toMatch(/before-restore-2/);
+});
+
+test("an instance is backed up by itself, and no longer", async () => {
+  await workbench.commandOn("Berth: Back Up by Itself…", "web");
+  await workbench.pick("Every Day");
+  await workbench.enter("At what time", "02:30");
+  await workbench.pick("Seven Days");
+  await workbench.pick("main");
+  await row(/^web, last .*, next /).waitFor();
+  expect(await workbench.berth.ok(["backup", "schedule"])).toMatch(/web +day .*daily=7,weekly=4,monthly=6/);
+  await workbench.screenshot("backups-plan");
+  await workbench.commandOn("Berth: Back Up by Itself…", "web");
+  await workbench.pick("No Longer");
+  await row(/^web, last .*, next /).waitFor({ state: "detached" });
+});
+
+test("backups are deleted, and what only they need is freed", async () => {
+  for (const left of [1, 0]) {
+    await choose("Delete Backup…", aBackup);
+    await workbench.answer("Delete for Good");
+    await expect.poll(() => row(aBackup).count()).toBe(left);
+  }
+  await choose("Prune Repository", /^repository main/);
+  await said("main holds nothing that no backup needs.");
+  await choose("Check Repository…", /^repository main/);
+  await workbench.pick("That Nothing Is Missing");
+  await said("Nothing is wrong with main.");
+});
+
+test("a repository's password is shown and changed; one is forgotten, and the list asked for anew", async () => {
+  await choose("Show Recovery Kit", /^repository main/);
+  await said("Keep it where nobody else comes");
+  await workbench.answer("Copy Password");
+  await choose("Change Repository Password…", /^repository main/);
+  await workbench.enter("The new one", "a password of our own");
+  await said("Its password is a password of our own.");
+  await workbench.answer("Copy Password");
+  await choose("Forget Repository…", /^repository other/);
+  await workbench.answer("Forget It");
+  await row(/^repository other/).waitFor({ state: "detached" });
+  await workbench.berth.ok(["repository", "remove", "--yes", "main"]);
+  await workbench.command("Berth: Refresh Backups");
+  await said("Nothing is backed up yet.");
+  await workbench.screenshot("backups-none");
+});
+
 // Last: another folder in the window begins its extensions anew.
 test("the files of a backup are seen in the Explorer", async () => {
+  await workbench.berth.ok(["repository", "init", "files", path.join(places, "files")]);
+  await workbench.berth.ok(["backup", "create", "web"]);
   await workbench.commandOn("Berth: Files of Backup…", "web");
   await workbench.pick("web");
-  const row = (name: string) => workbench.page.getByRole("treeitem", { name, exact: true });
-  await row("etc").waitFor({ timeout: 300_000 });
-  await row("etc").click();
-  await row("hostname").waitFor();
+  const file = (name: string) => workbench.page.getByRole("treeitem", { name, exact: true });
+  await file("etc").waitFor({ timeout: 300_000 });
+  await file("etc").click();
+  await file("hostname").waitFor();
   await workbench.screenshot("backups-files");
 });

@@ -1,5 +1,6 @@
 /** Instances and operations to look at, with everything a test does not care about filled in. */
 import { randomUUID } from "node:crypto";
+import type { Backup, BackupPlan, BackupRepository } from "../../../src/api/backup.ts";
 import type { StoredContainerImage } from "../../../src/api/container-image.ts";
 import type { ForeignContainer } from "../../../src/api/foreign-container.ts";
 import type { CachedImage, ImageEntry } from "../../../src/api/image.ts";
@@ -142,4 +143,28 @@ export function imageEntry(patch: Partial<ImageEntry> = {}): ImageEntry {
 
 export function listener(patch: Partial<PortListener> = {}): PortListener {
   return { protocol: "tcp", port: 8080, address: "0.0.0.0", via: "network", process: "python3", ...patch };
+}
+
+export function repository(patch: Partial<BackupRepository> = {}): BackupRepository {
+  return {
+    ...{ name: "main", place: "/srv/backups", id: "0".repeat(64), createdAt: "2026-11-20T10:00:00.000Z" },
+    ...patch,
+  };
+}
+
+export function backup(patch: Partial<Backup> = {}): Backup {
+  return {
+    ...{ id: randomUUID().replaceAll("-", ""), repository: "main", at: "2026-11-23T10:00:00.000Z" },
+    ...{ instance: { id: randomUUID(), name: "primary" }, consistency: "frozen", isProtected: false },
+    ...{ sizeBytes: 5 * 2 ** 30, addedBytes: 2 ** 20 },
+    ...patch,
+  };
+}
+
+export function plan(patch: Partial<BackupPlan> = {}): BackupPlan {
+  return {
+    ...{ instance: "primary", repository: "main", nextAt: "2026-11-24T02:30:00.000Z" },
+    ...{ schedule: { every: "day", at: "02:30" }, retention: { daily: 7 } },
+    ...patch,
+  };
 }

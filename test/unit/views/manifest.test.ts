@@ -5,6 +5,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { withMenus, withTitles } from "../../../scripts/manifest-menus.ts";
 import { InstanceState } from "../../../src/api/instance.ts";
+import { backedUpItem, backupItem, repositoryItem } from "../../../src/views/backup-items.ts";
 import { COMMANDS } from "../../../src/views/commands.ts";
 import { COMPOSE_CONTEXT, projectItem } from "../../../src/views/compose-items.ts";
 import { runtimeItem } from "../../../src/views/container-image-items.ts";
@@ -18,6 +19,7 @@ import { instanceOfProject } from "../../../src/views/project/rows.ts";
 import { actionsOfSnapshot } from "../../../src/views/snapshot-tree.ts";
 import { DRIVEN } from "../../support/driven-commands.ts";
 import {
+  backup,
   cachedImage,
   container,
   foreignContainer,
@@ -25,6 +27,7 @@ import {
   instance,
   listener,
   operation,
+  repository,
 } from "./fixtures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
@@ -112,6 +115,13 @@ test("each row of the context menu appears on at least one row of its view", () 
           { directory: "/", known: true, bridged: "" },
         ).contextValue,
     ),
+    "berth.backups": [
+      repositoryItem(repository(), undefined, [], undefined, now).contextValue,
+      backedUpItem("main", { id: "", name: "web", backups: [] }, instance(), now).contextValue,
+      ...[true, false].map(
+        (isProtected) => backupItem(backup({ isProtected }), instance(), now).contextValue,
+      ),
+    ],
     "berth.operations": [
       operationItem(operation(), now).contextValue,
       operationItem(operation({ status: "failed", error }), now).contextValue,

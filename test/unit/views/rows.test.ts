@@ -43,10 +43,19 @@ test("a snapshot's row marks where the instance stands, and offers what its inst
   const item = snapshotItem(one, instance({ state: "stopped" }), NOW);
   expect(item.description).toBe("current · 2 hours ago · before the upgrade");
   expect(item.icon.color).toBe("charts.green");
-  expect(item.contextValue).toBe("snapshot+restoreSnapshot+deleteSnapshot+editSnapshot");
-  expect(actionsOfSnapshot(instance())).toEqual(["editSnapshot"]);
+  expect(item.contextValue).toBe("snapshot+rollBack+restoreSnapshot+deleteSnapshot+editSnapshot");
+  expect(actionsOfSnapshot(instance())).toEqual(["rollBack", "editSnapshot"]);
+  const away = { name: "zone1", available: false };
+  expect(actionsOfSnapshot(instance({ zone: away }))).toEqual(["editSnapshot"]);
   expect(actionsOfSnapshot(instance({ state: "deleted" }))).toEqual([]);
   expect(snapshotTooltip(snapshot({ comment: "<b>[x](y)" }))).toContain("\\<b\\>\\[x\\]\\(y\\)");
+});
+
+test("what nobody has asked for is told as automatic", () => {
+  const taken = snapshot({ name: "before-resize-1", before: "resize" });
+  expect(snapshotItem(taken, undefined, NOW).description).toBe("automatic · 2 hours ago");
+  expect(snapshotTooltip(taken)).toContain("until ten newer ones are there");
+  expect(snapshotTooltip(snapshot())).not.toContain("ten newer");
 });
 
 test.each([
