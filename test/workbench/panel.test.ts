@@ -54,17 +54,26 @@ test("sizes are changed, and what cannot be is refused in words", async () => {
   expect(JSON.stringify(info["web"])).toContain("2147483648");
 });
 
-test("snapshots are a tree; two are compared; a guest's markup is text", async () => {
-  await tab("Snapshots").click();
-  const rows = page().getByRole("treeitem");
+test("snapshots stand in a row of time; two are compared; a guest's markup is text", async () => {
+  await tab("Timeline").click();
+  const rows = page().getByRole("tabpanel", { name: "Timeline" }).getByRole("listitem");
   await expect.poll(() => rows.count()).toBe(2);
   await page().getByText("<b>before</b> the upgrade").waitFor();
   await page().getByLabel("Compare clean").check();
   await page().getByLabel("Compare upgraded").check();
   await page()
-    .getByRole("row", { name: /Parent none clean/ })
+    .getByRole("row", { name: /Parent clean none/ })
     .waitFor();
-  await workbench.screenshot("panel-snapshots");
+  await workbench.screenshot("panel-timeline");
+});
+
+test("one click rolls back to a moment; another one undoes that", async () => {
+  await page().getByRole("button", { name: "Roll Back clean" }).click();
+  await workbench.notification("web is what it was at clean").waitFor();
+  await page().getByRole("button", { name: "Undo before-restore-1" }).click();
+  await workbench.notification("web is what it was at before-restore-1").waitFor();
+  await page().getByRole("button", { name: "Undo before-restore-2" }).waitFor();
+  await workbench.screenshot("panel-undo");
 });
 
 test("a running guest's figures are drawn, and cost nothing while nobody looks", async () => {

@@ -4,18 +4,23 @@
  */
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
+import type { Backup } from "../../api/backup.ts";
 import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { type Disposable, DisposableStore } from "../../base/disposable.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { EngineClient } from "../../client/engine-client.ts";
+import type { BackupNode } from "../backups-view.ts";
 import { showError } from "../errors.ts";
+import { capitalised } from "../phrases.ts";
 import { withoutControls } from "../plain-text.ts";
+import { problemText } from "../problems.ts";
 import type { Services, TreeNode } from "../services.ts";
 import { type Code, pageHtml } from "./html.ts";
 import { type FromPanel, type LogName, readMessage, type ToPanel } from "./protocol.ts";
 import { sizeChangeOf } from "./sizes.ts";
-import { PANEL_COMMANDS, panelState, SNAPSHOT_COMMANDS } from "./state.ts";
+import { PANEL_COMMANDS, panelState } from "./state.ts";
+import { momentId, TIMELINE_COMMANDS } from "./timeline.ts";
 
 /** Many events of one moment make one picture. */
 const SETTLE_MS = 30;
@@ -29,6 +34,8 @@ export class InstancePanel implements Disposable {
   #name: string;
   #details: InstanceDetails | undefined;
   #snapshots: readonly Snapshot[] = [];
+  /** Undefined until somebody has looked at the timeline: to read a repository may take long. */
+  #backups: { items: readonly Backup[]; note?: string | undefined } | undefined;
   /** What the details and the snapshots were last asked for. */
   #asked: { run?: string; snapshots?: string } = {};
   #settling: NodeJS.Timeout | undefined;
@@ -57,6 +64,7 @@ export class InstancePanel implements Disposable {
     );
     this.#store.add(services.mirror.onDidChangeOperations(() => this.#changed()));
     this.#store.add(services.mirror.onDidChangeConnection(() => this.#changed()));
+    this.#store.add(services.backups.onDidChange(() => this.#backups && void this.#askBackups()));
     void services.mirror.client().catch(() => {}); // The page is told how the connection fares.
     this.#store.defer(() => {
       clearTimeout(this.#settling);
@@ -128,10 +136,14 @@ export class InstancePanel implements Disposable {
     const operations = [...mirror.operations.values()];
     const details = instance.state === "running" ? this.#details : undefined;
     const snapshots = this.#snapshots;
+    const { items: backups = [], note: backupsNote } = this.#backups ?? {};
     const lost = this.#lost;
     return {
       type: "state",
-      state: panelState({ instance, operation, details, operations, lost, snapshots }),
+      state: panelState({
+        ...{ instance, operation, details, operations, lost },
+        ...{ snapshots, backups, backupsNote },
+      }),
     };
   }
 
@@ -156,6 +168,23 @@ export class InstancePanel implements Disposable {
       this.#services.log.debug(`${instance.name}: ${messageOf(error)}`); // The next change asks again.
       this.#asked = {};
     }
+  }
+
+  /** Those that are known stay until the new ones are. */
+  async #askBackups(): Promise<void> {
+    if (!this.#panel.visible || this.#instance?.container) return;
+    if (!this.#backups) {
+      this.#backups = { items: [], note: vscode.l10n.t("Looking for backups…") };
+      this.#changed();
+    }
+    try {
+      const { items, problems } = await this.#services.backups.of(this.#id);
+      const note = problems.map(problemText).join(" ");
+      this.#backups = { items, note: note === "" ? undefined : note };
+    } catch (error) {
+      this.#backups = { ...this.#backups, note: capitalised(messageOf(error)) };
+    }
+    this.#changed();
   }
 
   #tellSetup(): void {
@@ -211,10 +240,11 @@ export class InstancePanel implements Disposable {
       case "command":
         if (PANEL_COMMANDS.has(message.command)) await run(message.command, this.#name);
         return;
-      case "snapshot":
-        if (SNAPSHOT_COMMANDS.has(message.command))
-          await run(message.command, this.#snapshotNode(message.id));
+      case "moment":
+        if (TIMELINE_COMMANDS.has(message.command)) await run(message.command, this.#nodeOf(message));
         return;
+      case "backups":
+        return this.#askBackups();
       case "resize":
         return this.#resize(message.form);
       case "log":
@@ -227,8 +257,11 @@ export class InstancePanel implements Disposable {
     }
   }
 
-  #snapshotNode(id: string): TreeNode {
-    return { type: "snapshot", instance: this.#id, id };
+  /** The row of the sidebar that stands for it; of kept memory the instance itself. */
+  #nodeOf({ kind, id }: Extract<FromPanel, { type: "moment" }>): TreeNode | BackupNode | string {
+    if (kind === "snapshot") return { type: "snapshot", instance: this.#id, id };
+    const backup = this.#backups?.items.find((one) => momentId(one) === id);
+    return backup ? { type: "backup", backup } : this.#name;
   }
 
   async #resize(form: Parameters<typeof sizeChangeOf>[1]): Promise<void> {

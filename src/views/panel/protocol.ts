@@ -9,14 +9,17 @@ export type Tone = "on" | "busy" | "off" | "bad";
 
 export type PanelAction = { command: string; label: string; primary?: true };
 
-export type SnapshotRow = {
+/** A moment that the instance can go back to. */
+export type TimelineRow = {
+  kind: "snapshot" | "memory" | "backup";
+  /** Of its kind, its own. */
   id: string;
   name: string;
-  comment: string;
-  /** How deep it stands in the tree; its parent is the nearest row above that is less deep. */
-  depth: number;
-  current: boolean;
-  created: string;
+  at: string;
+  what: string;
+  marks: string[];
+  actions: PanelAction[];
+  /** What can be compared; none where nothing can. */
   facts: [name: string, value: string][];
 };
 
@@ -51,7 +54,8 @@ export type PanelState = {
     autostart: string;
     locked?: string | undefined;
   };
-  snapshots: SnapshotRow[];
+  timeline: TimelineRow[];
+  backupsNote?: string | undefined;
   canSnapshot: boolean;
   ports: { id: string; text: string; url?: string | undefined }[];
   mounts: { target: string; source: string; type: string }[];
@@ -78,20 +82,24 @@ export type SizeForm = { cpus: string; memory: string; disk: string; autostart: 
 export type FromPanel =
   | { type: "ready" }
   | { type: "command"; command: string }
-  | { type: "snapshot"; command: string; id: string }
+  | { type: "moment"; command: string; kind: TimelineRow["kind"]; id: string }
+  /** The timeline is looked at: what lies in repositories is asked for. */
+  | { type: "backups" }
   | { type: "resize"; form: SizeForm }
   | { type: "log"; source: LogName }
   | { type: "setup" }
   | { type: "open"; url: string };
 
+const MOMENTS: readonly string[] = ["snapshot", "memory", "backup"] satisfies TimelineRow["kind"][];
 const LOGS: readonly string[] = ["serial", "cloud-init", "driver"] satisfies LogName[];
-const LISTS = ["problems", "actions", "facts", "snapshots", "ports", "mounts", "disks", "networks", "events"];
+const LISTS = ["problems", "actions", "facts", "timeline", "ports", "mounts", "disks", "networks", "events"];
 
 const FROM: Checks<FromPanel> = {
   ready: () => true,
   setup: () => true,
   command: ({ command }) => isText(command),
-  snapshot: ({ command, id }) => isText(command) && isText(id),
+  moment: ({ command, kind, id }) => isText(command) && isText(id) && isText(kind) && MOMENTS.includes(kind),
+  backups: () => true,
   resize: ({ form }) =>
     isRecord(form) && ["cpus", "memory", "disk", "autostart"].every((key) => isText(form[key])),
   log: ({ source }) => isText(source) && LOGS.includes(source),

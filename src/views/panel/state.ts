@@ -2,7 +2,6 @@
 
 import type { Instance, InstanceDetails } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
-import type { Snapshot } from "../../api/snapshot.ts";
 import { formatBytes } from "../../base/units.ts";
 import { containerFacts, containerNetworks, inMenus, sizeFacts } from "../container-items.ts";
 import { type Action, actionsOf } from "../items.ts";
@@ -10,6 +9,7 @@ import { l10n } from "../l10n.ts";
 import {
   capitalised,
   cpusText,
+  dateText,
   imageText,
   kindText,
   longProgressText,
@@ -18,19 +18,17 @@ import {
   STATE_WORDS,
   sizeText,
 } from "../phrases.ts";
-import { withoutControls } from "../plain-text.ts";
+import { pageText } from "../plain-text.ts";
 import { isBusy } from "../possible.ts";
 import { driverText } from "../tooltip.ts";
-import type { EventRow, PanelAction, PanelState, SnapshotRow, Tone } from "./protocol.ts";
+import type { EventRow, PanelAction, PanelState, Tone } from "./protocol.ts";
+import { type Moments, timeline } from "./timeline.ts";
 
-export type PanelInputs = {
-  instance: Instance;
+export type PanelInputs = Moments & {
   operation?: Operation | undefined;
   details?: InstanceDetails | undefined;
-  snapshots: readonly Snapshot[];
-  /** All that are known, of any instance. */
-  operations: readonly Operation[];
-  lost?: string | undefined;
+  /** Why not all backups are there. */
+  backupsNote?: string | undefined;
 };
 
 /** In the header, in this order, where the instance allows them. */
@@ -54,10 +52,7 @@ const ACTIONS: readonly (PanelAction & { action: Action })[] = [
 export const PANEL_COMMANDS: ReadonlySet<string> = new Set([
   ...ACTIONS.map(({ command }) => command),
   ...["berth.takeSnapshot", "berth.forwardPort", "berth.removePort", "berth.mountFolder", "berth.unmount"],
-  ...["berth.addDisk", "berth.removeDisk", "berth.reconnect"],
-]);
-export const SNAPSHOT_COMMANDS: ReadonlySet<string> = new Set([
-  ...["berth.restoreSnapshot", "berth.renameSnapshot", "berth.commentSnapshot", "berth.deleteSnapshot"],
+  ...["berth.addDisk", "berth.removeDisk", "berth.reconnect", "berth.backUp", "berth.planBackups"],
 ]);
 
 export function panelState(inputs: PanelInputs): PanelState {
@@ -69,15 +64,16 @@ export function panelState(inputs: PanelInputs): PanelState {
     progress: progressOf(operation),
     problems: instance.problems.map(({ severity, message, hint }) => ({
       severity,
-      message: capitalised(plain(message)),
-      hint: hint && plain(hint),
+      message: capitalised(pageText(message)),
+      hint: hint && pageText(hint),
     })),
     actions: lost ? [] : headerActions(instance, operation),
     facts: factsOf(inputs),
     running: instance.state === "running",
     isContainer: instance.container !== undefined,
     sizes: sizesOf(instance),
-    snapshots: snapshotRows(inputs.snapshots),
+    timeline: timeline(inputs),
+    backupsNote: inputs.backupsNote,
     canSnapshot: !lost && instance.state === "stopped" && !isBusy(instance, operation),
     ports: instance.ports.map((port) => {
       const host = `${port.hostAddress}:${port.hostPort}`;
@@ -104,11 +100,6 @@ function summaryOf(instance: Instance): string[] {
   return [cpusText(cpus), memory, l10n.t("{0} disk", sizeText(diskBytes))];
 }
 
-/** A line as it is, and nothing that moves a cursor or turns the reading direction. */
-function plain(text: string): string {
-  return withoutControls(text).slice(0, 2000);
-}
-
 function wordOf(instance: Instance): string {
   if (instance.state === "running" && instance.container?.paused) return capitalised(l10n.t("paused"));
   const waiting = instance.state === "running" && !instance.ready;
@@ -126,7 +117,7 @@ function progressOf(operation: Operation | undefined): PanelState["progress"] {
   if (!operation) return undefined;
   const { progress } = operation;
   if (!progress) return { text: capitalised(operationText(operation)) };
-  return { text: plain(longProgressText(progress)), percent: percentOf(progress) };
+  return { text: pageText(longProgressText(progress)), percent: percentOf(progress) };
 }
 
 function headerActions(instance: Instance, operation: Operation | undefined): PanelAction[] {
@@ -142,7 +133,7 @@ function factsOf({ instance, details }: PanelInputs): [string, string][] {
   const facts: [string, string | undefined][] = [
     [
       l10n.t("Image"),
-      plain(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : ""),
+      pageText(details?.release ?? imageText(image)) + (image.version ? ` (${image.version})` : ""),
     ],
     [
       l10n.t("Address"),
@@ -158,7 +149,7 @@ function factsOf({ instance, details }: PanelInputs): [string, string][] {
         : undefined,
     ],
     [l10n.t("Zone"), zone.available ? zone.name : l10n.t("{0} (disabled)", zone.name)],
-    [l10n.t("Kernel"), details?.kernel && plain(details.kernel)],
+    [l10n.t("Kernel"), details?.kernel && pageText(details.kernel)],
     [l10n.t("Running since"), startedAt && instance.state === "running" ? dateText(startedAt) : undefined],
     [
       l10n.t("Disk on this host"),
@@ -167,10 +158,6 @@ function factsOf({ instance, details }: PanelInputs): [string, string][] {
     [l10n.t("Created"), dateText(instance.createdAt)],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
-}
-
-export function dateText(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
 function sizesOf(instance: Instance): PanelState["sizes"] {
@@ -194,39 +181,9 @@ function networksOf(instance: Instance): PanelState["networks"] {
   const others = networks.map((nic) => {
     const how =
       nic.mode === "auto" ? l10n.t("asks for an address there") : l10n.t("is set up in the guest by hand");
-    return { name: plain(nic.network), detail: `${how}, ${nic.mac}` };
+    return { name: pageText(nic.network), detail: `${how}, ${nic.mac}` };
   });
   return [{ name: address, detail: `${own}, ${mac}` }, ...others];
-}
-
-/** Parents before their children, siblings by age. One whose parent is not there stands at the root. */
-export function snapshotRows(snapshots: readonly Snapshot[]): SnapshotRow[] {
-  const known = new Set(snapshots.map(({ name }) => name));
-  const sorted = [...snapshots].sort((a, b) => a.createdAt.localeCompare(b.createdAt));
-  const under = (parent: string | undefined, depth: number): SnapshotRow[] =>
-    sorted
-      .filter(
-        (one) => (one.parent !== undefined && known.has(one.parent) ? one.parent : undefined) === parent,
-      )
-      .flatMap((one) => [snapshotRow(one, depth), ...under(one.name, depth + 1)]);
-  return under(undefined, 0);
-}
-
-function snapshotRow(snapshot: Snapshot, depth: number): SnapshotRow {
-  const { id, name, comment, current, createdAt } = snapshot;
-  const mounts = snapshot.mounts.map(({ source, target }) => `${source} → ${target}`).join(", ");
-  return {
-    ...{ id, name, comment: plain(comment), depth, current, created: dateText(createdAt) },
-    facts: [
-      [l10n.t("Created"), dateText(createdAt)],
-      [l10n.t("Parent"), snapshot.parent ?? l10n.t("none")],
-      [l10n.t("CPUs"), String(snapshot.cpus)],
-      [l10n.t("Memory"), sizeText(snapshot.memoryBytes)],
-      [l10n.t("Disk"), sizeText(snapshot.diskBytes)],
-      [l10n.t("Grown since its parent"), sizeText(snapshot.sizeBytes)],
-      [l10n.t("Mounts"), mounts || l10n.t("none")],
-    ],
-  };
 }
 
 /** An operation's target is the instance, or `instance.snapshot`. */
@@ -241,10 +198,10 @@ function eventRow(operation: Operation): EventRow {
   const failed = error && [error.message, error.hint].filter(Boolean).join(" ");
   return {
     ...{ id, status, at: dateText(createdAt), what: capitalised(kindText(operation.kind)) + snapshot },
-    detail: failed ? plain(failed) : running,
+    detail: failed ? pageText(failed) : running,
   };
 }
 
 function longProgressOf({ progress }: Operation): string | undefined {
-  return progress && plain(longProgressText(progress));
+  return progress && pageText(longProgressText(progress));
 }

@@ -5,12 +5,13 @@ import type { Snapshot } from "../../../src/api/snapshot.ts";
 import { escapeHtml, pageHtml } from "../../../src/views/panel/html.ts";
 import { readMessage, readTold } from "../../../src/views/panel/protocol.ts";
 import { sizeChangeOf } from "../../../src/views/panel/sizes.ts";
-import { dateText, type PanelInputs, panelState, snapshotRows } from "../../../src/views/panel/state.ts";
+import { type PanelInputs, panelState } from "../../../src/views/panel/state.ts";
+import { dateText } from "../../../src/views/phrases.ts";
 import { anyInstancesIn } from "../../../src/views/targets.ts";
 import { container, instance, operation } from "./fixtures.ts";
 
 const stateOf = (patch: Partial<PanelInputs> = {}) =>
-  panelState({ instance: instance(), snapshots: [], operations: [], ...patch });
+  panelState({ instance: instance(), snapshots: [], backups: [], operations: [], ...patch });
 
 function snapshot(name: string, parent?: string, patch: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -136,21 +137,6 @@ test("networks are its own one, and those of this host", () => {
   ]);
 });
 
-test("snapshots stand under their parents, each once, whatever is missing", () => {
-  const rows = snapshotRows([
-    snapshot("ccc", "a"),
-    snapshot("a"),
-    snapshot("bb", "a"),
-    snapshot("dddd", "gone"),
-  ]);
-  expect(rows.map(({ name, depth }) => [name, depth])).toEqual([
-    ["a", 0],
-    ["bb", 1],
-    ["ccc", 1],
-    ["dddd", 0],
-  ]);
-});
-
 describe("sizes from the form", () => {
   const stopped = instance({ state: "stopped", memoryBytes: 2 ** 30 + 1000 });
   const form = { cpus: "2", memory: "1GiB", disk: "5GiB", autostart: "off" };
@@ -190,6 +176,8 @@ describe("what the page may say", () => {
     [{ type: "command", command: "berth.start" }],
     [{ type: "log", source: "serial" }],
     [{ type: "resize", form: { cpus: "1", memory: "", disk: "", autostart: "" } }],
+    [{ type: "moment", command: "berth.rollBack", kind: "backup", id: "main:1234" }],
+    [{ type: "backups" }],
     [{ type: "open", url: "http://127.0.0.1:8080/" }],
   ])("%j", (message) => expect(readMessage(message)).toEqual(message));
 
@@ -201,6 +189,8 @@ describe("what the page may say", () => {
     [{ type: "command" }],
     [{ type: "command", command: "x".repeat(2000) }],
     [{ type: "log", source: "../../etc/passwd" }],
+    [{ type: "moment", command: "berth.rollBack", kind: "disk", id: "1" }],
+    [{ type: "moment", command: "berth.rollBack", kind: "snapshot" }],
     [{ type: "resize", form: { cpus: 1 } }],
     [{ type: "open", url: "https://example.org/" }],
     [{ type: "open", url: "command:workbench.action.quit" }],

@@ -7,8 +7,8 @@ import { Charts } from "./charts.ts";
 import { save, saved, tell } from "./host.ts";
 import { button, empty, events, facts, problems, shared } from "./sections.ts";
 import { sizes } from "./sizes.ts";
-import { snapshots } from "./snapshots.ts";
 import { Tabs } from "./tabs.ts";
+import { timeline } from "./timeline.ts";
 
 type Header = Pick<PanelState, "name" | "word" | "tone" | "summary" | "actions" | "progress" | "lost">;
 
@@ -17,7 +17,7 @@ const parts = {
   problems: new Part(h("div"), problems),
   facts: new Part<PanelState["facts"]>(h("div"), (rows) => [facts(rows)]),
   sizes: new Part(h("div"), sizes),
-  snapshots: new Part(h("div"), snapshots),
+  timeline: new Part(h("div"), timeline),
   shared: new Part(h("div"), shared),
   events: new Part(h("div"), events),
   setup: new Part(h("div"), drawSetup),
@@ -35,7 +35,10 @@ const tabs = new Tabs(
       element: h("div", {}, parts.problems.element, charts.element, noCharts, parts.facts.element),
     },
     { id: "resources", label: "Resources", element: h("div", {}, parts.sizes.element) },
-    { id: "snapshots", label: "Snapshots", element: h("div", {}, parts.snapshots.element) },
+    {
+      ...{ id: "timeline", label: "Timeline", element: h("div", {}, parts.timeline.element) },
+      onShow: () => tell({ type: "backups" }),
+    },
     { id: "shared", label: "Sharing", element: h("div", {}, parts.shared.element) },
     {
       ...{
@@ -112,8 +115,8 @@ function showState(state: PanelState): void {
   parts.problems.update(state.problems);
   parts.facts.update(state.facts);
   parts.sizes.update(state.sizes);
-  parts.snapshots.update({ rows: state.snapshots, canSnapshot: state.canSnapshot });
-  const { ports, mounts, disks, networks, isContainer } = state;
+  const { ports, mounts, disks, networks, isContainer, canSnapshot } = state;
+  parts.timeline.update({ rows: state.timeline, canSnapshot, isContainer, note: state.backupsNote });
   parts.shared.update({ ports, mounts, disks, networks, isContainer });
   tabs.offer("setup", !isContainer);
   tabs.rename("serial", isContainer ? "Log" : "Serial Log");
