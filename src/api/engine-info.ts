@@ -73,7 +73,7 @@ export const Settings = z.strictObject({
   "snapshots.before-risky": z
     .boolean()
     .describe(
-      "Whether a snapshot is taken by itself before an instance's disk is enlarged, where that costs nothing",
+      "Whether a snapshot is taken by itself before a disk is enlarged and before a changed berth.yaml is applied, where that costs nothing",
     ),
   "engine.idle-seconds": z.int().min(5).describe("How long an unused engine stays"),
   "engine.log-level": z.enum(["error", "warn", "info", "debug"]),

@@ -60,6 +60,11 @@ export const Labels = z
   .record(z.string().regex(LABEL_KEY), z.string().regex(LABEL_VALUE))
   .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `at most ${MOST_LABELS} labels`);
 
+export const BroughtUpAs = z
+  .string()
+  .max(64)
+  .describe("Tells whether its project's file says another of it than when it was brought up last");
+
 /** What a launch asks for. Sizes left out take the defaults; the name left out is generated. */
 export const LaunchSpec = z.strictObject({
   name: InstanceName.optional(),
@@ -179,6 +184,7 @@ export const Instance = z.object({
   snapshotCount: z.int(),
   autostart: AutostartPolicy,
   labels: Labels.describe("The user's own words; the engine gives them no meaning"),
+  broughtUpAs: BroughtUpAs.optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),

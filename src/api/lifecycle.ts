@@ -1,7 +1,7 @@
 /** What may be asked of an instance that exists, beyond power. */
 import * as z from "zod";
 import { PidsLimit } from "./container.ts";
-import { AutostartPolicy, Labels } from "./instance.ts";
+import { AutostartPolicy, BroughtUpAs, Labels } from "./instance.ts";
 import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./limits.ts";
 
 /** What takes a limit of a container away. */
@@ -27,5 +27,6 @@ export const SizeChange = z.object({
     ),
   autostart: AutostartPolicy.optional(),
   labels: Labels.optional().describe("In the place of those it has"),
+  broughtUpAs: BroughtUpAs.optional(),
 });
 export type SizeChange = z.infer<typeof SizeChange>;

@@ -9,8 +9,8 @@ export const SnapshotName = z
 
 export const SnapshotComment = z.string().max(1000);
 
-/** What the engine may take a snapshot before, without being asked for it. */
-export const SnapshotOccasion = z.enum(["resize", "restore"]);
+/** What a snapshot may be taken before without anybody asking for it: `up` applies a changed `berth.yaml`. */
+export const SnapshotOccasion = z.enum(["resize", "restore", "up"]);
 export type SnapshotOccasion = z.infer<typeof SnapshotOccasion>;
 
 /** What an instance was at a moment when it was stopped. Parents and children are told by their names. */

@@ -18,7 +18,7 @@ import type { HostNetwork, NewHostNic } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
 import type { GuestSession, SessionRequest } from "../api/session.ts";
-import type { Snapshot } from "../api/snapshot.ts";
+import type { Snapshot, SnapshotOccasion } from "../api/snapshot.ts";
 import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
@@ -231,13 +231,20 @@ export interface DisksApi {
   purge(instance: string, disk: string): Promise<Operation>;
 }
 
+/** One without a name gets one; `before` makes it an automatic one. */
+export type SnapshotWish = {
+  name?: string | undefined;
+  comment: string;
+  before?: SnapshotOccasion | undefined;
+};
+
 /** Whether what the instance is now is lost, and if not, whether it is kept for a while only. */
 export type RestoreHow = { destructive: boolean; automatic?: boolean | undefined };
 
 export interface SnapshotsApi {
   /** Of one instance, or of all but the deleted. */
   list(instance?: string): Snapshot[];
-  take(instance: string, wanted: { name?: string | undefined; comment: string }): Promise<Operation>;
+  take(instance: string, wanted: SnapshotWish): Promise<Operation>;
   restore(instance: string, snapshot: string, how: RestoreHow): Promise<Operation>;
   update(
     instance: string,

@@ -90,8 +90,7 @@ function compose({ files, ...ground }: Ground): Parts {
     keys: new InstanceKeys(keys, files),
     zones: new ZoneBook(store, subnet),
     runDirectory: paths.run,
-    mountsAllowed: () => settings.get()["local.privileged-mounts"],
-    snapshotsWanted: () => settings.get()["snapshots.before-risky"],
+    settings: () => settings.get(),
   });
   users = (image) => usersOf(keeper, image);
   const hostFacts = options.hostFacts ?? (() => factsOf(paths, locations));

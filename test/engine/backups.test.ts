@@ -335,7 +335,7 @@ test("one disk of a stopped instance becomes what it was, the others stay as the
     data: sumOf(world.host.contents.get(key) as FakeContent),
   });
   expect(now()).toEqual({ first: between.first, data: then });
-  await succeeded(engine, engine.snapshots.restore("web", "snapshot1", { destructive: true }));
+  await succeeded(engine, engine.snapshots.restore("web", "before-restore-1", { destructive: true }));
   expect(now()).toEqual(between);
   await succeeded(engine, engine.disks.remove("web", "data", { force: false }));
   await expect(engine.backups.revert(one, "data", signal())).rejects.toMatchObject({

@@ -197,6 +197,11 @@ test("a berth.yaml is brought up once, however often it is asked, and down", asy
     /^base +Stopped +cpus 2, file says 3; display true, file says false$/m,
   );
   await berth.ok(["up", "--file", file]);
+  const snapshots = () => berth.ok(["list", "--snapshots"]);
+  expect(await snapshots()).toMatch(/^base +before-up-1 +-- +Before what has changed in its file/m);
+  await berth.ok(["down", "--file", file]);
+  await berth.ok(["up", "--file", file]);
+  expect(await snapshots()).not.toContain("before-up-2");
   expect(await berth.json(["info", "base"])).toMatchObject({ info: { base: { berth: { cpus: 3 } } } });
   await writeFile(file, "instances:\n  base: {cpu: 1}\n");
   expect(await berth.run(["up", "--file", file])).toMatchObject({

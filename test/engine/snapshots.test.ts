@@ -86,6 +86,13 @@ test("nothing is taken by itself where the setting says so", async () => {
   expect(names()).toEqual([]);
 });
 
+test("one that is asked for as an automatic one is among those of which the last ten stay", async () => {
+  for (let n = 0; n < 11; n += 1)
+    await succeeded(engine, engine.snapshots.take("web", { comment: "", before: "up" }));
+  expect(names()).toHaveLength(10);
+  expect(names()[0]).toBe("before-up-2");
+});
+
 test("ten automatic ones stay; one that the user has given a comment is the user's", async () => {
   await take("mine");
   await grow(8);

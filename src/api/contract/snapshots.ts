@@ -1,7 +1,7 @@
 /** Snapshots of stopped instances. */
 import * as z from "zod";
 import { Operation } from "../operation.ts";
-import { Snapshot, SnapshotComment, SnapshotName } from "../snapshot.ts";
+import { Snapshot, SnapshotComment, SnapshotName, SnapshotOccasion } from "../snapshot.ts";
 import { ByName, List, procedure } from "./procedure.ts";
 
 const One = ByName.extend({ snapshot: z.string().min(1).max(255) });
@@ -16,7 +16,15 @@ export const snapshots = {
     "snapshot.create",
     "Keep a stopped instance as it is; the operation's target is `instance.snapshot`",
   )
-    .input(ByName.extend({ snapshot: SnapshotName.optional(), comment: SnapshotComment.default("") }))
+    .input(
+      ByName.extend({
+        snapshot: SnapshotName.optional(),
+        comment: SnapshotComment.default(""),
+        before: SnapshotOccasion.optional().describe(
+          "It is an automatic one, of which only the last ten stay",
+        ),
+      }),
+    )
     .output(Operation),
   restore: procedure(
     "POST",

@@ -115,6 +115,26 @@ export function changesOf(
   ];
 }
 
+/** Tells what a file says of an instance from what it says at another time. */
+export function digestOf(wanted: ProjectInstance): string {
+  return digest(JSON.stringify(wanted));
+}
+
+/**
+ * Whether an automatic snapshot comes first: a machine that rests is about to get what its file says otherwise than when
+ * it was brought up last, steps that it has not run among it, and none of the changes takes one itself.
+ */
+export function isKeptFirst(
+  wanted: ProjectInstance,
+  now: Instance | undefined,
+  changes: readonly Change[],
+): boolean {
+  if (now?.kind !== "vm" || now.state !== "stopped" || now.broughtUpAs === digestOf(wanted)) return false;
+  return !changes.some(
+    (one) => one.do === "restore" || (one.do === "change-sizes" && one.sizes.diskBytes !== undefined),
+  );
+}
+
 export function isContainer({ image }: ProjectInstance): boolean {
   return image !== undefined && containerReference(image) !== undefined;
 }
@@ -206,9 +226,12 @@ export function stepsOf({ provision = [] }: ProjectInstance): Step[] {
   return provision.map((step) => {
     const { run, always = false } = typeof step === "string" ? { run: step } : step;
     const argv = typeof run === "string" ? ["sh", "-ec", run] : run;
-    const mark = createHash("sha256").update(JSON.stringify(argv)).digest("hex").slice(0, 32);
-    return { argv, mark, always };
+    return { argv, mark: digest(JSON.stringify(argv)), always };
   });
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
 /** These instances and, before each, those that it depends on; all of the file where none is named. */

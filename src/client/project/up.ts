@@ -10,7 +10,9 @@ import { parseNetwork } from "../network-text.ts";
 import {
   type Change,
   changesOf,
+  digestOf,
   disksOf,
+  isKeptFirst,
   mountsOf,
   portOf,
   selected,
@@ -94,9 +96,20 @@ async function upOne(
   const snapshots = wanted.snapshot && now ? (await api.snapshots.list({ instance: name })).items : [];
   const taken = snapshots.map((one) => one.name);
   const written = await readWritten(caller, wanted, directory);
-  for (const change of changesOf(name, wanted, now, taken, written))
-    await carryOut(caller, name, wanted, change, directory);
+  const changes = changesOf(name, wanted, now, taken, written);
+  if (isKeptFirst(wanted, now, changes)) await keep(caller, name);
+  for (const change of changes) await carryOut(caller, name, wanted, change, directory);
   await provision(caller, name, stepsOf(wanted));
+  const broughtUpAs = digestOf(wanted);
+  if (now?.broughtUpAs !== broughtUpAs)
+    await caller.operate((one) => one.instances.update({ name, broughtUpAs }));
+}
+
+async function keep(caller: Caller, name: string): Promise<void> {
+  const { api } = await caller.client();
+  if (!(await api.settings.get())["snapshots.before-risky"]) return;
+  const comment = "Before what has changed in its file was applied";
+  await caller.operate((one) => one.snapshots.take({ name, comment, before: "up" }));
 }
 
 /** Asks the engine only where the file leaves something to its settings. */

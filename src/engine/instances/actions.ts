@@ -26,7 +26,7 @@ import { addPort, removePort } from "./port-work.ts";
 import { restart, start, stop } from "./power.ts";
 import { rename } from "./rename.ts";
 import { changeSizes } from "./sizes.ts";
-import { afterSnapshot, removeSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from "./snapshots.ts";
+import { afterSnapshot, removeSnapshot, restoreSnapshot, updateSnapshot } from "./snapshots.ts";
 import { suspend } from "./suspend.ts";
 import { ACTIONS } from "./transitions.ts";
 import { moveToTrash, purge, takeOutOfTrash } from "./trash.ts";
@@ -110,7 +110,8 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
   release: { kind: "release", cancellable: false, work: release },
   snapshot: {
     kind: "snapshot",
-    work: (keeper, entry, ctx, { take }) => takeSnapshot(keeper, entry, ctx, required(take)),
+    work: (keeper, entry, ctx, { take }) =>
+      afterSnapshot(keeper, entry, ctx, { take: required(take) }, async () => {}),
   },
   "add-port": {
     kind: "add-port",

@@ -22,8 +22,15 @@ export async function details(keeper: Keeper, entry: Entry, signal: AbortSignal)
     guestDetails(entry, signal),
     allocated(keeper, entry),
   ]);
-  const addresses = keeper.addressesOf(entry, guest?.addresses ?? []);
+  const addresses = ownFirst(keeper, entry, guest?.addresses ?? []);
   return { ...guest, addresses, ...(diskAllocatedBytes === undefined ? {} : { diskAllocatedBytes }) };
+}
+
+/** The addresses of a guest as others know them: its own first, and none that every guest has. */
+function ownFirst({ subnet }: Keeper, entry: Entry, all: readonly string[]): string[] {
+  const { address } = entry.record.descriptor;
+  const others = all.filter((one) => one !== address && one !== subnet.nat.address);
+  return all.includes(address) ? [address, ...others] : others;
 }
 
 async function guestDetails(entry: Entry, signal: AbortSignal): Promise<InstanceDetails | undefined> {

@@ -2,6 +2,7 @@
  * The book of instances and its only writer: what changes here is committed where it must outlive the engine, and
  * published as the whole new instance. The manager decides what may happen; the steps of an action say what has.
  */
+import type { Settings } from "../../api/engine-info.ts";
 import type { Instance, InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter } from "../../base/event.ts";
@@ -33,10 +34,7 @@ export type KeeperParts = {
   subnet: Subnet;
   zones: ZoneBook;
   runDirectory: string;
-  /** Whether directories of this host may be shown in guests now. */
-  mountsAllowed: () => boolean;
-  /** Whether a snapshot comes before what may go wrong. */
-  snapshotsWanted: () => boolean;
+  settings: () => Settings;
   log: Log;
   now: () => Date;
   makeLogin: (user: string) => Login | Promise<Login>;
@@ -56,6 +54,7 @@ export class Keeper {
   readonly images: Images;
   readonly log: Log;
   readonly zones: ZoneBook;
+  readonly subnet: Subnet;
   readonly guestNames = new GuestNames(this);
   readonly #parts: KeeperParts;
   readonly #byName = new Map<string, Entry>();
@@ -75,18 +74,16 @@ export class Keeper {
     this.images = parts.images;
     this.log = parts.log;
     this.zones = parts.zones;
+    this.subnet = parts.subnet;
   }
 
   now(): Date {
     return this.#parts.now();
   }
 
-  get mountsAllowed(): boolean {
-    return this.#parts.mountsAllowed();
-  }
-
-  get snapshotsWanted(): boolean {
-    return this.#parts.snapshotsWanted();
+  /** As they are now. */
+  get settings(): Settings {
+    return this.#parts.settings();
   }
 
   makeLogin(user: string): Login | Promise<Login> {
@@ -138,18 +135,10 @@ export class Keeper {
     throw new EngineError("missing-dependency", reason);
   }
 
-  /** The addresses of a guest as others know them: its own first, and none that every guest has. */
-  addressesOf(entry: Entry, all: readonly string[]): string[] {
-    const { address } = entry.record.descriptor;
-    const { nat } = this.#parts.subnet;
-    const others = all.filter((one) => one !== address && one !== nat.address);
-    return all.includes(address) ? [address, ...others] : others;
-  }
-
   /** Everything the driver may know; reads the keys from the instance's directory unless they are of no use. */
   driverInstance(entry: Entry, options: { withoutKeys?: boolean } = {}): Promise<DriverInstance> {
-    const { subnet, runDirectory } = this.#parts;
-    const { files, keys } = this;
+    const { files, keys, subnet } = this;
+    const { runDirectory } = this.#parts;
     const places = { files, keys, subnet, runDirectory, medium: mediumFile(this, entry) };
     return driverInstanceOf(entry, places, options.withoutKeys ?? false);
   }

@@ -22,7 +22,7 @@ export async function openMounts(keeper: Keeper, entry: Entry, ctx: Ctx): Promis
   const failures: string[] = [];
   // Its runtime has made those of a container.
   if (entry.record.descriptor.container) return [];
-  if (!keeper.mountsAllowed && entry.record.descriptor.mounts.length > 0)
+  if (!keeper.settings["local.privileged-mounts"] && entry.record.descriptor.mounts.length > 0)
     return [`the mounts of ${nameOf(entry)} are left out: local.privileged-mounts is false`];
   for (const mount of entry.record.descriptor.mounts) {
     try {

@@ -146,8 +146,8 @@ export async function checkMount(wanted: NewMount, where: string): Promise<Mount
 }
 
 /** `permission-denied` where the user has switched mounts off. */
-export function refuseMounts({ mountsAllowed }: Pick<Keeper, "mountsAllowed">, where: string): void {
-  if (mountsAllowed) return;
+export function refuseMounts({ settings }: Pick<Keeper, "settings">, where: string): void {
+  if (settings["local.privileged-mounts"]) return;
   throw new EngineError("permission-denied", `cannot mount in ${where}: mounts are disabled`, {
     hint: "To allow them: berth set local.privileged-mounts=true",
   });

@@ -18,10 +18,11 @@ const WORDS: Record<keyof SizeChange, string> = {
   diskBytes: "disk",
   autostart: "autostart",
   labels: "labels",
+  broughtUpAs: "broughtUpAs",
 };
 const KEYS = Object.keys(WORDS) as (keyof SizeChange)[];
 
-const POLICIES: ReadonlySet<keyof SizeChange> = new Set(["autostart", "labels"]);
+const POLICIES: ReadonlySet<keyof SizeChange> = new Set(["autostart", "labels", "broughtUpAs"]);
 
 /** Whether its disk and its hardware stay as they are, so that it may run meanwhile. */
 export function isPolicyOnly(change: SizeChange): boolean {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
-import type { RestoreHow, SnapshotsApi } from "../engine-core.ts";
+import type { RestoreHow, SnapshotsApi, SnapshotWish } from "../engine-core.ts";
 import { nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { InstanceManager } from "./manager.ts";
@@ -28,7 +28,7 @@ export class SnapshotKeeping implements SnapshotsApi {
       .flatMap(({ record }) => toSnapshots(record.descriptor));
   }
 
-  async take(instance: string, wanted: { name?: string | undefined; comment: string }): Promise<Operation> {
+  async take(instance: string, wanted: SnapshotWish): Promise<Operation> {
     const entry = this.#keeper.find(instance, "snapshot");
     supportOf(this.#keeper, entry);
     const take = planSnapshot(entry, randomUUID(), wanted);

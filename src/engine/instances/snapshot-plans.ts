@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { SnapshotOccasion } from "../../api/snapshot.ts";
 import { EngineError } from "../../base/errors.ts";
+import type { SnapshotWish } from "../engine-core.ts";
 import type { SnapshotRecord } from "../store/record.ts";
 import type { NewSnapshot } from "./actions.ts";
 import { type Entry, nameOf } from "./entry.ts";
@@ -9,11 +10,7 @@ import type { Keeper } from "./keeper.ts";
 import { automaticName, findSnapshot, nextSnapshotName } from "./snapshot-tree.ts";
 
 /** What taking one will be called, checked: `already-exists` where the name is in use. */
-export function planSnapshot(
-  entry: Entry,
-  id: string,
-  wanted: { name?: string | undefined; comment: string; before?: SnapshotOccasion | undefined },
-): NewSnapshot {
+export function planSnapshot(entry: Entry, id: string, wanted: SnapshotWish): NewSnapshot {
   const { descriptor } = entry.record;
   const { comment, before } = wanted;
   refuseLive(entry);
@@ -31,7 +28,7 @@ export function planAutomatic(
   comment: string,
 ): NewSnapshot | undefined {
   const isFree = keeper.driverOf(entry).snapshots?.isFree ?? false;
-  if (entry.running || !isFree || !keeper.snapshotsWanted) return undefined;
+  if (entry.running || !isFree || !keeper.settings["snapshots.before-risky"]) return undefined;
   return planSnapshot(entry, randomUUID(), { comment, before });
 }
 

@@ -44,6 +44,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     disks: descriptor.disks.map(({ slot: _slot, ...disk }) => disk),
     autostart: descriptor.autostart,
     labels: descriptor.labels,
+    ...(descriptor.broughtUpAs === undefined ? {} : { broughtUpAs: descriptor.broughtUpAs }),
     snapshotCount: descriptor.snapshots.length,
     createdAt: descriptor.createdAt,
     updatedAt,

@@ -6,6 +6,7 @@ import { DiskName } from "../../api/disk.ts";
 import {
   Arch,
   AutostartPolicy,
+  BroughtUpAs,
   ImageFacts,
   InstanceState,
   Labels,
@@ -111,6 +112,7 @@ const Fields = z.object({
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
   labels: Labels.default({}),
+  broughtUpAs: BroughtUpAs.optional(),
   snapshots: z.array(SnapshotRecord).default([]),
   currentSnapshot: z.uuid().optional().describe("The last one taken or restored"),
   snapshotsTaken: z

@@ -4,7 +4,15 @@ import { expect, test } from "vitest";
 import type { Instance } from "../../../src/api/instance.ts";
 import { EngineError } from "../../../src/base/errors.ts";
 import { parseProject } from "../../../src/client/project/parse.ts";
-import { changesOf, difference, portOf, selected, stepsOf } from "../../../src/client/project/plan.ts";
+import {
+  changesOf,
+  difference,
+  digestOf,
+  isKeptFirst,
+  portOf,
+  selected,
+  stepsOf,
+} from "../../../src/client/project/plan.ts";
 
 const read = (text: string) => parseProject(text, "berth.yaml");
 
@@ -123,6 +131,21 @@ test("disks that are missing are added, small ones enlarged; one that was remove
   ]);
   expect(() => read("instances: {a: {disks: {Data: 1G}}}")).toThrow(/instances.a.disks.Data/);
   expect(() => read("instances: {a: {disks: {data: 1X}}}")).toThrow(/not a valid size/);
+});
+
+test("what a machine is that rests is kept first where its file says another of it, and no change keeps it", () => {
+  const wanted = { cpus: 2, provision: ["echo more"] };
+  const rests = { ...stopped, kind: "vm" } as Instance;
+  const start = [{ do: "start" as const }];
+  expect(isKeptFirst(wanted, rests, start)).toBe(true);
+  expect(isKeptFirst(wanted, { ...rests, broughtUpAs: digestOf(wanted) }, start)).toBe(false);
+  expect(isKeptFirst(wanted, { ...rests, broughtUpAs: digestOf({ cpus: 2 }) }, start)).toBe(true);
+  expect(isKeptFirst(wanted, { ...rests, state: "running" }, start)).toBe(false);
+  expect(isKeptFirst(wanted, { ...rests, kind: "container" }, start)).toBe(false);
+  expect(isKeptFirst(wanted, undefined, [{ do: "launch" }])).toBe(false);
+  expect(isKeptFirst(wanted, rests, [{ do: "restore", snapshot: "clean" }])).toBe(false);
+  expect(isKeptFirst(wanted, rests, [{ do: "change-sizes", sizes: { diskBytes: 1 } }])).toBe(false);
+  expect(isKeptFirst(wanted, rests, [{ do: "change-sizes", sizes: { cpus: 2 } }])).toBe(true);
 });
 
 test("a stopped one is changed and restored first, a running one is told of", () => {

@@ -5,8 +5,8 @@ export function snapshotRoutes({ snapshots }: EngineCore) {
   const at = os.snapshots;
   return {
     list: at.list.handler(({ input }) => ({ items: snapshots.list(input.instance) })),
-    take: at.take.handler(({ input: { name, snapshot, comment } }) =>
-      snapshots.take(name, { name: snapshot, comment }),
+    take: at.take.handler(({ input: { name, snapshot, comment, before } }) =>
+      snapshots.take(name, { name: snapshot, comment, before }),
     ),
     restore: at.restore.handler(({ input: { name, snapshot, destructive, automatic } }) =>
       snapshots.restore(name, snapshot, { destructive, automatic }),
