@@ -15,7 +15,14 @@ import type { Contents } from "./backup-items.ts";
 /** A place on a server may take long; the engine gives up sooner. */
 const WITHIN_MS = 90_000;
 const KINDS: ReadonlySet<OperationKind> = new Set([
-  ...(["backup", "restore-backup", "add-repository", "check-repository", "prune-repository"] as const),
+  ...([
+    "backup",
+    "restore-backup",
+    "drill-backup",
+    "add-repository",
+    "check-repository",
+    "prune-repository",
+  ] as const),
 ]);
 
 export type Repositories = { repositories: readonly BackupRepository[]; plans: readonly BackupPlan[] };

@@ -5,9 +5,17 @@ import type { Operation } from "../api/operation.ts";
 import { imageTooltip } from "./image-items.ts";
 import type { Icon } from "./items.ts";
 import { l10n } from "./l10n.ts";
-import { ageText, capitalised, dateText, momentText, operationText, sizeText } from "./phrases.ts";
+import {
+  ageText,
+  capitalised,
+  dateText,
+  momentText,
+  operationText,
+  shortDateText,
+  sizeText,
+} from "./phrases.ts";
 import { retentionWords, scheduleText } from "./plan-choices.ts";
-import { canRollBack, possible } from "./possible.ts";
+import { canRollBack, possible, presentDisks } from "./possible.ts";
 import { problemText } from "./problems.ts";
 
 export type BackupItem = {
@@ -34,10 +42,10 @@ export type BackedUp = {
 const WARNING = "list.warningForeground";
 
 const CONSISTENCIES: Readonly<Record<BackupConsistency, string>> = {
-  frozen: l10n.t("ran, its filesystems in order"),
-  crash: l10n.t("ran"),
-  paused: l10n.t("was paused"),
-  offline: l10n.t("rested"),
+  frozen: l10n.t("while running, its filesystems in order"),
+  crash: l10n.t("while running"),
+  paused: l10n.t("while paused"),
+  offline: l10n.t("while stopped"),
 };
 
 export function consistencyText(consistency: BackupConsistency): string {
@@ -130,7 +138,7 @@ export function backedUpItem(
 ): BackupItem {
   const [last] = backups;
   const facts = [
-    last ? l10n.t("last {0}", ageText(last.at, now)) : l10n.t("no backup yet"),
+    last ? l10n.t("backed up {0}", ageText(last.at, now)) : l10n.t("no backup yet"),
     ...(plan ? [l10n.t("next {0}", momentText(plan.nextAt, now))] : []),
     ...(instance ? [] : [l10n.t("no longer there")]),
   ];
@@ -152,18 +160,18 @@ export function backedUpItem(
 }
 
 function planFacts(plan: BackupPlan | undefined): [string, string][] {
-  if (!plan) return [[l10n.t("By itself"), l10n.t("no")]];
+  if (!plan) return [[l10n.t("Schedule"), l10n.t("none")]];
   return [
-    [l10n.t("By itself"), scheduleText(plan.schedule)],
+    [l10n.t("Schedule"), scheduleText(plan.schedule)],
     [l10n.t("Next planned"), dateText(plan.nextAt)],
-    [l10n.t("Stay"), retentionWords(plan.retention)],
+    [l10n.t("Kept"), retentionWords(plan.retention)],
   ];
 }
 
 export function backupItem(backup: Backup, instance: Instance | undefined, now: Date): BackupItem {
-  const { id, repository, at, isProtected } = backup;
+  const { id, repository, at, isProtected, drilledAt } = backup;
   const facts = backupFacts(backup);
-  const label = dateText(at);
+  const label = shortDateText(at, now);
   return {
     id: `backup:${repository}:${id}`,
     label,
@@ -171,29 +179,32 @@ export function backupItem(backup: Backup, instance: Instance | undefined, now: 
     icon: { id: isProtected ? "shield" : "archive" },
     contextValue: ["backup", ...actionsOfBackup(backup, instance)].join("+"),
     ariaLabel: [l10n.t("backup of {0}", label), ...facts].join(", "),
-    tooltip: imageTooltip(`${backup.instance.name}, ${label}`, [
-      [l10n.t("As it"), consistencyText(backup.consistency)],
+    tooltip: imageTooltip(`${backup.instance.name}, ${dateText(at)}`, [
+      [l10n.t("Taken"), consistencyText(backup.consistency)],
       [l10n.t("Holds"), sizeText(backup.sizeBytes)],
       [l10n.t("Added"), sizeText(backup.addedBytes)],
       [l10n.t("Protected"), isProtected ? l10n.t("yes") : l10n.t("no")],
+      [l10n.t("Restored and booted"), drilledAt === undefined ? l10n.t("never") : dateText(drilledAt)],
       [l10n.t("Repository"), repository],
       [l10n.t("Id"), id.slice(0, 8)],
     ]),
   };
 }
 
-/** How it was taken, by what it made the repository larger, and whether it stays. */
-export function backupFacts({ consistency, addedBytes, isProtected }: Backup): string[] {
+/** By what it made the repository larger, how it was taken, and whether it stays. */
+export function backupFacts({ consistency, addedBytes, isProtected, drilledAt }: Backup): string[] {
   return [
-    consistencyText(consistency),
     l10n.t("{0} added", sizeText(addedBytes)),
+    l10n.t("taken {0}", consistencyText(consistency)),
     ...(isProtected ? [l10n.t("protected")] : []),
+    ...(drilledAt === undefined ? [] : [l10n.t("proven")]),
   ];
 }
 
 export function actionsOfBackup({ isProtected }: Backup, instance: Instance | undefined): string[] {
   return [
     ...(instance && canRollBack(instance) ? ["rollBack"] : []),
+    ...(instance && canRollBack(instance) && presentDisks(instance).length > 0 ? ["restoreDisk"] : []),
     ...["restoreBackup", "verify"],
     ...(isProtected ? ["unprotect"] : ["protect", "deleteBackup"]),
   ];

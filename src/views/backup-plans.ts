@@ -24,13 +24,13 @@ export async function planBackups(services: Services, args: Args): Promise<void>
   const { api } = await services.mirror.client();
   const names = instances.map(({ name }) => name);
   const now = (await api.backups.plans()).items.find(({ instance }) => names.includes(instance));
-  const title = vscode.l10n.t("Back {0} Up by Itself", listText(names));
+  const title = vscode.l10n.t("Schedule Backups of {0}", listText(names));
   const period = await askPeriod(title, now);
   if (period === undefined) return;
   try {
     if (period === "never") {
       for (const name of names) await api.backups.unplan({ name });
-      return say(vscode.l10n.t("{0} is backed up when you say so.", listText(names)));
+      return say(vscode.l10n.t("Backups of {0}: when you say so.", listText(names)));
     }
     const schedule = await askSchedule(title, period, now?.schedule);
     const keeps = schedule && (await askRetention(title, now));
@@ -39,7 +39,7 @@ export async function planBackups(services: Services, args: Args): Promise<void>
     const { retention } = keeps;
     const plan = { repository, schedule, ...(retention ? { retention } : {}) };
     for (const name of names) await api.backups.plan({ name, ...plan });
-    say(vscode.l10n.t("{0} is backed up {1}.", listText(names), scheduleText(schedule)));
+    say(vscode.l10n.t("Backups of {0}: {1}.", listText(names), scheduleText(schedule)));
   } finally {
     services.backups.refresh();
   }
@@ -78,7 +78,7 @@ async function askSchedule(
   if (on === undefined) return undefined;
   const value = now && now.every !== "hour" ? now.at : "02:30";
   const prompt = vscode.l10n.t(
-    "At what time, by the clock of the engine's host? What was missed is made up for once.",
+    "At what time, by the clock of the engine's host? The first one is made now; one that is missed is made up for.",
   );
   const at = await ask({ title, prompt, value }, timeProblem);
   return at === undefined ? undefined : scheduleOf(period, at, on);

@@ -16,6 +16,7 @@ import {
   repositoryItem,
 } from "./backup-items.ts";
 import { Coalescer } from "./coalesce.ts";
+import { setContexts } from "./context-keys.ts";
 import { noteRow } from "./image-rows.ts";
 import type { Model } from "./model.ts";
 import { capitalised } from "./phrases.ts";
@@ -128,6 +129,7 @@ export class BackupsView implements vscode.TreeDataProvider<BackupNode>, Disposa
     try {
       const { repositories, plans } = await this.#cache.list();
       this.#plans = plans;
+      setContexts({ "berth.noRepository": repositories.length === 0 });
       this.#roots = repositories.map((repository) => ({ type: "repository", repository }));
       return [...this.#roots];
     } catch (error) {

@@ -65,6 +65,19 @@ export async function verifyBackup(services: Services, args: Args): Promise<void
   if (chosen.length > 0) say(vscode.l10n.t("All of it is there, and as it was."));
 }
 
+export async function drillBackup(services: Services, args: Args): Promise<void> {
+  const backup = await oneBackup(
+    services,
+    args,
+    vscode.l10n.t("Restore and boot which backup, to prove it?"),
+  );
+  if (!backup) return;
+  const { repository, id, instance, at } = backup;
+  const title = vscode.l10n.t("Proving {0} of {1}", instance.name, dateText(at));
+  await followed(services, title, (api) => api.backups.drill({ repository, backup: id }));
+  say(vscode.l10n.t("It can be restored, and boots."));
+}
+
 export function protectBackup(services: Services, args: Args): Promise<void> {
   return protect(services, args, true);
 }

@@ -91,6 +91,9 @@ export const COMMANDS = {
   "berth.planBackups": async (services, ...args) =>
     (await import("./backup-plans.ts")).planBackups(services, args),
   "berth.verifyBackup": async (services, ...args) => (await backups()).verifyBackup(services, args),
+  "berth.drillBackup": async (services, ...args) => (await backups()).drillBackup(services, args),
+  "berth.restoreDisk": async (services, ...args) =>
+    (await import("./roll-back.ts")).rollBackDisk(services, args),
   "berth.protectBackup": async (services, ...args) => (await backups()).protectBackup(services, args),
   "berth.unprotectBackup": async (services, ...args) => (await backups()).unprotectBackup(services, args),
   "berth.deleteBackup": async (services, ...args) => (await backups()).deleteBackup(services, args),

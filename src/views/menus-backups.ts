@@ -11,7 +11,7 @@ export const BACKUP_MENUS: Readonly<Record<string, CommandRow>> = {
     ],
   },
   "berth.restoreBackup": {
-    ...{ title: "New Instance of Backup…", icon: "debug-step-back" },
+    ...{ title: "New Instance of Backup…", icon: "vm" },
     rows: [
       { flag: "backUp", group: "6_snapshot@6", one: true },
       { view: "backups", flag: "restoreBackup", group: "1_restore@1", inline: 1, one: true },
@@ -21,17 +21,24 @@ export const BACKUP_MENUS: Readonly<Record<string, CommandRow>> = {
     ...{ title: "Files of Backup…", icon: "folder-library" },
     rows: [
       { flag: "backUp", group: "6_snapshot@7", one: true },
-      { view: "backups", flag: "restoreBackup", group: "1_restore@3", inline: 3, one: true },
+      { view: "backups", flag: "restoreBackup", group: "1_restore@4", inline: 3, one: true },
     ],
   },
   "berth.planBackups": {
-    ...{ title: "Back Up by Itself…", icon: "calendar", palette: INSTANCES },
+    ...{ title: "Schedule Backups…", icon: "calendar", palette: INSTANCES },
     rows: [
       { flag: "backUp", group: "6_snapshot@8" },
       { view: "backups", flag: "plan", group: "1_backup@2", inline: 2 },
     ],
   },
   "berth.verifyBackup": inBackups("Verify Backup", "pass", { flag: "verify", group: "2_look@1" }),
+  "berth.drillBackup": inBackups("Prove Backup by Booting It", "beaker", {
+    ...{ flag: "verify", group: "2_look@2", one: true },
+  }),
+  "berth.restoreDisk": {
+    ...inBackups("Roll Back One Disk…", "save-as", { flag: "restoreDisk", group: "1_restore@3", one: true }),
+    palette: false,
+  },
   "berth.protectBackup": {
     ...inBackups("Protect Backup", "shield", { flag: "protect", group: "3_keep@1" }),
     palette: false,

@@ -121,6 +121,18 @@ export function dateText(time: string): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** `Nov 30, 7:16 PM`; with its year where that is another one. */
+export function shortDateText(time: string, now: Date): string {
+  if (new Date(time).getFullYear() !== now.getFullYear()) return dateText(time);
+  const parts = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" } as const;
+  return new Date(time).toLocaleString(undefined, parts);
+}
+
+/** `Monday, November 30, 2026`. */
+export function dayText(time: string): string {
+  return new Date(time).toLocaleDateString(undefined, { dateStyle: "full" });
+}
+
 /** Its time alone, of a moment of today. */
 export function momentText(time: string, now: Date): string {
   return new Date(time).toDateString() === now.toDateString() ? timeText(time) : dateText(time);

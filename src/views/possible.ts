@@ -59,6 +59,11 @@ export function canRollBack({ state, operation, zone }: Instance): boolean {
   return there && operation === undefined && zone.available;
 }
 
+/** Beside its first one. */
+export function presentDisks({ disks }: Pick<Instance, "disks">): Instance["disks"] {
+  return disks.filter(({ removedAt }) => removedAt === undefined);
+}
+
 /** What is done in one that runs; a backup of it keeps nobody from that. */
 function inside({ ports, ssh }: Instance): Action[] {
   return [
@@ -85,7 +90,7 @@ function kept({ kind, mounts, ports, disks, snapshotCount }: Instance): Action[]
     ...(kind === "vm" ? (["backUp"] as const) : []),
     "rename",
     "addDisk",
-    ...(disks.some(({ removedAt }) => removedAt === undefined) ? (["removeDisk"] as const) : []),
+    ...(presentDisks({ disks }).length > 0 ? (["removeDisk"] as const) : []),
     "autostart",
     "labels",
   ];

@@ -59,14 +59,15 @@ async function openRepository(services: Services, name: string, place: string): 
 
 /** Whoever has closed it unread can ask for it again, as long as this host is there. */
 async function showKit({ mirror }: Services, name: string, headline: string): Promise<void> {
-  const copy = vscode.l10n.t("Copy Password");
+  const copy = { title: vscode.l10n.t("Copy Password") };
+  const close = { title: vscode.l10n.t("Close"), isCloseAffordance: true };
   const { api } = await mirror.client();
   const { password } = await api.repositories.reveal({ name });
   const detail = vscode.l10n.t(
-    "Its password is {0}. Keep it where nobody else comes: without it no backup can be read, should this host be lost.",
+    "Its password:\n{0}\n\nKeep it where nobody else comes: without it no backup can be read, should this host be lost.",
     password,
   );
-  const chosen = await vscode.window.showInformationMessage(headline, { modal: true, detail }, copy);
+  const chosen = await vscode.window.showInformationMessage(headline, { modal: true, detail }, copy, close);
   if (chosen === copy) await vscode.env.clipboard.writeText(password);
 }
 

@@ -9,19 +9,39 @@ import { EngineError } from "../base/errors.ts";
 import type { EngineApi } from "../client/engine-client.ts";
 import type { Args } from "./actions.ts";
 import { backupsIn } from "./backup-choice.ts";
-import { dateText } from "./phrases.ts";
+import { dateText, sizeText } from "./phrases.ts";
+import { presentDisks } from "./possible.ts";
 import { confirm } from "./prompts.ts";
 import type { Services } from "./services.ts";
 import { snapshotNodes, snapshotsOf } from "./snapshots.ts";
 import { runOn, type Verb } from "./work.ts";
+
+/** As the engine calls the one that an instance always has. */
+const FIRST_DISK = "disk";
 
 /** What to roll back to. */
 type Aim = { instance: Instance; name: string; request: Verb["request"] };
 
 export async function rollBack(services: Services, args: Args): Promise<void> {
   const aim = (await snapshotAim(services, args)) ?? backupAim(services, args);
-  if (!aim) return;
-  const { instance, name, request } = aim;
+  if (aim) await goBack(services, aim);
+}
+
+/** The others stay as they are. */
+export async function rollBackDisk(services: Services, args: Args): Promise<void> {
+  const [backup] = backupsIn(args);
+  if (!backup) return;
+  const disks = presentDisks(there(services, backup.instance.id)).map(({ id, name, sizeBytes }) => {
+    return { label: name, description: sizeText(sizeBytes), disk: id };
+  });
+  const picks = [{ label: vscode.l10n.t("That of Its System"), disk: FIRST_DISK }, ...disks];
+  const placeHolder = vscode.l10n.t("Roll which disk of {0} back?", backup.instance.name);
+  const disk = (await vscode.window.showQuickPick(picks, { placeHolder }))?.disk;
+  const aim = disk && backupAim(services, args, disk);
+  if (aim) await goBack(services, aim);
+}
+
+async function goBack(services: Services, { instance, name, request }: Aim): Promise<void> {
   const { state } = instance;
   if (state !== "stopped" && !(await confirmHalt(instance))) return;
   const step = (of: Verb["request"]) => runOn(services, { title: () => "", request: of }, [instance]);
@@ -45,12 +65,13 @@ async function snapshotAim(services: Services, args: Args): Promise<Aim | undefi
   return { instance, name: snapshot.name, request };
 }
 
-function backupAim(services: Services, args: Args): Aim | undefined {
+function backupAim(services: Services, args: Args, disk?: string): Aim | undefined {
   const [backup] = backupsIn(args);
   if (!backup) return undefined;
   const { repository, id } = backup;
   const instance = there(services, backup.instance.id);
-  const request = (api: EngineApi) => api.backups.revert({ repository, backup: id });
+  const request = (api: EngineApi) =>
+    api.backups.revert({ repository, backup: id, ...(disk === undefined ? {} : { disk }) });
   return { instance, name: dateText(backup.at), request };
 }
 

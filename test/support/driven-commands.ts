@@ -62,6 +62,8 @@ export const DRIVEN: Readonly<Record<CommandId, string>> = {
   "berth.rollBack": "workbench/backups.test.ts",
   "berth.planBackups": "workbench/backups.test.ts",
   "berth.verifyBackup": "workbench/backups.test.ts",
+  "berth.drillBackup": "workbench/backups.test.ts",
+  "berth.restoreDisk": "workbench/backups.test.ts",
   "berth.protectBackup": "workbench/backups.test.ts",
   "berth.unprotectBackup": "workbench/backups.test.ts",
   "berth.deleteBackup": "workbench/backups.test.ts",

@@ -17,6 +17,7 @@ beforeAll(async () => {
   bundle = await bundleCli();
   workbench = await Workbench.start({ cli: bundle.cli });
   await workbench.berth.ok(["launch", "--name", "web"]);
+  await workbench.berth.ok(["disk", "add", "web", "name=data,size=1G"]);
   await workbench.openView();
   await workbench.row("web").waitFor();
 });
@@ -98,17 +99,20 @@ test("repositories are seen with what lies in them, by instance, the newest firs
   await workbench.unfold("Backups");
   await row(/^repository main, 1 backup/).waitFor();
   await row(/^repository other, empty/).waitFor();
-  await unfold(/^repository main/, /^web, last/);
-  await unfold(/^web, last/, aBackup);
-  await workbench.press(row(/^web, last/), "Back Up");
+  await unfold(/^repository main/, /^web, backed up/);
+  await unfold(/^web, backed up/, aBackup);
+  await workbench.press(row(/^web, backed up/), "Back Up");
   await row(/^repository main, 2 backups/).waitFor();
   await expect.poll(() => row(aBackup).count()).toBe(2);
   await workbench.screenshot("backups-view");
 });
 
-test("a backup is verified, protected, and no longer", async () => {
+test("a backup is verified, proven, protected, and no longer", async () => {
   await choose("Verify Backup", aBackup);
   await said("All of it is there, and as it was.");
+  await choose("Prove Backup by Booting It", aBackup);
+  await said("It can be restored, and boots.");
+  await row(/^backup of .*proven/).waitFor();
   await choose("Protect Backup", aBackup);
   await row(/^backup of .*protected/).waitFor();
   await choose("Take Protection from Backup", /^backup of .*protected/);
@@ -126,24 +130,42 @@ test("an instance is rolled back to a backup in one step, which is undone in ano
   await workbench.answer("Stop and Roll Back");
   await workbench.notification("web is what it was at before-restore-1").waitFor();
   expect(await workbench.berth.ok(["list", "--snapshots"])).toMatch(/before-restore-2/);
+  await workbench.commandOn("Berth: Show Details", "web");
+  const page = workbench.page
+    .frameLocator('iframe.webview[src*="extensionId=berth.berth"]')
+    .frameLocator("#active-frame");
+  await page.getByRole("tab", { name: "Timeline" }).click();
+  await page.getByRole("button", { name: "Undo before-restore-2" }).waitFor();
+  await page.getByText("Backup in main").first().waitFor();
+  await workbench.screenshot("backups-timeline");
+});
+
+test("one disk of a backup is rolled back to, and the others stay", async () => {
+  await choose("Roll Back One Disk…", aBackup);
+  await workbench.pick("data");
+  await workbench.answer("Stop and Roll Back");
+  await expect.poll(() => workbench.berth.ok(["list", "--snapshots"])).toMatch(/before-restore-3/);
 });
 
 test("an instance is backed up by itself, and no longer", async () => {
-  await workbench.commandOn("Berth: Back Up by Itself…", "web");
+  await workbench.commandOn("Berth: Schedule Backups…", "web");
   await workbench.pick("Every Day");
   await workbench.enter("At what time", "02:30");
-  await workbench.pick("Seven Days");
+  await workbench.page.getByText("7 daily, 4 weekly, 6 monthly").waitFor();
+  await workbench.screenshot("backups-kept");
+  await workbench.pick("Half a Year");
   await workbench.pick("main");
-  await row(/^web, last .*, next /).waitFor();
+  await row(/^web, backed up .*, next /).waitFor();
   expect(await workbench.berth.ok(["backup", "schedule"])).toMatch(/web +day .*daily=7,weekly=4,monthly=6/);
+  await row(/^repository main, 3 backups/).waitFor(); // The first one is made at once.
   await workbench.screenshot("backups-plan");
-  await workbench.commandOn("Berth: Back Up by Itself…", "web");
+  await workbench.commandOn("Berth: Schedule Backups…", "web");
   await workbench.pick("No Longer");
-  await row(/^web, last .*, next /).waitFor({ state: "detached" });
+  await row(/^web, backed up .*, next /).waitFor({ state: "detached" });
 });
 
 test("backups are deleted, and what only they need is freed", async () => {
-  for (const left of [1, 0]) {
+  for (const left of [2, 1, 0]) {
     await choose("Delete Backup…", aBackup);
     await workbench.answer("Delete for Good");
     await expect.poll(() => row(aBackup).count()).toBe(left);
@@ -161,7 +183,7 @@ test("a repository's password is shown and changed; one is forgotten, and the li
   await workbench.answer("Copy Password");
   await choose("Change Repository Password…", /^repository main/);
   await workbench.enter("The new one", "a password of our own");
-  await said("Its password is a password of our own.");
+  await said("a password of our own");
   await workbench.answer("Copy Password");
   await choose("Forget Repository…", /^repository other/);
   await workbench.answer("Forget It");

@@ -15,9 +15,13 @@ export type TimelineRow = {
   /** Of its kind, its own. */
   id: string;
   name: string;
-  at: string;
+  day: string;
+  time: string;
   what: string;
-  marks: string[];
+  /** The instance stands on it. */
+  current?: true | undefined;
+  /** Nobody has asked for it. */
+  automatic?: true | undefined;
   actions: PanelAction[];
   /** What can be compared; none where nothing can. */
   facts: [name: string, value: string][];
@@ -57,6 +61,7 @@ export type PanelState = {
   timeline: TimelineRow[];
   backupsNote?: string | undefined;
   canSnapshot: boolean;
+  canBackUp: boolean;
   ports: { id: string; text: string; url?: string | undefined }[];
   mounts: { target: string; source: string; type: string }[];
   disks: { name: string; size: string }[];

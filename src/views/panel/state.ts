@@ -19,7 +19,7 @@ import {
   sizeText,
 } from "../phrases.ts";
 import { pageText } from "../plain-text.ts";
-import { isBusy } from "../possible.ts";
+import { isBusy, presentDisks } from "../possible.ts";
 import { driverText } from "../tooltip.ts";
 import type { EventRow, PanelAction, PanelState, Tone } from "./protocol.ts";
 import { type Moments, timeline } from "./timeline.ts";
@@ -74,7 +74,7 @@ export function panelState(inputs: PanelInputs): PanelState {
     sizes: sizesOf(instance),
     timeline: timeline(inputs),
     backupsNote: inputs.backupsNote,
-    canSnapshot: !lost && instance.state === "stopped" && !isBusy(instance, operation),
+    ...can(inputs),
     ports: instance.ports.map((port) => {
       const host = `${port.hostAddress}:${port.hostPort}`;
       const url =
@@ -82,15 +82,19 @@ export function panelState(inputs: PanelInputs): PanelState {
       return { id: `${port.protocol}/${host}`, text: `${host} → ${port.guestPort}/${port.protocol}`, url };
     }),
     mounts: instance.mounts.map(({ target, source, type }) => ({ target, source, type })),
-    disks: instance.disks
-      .filter(({ removedAt }) => !removedAt)
-      .map((disk) => ({ name: disk.name, size: sizeText(disk.sizeBytes) })),
+    disks: presentDisks(instance).map((disk) => ({ name: disk.name, size: sizeText(disk.sizeBytes) })),
     networks: networksOf(instance),
     events: inputs.operations
       .filter((one) => concerns(one, name))
       .map(eventRow)
       .reverse(),
   };
+}
+
+/** Keeping it as it is now. */
+function can({ instance, operation, lost }: PanelInputs): Pick<PanelState, "canSnapshot" | "canBackUp"> {
+  const actions = lost ? [] : actionsOf(instance, operation);
+  return { canSnapshot: actions.includes("snapshot"), canBackUp: actions.includes("backUp") };
 }
 
 function summaryOf(instance: Instance): string[] {

@@ -6,7 +6,7 @@ import type { Operation } from "../../api/operation.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
 import { backupFacts, consistencyText } from "../backup-items.ts";
 import { l10n } from "../l10n.ts";
-import { cpusText, dateText, sizeText } from "../phrases.ts";
+import { capitalised, cpusText, dateText, dayText, sizeText, timeText } from "../phrases.ts";
 import { pageText } from "../plain-text.ts";
 import { canRollBack } from "../possible.ts";
 import type { PanelAction, TimelineRow } from "./protocol.ts";
@@ -24,7 +24,7 @@ export type Moments = {
 /** Commands that a row may ask for. */
 export const TIMELINE_COMMANDS: ReadonlySet<string> = new Set([
   ...["berth.rollBack", "berth.renameSnapshot", "berth.deleteSnapshot"],
-  ...["berth.restoreBackup", "berth.start"],
+  ...["berth.restoreBackup", "berth.browseBackup", "berth.start"],
 ]);
 
 export function timeline(moments: Moments): TimelineRow[] {
@@ -56,11 +56,12 @@ function snapshotRow(snapshot: Snapshot, moments: Moments): TimelineRow {
   const { instance, lost } = moments;
   const isStopped = instance.state === "stopped" && canRollBack(instance);
   return {
-    ...{ kind: "snapshot", id, name, at: dateText(createdAt), what: pageText(comment) },
-    marks: [
-      ...(current ? [l10n.t("you are here")] : []),
-      ...(before === undefined ? [] : [l10n.t("automatic")]),
-    ],
+    ...{ kind: "snapshot", id, name, ...moment(createdAt) },
+    what: [before === undefined ? l10n.t("Snapshot") : l10n.t("Automatic snapshot"), pageText(comment)]
+      .filter((text) => text !== "")
+      .join(" · "),
+    ...(current ? { current: true } : {}),
+    ...(before === undefined ? {} : { automatic: true }),
     actions: [
       ...rollBack(moments),
       ...(lost === undefined ? [{ command: "berth.renameSnapshot", label: l10n.t("Rename") }] : []),
@@ -70,6 +71,10 @@ function snapshotRow(snapshot: Snapshot, moments: Moments): TimelineRow {
     ],
     facts: snapshotFacts(snapshot),
   };
+}
+
+function moment(at: string): Pick<TimelineRow, "day" | "time"> {
+  return { day: dayText(at), time: timeText(at) };
 }
 
 function snapshotFacts(snapshot: Snapshot): [string, string][] {
@@ -92,16 +97,19 @@ export function momentId({ repository, id }: Backup): string {
 
 function backupRow(backup: Backup, moments: Moments): TimelineRow {
   const { repository, at, consistency, sizeBytes } = backup;
-  const more = { command: "berth.restoreBackup", label: l10n.t("New Instance…") };
+  const more = [
+    { command: "berth.browseBackup", label: l10n.t("Files") },
+    { command: "berth.restoreBackup", label: l10n.t("New Instance…") },
+  ];
   return {
-    ...{ kind: "backup", id: momentId(backup), at: dateText(at), marks: [] },
+    ...{ kind: "backup", id: momentId(backup), ...moment(at) },
     name: l10n.t("Backup in {0}", repository),
-    what: backupFacts(backup).join(" · "),
-    actions: [...rollBack(moments), ...(moments.lost === undefined ? [more] : [])],
+    what: capitalised(backupFacts(backup).join(" · ")),
+    actions: [...rollBack(moments), ...(moments.lost === undefined ? more : [])],
     facts: [
       [l10n.t("Created"), dateText(at)],
       [l10n.t("Disk"), sizeText(sizeBytes)],
-      [l10n.t("As it"), consistencyText(consistency)],
+      [l10n.t("Taken"), consistencyText(consistency)],
     ],
   };
 }
@@ -116,11 +124,11 @@ function memoryRow({ instance, operations, lost }: Moments): { at: string; row: 
     .sort()
     .at(-1);
   const at = suspended ?? updatedAt;
-  const size = l10n.t("{0}, {1} memory", cpusText(cpus), sizeText(memoryBytes));
+  const size = l10n.t("{0} and {1} memory", cpusText(cpus), sizeText(memoryBytes));
   const start = { command: "berth.start", label: l10n.t("Start"), primary: true as const };
   const row: TimelineRow = {
-    ...{ kind: "memory", id: "memory", name: l10n.t("Kept memory"), at: dateText(at), what: size },
-    marks: [],
+    ...{ kind: "memory", id: "memory", name: l10n.t("Kept memory"), ...moment(at) },
+    what: l10n.t("Suspended with {0}", size),
     actions: lost === undefined && instance.operation === undefined ? [start] : [],
     facts: [],
   };

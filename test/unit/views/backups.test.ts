@@ -11,7 +11,7 @@ import {
   backupItem,
   repositoryItem,
 } from "../../../src/views/backup-items.ts";
-import { dateText, momentText, timeText } from "../../../src/views/phrases.ts";
+import { momentText, shortDateText, timeText } from "../../../src/views/phrases.ts";
 import {
   KEEPS,
   numberProblem,
@@ -20,7 +20,7 @@ import {
   scheduleText,
   timeProblem,
 } from "../../../src/views/plan-choices.ts";
-import { backup, instance, operation, plan, repository } from "./fixtures.ts";
+import { backup, extraDisk, instance, operation, plan, repository } from "./fixtures.ts";
 
 const NOW = new Date("2026-11-23T12:00:00.000Z");
 const web = instance({ name: "web", state: "stopped" });
@@ -97,14 +97,14 @@ describe("an instance's row", () => {
   test("tells the last and the next", () => {
     const nextAt = "2026-11-23T13:00:00.000Z";
     const item = backedUpItem("main", { ...group, plan: plan({ nextAt }) }, web, NOW);
-    expect(item.description).toBe(`last 2 hours ago · next ${timeText(nextAt)}`);
+    expect(item.description).toBe(`backed up 2 hours ago · next ${timeText(nextAt)}`);
     expect(item.contextValue).toBe("backed-up+backUp+plan");
     expect(item.tooltip).toContain("every day at 02:30");
   });
 
   test("tells that it is no longer there, or that the last attempt failed", () => {
     expect(backedUpItem("main", group, undefined, NOW)).toMatchObject({
-      ...{ description: "last 2 hours ago · no longer there", contextValue: "backed-up" },
+      ...{ description: "backed up 2 hours ago · no longer there", contextValue: "backed-up" },
     });
     const failed = backedUpItem("main", { ...group, plan: plan({ problem: "no room" }) }, web, NOW);
     expect(failed.description).toMatch(/^the last attempt failed · /);
@@ -116,14 +116,19 @@ describe("an instance's row", () => {
 describe("a backup's row", () => {
   test("tells when, how, how much, and whether it stays", () => {
     const item = backupItem(ofWeb({ isProtected: true, consistency: "crash" }), web, NOW);
-    expect(item.label).toBe(dateText("2026-11-23T10:00:00.000Z"));
-    expect(item.description).toBe("2 hours ago · ran · 1 MiB added · protected");
+    expect(item.label).toBe(shortDateText("2026-11-23T10:00:00.000Z", NOW));
+    expect(item.description).toBe("2 hours ago · 1 MiB added · taken while running · protected");
     expect(item.icon.id).toBe("shield");
   });
 
   test.each([
     [false, web, ["rollBack", "restoreBackup", "verify", "protect", "deleteBackup"]],
     [true, web, ["rollBack", "restoreBackup", "verify", "unprotect"]],
+    [
+      true,
+      { ...web, disks: [extraDisk()] },
+      ["rollBack", "restoreDisk", "restoreBackup", "verify", "unprotect"],
+    ],
     [false, undefined, ["restoreBackup", "verify", "protect", "deleteBackup"]],
     [
       false,

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Backup, BackupPlan, BackupRepository } from "../../../src/api/backup.ts";
 import type { StoredContainerImage } from "../../../src/api/container-image.ts";
+import type { Disk } from "../../../src/api/disk.ts";
 import type { ForeignContainer } from "../../../src/api/foreign-container.ts";
 import type { CachedImage, ImageEntry } from "../../../src/api/image.ts";
 import type { Instance } from "../../../src/api/instance.ts";
@@ -167,4 +168,8 @@ export function plan(patch: Partial<BackupPlan> = {}): BackupPlan {
     ...{ schedule: { every: "day", at: "02:30" }, retention: { daily: 7 } },
     ...patch,
   };
+}
+
+export function extraDisk(patch: Partial<Disk> = {}): Disk {
+  return { id: crypto.randomUUID(), name: "data", sizeBytes: 2 ** 30, ...patch };
 }

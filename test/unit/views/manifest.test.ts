@@ -22,6 +22,7 @@ import {
   backup,
   cachedImage,
   container,
+  extraDisk,
   foreignContainer,
   imageEntry,
   instance,
@@ -119,7 +120,8 @@ test("each row of the context menu appears on at least one row of its view", () 
       repositoryItem(repository(), undefined, [], undefined, now).contextValue,
       backedUpItem("main", { id: "", name: "web", backups: [] }, instance(), now).contextValue,
       ...[true, false].map(
-        (isProtected) => backupItem(backup({ isProtected }), instance(), now).contextValue,
+        (isProtected) =>
+          backupItem(backup({ isProtected }), instance({ disks: [extraDisk()] }), now).contextValue,
       ),
     ],
     "berth.operations": [

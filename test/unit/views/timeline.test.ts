@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Instance, InstanceState } from "../../../src/api/instance.ts";
 import { type Moments, momentId, TIMELINE_COMMANDS, timeline } from "../../../src/views/panel/timeline.ts";
-import { dateText } from "../../../src/views/phrases.ts";
+import { dayText, timeText } from "../../../src/views/phrases.ts";
 import { backup, instance, operation, snapshot } from "./fixtures.ts";
 
 const at = (hour: number) => `2026-11-23T${String(hour).padStart(2, "0")}:00:00.000Z`;
@@ -36,10 +36,10 @@ test("snapshots, kept memory and backups stand in one row of time, the newest fi
     ["backup", "Backup in main"],
     ["snapshot", "old"],
   ]);
-  expect(rows[1]?.at).toBe(dateText(at(13)));
+  expect(rows[1]).toMatchObject({ day: dayText(at(13)), time: timeText(at(13)) });
   expect(rows[2]).toMatchObject({
     id: momentId(kept),
-    what: "ran, its filesystems in order · 1 MiB added · protected",
+    what: "1 MiB added · taken while running, its filesystems in order · protected",
   });
 });
 
@@ -50,8 +50,9 @@ test("what nobody has asked for, and where the instance stands, is marked", () =
       snapshot({ createdAt: at(11), before: "resize" }),
     ],
   });
-  expect(automatic?.marks).toEqual(["automatic"]);
-  expect(mine).toMatchObject({ marks: ["you are here"], what: "ab" });
+  expect(automatic).toMatchObject({ automatic: true, what: "Automatic snapshot" });
+  expect(automatic).not.toHaveProperty("current");
+  expect(mine).toMatchObject({ current: true, what: "Snapshot · ab" });
   expect(labels(automatic)).toEqual(["Roll Back", "Rename", "Delete"]);
 });
 
@@ -62,17 +63,22 @@ test("what was rolled back is undone from the newest row, until something newer 
   expect(newest?.actions[0]).toEqual({ command: "berth.rollBack", label: "Undo", primary: true });
   expect(labels(next)).toContain("Roll Back");
   const [later, then] = rowsOf({ snapshots: [before], backups: [backup({ at: at(13) })] });
-  expect(labels(later)).toEqual(["Roll Back", "New Instance…"]);
+  expect(labels(later)).toEqual(["Roll Back", "Files", "New Instance…"]);
   expect(labels(then)).not.toContain("Undo");
 });
 
 const zone = { name: "zone1", available: false };
 test.each<[Partial<Instance>, string | undefined, string[], string[]]>([
-  [{ state: "stopped" }, undefined, ["Roll Back", "Rename", "Delete"], ["Roll Back", "New Instance…"]],
-  [{ state: "running" }, undefined, ["Roll Back", "Rename"], ["Roll Back", "New Instance…"]],
-  [{ state: "suspended" }, undefined, ["Roll Back", "Rename"], ["Roll Back", "New Instance…"]],
-  [{ state: "running", operation: crypto.randomUUID() }, undefined, ["Rename"], ["New Instance…"]],
-  [{ state: "stopped", zone }, undefined, ["Rename"], ["New Instance…"]],
+  [
+    { state: "stopped" },
+    undefined,
+    ["Roll Back", "Rename", "Delete"],
+    ["Roll Back", "Files", "New Instance…"],
+  ],
+  [{ state: "running" }, undefined, ["Roll Back", "Rename"], ["Roll Back", "Files", "New Instance…"]],
+  [{ state: "suspended" }, undefined, ["Roll Back", "Rename"], ["Roll Back", "Files", "New Instance…"]],
+  [{ state: "running", operation: crypto.randomUUID() }, undefined, ["Rename"], ["Files", "New Instance…"]],
+  [{ state: "stopped", zone }, undefined, ["Rename"], ["Files", "New Instance…"]],
   [{ state: "stopped" }, "the engine is gone", [], []],
 ])("%j, away: %j", (patch, lost, ofSnapshot, ofBackup) => {
   const moments = { instance: instance(patch), snapshots: [snapshot()], backups: [backup()], lost };

@@ -115,8 +115,8 @@ function showState(state: PanelState): void {
   parts.problems.update(state.problems);
   parts.facts.update(state.facts);
   parts.sizes.update(state.sizes);
-  const { ports, mounts, disks, networks, isContainer, canSnapshot } = state;
-  parts.timeline.update({ rows: state.timeline, canSnapshot, isContainer, note: state.backupsNote });
+  const { ports, mounts, disks, networks, isContainer, canSnapshot, canBackUp } = state;
+  parts.timeline.update({ rows: state.timeline, canSnapshot, canBackUp, note: state.backupsNote });
   parts.shared.update({ ports, mounts, disks, networks, isContainer });
   tabs.offer("setup", !isContainer);
   tabs.rename("serial", isContainer ? "Log" : "Serial Log");

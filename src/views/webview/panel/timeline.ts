@@ -1,4 +1,4 @@
-/** All that the instance can go back to, the newest first, and how chosen moments differ. */
+/** All that the instance can go back to, by days, the newest first, and how chosen moments differ. */
 import type { TimelineRow } from "../../panel/protocol.ts";
 import { type Child, h } from "../dom.ts";
 import { tell } from "./host.ts";
@@ -7,47 +7,62 @@ import { button, empty } from "./sections.ts";
 export type TimelineShown = {
   rows: TimelineRow[];
   canSnapshot: boolean;
-  isContainer: boolean;
+  canBackUp: boolean;
   note?: string | undefined;
 };
 
-const KINDS: Record<TimelineRow["kind"], string> = {
-  snapshot: "Snapshot",
-  memory: "Memory",
-  backup: "Backup",
-};
+type Choose = (row: TimelineRow, on: boolean) => void;
 
-export function timeline({ rows, canSnapshot, isContainer, note }: TimelineShown): Child[] {
-  const take = button("Take Snapshot…", "berth.takeSnapshot", "primary");
-  take.disabled = !canSnapshot;
+export function timeline({ rows, canSnapshot, canBackUp, note }: TimelineShown): Child[] {
   const bar = h(
     "div",
     { class: "row" },
-    take,
-    !isContainer && button("Back Up", "berth.backUp"),
-    !isContainer && button("Back Up by Itself…", "berth.planBackups"),
+    enabled(button("Take Snapshot…", "berth.takeSnapshot", "primary"), canSnapshot),
+    enabled(button("Back Up", "berth.backUp"), canBackUp),
+    enabled(button("Schedule Backups…", "berth.planBackups"), canBackUp),
     !canSnapshot && h("span", { class: "remark" }, "Snapshots are taken of stopped instances."),
   );
   const remark = note !== undefined && h("p", { class: "remark", role: "status" }, note);
   if (rows.length === 0) {
     const words =
-      "None yet. A snapshot keeps the disk as it is, to come back to; a backup keeps it elsewhere.";
+      "Nothing to go back to yet. A snapshot keeps the disk as it is, on this host; a backup keeps it in another place.";
     return [bar, remark, empty(words)];
   }
   const compared = h("div", { "aria-live": "polite" });
   const chosen = new Set<TimelineRow>();
-  const choose = (row: TimelineRow, on: boolean) => {
+  const choose: Choose = (row, on) => {
     if (on) chosen.add(row);
     else chosen.delete(row);
     const wanted = rows.filter((one) => chosen.has(one));
     compared.replaceChildren(...(wanted.length >= 2 ? [comparison(wanted)] : []));
   };
-  const list = h("ol", { class: "timeline" }, ...rows.map((row) => rowOf(row, choose)));
-  return [bar, remark, list, h("p", { class: "remark" }, "Tick two or more to compare them."), compared];
+  const days = [...Map.groupBy(rows, ({ day }) => day)];
+  const canCompare = rows.filter(isComparable).length >= 2;
+  return [
+    bar,
+    remark,
+    ...days.map(([day, of]) => dayOf(day, of, canCompare ? choose : undefined)),
+    canCompare && h("p", { class: "remark" }, "Tick two or more to compare them."),
+    compared,
+  ];
 }
 
-function rowOf(row: TimelineRow, choose: (row: TimelineRow, on: boolean) => void): HTMLElement {
-  const { id, kind, name, at, what, marks, actions, facts } = row;
+function enabled(one: HTMLButtonElement, can: boolean): HTMLButtonElement {
+  one.disabled = !can;
+  return one;
+}
+
+function isComparable({ facts }: TimelineRow): boolean {
+  return facts.length > 0;
+}
+
+function dayOf(day: string, rows: readonly TimelineRow[], choose: Choose | undefined): HTMLElement {
+  const list = h("ol", { class: "timeline" }, ...rows.map((row) => rowOf(row, choose)));
+  return h("section", { class: "day" }, h("h3", {}, day), list);
+}
+
+function rowOf(row: TimelineRow, choose: Choose | undefined): HTMLElement {
+  const { id, kind, name, time, what, current, automatic, actions } = row;
   const buttons = actions.map(({ label, command, primary }) => {
     const onclick = () => tell({ type: "moment", command, kind, id });
     const look = primary ? "primary" : "link";
@@ -57,18 +72,22 @@ function rowOf(row: TimelineRow, choose: (row: TimelineRow, on: boolean) => void
       label,
     );
   });
-  const onchange = (event: Event) => choose(row, (event.target as HTMLInputElement).checked);
+  const onchange = (event: Event) => choose?.(row, (event.target as HTMLInputElement).checked);
   const box = h("input", { type: "checkbox", "aria-label": `Compare ${name}`, onchange });
+  const head = h(
+    "div",
+    {},
+    h("span", { class: "name" }, name),
+    current && h("span", { class: "here" }, "you are here"),
+  );
   return h(
     "li",
-    { class: kind },
-    facts.length > 0 ? box : h("span", {}),
-    h("time", {}, at),
-    h("span", { class: "kind" }, KINDS[kind]),
-    h("span", { class: "name" }, name),
-    ...marks.map((mark) => h("span", { class: "here" }, mark)),
-    h("span", { class: "what" }, what),
+    { class: automatic ? `${kind} automatic` : kind },
+    h("time", {}, time),
+    h("span", { class: "dot", "aria-hidden": "true" }),
+    h("div", { class: "moment" }, head, h("div", { class: "what" }, what)),
     h("span", { class: "acts" }, ...buttons),
+    choose && isComparable(row) && box,
   );
 }
 
