@@ -1,8 +1,9 @@
 /**
  * `npm run pictures`: makes every picture of the documentation from a workbench that runs. `npm run pictures -- sandbox`
- * makes those of one scene: `window` (the README's), `sandbox`, or `instance` (a real guest, and a folder in it).
+ * makes those of one scene: `window` (the README's), `backups`, `sandbox`, or `instance` (a real guest, and a folder in it).
  */
 import path from "node:path";
+import { pictureBackups } from "./backups.ts";
 import { pictureInstance } from "./instance.ts";
 import { pictureSandbox } from "./sandbox.ts";
 import { pictureWindow } from "./window.ts";
@@ -10,6 +11,7 @@ import { pictureWindow } from "./window.ts";
 const IMAGES = path.resolve(import.meta.dirname, "../../docs/images");
 const SCENES: Record<string, (images: string) => Promise<void>> = {
   window: pictureWindow,
+  backups: pictureBackups,
   sandbox: pictureSandbox,
   instance: pictureInstance,
 };
