@@ -118,7 +118,7 @@ async function askRetention(title: string, now: BackupPlan | undefined): Promise
         ]
       : []),
     ...KEEPS.map(({ label, retention }) => ({
-      ...{ label, description: retentionWords(retention) },
+      ...{ label, description: retention ? retentionWords(retention) : vscode.l10n.t("none is forgotten") },
       keeps: { retention },
     })),
     { label: vscode.l10n.t("Other…") },

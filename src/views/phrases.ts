@@ -135,7 +135,7 @@ export function dayText(time: string): string {
 
 /** Its time alone, of a moment of today. */
 export function momentText(time: string, now: Date): string {
-  return new Date(time).toDateString() === now.toDateString() ? timeText(time) : dateText(time);
+  return new Date(time).toDateString() === now.toDateString() ? timeText(time) : shortDateText(time, now);
 }
 
 /** `just now`, `5 minutes ago`, `3 days ago`. */

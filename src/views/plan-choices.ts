@@ -17,7 +17,7 @@ export const PERIODS: readonly { period: Period; label: string }[] = [
 
 /** What most people want to keep, from little to much. */
 export const KEEPS: readonly { label: string; retention: Retention | undefined }[] = [
-  { label: l10n.t("The Last Seven"), retention: { last: 7 } },
+  { label: l10n.t("A Few"), retention: { last: 7 } },
   { label: l10n.t("Half a Year"), retention: { daily: 7, weekly: 4, monthly: 6 } },
   { label: l10n.t("Two Years"), retention: { hourly: 24, daily: 14, weekly: 8, monthly: 24 } },
   { label: l10n.t("All of Them"), retention: undefined },

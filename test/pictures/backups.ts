@@ -2,11 +2,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { bundleCli } from "../support/cli-bundle.ts";
 import { Workbench } from "../support/workbench.ts";
 import { widenSidebar } from "./story.ts";
 
-const SIZE = { width: 1360, height: 640 };
+const SIZE = { width: 1360, height: 660 };
 const SIDEBAR = 440;
 
 export async function pictureBackups(images: string): Promise<void> {
@@ -20,6 +21,7 @@ export async function pictureBackups(images: string): Promise<void> {
     await workbench.page.screenshot({ path: path.join(images, "timeline-dark.png") });
     await workbench.command("Preferences: Toggle between Light/Dark Themes");
     await workbench.page.locator(".monaco-workbench.vs").waitFor();
+    await delay(1000); // The colours change one after the other.
     await workbench.page.screenshot({ path: path.join(images, "timeline-light.png") });
   } catch (error) {
     await workbench.screenshot("pictures-backups-failed");

@@ -172,7 +172,7 @@ export class InstancePanel implements Disposable {
 
   /** Those that are known stay until the new ones are. */
   async #askBackups(): Promise<void> {
-    if (!this.#panel.visible || this.#instance?.container) return;
+    if (!this.#panel.visible) return;
     if (!this.#backups) {
       this.#backups = { items: [], note: vscode.l10n.t("Looking for backups…") };
       this.#changed();
