@@ -1,13 +1,11 @@
 /** `npm run bench:repository-kills`: 200 kills of a process that backs up, forgets and prunes. Options: --kills N, --seed N. */
 import { killRepeatedly } from "../test/support/repository-kills.ts";
+import { numberOption } from "./support.ts";
 
-const option = (name: string, otherwise: number) =>
-  Number(/^\d+$/.exec(process.argv[process.argv.indexOf(`--${name}`) + 1] ?? "")?.[0] ?? otherwise);
-
-const kills = option("kills", 200);
+const kills = numberOption("kills", 200);
 const acknowledged = await killRepeatedly({
   kills,
-  seed: option("seed", 1),
+  seed: numberOption("seed", 1),
   resticEvery: 10,
   tell: console.log,
 });

@@ -15,7 +15,7 @@ import { silentLog } from "../src/engine/log.ts";
 import { Berth, gone } from "../test/support/berth.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { testImage } from "../test/support/guest-image.ts";
-import { median, print, type Row, row, seconds, text, times } from "./support.ts";
+import { median, numberOption, print, type Row, row, seconds, text, times } from "./support.ts";
 
 const MEMORY_MIB = 1024;
 const CPUS = 2;
@@ -24,7 +24,7 @@ const IDLE_SECONDS = 20;
 
 const rows: Row[] = [];
 
-const runs = Number(/^\d+$/.exec(process.argv[process.argv.indexOf("--runs") + 1] ?? "")?.[0] ?? 3);
+const runs = numberOption("runs", 3);
 const image = await testImage();
 const berth = await Berth.make({ BERTH_SETTING_ENGINE_IDLE_SECONDS: "600" });
 try {

@@ -41,3 +41,9 @@ export function print(rows: readonly Row[]): void {
   for (const each of [header, ...rows])
     console.log(keys.map((key, at) => each[key].padEnd(widths[at] ?? 0)).join("  "));
 }
+
+/** What is given by `--name N`. */
+export function numberOption(name: string, otherwise: number): number {
+  const given = process.argv[process.argv.indexOf(`--${name}`) + 1] ?? "";
+  return Number(/^\d+$/.exec(given)?.[0] ?? otherwise);
+}
