@@ -17,7 +17,6 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
     icon: "rocket",
     bars: [{ group: "1_launch@1" }],
   },
-
   "berth.adopt": {
     ...on("Adopt Container…", "package", { flag: "adopt", group: "1_shell@1", inline: 1 }),
     ...{ palette: undefined, bars: [{ group: "1_launch@2" }] },

@@ -8,8 +8,8 @@ import { EngineError } from "../../../base/errors.ts";
 import type { DetachedChild } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
+import { lastWords } from "./exit.ts";
 import { QmpClient } from "./qmp.ts";
-import { lastWords } from "./running.ts";
 
 /** QEMU makes its monitor within a fraction of a second; a loaded host takes longer. */
 const MONITOR_MS = 30_000;

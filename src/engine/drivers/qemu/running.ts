@@ -1,6 +1,4 @@
 /** A QEMU that runs: watched through its monitor and its process, stopped, or let go for the next engine. */
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import type { Duplex } from "node:stream";
 import type { Problem, SshAddress } from "../../../api/instance.ts";
 import { abortable, deferred, sleep, withDeadline } from "../../../base/async.ts";
@@ -21,6 +19,7 @@ import { hardwareWith } from "./argv-disks.ts";
 import { CDROM } from "./argv-other.ts";
 import { connectConsole } from "./console.ts";
 import { connectDisplay } from "./display.ts";
+import { exitOf, lastWords } from "./exit.ts";
 import { QemuHotDisks } from "./hot-disks.ts";
 import { clearPoint } from "./points/graph.ts";
 import type { QemuPoints } from "./points/points.ts";
@@ -266,16 +265,6 @@ export class QemuRunning implements Running {
   }
 }
 
-/** How it ended, from whether we asked, QEMU's last event, and its last words. Pure. */
-export function exitOf(stopping: boolean, shutdown: QmpEvent | undefined, words: string): Exit {
-  if (stopping) return { how: "stopped" };
-  const reason = shutdown?.data["reason"];
-  if (reason === "guest-shutdown" || reason === "host-qmp-system-powerdown") return { how: "guest-shutdown" };
-  if (reason === "guest-panic") return { how: "crashed", detail: "the guest's kernel panicked" };
-  if (reason === "host-signal") return { how: "crashed", detail: "its QEMU was ended from outside" };
-  return { how: "crashed", detail: words || "its QEMU ended without a word; it may have been killed" };
-}
-
 function silent(name: string): EngineError {
   return new EngineError("driver-failed", `cannot reach the QEMU of ${name}: it does not answer`, {
     hint: `Force it to stop: berth stop --force ${name}`,
@@ -290,12 +279,3 @@ function unresponsive(name: string): Problem {
     hint: `Force it to stop: berth stop --force ${name}`,
   };
 }
-
-/** The last line that QEMU wrote of itself. */
-export async function lastWords(directory: string): Promise<string> {
-  const text = await readFile(path.join(directory, DRIVER_LOG), "utf8").catch(() => "");
-  const line = text.trim().split("\n").at(-1)?.slice(0, 1000) ?? "";
-  return line.replace(/^[^:]*qemu-system-\w+: /, "");
-}
-
-export const DRIVER_LOG = "driver.log";

@@ -11,7 +11,7 @@ import { identify, sameProcess, signalProcess } from "../../../base/process-iden
 import { type DetachedChild, run, startDetached, which } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
-import { DRIVER_LOG } from "./running.ts";
+import { DRIVER_LOG } from "./exit.ts";
 
 /** A directory as a guest is offered it; `socket` leads to the virtiofsd that serves it. */
 export type Share = { target: string; source: string; tag: string } & (

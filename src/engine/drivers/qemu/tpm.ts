@@ -16,10 +16,10 @@ import {
 import { startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
+import { DRIVER_LOG } from "./exit.ts";
 import { TPM_FOLDER } from "./files.ts";
 import { findProgram } from "./host.ts";
 import { tpmSocketOf } from "./monitor.ts";
-import { DRIVER_LOG } from "./running.ts";
 
 export type RunningTpm = { process: ProcessIdentity; socket: string };
 

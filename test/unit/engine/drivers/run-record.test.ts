@@ -6,13 +6,13 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { identify, sameProcess } from "../../../../src/base/process-identity.ts";
 import { startChild } from "../../../../src/base/run.ts";
+import { DRIVER_LOG, exitOf, lastWords } from "../../../../src/engine/drivers/qemu/exit.ts";
 import {
   type RunRecord,
   readRunRecord,
   removeRunRecord,
   writeRunRecord,
 } from "../../../../src/engine/drivers/qemu/run-record.ts";
-import { DRIVER_LOG, exitOf, lastWords } from "../../../../src/engine/drivers/qemu/running.ts";
 
 let directory: string;
 const file = () => path.join(directory, "run.json");
