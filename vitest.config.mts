@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Short to read and long to run. Files begin in the order of their size, and one of these would run on alone at the end. */
-const LONG = ["project.test.ts", "multipass-table.test.ts", "container-host.test.ts"].map(
+const LONG = ["project.test.ts", "backup.test.ts", "multipass-table.test.ts", "container-host.test.ts"].map(
   (name) => `/test/vm/${name}`,
 );
 

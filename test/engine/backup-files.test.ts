@@ -9,6 +9,7 @@ import { NbdClient } from "../../src/engine/drivers/qemu/points/nbd.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
 import { FakeContent } from "../support/fake-points.ts";
+import { showsFiles } from "../support/played-helper.ts";
 import { WORKER } from "../support/repository-worker.ts";
 
 const MIB = 2 ** 20;
@@ -35,7 +36,7 @@ beforeEach(async () => {
   await succeeded(engine, engine.backups.create("web", { full: false, isProtected: false }));
   const [backup] = (await engine.backups.list({}, signal())).items;
   one = { repository: "main", backup: backup?.id ?? "" };
-  shows(`${JSON.stringify({ blockdevices: [{ name: "/dev/vdb1", fstype: "ext4", uuid: "root-uuid" }] })}`);
+  showsFiles(world.host);
 });
 afterEach(async () => {
   expect(world.host.violations).toEqual([]);
@@ -44,14 +45,6 @@ afterEach(async () => {
 });
 
 const signal = () => AbortSignal.timeout(20_000);
-
-/** What the helper's programs say. */
-function shows(lsblk: string): void {
-  world.host.prints.set("lsblk --json", lsblk);
-  world.host.prints.set("look() {", "mounted vdb1\nroot /run/berth-backup/vdb1");
-  world.host.prints.set("etc/fstab", "UUID=root-uuid / ext4\n");
-  world.host.prints.set("place() {", "placed");
-}
 
 const names = () => engine.instances.list().map(({ name }) => name);
 const lentTo = (name: string) => world.host.lent.get(engine.instances.get(name).id) ?? [];
@@ -90,7 +83,8 @@ test("when it has gone nothing of it is left, and another can be had", async () 
 });
 
 test("where nothing can be shown the reason is told, and nothing is left", async () => {
-  shows(JSON.stringify({ blockdevices: [{ name: "/dev/vdb1", fstype: "crypto_LUKS" }] }));
+  const closed = { name: "/dev/vdb1", fstype: "crypto_LUKS" };
+  world.host.prints.set("lsblk --json", JSON.stringify({ blockdevices: [closed] }));
   world.host.prints.set("look() {", "");
   const failed = await ended(engine, engine.backups.browse(one, signal()));
   expect(failed).toMatchObject({

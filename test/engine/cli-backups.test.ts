@@ -78,6 +78,22 @@ test("from the first repository to a restored instance, with what goes wrong on 
   expect((await run(["restic", "-r", place, "check"], { env })).stdout).toContain("no errors were found");
 }, 120_000);
 
+test("files of a backup are listed as its instance had them", async () => {
+  await berth.ok(["launch", "--name", "db"]);
+  await berth.ok(["repository", "init", "files", path.join(places, "files")]);
+  const id = idIn(await berth.ok(["backup", "create", "db", "-r", "files"]));
+  expect(await berth.ok(["backup", "files", id])).toMatch(/^Size +Modified +Name\n +\d{4}-.* etc\/\n$/);
+  expect(await berth.ok(["backup", "files", id, "/../etc"])).toMatch(/\n4 .* hostname\n$/);
+  expect(await berth.json(["backup", "files", id, "/etc/hostname"])).toMatchObject({
+    files: [{ name: "/etc/hostname", kind: "file", size: 4 }],
+  });
+  const nothing = await berth.run(["backup", "files", id, "/nowhere"]);
+  expect(nothing.code).not.toBe(0);
+  expect(nothing.stderr).toContain("cannot read the backup: there is no /nowhere");
+  const elsewhere = await berth.run(["backup", "files", id, "--volume", "vdz9"]);
+  expect(elsewhere.stderr).toContain("cannot show the files of vdz9: the backup has no such volume");
+}, 60_000);
+
 test("a folder is meant from where the command is, and the keys of S3 are where every program has them", () => {
   expect(placeOf("backups", "/home/me")).toBe("/home/me/backups");
   expect(placeOf("sftp:me@host:/srv", "/home/me")).toBe("sftp:me@host:/srv");

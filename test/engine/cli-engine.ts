@@ -4,11 +4,13 @@
  * With `BERTH_FAKE_TERMINALS=real` terminals are real ones, of util-linux's `script`, with a shell that says little.
  * A guest called `mute` runs and answers nothing.
  * With `BERTH_FAKE_NO_KEYCHAIN` the host has none; otherwise that lasts as long as the engine.
+ * An instance called `backup-…` shows a backup with one file, `/etc/hostname`.
  * An instance called `never-ready`, or as `BERTH_FAKE_NEVER_READY` says, never is; `never-stops` cannot be stopped gently.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { PassThrough, Writable } from "node:stream";
+import { BACKUP_FILES } from "../../src/api/backup.ts";
 import { abortable, deferred } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import { currentPaths } from "../../src/base/paths.ts";
@@ -25,12 +27,14 @@ import { FakeContainerStore } from "../support/fake-container-store.ts";
 import { FakeContainerDriver, FakeRuntime } from "../support/fake-containers.ts";
 import { connectHere, FakeDriver } from "../support/fake-driver.ts";
 import { FakeWorld } from "../support/fake-engine.ts";
+import { showsFiles } from "../support/played-helper.ts";
 import { sftpHere } from "../support/sftp-here.ts";
 
 class LocalDriver extends FakeDriver {
   override async start(ctx: Ctx, instance: DriverInstance): Promise<Running> {
     const home = await homeOf(instance);
     const running = await super.start(ctx, instance);
+    if (instance.name.startsWith("backup-")) return withFilesOfBackup(running, home);
     return instance.name === "mute" ? withoutAnswers(running) : withLocalProcesses(running, home);
   }
 }
@@ -55,6 +59,14 @@ function withoutAnswers(running: Running): Running {
   return Object.assign(running, {
     guest: Object.assign(running.guest, { exec: wait, sftp: wait, connect: wait, details: wait }),
   });
+}
+
+/** What it shows is in its home; its programs say it of a disk. */
+async function withFilesOfBackup(running: Running, home: string): Promise<Running> {
+  await mkdir(path.join(home, "root", "etc"), { recursive: true });
+  await writeFile(path.join(home, "root", "etc", "hostname"), "web\n");
+  running.guest.sftp = async () => sftpHere(home, BACKUP_FILES);
+  return running;
 }
 
 /** Commands begin in a directory of the guest's own, its home. Sockets of its own are what its files `net` and `ss` say. */
@@ -137,6 +149,7 @@ world.host.knobsOf.set("never-stops", { stop: "never" });
 world.host.knobsOf.set("hostile", { ready: new EngineError("driver-failed", "\u001b[2Jcleared\u0007") });
 if (process.env["BERTH_FAKE_NO_KEYCHAIN"]) world.keychain.problem = "there is none in this test";
 world.repository = { worker: path.join(__dirname, "repository-worker.js") };
+showsFiles(world.host);
 world.images.entries = JSON.parse(process.env["BERTH_FAKE_IMAGES"] ?? "[]");
 void runEngineProcess({
   paths,

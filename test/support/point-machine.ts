@@ -1,6 +1,6 @@
 /** A QEMU with two disks and no guest in it: what a guest would write is written through its devices by the monitor. */
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { sleep } from "../../src/base/async.ts";
@@ -46,9 +46,12 @@ export class PointMachine {
   static async make(key?: Secret): Promise<PointMachine> {
     const machine = new PointMachine(await mkdtemp(path.join(tmpdir(), "berth-point-")), key);
     const how = { signal: AbortSignal.timeout(60_000), doing: "make a machine" };
-    await throughDoor(machine.instance, async (door) => {
-      for (const file of machine.files) await makeDisk(["qemu-img", "create"], [file, "16M"], door, how);
-    });
+    const [first, second] = machine.files;
+    await throughDoor(machine.instance, (door) =>
+      makeDisk(["qemu-img", "create"], [first, "16M"], door, how),
+    );
+    // An encrypted one takes seconds.
+    await copyFile(first, second);
     return machine;
   }
 

@@ -198,9 +198,8 @@ test("the files of a backup are seen in the Explorer", async () => {
   await workbench.berth.ok(["repository", "init", "files", path.join(places, "files")]);
   await workbench.berth.ok(["backup", "create", "web"]);
   await workbench.commandOn("Berth: Files of Backup…", "web");
-  const file = (name: string) => workbench.page.getByRole("treeitem", { name, exact: true });
-  await file("etc").waitFor({ timeout: 60_000 });
-  await file("etc").click();
-  await file("hostname").waitFor();
+  await workbench.secondFolder("web,");
+  await workbench.unfoldFolder("web,", "etc");
+  await workbench.unfoldFolder("etc", "hostname");
   await workbench.screenshot("backups-files");
 });
