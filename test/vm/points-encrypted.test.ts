@@ -34,9 +34,15 @@ const since = ({ disks }: Point, id: string) => ({
 });
 const first = ({ disks }: Point) => disks[0] as PointDisk;
 
-test("of a running guest, of one at rest, and a disk that is made of one", async () => {
-  const key = draw();
+test("of a running guest, of one at rest and after a change of its key, and a disk that is made of one", async () => {
+  const [key, next] = [draw(), draw()];
   machine = await PointMachine.make(key);
+  const qemuImg = async () => "qemu-img";
+  const snapshots = new QemuSnapshots(qemuImg, (one) => ({ disks: diskFiles(one), small: [] }));
+  await snapshots.take(pointCtx(), machine.instance, "kept");
+  const resting = (id: string, before: Point, its: string) =>
+    machine.points.open(pointCtx(), machine.instance, { id, since: since(before, its), keep: [] });
+
   await machine.start();
   await machine.io("first", "write -P 0x4d 0 1M");
   const a = await machine.open({ id: "a", keep: [] });
@@ -49,59 +55,50 @@ test("of a running guest, of one at rest, and a disk that is made of one", async
   await a.close(pointCtx(), true);
   await machine.quit();
 
-  const b = await machine.points.open(pointCtx(), machine.instance, {
-    ...{ id: "b", since: since(a, "a"), keep: [] },
-  });
+  const b = await resting("b", a, "a");
   expect(first(b).isIncrement).toBe(true);
   const atB = await readExtents(first(b), atA);
   expect(atB).toEqual(await readWhole(first(b)));
   expect([atB[0], atB[64], atB[255]]).toEqual([5, 0x4d, 0x4d]);
   await b.close(pointCtx(), true);
+  await isMadeOfBlocks();
 
-  const restored = { ...machine.instance, id: randomUUID(), directory: path.join(machine.directory, "new") };
-  const blocks = async function* () {
-    yield { offset: 0, data: Buffer.concat(Array.from({ length: 2048 }, () => WRITTEN)) };
-  };
-  await machine.points.write(pointCtx(), restored, { id: FIRST_DISK, sizeBytes: 2 ** 24 }, blocks());
-  const c = await machine.points.open(pointCtx(), { ...restored, disks: [] }, { id: "c", keep: [] });
-  expect((await readWhole(first(c)))[0]).toBe(0x4d);
-  await c.close(pointCtx(), false);
-  for (const file of await readdir(restored.directory))
-    expect((await readFile(path.join(restored.directory, file))).includes(WRITTEN)).toBe(false);
-  expect(await holding()).toEqual([]);
-  expect((await readdir(machine.directory)).filter((name) => name.endsWith(".key"))).toEqual([]);
-});
-
-test("notes of changes outlive a change of the key, and go when a snapshot is restored", async () => {
-  const [key, next] = [draw(), draw()];
-  machine = await PointMachine.make(key);
-  const qemuImg = async () => "qemu-img";
-  const snapshots = new QemuSnapshots(qemuImg, (one) => ({ disks: diskFiles(one), small: [] }));
-  await snapshots.take(pointCtx(), machine.instance, "kept");
   await machine.start();
-  const a = await machine.open({ id: "a", keep: [] });
-  const atA = await readExtents(first(a));
-  await a.close(pointCtx(), true);
   await machine.io("first", "write -P 0x4d 0 64k");
   await machine.quit();
   const encryption = new QemuEncryption(qemuImg);
   await encryption.addKey(pointCtx(), machine.instance, key, next);
   machine.instance = { ...machine.instance, openKey: async () => next };
   await encryption.removeKey(pointCtx(), machine.instance, next, key);
-
-  const request = { id: "b", since: since(a, "a"), keep: [] };
-  const b = await machine.points.open(pointCtx(), machine.instance, request);
-  expect(first(b).isIncrement).toBe(true);
-  expect(await readExtents(first(b), atA)).toEqual(await readWhole(first(b)));
-  await b.close(pointCtx(), true);
+  const c = await resting("c", b, "b");
+  expect(first(c).isIncrement).toBe(true);
+  expect(await readExtents(first(c), atB)).toEqual(await readWhole(first(c)));
+  await c.close(pointCtx(), true);
   const locked = { ...machine.instance, openKey: () => Promise.reject(new Error("the key is locked")) };
+  const request = { id: "d", since: since(c, "c"), keep: [] };
   await expect(machine.points.open(pointCtx(), locked, request)).rejects.toThrow("the key is locked");
 
   await snapshots.restore(pointCtx(), machine.instance, "kept");
-  const c = await machine.points.open(pointCtx(), machine.instance, { ...request, id: "c" });
-  expect([first(c).isIncrement, (await readWhole(first(c)))[0]]).toEqual([false, 0]);
-  await c.close(pointCtx(), false);
+  const d = await resting("d", c, "c");
+  expect([first(d).isIncrement, (await readWhole(first(d)))[0]]).toEqual([false, 0]);
+  await d.close(pointCtx(), false);
+  expect(await holding()).toEqual([]);
+  expect((await readdir(machine.directory)).filter((name) => name.endsWith(".key"))).toEqual([]);
 });
+
+/** A disk of another instance, with what the guest has written, is encrypted like its own. */
+async function isMadeOfBlocks(): Promise<void> {
+  const restored = { ...machine.instance, id: randomUUID(), directory: path.join(machine.directory, "new") };
+  const blocks = async function* () {
+    yield { offset: 0, data: Buffer.concat(Array.from({ length: 2048 }, () => WRITTEN)) };
+  };
+  await machine.points.write(pointCtx(), restored, { id: FIRST_DISK, sizeBytes: 2 ** 24 }, blocks());
+  const point = await machine.points.open(pointCtx(), { ...restored, disks: [] }, { id: "new", keep: [] });
+  expect((await readWhole(first(point)))[0]).toBe(0x4d);
+  await point.close(pointCtx(), false);
+  for (const file of await readdir(restored.directory))
+    expect((await readFile(path.join(restored.directory, file))).includes(WRITTEN)).toBe(false);
+}
 
 test("of a plain machine what was written over is found: the test would see it", async () => {
   machine = await PointMachine.make();
