@@ -130,6 +130,16 @@ export class Workbench {
     }
   }
 
+  /** Shows what is in a folder. A window that begins draws its Explorer anew, so a click that came too early is made again. */
+  async unfoldFolder(name: string, until: string): Promise<void> {
+    const [folder, inside] = [this.inExplorer(name), this.inExplorer(until)];
+    await folder.waitFor();
+    for (const end = Date.now() + 2 * ACTION_MS; !(await inside.isVisible()); await delay(1000)) {
+      if (Date.now() > end) throw new Error(`${name} does not unfold`);
+      if ((await folder.getAttribute("aria-expanded")) !== "true") await folder.click();
+    }
+  }
+
   /** A button of the view that has no instances yet. */
   welcome(name: string): Locator {
     return this.page.getByRole("region", { name: "Welcome" }).getByRole("button", { name });

@@ -14,17 +14,6 @@ const guest = (...names: string[]) => path.join(workbench.berth.home, "guests", 
 const vscodeUri = (guestPath: string) => `berth://web${encodeURI(guestPath)}`;
 const file = (name: string) => workbench.inExplorer(name);
 
-/** A window that begins draws its Explorer anew, so a click that came too early is made again. */
-async function unfold(name: string, until: string): Promise<void> {
-  const shown = async () => {
-    if (await file(until).isVisible()) return true;
-    if ((await file(name).getAttribute("aria-expanded")) !== "true") await file(name).click();
-    return file(until).isVisible();
-  };
-  await file(name).waitFor();
-  await expect.poll(shown, { timeout: 60_000, interval: 1000 }).toBe(true);
-}
-
 async function refresh(): Promise<void> {
   await workbench.page.locator(".explorer-folders-view").hover();
   await workbench.page.getByRole("button", { name: "Refresh Explorer" }).click();
@@ -57,8 +46,8 @@ test("Browse Files adds the instance's home to the Explorer", async () => {
   await workbench.row("web").waitFor();
   await workbench.command("Berth: Browse Files");
   await workbench.secondFolder("web"); // A second folder begins the window anew.
-  await unfold("web", "notes");
-  await unfold("notes", "hello.txt");
+  await workbench.unfoldFolder("web", "notes");
+  await workbench.unfoldFolder("notes", "hello.txt");
   await file("hello.txt").dblclick();
   await workbench.page.getByText("hello from inside").waitFor();
   await workbench.screenshot("files-open");
