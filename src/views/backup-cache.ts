@@ -32,8 +32,10 @@ export class BackupCache implements Disposable {
   readonly #store = new DisposableStore();
   readonly #changed = this.#store.add(new Emitter<string | undefined>());
   #listed: Promise<Repositories> | undefined;
-  /** Another one whenever all is forgotten, so that a late answer is not taken for a new one. */
-  #contents = new Map<string, { asked: Promise<Contents>; read?: Contents }>();
+  /** Another one whenever all is asked for anew, so that a late answer is not taken for a new one. */
+  #asked = new Map<string, Promise<Contents>>();
+  /** What was read last stays until the new is there: a row that is waited for is none that can be clicked. */
+  readonly #read = new Map<string, Contents>();
   /** Name of a repository that was read; undefined when all has to be asked for anew. */
   readonly onDidChange: Event<string | undefined> = this.#changed.event;
 
@@ -45,7 +47,7 @@ export class BackupCache implements Disposable {
 
   refresh(): void {
     this.#listed = undefined;
-    this.#contents = new Map();
+    this.#asked = new Map();
     this.#changed.fire(undefined);
   }
 
@@ -66,21 +68,22 @@ export class BackupCache implements Disposable {
     return listed;
   }
 
-  /** What lies in a repository, where that has been read. */
+  /** What lay in a repository when it was read last. */
   known(repository: string): Contents | undefined {
-    return this.#contents.get(repository)?.read;
+    return this.#read.get(repository);
   }
 
   /** Never rejects: what keeps it from being read is a problem of it. */
   contents(repository: string): Promise<Contents> {
-    const known = this.#contents.get(repository);
-    if (known) return known.asked;
-    const all = this.#contents;
+    const all = this.#asked;
+    const known = all.get(repository);
+    if (known) return known;
     const asked = this.#ask((api, options) => api.backups.list({ repository }, options)).catch(unreadable);
-    all.set(repository, { asked });
+    all.set(repository, asked);
     void asked.then((read) => {
-      all.set(repository, { asked, read });
-      if (all === this.#contents) this.#changed.fire(repository);
+      if (all !== this.#asked) return;
+      this.#read.set(repository, read);
+      this.#changed.fire(repository);
     });
     return asked;
   }

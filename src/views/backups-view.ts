@@ -138,7 +138,8 @@ export class BackupsView implements vscode.TreeDataProvider<BackupNode>, Disposa
   }
 
   async #instancesIn(repository: string): Promise<BackupNode[]> {
-    const contents = await this.#cache.contents(repository);
+    const asked = this.#cache.contents(repository);
+    const contents = this.#cache.known(repository) ?? (await asked);
     const notes = contents.problems.map(({ message }, index): BackupNode => {
       return { type: "backup-note", id: `${repository}-${index}`, text: capitalised(message) };
     });

@@ -247,5 +247,13 @@ describe("what is known of repositories", () => {
     await second;
     await expect.poll(() => cache.known("main")?.items.length).toBe(1);
     expect(told).toEqual([undefined, "main"]);
+    // What is shown stays until it is known anew.
+    cache.refresh();
+    expect(cache.known("main")?.items.length).toBe(1);
+    const third = cache.contents("main");
+    await expect.poll(() => answers.length).toBe(3);
+    answers[2]?.({ items: [], problems: [] });
+    await third;
+    expect(cache.known("main")?.items.length).toBe(0);
   });
 });
