@@ -32,11 +32,18 @@ export type InstanceStreamKind =
   | "logs"
   | "attach"
   | "export";
-/** The others are of no instance: a build or an import of an image, what brings a compose project up or down, and the logs of a container that others have made. */
-export type StreamKind = InstanceStreamKind | "build" | "import" | "compose" | "foreignLogs";
+/** The others are of no instance: a build or an import of an image, an import of a VM, what brings a compose project up or down, and the logs of a container that others have made. */
+export type StreamKind =
+  | InstanceStreamKind
+  | "build"
+  | "import"
+  | "importInstance"
+  | "compose"
+  | "foreignLogs";
 
 export const BUILD_PATH = "/v1/container-images/build";
 export const IMPORT_PATH = "/v1/container-images/import";
+export const INSTANCE_IMPORT_PATH = "/v1/instance-imports";
 export const COMPOSE_PATH = "/v1/compose-projects/run";
 export const FOREIGN_LOGS_PATH = "/v1/foreign-containers/logs";
 

@@ -6,6 +6,7 @@ import { LABEL_KEY, LABEL_VALUE, MOST_LABELS } from "./labels.ts";
 import { MINIMUM_DISK_BYTES, MINIMUM_MEMORY_BYTES } from "./limits.ts";
 import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
+import { MoveMark } from "./move.ts";
 import { HostNic, MOST_NICS, NewHostNic } from "./network.ts";
 import { NewPortForward, PortForward } from "./port.ts";
 import { InstanceZone } from "./zone.ts";
@@ -180,6 +181,7 @@ export const Instance = z.object({
     .string()
     .optional()
     .describe("The Unix socket on which its screen speaks VNC; present while it runs"),
+  move: MoveMark.optional().describe("Present while it is moved to another engine"),
   disks: z.array(Disk).describe("Beside its first one, those that were removed included"),
   snapshotCount: z.int(),
   autostart: AutostartPolicy,

@@ -79,6 +79,9 @@ export const OperationKind = z.enum([
   "verify-backup",
   "drill-backup",
   "browse-backup",
+  "export",
+  "import",
+  "move",
 ]);
 export type OperationKind = z.infer<typeof OperationKind>;
 

@@ -40,7 +40,9 @@
  * is open. Signals and sizes are for it as for an exec. A client that closes leaves it, and does nothing to it; the `exit`
  * bears its code, or nothing where it goes on and only its runtime has let go of the stream.
  *
- * An export's stdout is a tar. An import is the way back, a stream of no instance on `GET /v1/container-images/import` that
+ * An export's stdout is a tar: of a container its file system, of a VM its definition and its disks, as `docs/move.md` says.
+ * A VM is made of that again on `GET /v1/instance-imports`, a stream of no instance that begins with an InstanceImportOpen:
+ * stdin is the file, stdout a line of JSON with the new instance's name. An import of a container's is the way back, a stream of no instance on `GET /v1/container-images/import` that
  * begins with an ImportOpen: stdin is the tar, stdout the id of the image in a line of its own; a client that closes early
  * ends it, and there is no image then.
  */
@@ -49,6 +51,8 @@ import { ComposeRun } from "./compose.ts";
 import { ContainerRuntime } from "./container.ts";
 import { ContainerBuild, ContainerImport } from "./container-image.ts";
 import { DETACH_KEYS_PATTERN } from "./detach-keys.ts";
+import { InstanceName } from "./instance-name.ts";
+import { LEAST_PASSPHRASE } from "./keys.ts";
 import { ErrorBodySchema } from "./operation.ts";
 import { SessionRequest } from "./session.ts";
 
@@ -113,8 +117,20 @@ export const AttachOpen = z.strictObject({
 });
 export type AttachOpen = z.infer<typeof AttachOpen>;
 
-export const ExportOpen = z.strictObject({}).describe("Nothing is to be said");
+const Passphrase = z.string().min(LEAST_PASSPHRASE).max(1024);
+
+export const ExportOpen = z.strictObject({
+  passphrase: Passphrase.optional().describe("Of a VM: the file is encrypted by it"),
+  plain: z.boolean().optional().describe("Of an encrypted VM: the file may be readable for whoever has it"),
+});
 export type ExportOpen = z.infer<typeof ExportOpen>;
+
+export const InstanceImportOpen = z.strictObject({
+  as: InstanceName.optional().describe("Left out, what it was called"),
+  passphrase: Passphrase.optional().describe("Where the file is encrypted"),
+  id: z.uuid().optional().describe("What the instance is known by; drawn when left out"),
+});
+export type InstanceImportOpen = z.infer<typeof InstanceImportOpen>;
 
 /** What a watcher of a console is given of the time before it came, at most. */
 export const CONSOLE_HISTORY_BYTES = 64 * 1024;

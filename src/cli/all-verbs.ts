@@ -10,14 +10,15 @@ import { type AddVerbs, bareProgram, namesOf, readied } from "./command-line.ts"
 import { addComposeCommands } from "./compose.ts";
 import { addConsoleCommand } from "./console.ts";
 import { addContainerImageCommands } from "./container-images.ts";
-import { addExportCommand, addImportCommand } from "./container-tars.ts";
 import { addDiskCommands } from "./disks.ts";
 import { addDoctorCommands } from "./doctor.ts";
 import { addEngineCommands } from "./engine.ts";
 import { addExecCommands } from "./exec.ts";
+import { addExportCommand } from "./export.ts";
 import { addForeignContainerCommands } from "./foreign-containers.ts";
 import { addHostsCommand } from "./hosts.ts";
 import { addImageCommands } from "./images.ts";
+import { addImportCommand } from "./import.ts";
 import { addInfoCommand } from "./info.ts";
 import { addInstallCommands } from "./install.ts";
 import { addInstanceCommands } from "./instances.ts";
@@ -28,6 +29,7 @@ import { addLogsCommand } from "./logs.ts";
 import { addAttachCommand } from "./main-process.ts";
 import { addMcpCommand } from "./mcp.ts";
 import { addMountCommands } from "./mounts.ts";
+import { addMoveCommands } from "./move.ts";
 import { asMultipass } from "./multipass/program.ts";
 import { addNetworkCommands } from "./networks.ts";
 import { addPortCommands } from "./ports.ts";
@@ -53,6 +55,9 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
     addInfoCommand,
     addPowerCommands,
     addLifecycleCommands,
+    addMoveCommands,
+    addExportCommand,
+    addImportCommand,
     addForeignContainerCommands,
     addDiskCommands,
     addIsoCommands,
@@ -70,14 +75,13 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
     addAttachCommand,
     addStatsCommand,
     addTransferCommand,
-    addExportCommand,
     addMountCommands,
     addPortCommands,
     addSshCommands,
     addCloudInitCommands,
   ],
   "Aliases:": [(program, session) => addAliasCommands(program, session, () => namesOf(program))],
-  "Images:": [addImageCommands, addContainerImageCommands, addImportCommand],
+  "Images:": [addImageCommands, addContainerImageCommands],
   "Engine:": [
     addEngineCommands,
     addNetworkCommands,

@@ -115,6 +115,14 @@ function addEngineProcessCommands(program: Command, session: Session): void {
     session.print(options.format === "json" ? json(info) : formatEngine(info));
   });
   engine
+    .command("socket")
+    .description("Show where it listens; starts it where none runs")
+    .action(async () => {
+      const { api } = await session.client();
+      await api.engine.hello();
+      session.print(currentPaths().endpoint.path);
+    });
+  engine
     .command("drain")
     .description("Let it finish what runs, then leave; instances go on running")
     .action(async () => {

@@ -1,11 +1,10 @@
 /** keys: the engine's key, which seals those of encrypted instances, and what protects it. */
 import type { Command } from "commander";
-import { type KeyStatus, LEAST_PASSPHRASE } from "../api/keys.ts";
-import { EngineError } from "../base/errors.ts";
+import type { KeyStatus } from "../api/keys.ts";
 import { firstLine } from "./first-line.ts";
 import { type Format, json, rows } from "./format.ts";
 import { formatOption } from "./options.ts";
-import { askSecret } from "./question.ts";
+import { askSecret, newPassphrase } from "./question.ts";
 import type { Session } from "./session.ts";
 
 type Protect = { passphrase?: boolean; passphraseFile?: string };
@@ -56,12 +55,12 @@ function addSafeguardCommands(keys: Command, session: Session): void {
   const told = (status: KeyStatus) => session.print(formatKeys(status, "table"));
   protecting(keys.command("init").description("Make the engine's key")).action(async (how: Protect) => {
     const { api } = await session.client();
-    told(await api.keys.init(await newPassphrase(session, how)));
+    told(await api.keys.init(await protection(session, how)));
   });
   protecting(keys.command("change").description("Protect the engine's key otherwise")).action(
     async (how: Protect) => {
       const { api } = await session.client();
-      told(await api.keys.change(await newPassphrase(session, how)));
+      told(await api.keys.change(await protection(session, how)));
     },
   );
   keys
@@ -79,7 +78,7 @@ function addSafeguardCommands(keys: Command, session: Session): void {
   ).action(async (file: string, how: Protect) => {
     const { api } = await session.client();
     const key = await firstLine(session, file, "a key");
-    told(await api.keys.import({ key, ...(await newPassphrase(session, how)) }));
+    told(await api.keys.import({ key, ...(await protection(session, how)) }));
   });
 }
 
@@ -100,24 +99,11 @@ async function rotate(session: Session, names: readonly string[], how: Protect):
   session.print("The engine has another key; what the old one sealed is sealed by that.");
 }
 
-/** Asked for twice, since it is not shown. Nothing where the keychain shall protect it. */
-async function newPassphrase(session: Session, how: Protect): Promise<{ passphrase?: string }> {
+/** Nothing where the keychain shall protect it. */
+async function protection(session: Session, how: Protect): Promise<{ passphrase?: string }> {
   const { passphrase: asked = false, passphraseFile: file } = how;
   if (!asked && file === undefined) return {};
-  const passphrase =
-    file === undefined
-      ? await askSecret(session, "Please enter a new passphrase: ")
-      : await firstLine(session, file, "a passphrase");
-  if (passphrase.length < LEAST_PASSPHRASE)
-    throw unprotected(`a passphrase of ${LEAST_PASSPHRASE} characters or more is needed`);
-  const again =
-    file === undefined ? await askSecret(session, "Please re-enter the passphrase: ") : passphrase;
-  if (again === passphrase) return { passphrase };
-  throw unprotected("the passphrases do not match");
-}
-
-function unprotected(reason: string): EngineError {
-  return new EngineError("invalid-argument", `cannot protect the engine's key: ${reason}`);
+  return { passphrase: await newPassphrase(session, file, "protect the engine's key") };
 }
 
 /** Where one protects the key; nothing otherwise. */

@@ -35,6 +35,8 @@ const PHASES: Record<string, string> = {
   "restore-disk": "Restoring the disks",
   compare: "Comparing the disks",
   mount: "Looking what is on the disks",
+  export: "Exporting",
+  import: "Importing",
   mark: "Looking what is needed",
   repack: "Packing anew",
 };
@@ -45,7 +47,9 @@ export function progressText(progress: Progress | undefined): string {
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
   const bytes =
-    /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|compare/.test(phase);
+    /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|compare|export|import/.test(
+      phase,
+    );
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;
   const share =
     done !== undefined && total !== undefined

@@ -2,7 +2,9 @@
 
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { LEAST_PASSPHRASE } from "../api/keys.ts";
 import { EngineError } from "../base/errors.ts";
+import { firstLine } from "./first-line.ts";
 import type { Session } from "./session.ts";
 
 /** What is typed without being shown. `invalid-argument` where nobody can be asked. Ctrl-C cancels. */
@@ -21,6 +23,25 @@ export async function askSecret(session: Session, question: string): Promise<str
     line.close();
     stderr.write("\n");
   }
+}
+
+/** Asked for twice, since it is not shown; or from the first line of a file. `doing` begins its refusals. */
+export async function newPassphrase(
+  session: Session,
+  file: string | undefined,
+  doing: string,
+): Promise<string> {
+  const refuse = (reason: string) => new EngineError("invalid-argument", `cannot ${doing}: ${reason}`);
+  const passphrase =
+    file === undefined
+      ? await askSecret(session, "Please enter a new passphrase: ")
+      : await firstLine(session, file, "a passphrase");
+  if (passphrase.length < LEAST_PASSPHRASE)
+    throw refuse(`a passphrase of ${LEAST_PASSPHRASE} characters or more is needed`);
+  const again =
+    file === undefined ? await askSecret(session, "Please re-enter the passphrase: ") : passphrase;
+  if (again === passphrase) return passphrase;
+  throw refuse("the passphrases do not match");
 }
 
 /** A line that is typed. Throws `otherwise` where nobody can be asked. Ctrl-C cancels. */

@@ -12,8 +12,10 @@ import type {
   ComposeOpen,
   ConsoleOpen,
   ExecOpen,
+  ExportOpen,
   ForeignLogsOpen,
   ImportOpen,
+  InstanceImportOpen,
   LogsOpen,
   SignalName,
   TerminalSize,
@@ -42,8 +44,10 @@ export interface EngineClient {
    * where it goes on.
    */
   attach(name: string, open: AttachOpen, options?: { signal?: AbortSignal }): Promise<RemoteProcess>;
-  /** The file system of a container, as a tar. Aborting ends it. */
-  export(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** A VM as one file, or the file system of a container as a tar. Aborting ends it. */
+  export(name: string, open?: ExportOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** Makes a VM of the file that is written to `stdin`; `stdout` is its name, as JSON. Aborting ends it, and makes none. */
+  importInstance(open: InstanceImportOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Makes an image of the tar that is written to `stdin`; `stdout` is its id. Aborting ends it, and makes none. */
   import(open: ImportOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Builds an image of containers: what that prints, then the image's id. Aborting ends it. */
@@ -90,6 +94,8 @@ export type RemoteConnection = Pick<RemoteProcess, "stdin" | "stdout" | "exited"
 export type ConnectOptions = {
   /** Absolute path of the engine bundle to start when none runs; absent: only connect to a running one. */
   engineBundle?: string | undefined;
+  /** The socket of the engine that is meant, whatever the environment says; none is started there. */
+  socket?: string | undefined;
   /** Environment for the engine and for finding its directories. Default: this process's. */
   env?: NodeJS.ProcessEnv | undefined;
   /** The Node (or editor) binary that runs the engine. Default: `BERTH_NODE`, else the one that runs this process. */

@@ -9,6 +9,7 @@ import type {
   ExportOpen,
   ForeignLogsOpen,
   ImportOpen,
+  InstanceImportOpen,
   LogsOpen,
   SftpOpen,
   TunnelOpen,
@@ -20,7 +21,7 @@ import { type Address, abortReason, headersFor } from "./wire.ts";
 /** What the streams begin with. */
 export type Open =
   | (ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | AttachOpen | ExportOpen)
-  | (ForeignLogsOpen | BuildOpen | ImportOpen | ComposeOpen);
+  | (ForeignLogsOpen | BuildOpen | ImportOpen | InstanceImportOpen | ComposeOpen);
 
 /**
  * Resolves when the engine has taken the stream: a process runs, a port or a screen has taken the connection, what is

@@ -1,4 +1,5 @@
 /** Backups and their repositories as the server sees them: a part of `engine-core.ts`. */
+import type { Readable } from "node:stream";
 import type {
   Backup,
   BackupPlan,
@@ -8,7 +9,9 @@ import type {
   RepositoryKey,
 } from "../api/backup.ts";
 import type { Problem } from "../api/instance.ts";
+import type { NewDiskInstance } from "../api/move.ts";
 import type { Operation } from "../api/operation.ts";
+import type { ExportOpen, InstanceImportOpen } from "../api/streams.ts";
 
 export interface RepositoriesApi {
   list(): BackupRepository[];
@@ -56,6 +59,19 @@ export interface BackupsApi {
   browse(one: OneBackup, signal: AbortSignal): Promise<Operation>;
   /** Restores it to an instance of its own, which it boots and removes. */
   drill(one: OneBackup, signal: AbortSignal): Promise<Operation>;
+}
+
+/** VMs as files. */
+export interface TransfersApi {
+  /**
+   * A VM as one file, as it is now, or a container's file system as a tar; the caller owns the stream. `invalid-argument`
+   * of an encrypted one where the file would not be, unless that is asked for.
+   */
+  export(name: string, open: ExportOpen, signal: AbortSignal): Promise<Readable>;
+  /** Makes a VM of a file. What it gives is a line with its name; destroying it, or aborting, takes all back. */
+  import(open: InstanceImportOpen, file: Readable, signal: AbortSignal): Readable;
+  /** Makes a VM of a disk of this host; it is stopped. */
+  importDisk(wanted: NewDiskInstance): Promise<Operation>;
 }
 
 export interface BackupPlansApi {

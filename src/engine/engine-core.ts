@@ -14,6 +14,7 @@ import type { KeyStatus } from "../api/keys.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
+import type { MoveMark } from "../api/move.ts";
 import type { HostNetwork, NewHostNic } from "../api/network.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
@@ -23,7 +24,7 @@ import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
-import type { BackupPlansApi, BackupsApi, RepositoriesApi } from "./backup-core.ts";
+import type { BackupPlansApi, BackupsApi, RepositoriesApi, TransfersApi } from "./backup-core.ts";
 import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
 import type { LogRequest } from "./drivers/driver.ts";
 import type { AttachRequest } from "./drivers/running.ts";
@@ -54,6 +55,7 @@ export interface EngineCore {
   readonly repositories: RepositoriesApi;
   readonly backups: BackupsApi;
   readonly backupPlans: BackupPlansApi;
+  readonly transfers: TransfersApi;
   readonly operations: OperationsApi;
   readonly aliases: AliasesApi;
   readonly images: ImagesApi;
@@ -99,8 +101,6 @@ export interface InstancesApi {
   logs(name: string, request: LogRequest, signal: AbortSignal): Promise<Readable>;
   /** A container's main process; closing it leaves it. `wrong-state` where it does not run, `not-supported` of a VM. */
   attach(name: string, request: AttachRequest, signal: AbortSignal): Promise<GuestProcess>;
-  /** A container's file system as a tar; the caller owns the stream. `not-supported` of a VM. */
-  export(name: string, signal: AbortSignal): Promise<Readable>;
   check(spec: LaunchSpec): Promise<Problem[]>;
   launch(spec: LaunchSpec): Promise<Operation>;
   /** `cold`: a suspended instance boots anew. */
@@ -121,6 +121,8 @@ export interface InstancesApi {
   clone(name: string, as: string | undefined, how?: { encrypted?: boolean }): Promise<Operation>;
   /** `wrong-state` of what is not encrypted, or not stopped. */
   rotateKey(name: string): Promise<Operation>;
+  /** Writes down how far it is moved; without a mark it is moved no longer. */
+  markMove(name: string, move: MoveMark | undefined): Promise<Operation>;
   /** `not-supported` of a VM; `wrong-state` while it has snapshots, which would be lost. */
   release(name: string): Promise<Operation>;
   /** The guest of a running instance; `wrong-state` otherwise. */

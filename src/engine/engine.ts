@@ -8,6 +8,7 @@ import { Plans } from "./backup/plans.ts";
 import { PointBook } from "./backup/point-book.ts";
 import { limitsOf, Repositories } from "./backup/repositories.ts";
 import { isRepositoryRow, RepositoryWork } from "./backup/repository-work.ts";
+import { isTransferRow, Transfers } from "./backup/transfers.ts";
 import { ContainerImageWork, isContainerImageRow } from "./container-image-work.ts";
 import type { EngineCore } from "./engine-core.ts";
 import type { EngineContext, EngineOptions } from "./engine-options.ts";
@@ -106,7 +107,7 @@ function compose({ files, ...ground }: Ground): Parts {
   return { ...own, ...backupWork(own), ...slowWork({ ...own, images }) };
 }
 
-type Kept = "book" | "repositories" | "backups" | "plans";
+type Kept = "book" | "repositories" | "backups" | "plans" | "transfers";
 type Slow = "storage" | "images" | "containerImages";
 
 /** What is done with backups, and with where they lie. */
@@ -126,6 +127,7 @@ function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
       ...{ settings: () => settings.get(), runDirectory: options.paths.run },
     }),
     plans: new Plans({ store, keeper, repositories: book, now }),
+    transfers: new Transfers({ keeper, manager, operations, points }),
   };
 }
 
@@ -157,7 +159,8 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   const rows = store.interruptedOperations();
   const isImageRow = (row: (typeof rows)[number]) => row.kind === "pull-image" || row.kind === "build-image";
   const isMove = (row: (typeof rows)[number]) => row.kind === "move-storage";
-  const others = [isImageRow, isContainerImageRow, isZoneRow, isMove, isRepositoryRow, isBackupRow];
+  const ofImages = [isImageRow, isContainerImageRow];
+  const others = [...ofImages, isZoneRow, isMove, isRepositoryRow, isBackupRow, isTransferRow];
   const interrupted = rows.filter((row) => !others.some((is) => is(row)));
   const boot = await (options.hostBoot ?? hostBoot)();
   const fallback = fallbackOf(parts);
@@ -168,6 +171,7 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   for (const row of rows.filter(isMove)) storage.resume(row);
   for (const row of rows.filter(isRepositoryRow)) parts.repositories.resume(row);
   for (const row of rows.filter(isBackupRow)) parts.backups.resume(row);
+  for (const row of rows.filter(isTransferRow)) parts.transfers.resume(row);
   void parts.backups.removeLeft().catch((error: unknown) => {
     options.log.error("what showed files of backups could not be removed", { error });
   });

@@ -10,6 +10,7 @@ import type { Plans } from "./backup/plans.ts";
 import type { Repositories } from "./backup/repositories.ts";
 import type { RepositoryWork } from "./backup/repository-work.ts";
 import { Scheduler } from "./backup/scheduler.ts";
+import type { Transfers } from "./backup/transfers.ts";
 import { Upkeep } from "./backup/upkeep.ts";
 import { ComposeWork } from "./compose-work.ts";
 import type { ContainerImageWork } from "./container-image-work.ts";
@@ -66,6 +67,7 @@ export type Parts = {
   repositories: RepositoryWork;
   backups: Backups;
   plans: Plans;
+  transfers: Transfers;
   drivers: readonly Driver[];
   hostFacts: () => Promise<HostFacts>;
   subnet: Subnet;
@@ -95,6 +97,7 @@ export class LiveEngine implements EngineCore {
   readonly repositories: RepositoryWork;
   readonly backups: Backups;
   readonly backupPlans: Plans;
+  readonly transfers: Transfers;
   readonly aliases: Aliases;
   readonly operations: Operations;
   readonly images: ImageWork;
@@ -156,6 +159,7 @@ export class LiveEngine implements EngineCore {
     this.repositories = parts.repositories;
     this.backups = parts.backups;
     this.backupPlans = parts.plans;
+    this.transfers = parts.transfers;
     this.operations = parts.operations;
     this.images = parts.images;
     this.containerImages = parts.containerImages;

@@ -23,6 +23,8 @@ const operations = () => import("./operation-actions.ts");
 const ports = () => import("./port-actions.ts");
 const foreign = () => import("./foreign-actions.ts");
 const power = () => import("./power.ts");
+const moving = () => import("./moving.ts");
+const portable = () => import("./portable.ts");
 const sharing = () => import("./sharing.ts");
 const snapshots = () => import("./snapshots.ts");
 const sandbox = () => import("./sandbox.ts");
@@ -109,6 +111,12 @@ export const COMMANDS = {
   "berth.removeRepository": async (services, ...args) =>
     (await repositories()).removeRepository(services, args),
   "berth.refreshBackups": async (services) => (await repositories()).refreshBackups(services),
+  "berth.export": async (services, ...args) => (await portable()).exportInstance(services, args),
+  "berth.import": async (services) => (await portable()).importInstance(services),
+  "berth.copyAway": async (services, ...args) => (await moving()).copyAway(services, args),
+  "berth.moveAway": async (services, ...args) => (await moving()).moveAway(services, args),
+  "berth.confirmMove": async (services, ...args) => (await moving()).confirmMoved(services, args),
+  "berth.undoMove": async (services, ...args) => (await moving()).takeBack(services, args),
   "berth.rename": async (services, ...args) => (await changes()).rename(services, args),
   "berth.clone": async (services, ...args) => (await changes()).clone(services, args),
   "berth.changeSize": async (services, ...args) => (await changes()).changeSize(services, args),

@@ -58,6 +58,9 @@ export type Action =
   | "removeDisk"
   | "autostart"
   | "labels"
+  | "export"
+  | "moveAway"
+  | "settleMove"
   | "cancel";
 
 /** A codicon and the theme colour it is drawn in. */
@@ -145,7 +148,7 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
         ...(instance.address === "" ? [] : [instance.address]),
       ].join(" · ");
     case "stopped":
-      return facts.join(" · ");
+      return [...movedText(instance), ...facts].join(" · ");
     case "deleted":
       return imageText(instance.image);
     case "failed":
@@ -155,6 +158,11 @@ export function descriptionOf(instance: Instance, operation?: Operation): string
         ? STATE_WORDS[instance.state]
         : [STATE_WORDS[instance.state], ...facts].join(" · ");
   }
+}
+
+function movedText({ move }: Instance): string[] {
+  if (!move) return [];
+  return [move.step === "moved" ? l10n.t("moved to {0}", move.to) : l10n.t("being moved to {0}", move.to)];
 }
 
 function encryptedText({ encrypted }: Instance): string[] {
@@ -217,6 +225,7 @@ function ariaLabelOf(instance: Instance, operation?: Operation): string {
         ]
       : [cpusText(instance.cpus), l10n.t("{0} memory", sizeText(instance.memoryBytes))]),
     ...encryptedText(instance),
+    ...movedText(instance),
     ...(instance.state === "running" && instance.address !== ""
       ? [l10n.t("address {0}", instance.address)]
       : []),

@@ -20,7 +20,15 @@ export async function unlockKeys(services: Services): Promise<void> {
 }
 
 async function make(services: Services, client: EngineClient, { keychain }: KeyStatus): Promise<void> {
-  const passphrase = keychain.problem === undefined ? undefined : await newPassphrase();
+  const passphrase =
+    keychain.problem === undefined
+      ? undefined
+      : await newPassphrase(
+          vscode.l10n.t("Make Encryption Key"),
+          vscode.l10n.t(
+            "This host has no keychain for it, so a passphrase shall protect it. Without it, nothing opens what is encrypted.",
+          ),
+        );
   if (keychain.problem !== undefined && passphrase === undefined) return;
   await client.api.keys.init(passphrase === undefined ? {} : { passphrase });
   if (passphrase !== undefined) await offerToRemember(services, passphrase);
@@ -73,12 +81,10 @@ async function isRight(client: EngineClient, passphrase: string): Promise<boolea
 }
 
 /** Twice, since it is not shown; undefined when the user gave up. */
-async function newPassphrase(): Promise<string | undefined> {
+export async function newPassphrase(title: string, prompt: string): Promise<string | undefined> {
   const first = await vscode.window.showInputBox({
-    title: vscode.l10n.t("Make Encryption Key"),
-    prompt: vscode.l10n.t(
-      "This host has no keychain for it, so a passphrase shall protect it. Without it, nothing opens what is encrypted.",
-    ),
+    title,
+    prompt,
     password: true,
     ignoreFocusOut: true,
     validateInput: (text) =>
@@ -88,7 +94,7 @@ async function newPassphrase(): Promise<string | undefined> {
   });
   if (first === undefined) return undefined;
   return vscode.window.showInputBox({
-    title: vscode.l10n.t("Make Encryption Key"),
+    title,
     prompt: vscode.l10n.t("The same passphrase once more"),
     password: true,
     ignoreFocusOut: true,

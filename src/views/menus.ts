@@ -6,6 +6,7 @@
 
 import { type CommandRow, INSTANCES, on } from "./menu-row.ts";
 import { BACKUP_MENUS } from "./menus-backups.ts";
+import { MOVING_MENUS } from "./menus-moving.ts";
 
 const TRASH = "!berth.trashEmpty";
 const PROJECT = "berth.hasProject";
@@ -126,6 +127,8 @@ export const MENUS: Readonly<Record<string, CommandRow>> = {
   "berth.removeDisk": on("Remove Disk…", "database", { flag: "removeDisk", group: "7_change@7", one: true }),
   "berth.setAutostart": on("Start Automatically…", "rocket", { flag: "autostart", group: "7_change@4" }),
   "berth.setLabels": on("Edit Labels…", "tag", { flag: "labels", group: "7_change@5" }),
+
+  ...MOVING_MENUS,
 
   // End it.
   "berth.release": on("Release Container", "export", { flag: "release", group: "9_delete@0" }),

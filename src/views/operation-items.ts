@@ -66,6 +66,9 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "verify-backup": (target) => l10n.t("Verify backup {0}", target),
   "drill-backup": (target) => l10n.t("Prove backup {0}", target),
   "browse-backup": (target) => l10n.t("Open the files of a backup in {0}", target),
+  export: (target) => l10n.t("Export {0}", target),
+  import: (target) => l10n.t("Import {0}", target),
+  move: (target) => l10n.t("Move {0}", target),
 };
 
 const STATUSES: Readonly<Record<Operation["status"], string>> = {

@@ -86,6 +86,9 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "verify-backup": l10n.t("verifying the backup"),
   "drill-backup": l10n.t("proving the backup"),
   "browse-backup": l10n.t("opening the backup"),
+  export: l10n.t("exporting"),
+  import: l10n.t("importing"),
+  move: l10n.t("moving"),
 };
 
 /** `running`, `in the trash`: a state as a word in a sentence. */

@@ -17,18 +17,23 @@ export function isBusy(instance: Instance, operation?: Operation): boolean {
 }
 
 export function possible(instance: Instance, operation?: Operation): Action[] {
-  const { state } = instance;
+  const { state, move } = instance;
   const cancel: Action[] = operation?.status === "running" && operation.cancellable ? ["cancel"] : [];
-  if (state === "deleted") return isBusy(instance, operation) ? [] : ["recover", "purge"];
-  const isRead = operation?.status === "running" && operation.kind === "backup";
-  if (isRead && state === "running")
+  if (state === "deleted") {
+    const settle: Action[] = move ? ["settleMove"] : [];
+    return isBusy(instance, operation) ? [] : ["recover", "purge", ...settle];
+  }
+  const doing = operation?.status === "running" ? operation.kind : undefined;
+  if (doing === "backup" && state === "running")
     return ["stop", "forceStop", "restart", "suspend", ...inside(instance), ...cancel];
-  if (isRead && (state === "stopped" || state === "suspended")) return ["start", "log", ...cancel];
+  if (doing === "backup" && (state === "stopped" || state === "suspended"))
+    return ["start", "log", ...cancel];
+  if (doing === "export" && state === "running") return ["forceStop", ...inside(instance), ...cancel];
   if (isBusy(instance, operation)) return [...(CAN_BE_FORCED.has(state) ? FORCE : []), "log", ...cancel];
   if (state === "failed") return ["log", "purge"];
+  if (move) return [...(state === "running" ? STOP : []), "settleMove", "log", "delete"];
   if (!instance.zone.available) {
-    const stop: Action[] = state === "running" ? ["stop", "forceStop"] : [];
-    return ["enableZone", ...stop, "log", "delete"];
+    return ["enableZone", ...(state === "running" ? STOP : []), "log", "delete"];
   }
   switch (state) {
     case "running":
@@ -74,6 +79,7 @@ function inside({ ports, ssh }: Instance): Action[] {
   ];
 }
 
+const STOP: readonly Action[] = ["stop", "forceStop"];
 const FORCE: readonly Action[] = ["forceStop"];
 const CAN_BE_FORCED: ReadonlySet<InstanceState> = new Set(["stopping", "restarting", "suspending"]);
 /** Entering one that is not running starts it. */
@@ -87,7 +93,8 @@ function kept({ kind, mounts, ports, disks, snapshotCount }: Instance): Action[]
     "addPort",
     ...(ports.length > 0 ? (["removePort"] as const) : []),
     ...(snapshotCount > 0 ? (["snapshots"] as const) : []),
-    ...(kind === "vm" ? (["backUp"] as const) : []),
+    ...(kind === "vm" ? (["backUp", "moveAway"] as const) : []),
+    "export",
     "rename",
     "addDisk",
     ...(presentDisks({ disks }).length > 0 ? (["removeDisk"] as const) : []),

@@ -111,6 +111,12 @@ export class FakeCore implements EngineCore {
     browse: async ({ backup }) => this.#begin("browse-backup", backup),
     drill: async ({ backup }) => this.#begin("drill-backup", backup),
   };
+  readonly transfers: EngineCore["transfers"] = {
+    export: async (name) => Readable.from([Buffer.from(`a tar of ${this.instances.get(name).name}`)]),
+    import: ({ as }, file, signal) =>
+      printed(`import ${as}`, signal, async () => `${as}: ${(await buffer(file)).length}\n`),
+    importDisk: async ({ name }) => this.#begin("import", name),
+  };
   readonly backupPlans: EngineCore["backupPlans"] = {
     list: () => [],
     set: () => {
@@ -257,7 +263,6 @@ export class FakeCore implements EngineCore {
       this.instances.get(name);
       return this.#exec({ argv: ["cat"] });
     },
-    export: async (name) => Readable.from([Buffer.from(`a tar of ${this.instances.get(name).name}`)]),
     check: async () => [],
     launch: async (spec: LaunchSpec) => this.#begin("launch", spec.name ?? "generated"),
     start: async (name) => this.#begin("start", name),
@@ -271,6 +276,7 @@ export class FakeCore implements EngineCore {
     pause: async (name) => this.#begin("pause", name),
     unpause: async (name) => this.#begin("unpause", name),
     update: async (name) => this.#begin("update", name),
+    markMove: async (name) => this.#begin("move", name),
     rename: async (name) => this.#begin("rename", name),
     release: async (name) => this.#begin("release", name),
     rotateKey: async (name) => this.#begin("rotate-key", name),

@@ -4,8 +4,13 @@ import path from "node:path";
 import { exists } from "../../src/base/durable.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import type { DiskSupport, DriverDisk, DriverInstance } from "../../src/engine/drivers/driver.ts";
+import { FIRST_DISK } from "../../src/engine/drivers/points.ts";
 import type { HotDisks } from "../../src/engine/drivers/running.ts";
 import type { FakeGuest, FakeHost } from "./fake-driver.ts";
+
+export function diskOf({ directory }: Pick<DriverInstance, "directory">): string {
+  return path.join(directory, "disk.fake");
+}
 
 export function extraDiskOf(
   instance: Pick<DriverInstance, "directory">,
@@ -20,7 +25,7 @@ export function fakeDisks(host: FakeHost): DiskSupport {
     create: async (ctx, instance, disk, fill) => {
       host.calls.push(`create-disk ${instance.name}.${disk.name} ${disk.sizeBytes}`);
       await host.step("create-disk", instance.name, ctx.signal);
-      const file = extraDiskOf(instance, disk);
+      const file = disk.id === FIRST_DISK ? diskOf(instance) : extraDiskOf(instance, disk);
       if (await exists(file)) return;
       if (fill) await fill(file);
       else await writeFile(file, "empty");

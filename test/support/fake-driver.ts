@@ -29,14 +29,17 @@ import type { OpenPoint, PointSupport } from "../../src/engine/drivers/points.ts
 import type { Exit, HotDisks, LentDisk, PortSupport, Running } from "../../src/engine/drivers/running.ts";
 import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../src/engine/guest/guest.ts";
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
-import { extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
+import { diskOf, extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
 import { copyContents, type FakeContent, fakePoints, openFake } from "./fake-points.ts";
 import { FakeSerial } from "./fake-serial.ts";
 import { sftpHere } from "./sftp-here.ts";
 
-/** A step that a knob slows down or fails: milliseconds, an error, `never`, or an error that comes when it is called off. */
-export type Knob = number | Error | "never" | { refuses: Error };
+/**
+ * A step that a knob slows down or fails: milliseconds, what it waits for, an error, `never`, or an error that comes when
+ * it is called off.
+ */
+export type Knob = number | Promise<void> | Error | "never" | { refuses: Error };
 
 export type Step =
   | "adopt"
@@ -149,7 +152,8 @@ export class FakeHost {
     const knob = this.knobsOf.get(name)?.[step] ?? this.knobs[step] ?? 0;
     signal.throwIfAborted();
     if (knob instanceof Error) throw knob;
-    if (knob === "never") await abortable(new Promise<never>(() => {}), signal);
+    if (knob instanceof Promise) await abortable(knob, signal);
+    else if (knob === "never") await abortable(new Promise<never>(() => {}), signal);
     else if (typeof knob === "object")
       await abortable(new Promise<never>(() => {}), signal).catch(() => {
         throw knob.refuses;
@@ -264,7 +268,7 @@ export class FakeDriver implements Driver {
     await this.host.step("create", instance.name, ctx.signal);
     const key = await instance.openKey?.();
     if (key && !this.host.keys.has(instance.id)) this.host.keys.set(instance.id, new Set([key.reveal()]));
-    await writeFile(diskOf(instance), instance.image?.path ?? "blank");
+    if (!(await exists(diskOf(instance)))) await writeFile(diskOf(instance), instance.image?.path ?? "blank");
     this.host.seeds.set(instance.name, instance.networks);
   }
 
@@ -384,10 +388,6 @@ export class FakeDriver implements Driver {
 /** What is kept of a suspended guest: its boot id. */
 function memoryOf(instance: DriverInstance): string {
   return path.join(instance.directory, "memory.fake");
-}
-
-function diskOf(instance: DriverInstance): string {
-  return path.join(instance.directory, "disk.fake");
 }
 
 function filesOf(instance: DriverInstance): string[] {

@@ -1,6 +1,7 @@
 /** What happens to an instance between its launch and its end, beyond power. Part of `instances`. */
 import * as z from "zod";
 import { SizeChange } from "../lifecycle.ts";
+import { MoveMark, NewDiskInstance } from "../move.ts";
 import { Operation } from "../operation.ts";
 import { ByName, procedure } from "./procedure.ts";
 
@@ -50,6 +51,30 @@ export const lifecycle = {
     "/v1/instances/{name}/cancel-stop",
     "instance.power",
     "Call off a delayed stop; no effect where there is none",
+  )
+    .input(ByName)
+    .output(Operation),
+  importDisk: procedure(
+    "POST",
+    "/v1/instance-imports",
+    "instance.create",
+    "Make a new instance of a disk of another program; it is stopped",
+  )
+    .input(NewDiskInstance)
+    .output(Operation),
+  markMove: procedure(
+    "PUT",
+    "/v1/instances/{name}/move",
+    "instance.config",
+    "Write down how far it is moved to another engine; it cannot be started until that is taken away",
+  )
+    .input(ByName.extend(MoveMark.shape))
+    .output(Operation),
+  unmarkMove: procedure(
+    "DELETE",
+    "/v1/instances/{name}/move",
+    "instance.config",
+    "It is moved no longer, and can be started",
   )
     .input(ByName)
     .output(Operation),

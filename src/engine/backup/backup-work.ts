@@ -48,7 +48,7 @@ export type BackupParts = { keeper: Keeper; repositories: Repositories; points: 
 const BELIEVED_MOST = 10;
 
 /** Ends what it took of the instance, however it went. */
-const CLOSE_MS = 60_000;
+export const CLOSE_MS = 60_000;
 
 export async function backUp(
   parts: BackupParts,
@@ -251,7 +251,7 @@ function within(ctx: Ctx, before: number, total: number): Ctx {
 }
 
 /** Throws `not-supported` where its disks cannot be read. */
-export function pointsOf(keeper: Keeper, entry: Entry): OpenPoint {
+export function pointsOf(keeper: Keeper, entry: Entry, verb = "back up"): OpenPoint {
   const { running } = entry;
   if (running?.openPoint) return running.openPoint;
   const driver = keeper.driverOf(entry);
@@ -260,7 +260,7 @@ export function pointsOf(keeper: Keeper, entry: Entry): OpenPoint {
   const reason = running
     ? "its disks cannot be read while it runs"
     : `the driver ${driver.name} has no disks to read`;
-  throw new EngineError("not-supported", `cannot back up ${nameOf(entry)}: ${reason}`);
+  throw new EngineError("not-supported", `cannot ${verb} ${nameOf(entry)}: ${reason}`);
 }
 
 function gone(entry: Entry): EngineError {

@@ -66,20 +66,21 @@ export function disksOf({ disks }: Definition): string[] {
   return [FIRST_DISK, ...disks.map((disk) => disk.id)];
 }
 
-export function parseDefinition(bytes: Uint8Array, backup: string): Definition {
+/** `what` it is read from begins its refusals. */
+export function parseDefinition(bytes: Uint8Array, what: string): Definition {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString("utf8"));
   } catch (cause) {
-    throw damaged(`the backup ${backup}`, `${DEFINITION} is no JSON`, cause);
+    throw damaged(what, `${DEFINITION} is no JSON`, cause);
   }
   const version = z.object({ version: z.int() }).safeParse(json);
   if (version.success && version.data.version > VERSION)
-    throw new EngineError("not-supported", `cannot read the backup ${backup}: a newer Berth made it`, {
+    throw new EngineError("not-supported", `cannot read ${what}: a newer Berth made it`, {
       hint: "Update Berth.",
     });
   const { data, error } = Definition.safeParse(json);
-  if (!data) throw damaged(`the backup ${backup}`, z.prettifyError(error).replaceAll("\n", " "));
+  if (!data) throw damaged(what, z.prettifyError(error).replaceAll("\n", " "));
   return data;
 }
 
@@ -87,7 +88,9 @@ export function parseDefinition(bytes: Uint8Array, backup: string): Definition {
  * What a guest that is made of a backup is told by cloud-init: no more than who logs in. What its user-data once said has
  * been done to its disk already.
  */
-export function restoredUserData({ guest, user }: Definition): { userData?: string } {
+export function restoredUserData({ guest, user }: Pick<Definition, "guest" | "user">): {
+  userData?: string;
+} {
   if (guest !== "linux") return {};
   return { userData: `#cloud-config\nsystem_info: {default_user: {name: ${user}}}\n` };
 }

@@ -63,7 +63,7 @@ export async function readDefinition(
 ): Promise<Definition> {
   const node = await reader.node(ctx, snapshot, DEFINITION);
   const bytes = await bytesOf(ctx, reader, snapshot, node, MAX_DEFINITION_BYTES);
-  return parseDefinition(bytes, snapshot.id.slice(0, 8));
+  return parseDefinition(bytes, `the backup ${snapshot.id.slice(0, 8)}`);
 }
 
 export async function restoreNew(
@@ -107,34 +107,60 @@ export async function makeOf(
   snapshot: Snapshot,
 ): Promise<void> {
   const definition = await readDefinition(ctx, reader, snapshot);
-  const { id } = entry.record.descriptor;
+  await makeInstance(keeper, entry, ctx, definition, async (instance) => {
+    const points = pointsFor(keeper, entry);
+    const wanted = disksFor(instance);
+    const sizes = wanted.map(({ sizeBytes }) => sizeBytes);
+    const from = new BackupDisks(reader, snapshot, sizes);
+    for (const [index, stored] of disksOf(definition).entries()) {
+      const disk = wanted[index];
+      if (disk) await writeDisk(ctx, points, instance, { ...disk, stored, disks: from });
+    }
+    await restoreSmall(ctx, reader, snapshot, points.smallFiles(instance));
+  });
+}
+
+/** What an instance is made of beside what its disks hold. */
+export type Origin = Pick<Definition, "id" | "user" | "keys" | "image" | "guest">;
+
+/** All of a new instance; `fill` writes what its disks hold. May be repeated. */
+export async function makeInstance(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: Ctx,
+  origin: Origin,
+  fill: (instance: DriverInstance) => Promise<void>,
+): Promise<void> {
+  const { id, disks } = entry.record.descriptor;
   await keeper.files.prepare(id);
   if (!(await keeper.files.readSecrets(id))) {
-    const login = await keeper.makeLogin(definition.user);
-    await keeper.files.writeSecrets(id, { login, ...restoredUserData(definition) });
+    const login = await keeper.makeLogin(origin.user);
+    await keeper.files.writeSecrets(id, { login, ...restoredUserData(origin) });
   }
   await makeKey(keeper, entry);
-  const { disks } = entry.record.descriptor;
   await keeper.describe(entry, {
-    image: definition.image,
-    base: { ...BLANK_IMAGE, user: definition.user },
-    clonedFrom: { id: definition.id, keys: definition.keys },
+    image: origin.image,
+    base: { ...BLANK_IMAGE, user: origin.user },
+    clonedFrom: { id: origin.id, keys: origin.keys },
     ...changedOutside(entry.record.descriptor, [firstDisk, ...disks]),
   });
   const instance = await keeper.driverInstance(entry);
-  const driver = keeper.driverOf(entry);
-  const { points } = driver;
-  if (!points)
-    throw new EngineError("not-supported", `cannot restore ${nameOf(entry)}: its driver has no disks`);
-  const wanted = [{ id: FIRST_DISK, sizeBytes: instance.diskBytes }, ...disks];
-  const sizes = wanted.map(({ sizeBytes }) => sizeBytes);
-  const from = new BackupDisks(reader, snapshot, sizes);
-  for (const [index, stored] of disksOf(definition).entries()) {
-    const disk = wanted[index];
-    if (disk) await writeDisk(ctx, points, instance, { ...disk, stored, disks: from });
-  }
-  await restoreSmall(ctx, reader, snapshot, points.smallFiles(instance));
-  await driver.create(ctx, instance);
+  await fill(instance);
+  await keeper.driverOf(entry).create(ctx, instance);
+}
+
+export function pointsFor(keeper: Keeper, entry: Entry): PointSupport {
+  const { points } = keeper.driverOf(entry);
+  if (points) return points;
+  throw new EngineError("not-supported", `cannot restore ${nameOf(entry)}: its driver has no disks`);
+}
+
+/** Its disks, in the order of a definition's. */
+export function disksFor({
+  diskBytes,
+  disks,
+}: Pick<DriverInstance, "diskBytes" | "disks">): { id: string; sizeBytes: number }[] {
+  return [{ id: FIRST_DISK, sizeBytes: diskBytes }, ...disks];
 }
 
 /** Whole, or not there. One that is there is left from an attempt that an engine died in. */

@@ -12,7 +12,7 @@ export type SmallFile = { name: string; file: string };
 
 const FOLDER = "/firmware";
 /** The largest firmware keeps its variables in far less. */
-const MAX_BYTES = 64 * 2 ** 20;
+export const MAX_SMALL_BYTES = 64 * 2 ** 20;
 
 export function smallPath({ name }: Pick<SmallFile, "name">): string {
   return `${FOLDER}/${name}`;
@@ -41,10 +41,13 @@ export async function restoreSmall(
   for (const small of files) {
     const node = there.find(({ name }) => name === small.name);
     if (!node || (await exists(small.file))) continue;
-    const bytes = await bytesOf(ctx, reader, snapshot, node);
-    await privateDirectory(path.dirname(small.file));
-    await writeFileDurable(small.file, bytes);
+    await putSmall(small, await bytesOf(ctx, reader, snapshot, node));
   }
+}
+
+export async function putSmall({ file }: SmallFile, bytes: Uint8Array): Promise<void> {
+  await privateDirectory(path.dirname(file));
+  await writeFileDurable(file, bytes);
 }
 
 /** Reads a file of a backup that is small, and no more of one that is not. */
@@ -53,7 +56,7 @@ export async function bytesOf(
   reader: BackupReader,
   { id }: Snapshot,
   node: TreeNode,
-  maxBytes = MAX_BYTES,
+  maxBytes = MAX_SMALL_BYTES,
 ): Promise<Buffer> {
   const { name, type, size = 0 } = node;
   const what = `the backup ${id.slice(0, 8)}`;

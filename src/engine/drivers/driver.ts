@@ -102,7 +102,10 @@ export type NatNetwork = { cidr: string; gateway: string; dns: string; address: 
 export interface DiskSupport {
   /** How many an instance may have. */
   most(instance: Pick<DriverInstance, "arch" | "guest">): number;
-  /** Makes it, empty or with what `fill` writes: a qcow2 that needs no other file, at the path it is given. */
+  /**
+   * Makes it, empty or with what `fill` writes: a qcow2 that needs no other file, at the path it is given. It may be the
+   * first disk, of an instance that has none yet.
+   */
   create(
     ctx: Ctx,
     instance: DriverInstance,

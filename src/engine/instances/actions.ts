@@ -6,6 +6,7 @@ import * as z from "zod";
 import type { InstanceState } from "../../api/instance.ts";
 import { SizeChange } from "../../api/lifecycle.ts";
 import { Mount } from "../../api/mount.ts";
+import { MoveMark } from "../../api/move.ts";
 import { HostNic } from "../../api/network.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
@@ -41,7 +42,7 @@ export type NewSnapshot = z.infer<typeof NewSnapshot>;
 /** What is journaled of an action. What an action needs beyond its name is optional here, and its own to check. */
 export const ActionInput = z.object({
   id: z.uuid(),
-  action: z.enum(ACTIONS).exclude(["launch", "clone", "backup", "restore-backup"]),
+  action: z.enum(ACTIONS).exclude(["launch", "clone", "backup", "restore-backup", "export", "import"]),
   /** When the run that a restart is to end had begun. */
   since: z.string().optional(),
   purge: z.boolean().optional(),
@@ -59,6 +60,8 @@ export const ActionInput = z.object({
   nic: HostNic.optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
+  /** How far it is moved; absent from what ends that. */
+  move: MoveMark.optional(),
   words: z.object({ name: z.string().optional(), comment: z.string().optional() }).optional(),
 });
 export type ActionInput = z.infer<typeof ActionInput>;
@@ -168,6 +171,15 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     verb: "update",
     cancellable: false,
     work: (keeper, entry, ctx, { sizes }) => changeSizes(keeper, entry, ctx, sizes),
+  },
+  "mark-move": {
+    kind: "move",
+    verb: "move",
+    cancellable: false,
+    work: async (keeper, entry, ctx, { move }) => {
+      ctx.commit();
+      await keeper.describe(entry, { move });
+    },
   },
   rename: {
     kind: "rename",

@@ -28,7 +28,10 @@ type Upkeep =
   | "rename"
   | "clone"
   | "backup"
-  | "restore-backup";
+  | "restore-backup"
+  | "export"
+  | "import"
+  | "mark-move";
 /**
  * What an instance must be for it; `any` is anything but deleted or broken, and `known` one of which is known besides
  * whether it runs. Kept memory fits only the hardware it was kept with.
@@ -139,6 +142,9 @@ const UPKEEP: Record<Upkeep, Needs> = {
   clone: "stopped",
   backup: "known",
   "restore-backup": "stopped",
+  export: "known",
+  import: "stopped",
+  "mark-move": "even deleted",
 };
 
 export function atRest(state: InstanceState, action: AtRest | Upkeep): Decision {

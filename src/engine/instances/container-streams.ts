@@ -39,9 +39,7 @@ export async function openExport(keeper: Keeper, entry: Entry, signal: AbortSign
   const driver = keeper.driverOf(entry);
   const name = nameOf(entry);
   if (!driver.export) {
-    throw new EngineError("not-supported", `cannot export ${name}: it is not a container`, {
-      hint: `Its files are copied by berth transfer, and its whole disk by berth clone ${name}.`,
-    });
+    throw new EngineError("not-supported", `cannot export ${name}: it is not a container`);
   }
   return driver.export({ signal }, await keeper.driverInstance(entry, { withoutKeys: true }));
 }

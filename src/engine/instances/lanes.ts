@@ -82,7 +82,8 @@ export class Lanes {
 
 function stateDuring(entry: Entry, action: HoldingAction): InstanceState {
   if (action === "launch") return entry.running ? "starting" : "creating";
-  if (action === "clone" || action === "restore-backup") return "creating";
+  if (action === "clone" || action === "restore-backup" || action === "import") return "creating";
+  if (action === "export") return entry.record.state;
   if (action === "delete" && entry.running) return "stopping";
   return ACTION_TABLE[action].shows ?? entry.record.state;
 }

@@ -17,6 +17,7 @@
 import type { Duplex, Readable } from "node:stream";
 import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
+import type { MoveMark } from "../../api/move.ts";
 import type { Operation, OperationKind } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { LogRequest } from "../drivers/driver.ts";
@@ -38,6 +39,7 @@ import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
+import { checkMark } from "./move-mark.ts";
 import { backupEnded, mayRun, reachable, verbOf } from "./permits.ts";
 import { findings, type PlanParts, parseSpec } from "./plan.ts";
 import { planned } from "./planned.ts";
@@ -210,6 +212,11 @@ export class InstanceManager implements InstancesApi {
   async rotateKey(name: string): Promise<Operation> {
     checkRotate(this.#keeper.find(name, "change the key of"));
     return this.act(name, "rotate-key");
+  }
+
+  async markMove(name: string, move: MoveMark | undefined): Promise<Operation> {
+    checkMark(this.#keeper.find(name, "move").record.descriptor, move);
+    return this.act(name, "mark-move", { move });
   }
 
   async release(name: string): Promise<Operation> {

@@ -13,9 +13,12 @@ export function mayRun(
   action: Action,
   target: string,
 ): Exclude<Decision, { do: "denied" }> {
-  const zone = disabledZone(keeper, entry);
-  const isRead = entry.backup !== undefined;
-  const decision = decide(entry.record.state, entry.pending?.action, action, zone, isRead);
+  const { state, descriptor } = entry.record;
+  const decision = decide(state, entry.pending?.action, action, {
+    disabledZone: disabledZone(keeper, entry),
+    isRead: entry.backup !== undefined,
+    movedTo: descriptor.move?.to,
+  });
   if (decision.do !== "denied") return decision;
   const { code, reason, hint } = decision;
   throw new EngineError(code, `cannot ${verbOf(action)} ${target}: ${reason}`, { hint });

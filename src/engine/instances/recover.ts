@@ -217,7 +217,13 @@ function resumedDelayedStop(
   return failing(row, "the instance cannot be read any more");
 }
 
-function undoAgain(keeper: Keeper, entry: Entry, manager: InstanceManager, failure: EngineError): Work {
+/** Goes on taking back what an earlier engine had begun to. */
+export function undoAgain(
+  keeper: Keeper,
+  entry: Entry,
+  manager: InstanceManager,
+  failure: EngineError,
+): Work {
   return manager.lanes.inLane(entry, async (ctx: WorkCtx) => {
     keeper.update(entry, { state: "creating" });
     await takeBack(keeper, entry, ctx, failure);

@@ -39,6 +39,9 @@ export const ACTIONS = [
   "clone",
   "backup",
   "restore-backup",
+  "export",
+  "import",
+  "mark-move",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -82,10 +85,13 @@ const SAME_END: Record<Action, readonly Action[]> = {
   clone: [],
   backup: [],
   "restore-backup": [],
+  export: [],
+  import: [],
+  "mark-move": [],
 };
 
 /** Pending actions that pulling the plug cuts short. A launch counts once its guest runs. */
-const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend"];
+const INTERRUPTIBLE: readonly Action[] = ["launch", "start", "stop", "restart", "suspend", "export"];
 
 /** What ends a backup that reads its disks: nobody waits for that to use or to leave an instance. */
 const ENDS_BACKUP: readonly Action[] = ["start", "stop", "force-stop", "restart", "suspend", "delete"];
@@ -104,22 +110,36 @@ export const BESIDE_BACKUP: readonly Action[] = [
 /** What may be asked of an instance in a disabled zone: to end, and to be gone. */
 const WITHOUT_ZONE: readonly Action[] = ["stop", "force-stop", "delete", "recover", "purge"];
 
-/**
- * `disabledZone` is the name of the instance's zone, where that is disabled; `isRead`: a backup reads its disks, which is
- * ended where `interrupt` is told.
- */
+/** What may be asked of an instance that is being moved, or has moved: what the move does itself, and to be gone. */
+const WHILE_MOVED: readonly Action[] = [
+  ...(["stop", "force-stop", "delete", "recover", "purge"] as const),
+  ...(["export", "backup", "mark-move"] as const),
+];
+
+/** What else bears on it. */
+export type Circumstances = {
+  /** The name of its zone, where that is disabled. */
+  disabledZone?: string | undefined;
+  /** A backup reads its disks, which is ended where `interrupt` is told. */
+  isRead?: boolean;
+  /** Where it is moved to, or has moved. */
+  movedTo?: string | undefined;
+};
+
 export function decide(
   state: InstanceState,
   pending: Pending,
   action: Action,
-  disabledZone?: string | undefined,
-  isRead = false,
+  { disabledZone, isRead = false, movedTo }: Circumstances = {},
 ): Decision {
   if (action === "launch") {
     return denied("already-exists", "an instance of this name already exists", deletedHint(state));
   }
   if (disabledZone !== undefined && !WITHOUT_ZONE.includes(action) && !BEYOND_ZONES.includes(state)) {
     return denied("wrong-state", zoneReason(disabledZone), zoneHint(disabledZone));
+  }
+  if (movedTo !== undefined && !WHILE_MOVED.includes(action)) {
+    return denied("wrong-state", `it is moved to ${movedTo}`, MOVE_HINT);
   }
   if (pending === undefined) return isRead ? whileRead(state, action) : atRest(state, action);
   if (SAME_END[pending].includes(action)) return ignore;
@@ -149,6 +169,9 @@ export function zoneReason(zone: string): string {
 export function zoneHint(zone: string): string {
   return `Enable it: berth enable-zones ${zone}`;
 }
+
+export const MOVE_HINT =
+  "Confirm the move, or take it back: berth move --confirm NAME, berth move --undo NAME";
 
 const PENDING_WORDS: Record<Action, string> = {
   launch: "its launch",
@@ -186,6 +209,9 @@ const PENDING_WORDS: Record<Action, string> = {
   clone: "a clone",
   backup: "a backup",
   "restore-backup": "its restore from a backup",
+  export: "its export",
+  import: "its import",
+  "mark-move": "a step of its move",
 };
 
 function deletedHint(state: InstanceState): string {

@@ -1,10 +1,11 @@
 /** What the API shows of an instance. Pure. */
 import type { Instance, Problem } from "../../api/instance.ts";
+import type { MoveMark } from "../../api/move.ts";
 import type { InstanceZone } from "../../api/zone.ts";
 import { containerFacts } from "./container.ts";
 import type { Entry } from "./entry.ts";
 import { hasDisplay } from "./machine.ts";
-import { zoneHint, zoneReason } from "./transitions.ts";
+import { MOVE_HINT, zoneHint, zoneReason } from "./transitions.ts";
 
 export function toInstance(entry: Entry, zone: InstanceZone): Instance {
   const { descriptor, state, startedAt, updatedAt } = entry.record;
@@ -41,6 +42,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     encrypted: descriptor.encrypted,
     ...(descriptor.medium ? { medium: { reference: descriptor.medium.reference } } : {}),
     ...(running?.screen === undefined ? {} : { screen: running.screen }),
+    ...(descriptor.move ? { move: descriptor.move } : {}),
     disks: descriptor.disks.map(({ slot: _slot, ...disk }) => disk),
     autostart: descriptor.autostart,
     labels: descriptor.labels,
@@ -56,9 +58,15 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
 
 /** What was found of the files, what is recorded, what this run shows; one of each code. */
 function problemsOf({ damage, record, running }: Entry, zone: InstanceZone): Problem[] {
-  const own = [...(damage ? [damage] : []), ...record.problems, ...(running?.problems ?? [])];
+  const moved = record.descriptor.move ? [isMoved(record.descriptor.move)] : [];
+  const own = [...(damage ? [damage] : []), ...moved, ...record.problems, ...(running?.problems ?? [])];
   const all = zone.available || record.state === "deleted" ? own : [zoneDisabled(zone.name), ...own];
   return all.filter((problem, index) => all.findIndex((other) => other.code === problem.code) === index);
+}
+
+function isMoved({ to, as, step }: MoveMark): Problem {
+  const message = step === "moved" ? `it has moved to ${to} as ${as}` : `it is being moved to ${to}`;
+  return { code: "moved", severity: "info", message, hint: MOVE_HINT };
 }
 
 function zoneDisabled(zone: string): Problem {

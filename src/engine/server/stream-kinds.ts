@@ -14,6 +14,7 @@ import {
   ExportOpen,
   ForeignLogsOpen,
   ImportOpen,
+  InstanceImportOpen,
   LogsOpen,
   SftpOpen,
   TunnelOpen,
@@ -50,6 +51,8 @@ type Kind<T> = {
 };
 
 const OPEN_TIMEOUT_MS = 10_000;
+/** What may wait of a file that is sent. */
+const FILE_WAITS_BYTES = 2 ** 20;
 /** A paused socket does not notice that its peer has gone; writing to it does. */
 const PING_INTERVAL_MS = 5_000;
 /** Resolves when the socket has closed. Never rejects: what fails is told to the client. */
@@ -150,15 +153,15 @@ export function serveAttach(socket: WebSocket, options: AttachStreamOptions): Pr
 
 export type ExportStreamOptions = StreamOptions & {
   /** Called when the stream opens; its error is the stream's. */
-  tar: (signal: AbortSignal) => Promise<Readable>;
+  tar: (open: ExportOpen, signal: AbortSignal) => Promise<Readable>;
 };
 
-/** The same for a container's file system. */
+/** The same for a VM, or a container's file system. */
 export function serveExport(socket: WebSocket, options: ExportStreamOptions): Promise<void> {
   return serve(socket, options, {
     open: ExportOpen,
     doing: "export it",
-    start: async (_open, signal) => asProcess(await options.tar(signal), new PassThrough().resume()),
+    start: async (open, signal) => asProcess(await options.tar(open, signal), new PassThrough().resume()),
   });
 }
 
@@ -175,6 +178,23 @@ export function serveImport(socket: WebSocket, options: ImportStreamOptions): Pr
     start: async (open, signal) => {
       const tar = new PassThrough();
       return asProcess(options.image(open, tar, signal), tar);
+    },
+  });
+}
+
+export type InstanceImportStreamOptions = StreamOptions & {
+  /** Called when the stream opens; destroying what it gives ends the import. */
+  instance: (open: InstanceImportOpen, file: Readable, signal: AbortSignal) => Readable;
+};
+
+/** The same for a VM. */
+export function serveInstanceImport(socket: WebSocket, options: InstanceImportStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: InstanceImportOpen,
+    doing: "import the file",
+    start: async (open, signal) => {
+      const file = new PassThrough({ highWaterMark: FILE_WAITS_BYTES });
+      return asProcess(options.instance(open, file, signal), file);
     },
   });
 }

@@ -6,6 +6,7 @@ import {
   COMPOSE_PATH,
   FOREIGN_LOGS_PATH,
   IMPORT_PATH,
+  INSTANCE_IMPORT_PATH,
   type StreamKind,
 } from "../../api/frames.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -20,6 +21,7 @@ import {
   serveExport,
   serveForeignLogs,
   serveImport,
+  serveInstanceImport,
   serveLogs,
   serveSftp,
   serveTunnel,
@@ -85,10 +87,10 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
       serveAttach(socket, { log, attach: (open, signal) => core.instances.attach(name, open, signal) }),
   },
   export: {
-    what: "the file system of",
+    what: "an export of",
     privilege: "instance.exec",
     serve: (socket, { core, name, log }) =>
-      serveExport(socket, { log, tar: (signal) => core.instances.export(name, signal) }),
+      serveExport(socket, { log, tar: (open, signal) => core.transfers.export(name, open, signal) }),
   },
   build: {
     of: "containerImages",
@@ -105,6 +107,15 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
       serveImport(socket, {
         log,
         image: (open, tar, signal) => core.containerImages.import(open, tar, signal),
+      }),
+  },
+  importInstance: {
+    what: "an import of",
+    privilege: "instance.create",
+    serve: (socket, { core, log }) =>
+      serveInstanceImport(socket, {
+        log,
+        instance: (open, file, signal) => core.transfers.import(open, file, signal),
       }),
   },
   compose: {
@@ -131,6 +142,7 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
 const NAMELESS: Readonly<Record<string, { name: string; kind: StreamKind }>> = {
   [BUILD_PATH]: { name: "an image", kind: "build" },
   [IMPORT_PATH]: { name: "an image", kind: "import" },
+  [INSTANCE_IMPORT_PATH]: { name: "an instance", kind: "importInstance" },
   [COMPOSE_PATH]: { name: "compose", kind: "compose" },
   [FOREIGN_LOGS_PATH]: { name: "a container", kind: "foreignLogs" },
 };
@@ -139,12 +151,16 @@ const NAMELESS: Readonly<Record<string, { name: string; kind: StreamKind }>> = {
 export function streamOf(path: string): { name: string; kind: StreamKind } | undefined {
   if (Object.hasOwn(NAMELESS, path)) return NAMELESS[path];
   const [, name, kind = ""] = /^\/v1\/instances\/([^/]+)\/([a-z]+)$/.exec(path) ?? [];
-  if (name === undefined || !isStreamKind(kind) || STREAMS[kind].of !== undefined) return undefined;
+  if (name === undefined || !isStreamKind(kind) || !isOfInstance(kind)) return undefined;
   try {
     return { name: decodeURIComponent(name), kind };
   } catch {
     return undefined;
   }
+}
+
+function isOfInstance(kind: StreamKind): boolean {
+  return !Object.values(NAMELESS).some((row) => row.kind === kind);
 }
 
 function isStreamKind(word: string): word is StreamKind {

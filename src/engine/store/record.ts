@@ -16,6 +16,7 @@ import {
 import { InstanceName } from "../../api/instance-name.ts";
 import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
+import { MoveMark } from "../../api/move.ts";
 import { HostNic } from "../../api/network.ts";
 import { PortForward } from "../../api/port.ts";
 import { SnapshotOccasion } from "../../api/snapshot.ts";
@@ -109,6 +110,7 @@ const Fields = z.object({
   display: z.boolean().default(false),
   encrypted: z.boolean().default(false).describe("Its disks and its kept memory are, by a key of its own"),
   medium: MediumRecord.optional(),
+  move: MoveMark.optional().describe("Present while it is moved to another engine"),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
   labels: Labels.default({}),

@@ -106,7 +106,7 @@ test("what can be done follows from the state", () => {
     actionsOf(instance(patch), doing && operation(doing))
       .filter(beyondLooking)
       .join(" ");
-  const kept = "mount addPort backUp rename addDisk autostart labels";
+  const kept = "mount addPort backUp moveAway export rename addDisk autostart labels";
   const power = "stop forceStop restart suspend";
   const enter = "shell exec copyTo open browse log cloudInitLog";
   expect(of({})).toBe(`${power} stopLater ${enter} ssh address ${kept} delete`);
@@ -118,9 +118,14 @@ test("what can be done follows from the state", () => {
   expect(of({ encrypted: true })).not.toContain("rotateKey");
   expect(of({ state: "suspended" })).toBe(`start startCold ${look} ${kept} delete`);
   expect(of({ guest: "windows" })).toBe(
-    `${power} stopLater log address addPort backUp rename addDisk autostart labels delete`,
+    `${power} stopLater log address addPort backUp moveAway export rename addDisk autostart labels delete`,
   );
   expect(of({ state: "deleted" })).toBe("recover purge");
+  const move = { to: "/there", id: randomUUID(), as: "web", step: "moved" as const, ran: true };
+  expect(of({ state: "stopped", move })).toBe("settleMove log delete");
+  expect(of({ move })).toBe("stop forceStop settleMove log delete");
+  expect(instanceItem(instance({ state: "stopped", move })).description).toMatch(/^moved to \/there · /);
+  expect(of({ state: "deleted", move })).toBe("recover purge settleMove");
   expect(of({ state: "failed" })).toBe("log purge");
   expect(of({ state: "unknown" })).toBe("forceStop log delete");
   expect(of({ state: "creating" }, {})).toBe("log cancel");
@@ -185,7 +190,7 @@ test("a backup keeps nobody from using what runs", () => {
 
 test("the context value names the state and each action as a flag", () => {
   expect(contextValueOf(instance({ state: "stopped" }))).toBe(
-    "instance.stopped+start+shell+exec+open+browse+log+address+snapshot+clone+sizes+mount+addPort+backUp+rename+addDisk+autostart+labels+delete+details",
+    "instance.stopped+start+shell+exec+open+browse+log+address+snapshot+clone+sizes+mount+addPort+backUp+moveAway+export+rename+addDisk+autostart+labels+delete+details",
   );
   expect(contextValueOf(instance())).toMatch(/\+stop(\+|$)/);
   expect(contextValueOf(instance({ state: "failed" }))).not.toMatch(/\+stop(\+|$)/);
@@ -238,19 +243,19 @@ test("a container is shown as what it is, without what it has not", () => {
 
 test("what can be done with a container follows from what it is", () => {
   const of = (patch: Partial<Instance>, paused = false) => actionsOf(container(patch, { paused })).join(" ");
-  const kept = "addPort rename autostart labels delete details";
+  const kept = "addPort export rename autostart labels delete details";
   const enter = "shell exec copyTo browse";
   expect(of({})).toBe(
     `stop forceStop restart stopLater ${enter} log address ${kept} attach attachMain pause logs release`,
   );
   expect(of({}, true)).toBe(`stop forceStop restart stopLater log address ${kept} unpause logs release`);
   expect(of({ state: "stopped" })).toBe(
-    "start shell exec browse log address snapshot clone mount addPort rename autostart labels delete details attach logs release",
+    "start shell exec browse log address snapshot clone mount addPort export rename autostart labels delete details attach logs release",
   );
   const snapshotCount = 1;
   expect(of({ snapshotCount })).not.toContain("release");
   expect(actionsOf(container({ state: "stopped" }, { adopted: true })).join(" ")).toBe(
-    "start shell exec browse log address snapshot clone rename autostart labels delete details attach logs release",
+    "start shell exec browse log address snapshot clone export rename autostart labels delete details attach logs release",
   );
   expect(of({ state: "deleted" })).toBe("recover purge details");
   expect(actionsOf(container({}, { shape: "machine" }))).toContain("open");

@@ -79,11 +79,13 @@ test("each row of the context menu appears on at least one row of its view", () 
     disks: [{ id: randomUUID(), name: "data", sizeBytes: 1 }],
     encrypted: true,
   };
+  const move = { to: "/there", id: randomUUID(), as: "web", step: "moved" as const, ran: true };
   const instances = InstanceState.options.flatMap((state) => [
     contextValueOf(instance({ state, ...full })),
     contextValueOf(instance({ state, stopAt: "2026-11-23T10:00:00.000Z", display: true })),
     contextValueOf(instance({ state, zone: { name: "zone1", available: false } })),
     contextValueOf(instance({ state }), operation()),
+    contextValueOf(instance({ state, move })),
     ...[true, false].map((paused) => contextValueOf(container({ state }, { paused }))),
     ["snapshot", ...actionsOfSnapshot(instance({ state }))].join("+"),
   ]);

@@ -8,6 +8,7 @@ import { createGunzip } from "node:zlib";
 import tar, { type Headers } from "tar-stream";
 import { deferred } from "../../../base/async.ts";
 import { EngineError, messageOf } from "../../../base/errors.ts";
+import { peek } from "../../../base/peek.ts";
 
 /** Longer than any name of a file, and what else may come between files. */
 const MAX_BETWEEN_BYTES = 4 * 2 ** 20;
@@ -121,25 +122,14 @@ function noTar(cause: unknown): Refusal {
 
 /** Taken out of gzip, where it is in that. */
 async function* uncompressed(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const chunks = source[Symbol.asyncIterator]();
-  let head = Buffer.alloc(0);
-  let ended = false;
-  while (!ended && head.length < MAGIC_BYTES) {
-    const next = await chunks.next();
-    if (next.done) ended = true;
-    else head = Buffer.concat([head, next.value]);
-  }
-  const whole = (async function* () {
-    if (head.length > 0) yield head;
-    if (!ended) yield* { [Symbol.asyncIterator]: () => chunks };
-  })();
+  const { head, all } = await peek(source, MAGIC_BYTES);
   const other = OTHERS.find(({ magic }) => head.subarray(0, magic.length).equals(magic));
   if (other) {
     const hint = `Take it out of that first: ${other.tool} -dc FILE | berth import - IMAGE`;
     throw new Refusal(`it is compressed by ${other.tool}`, { hint });
   }
-  if (head.subarray(0, GZIP.length).equals(GZIP)) yield* gunzipped(whole);
-  else yield* whole;
+  if (head.subarray(0, GZIP.length).equals(GZIP)) yield* gunzipped(all);
+  else yield* all;
 }
 
 async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

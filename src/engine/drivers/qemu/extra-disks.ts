@@ -9,6 +9,7 @@ import { encryptDisk } from "./clone.ts";
 import { allocatedBytes, enlargeDisk, makeDisk } from "./disk.ts";
 import { throughDoor } from "./door.ts";
 import { extraDiskFile } from "./files.ts";
+import { diskOf } from "./points/resting.ts";
 
 export class QemuDisks implements DiskSupport {
   readonly #qemuImg: (ctx: Ctx, instance: DriverInstance) => Promise<string>;
@@ -27,7 +28,7 @@ export class QemuDisks implements DiskSupport {
     disk: DriverDisk,
     fill?: (file: string) => Promise<void>,
   ): Promise<void> {
-    const file = extraDiskFile(instance, disk);
+    const { file } = diskOf(instance, disk.id);
     if (await exists(file)) return;
     const temporary = `${file}.tmp`;
     const qemuImg = await this.#qemuImg(ctx, instance);

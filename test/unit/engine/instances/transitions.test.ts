@@ -31,6 +31,7 @@ const PENDING: Partial<Record<Action, string>> = {
   stop: "- . ! - - - - - - -",
   "force-stop": "- . . - - - - - - -",
   restart: ". - ! . - - - - - -",
+  export: "- - ! - - - - - - -",
   delete: "- - - - . - - - - -",
   recover: "- - - - - . - - - -",
   purge: "- - - - . - . - - -",
@@ -84,7 +85,7 @@ describe("decide", () => {
 
   test.each(Object.entries(READ))("%s, while a backup reads its disks", (state, expected) => {
     const decided = COLUMNS.map((action) =>
-      mark(decide(state as InstanceState, undefined, action, undefined, true)),
+      mark(decide(state as InstanceState, undefined, action, { isRead: true })),
     );
     expect(decided.join(" ")).toBe(expected);
   });
@@ -98,6 +99,18 @@ describe("decide", () => {
     expect(mark(decide("suspended", undefined, "configure"))).toBe("+");
     expect(mark(decide("running", undefined, "update"))).toBe("-");
     expect(mark(decide("deleted", undefined, "configure"))).toBe("-");
+  });
+
+  test("what is moved is not started; it can be stopped, carried, marked, and be gone", () => {
+    const moved = (action: Action) => mark(decide("stopped", undefined, action, { movedTo: "/there" }));
+    const may = ACTIONS.filter((action) => moved(action) !== "-" && action !== "launch");
+    expect(may.sort()).toEqual(
+      ["backup", "delete", "export", "force-stop", "mark-move", "recover", "stop"].sort(),
+    );
+    expect(decide("stopped", undefined, "start", { movedTo: "/there" })).toMatchObject({
+      ...{ code: "wrong-state", reason: "it is moved to /there" },
+      hint: expect.stringContaining("--undo"),
+    });
   });
 
   test("a launch over anything is denied", () => {
@@ -129,7 +142,7 @@ describe("decide", () => {
           expect(["deleted", "failed", "creating"]).toContain(state);
         }
         if (state === "deleted" && pending === undefined && decision.do === "run") {
-          expect(["recover", "purge", "rename"]).toContain(action);
+          expect(["recover", "purge", "rename", "mark-move"]).toContain(action);
         }
       }),
       { numRuns: 2000 },
@@ -140,7 +153,7 @@ describe("decide", () => {
 test.each(ACTIONS.filter((action) => action !== "launch"))("%s in a disabled zone", (action) => {
   const ends = ["stop", "force-stop", "delete", "recover", "purge"].includes(action);
   for (const state of ["stopped", "running", "suspended", "unknown"] as const) {
-    const decision = decide(state, undefined, action, "zone2");
+    const decision = decide(state, undefined, action, { disabledZone: "zone2" });
     if (ends) expect(decision).toEqual(decide(state, undefined, action));
     else {
       expect(decision).toEqual({
@@ -149,5 +162,7 @@ test.each(ACTIONS.filter((action) => action !== "launch"))("%s in a disabled zon
       });
     }
   }
-  expect(decide("deleted", undefined, action, "zone2")).toEqual(decide("deleted", undefined, action));
+  expect(decide("deleted", undefined, action, { disabledZone: "zone2" })).toEqual(
+    decide("deleted", undefined, action),
+  );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { EngineError } from "../../../src/base/errors.ts";
-import { judge } from "../../../src/client/connect.ts";
+import { judge } from "../../../src/client/find-engine.ts";
 import { lastLine, requireNode } from "../../../src/client/spawn.ts";
 import { fromSystem, isNotRunning } from "../../../src/client/wire.ts";
 
