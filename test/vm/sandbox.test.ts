@@ -7,7 +7,7 @@ import { run } from "../../src/base/run.ts";
 import { subnetAround } from "../../src/engine/networks/addresses.ts";
 import type { Berth } from "../support/berth.ts";
 import { McpClient } from "../support/mcp-client.ts";
-import { USER_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
+import { FIRST_BOOT_DATA, type VmWorld, vmWorld } from "../support/vm-world.ts";
 
 /** The catalog is Ubuntu's, the image is Debian's: the user that Ubuntu's images have is asked for. */
 let world: VmWorld;
@@ -45,7 +45,7 @@ const inside = (script: string) =>
 
 test("a folder goes in, without what git ignores, and a snapshot is there first", async () => {
   const args = ["sandbox", project, "--name", "box", "--image", "noble", "--cloud-init", "-"];
-  expect(await berth.ok(args, { input: USER_DATA, timeoutMs: 900_000 })).toBe("Sandbox: box\n");
+  expect(await berth.ok(args, { input: FIRST_BOOT_DATA, timeoutMs: 900_000 })).toBe("Sandbox: box\n");
   mcp = await McpClient.open(berth);
   expect(await inside("ls -A; cat src/sum.sh; whoami")).toBe(
     "exit code 0\n--- stdout ---\n.gitignore\nnotes\nsrc\necho $(($1 - $2))\nubuntu",
