@@ -57,16 +57,21 @@ export type RepositoryKey = z.infer<typeof RepositoryKey>;
 
 /**
  * `frozen`: the guest had put its filesystems in order for it. `crash`: as if its plug had been pulled. `paused`: the
- * same, of a guest that was halted before. `offline`: it did not run.
+ * same, of a guest that was halted before. `offline`: it did not run. `live`: read file by file while it ran, not all of it
+ * at one moment.
  */
-export const BackupConsistency = z.enum(["frozen", "crash", "paused", "offline"]);
+export const BackupConsistency = z.enum(["frozen", "crash", "paused", "offline", "live"]);
 export type BackupConsistency = z.infer<typeof BackupConsistency>;
 
-/** What an instance was at a moment: its definition and its disks. */
+/** What an instance was at a moment: its definition, and its disks or its files. */
 export const Backup = z.object({
   id: z.string().describe("As restic shows it"),
   repository: z.string().describe("Name of the repository"),
-  instance: z.object({ id: z.uuid(), name: z.string().describe("What it was called then") }),
+  instance: z.object({
+    id: z.uuid(),
+    kind: z.enum(["vm", "container"]),
+    name: z.string().describe("What it was called then"),
+  }),
   at: z.iso.datetime().describe("What it holds was so then"),
   consistency: BackupConsistency,
   sizeBytes: z.int().describe("Of what it holds, whole"),

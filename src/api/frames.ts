@@ -32,20 +32,25 @@ export type InstanceStreamKind =
   | "logs"
   | "attach"
   | "export";
-/** The others are of no instance: a build or an import of an image, an import of a VM, what brings a compose project up or down, and the logs of a container that others have made. */
+/**
+ * The others are of no instance: a build or an import of an image, an import of a VM, what brings a compose project up or
+ * down, the logs of a container that others have made, and the files of a backup of one.
+ */
 export type StreamKind =
   | InstanceStreamKind
   | "build"
   | "import"
   | "importInstance"
   | "compose"
-  | "foreignLogs";
+  | "foreignLogs"
+  | "files";
 
 export const BUILD_PATH = "/v1/container-images/build";
 export const IMPORT_PATH = "/v1/container-images/import";
 export const INSTANCE_IMPORT_PATH = "/v1/instance-imports";
 export const COMPOSE_PATH = "/v1/compose-projects/run";
 export const FOREIGN_LOGS_PATH = "/v1/foreign-containers/logs";
+export const BACKUP_FILES_PATH = "/v1/backups/files";
 
 export function streamPath(name: string, kind: InstanceStreamKind): string {
   return `/v1/instances/${encodeURIComponent(name)}/${kind}`;

@@ -45,6 +45,9 @@
  * stdin is the file, stdout a line of JSON with the new instance's name. An import of a container's is the way back, a stream of no instance on `GET /v1/container-images/import` that
  * begins with an ImportOpen: stdin is the tar, stdout the id of the image in a line of its own; a client that closes early
  * ends it, and there is no image then.
+ *
+ * The files of a backup of a container are a stream of no instance on `GET /v1/backups/files` that begins with a
+ * BackupFilesOpen, and speaks SFTP as an instance's does. They are laid out as `BACKUP_FILES` says, and nothing can be written.
  */
 import * as z from "zod";
 import { ComposeRun } from "./compose.ts";
@@ -90,6 +93,12 @@ export type DisplayOpen = z.infer<typeof DisplayOpen>;
 
 export const SftpOpen = z.strictObject({}).describe("Nothing is to be said");
 export type SftpOpen = z.infer<typeof SftpOpen>;
+
+export const BackupFilesOpen = z.strictObject({
+  repository: z.string().min(1).max(255),
+  backup: z.string().min(1).max(64).describe("The beginning of its id"),
+});
+export type BackupFilesOpen = z.infer<typeof BackupFilesOpen>;
 
 export const LogsOpen = z.strictObject({
   follow: z.boolean().optional().describe("What it prints from now on is wanted, too"),

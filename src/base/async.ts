@@ -1,4 +1,5 @@
 /** Cancellation, deadlines and ordering. Every wait here ends when its signal does. */
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 
 export type Deferred<T> = {
@@ -69,4 +70,19 @@ export class KeyedQueue {
     });
     return result;
   }
+}
+
+/** Resolves at the first of these, or where none of them can come any more. */
+export async function happens(
+  stream: Readable | Writable,
+  events: readonly string[],
+  or: Promise<unknown> = deferred().promise,
+): Promise<void> {
+  const { promise, resolve } = deferred<void>();
+  for (const event of events) stream.on(event, resolve);
+  if (stream.destroyed) resolve();
+  const settle = () => resolve();
+  or.then(settle, settle);
+  await promise;
+  for (const event of events) stream.off(event, resolve);
 }

@@ -174,6 +174,21 @@ export function readAttributes(reader: PacketReader): Attributes {
   return wanted;
 }
 
+/** All of them; what is left out is 0. */
+export function writeAttributes(
+  writer: PacketWriter,
+  { size, owner, mode, times }: Attributes,
+): PacketWriter {
+  return writer
+    .uint32(HAS.size | HAS.owner | HAS.mode | HAS.times)
+    .uint64(size ?? 0)
+    .uint32(owner?.uid ?? 0)
+    .uint32(owner?.gid ?? 0)
+    .uint32(mode ?? 0)
+    .uint32(times?.accessed ?? 0)
+    .uint32(times?.modified ?? 0);
+}
+
 /** The packets in a stream of bytes, without their lengths. Throws `BadPacket` for one that is empty or too long. */
 export async function* packetsIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let chunks: Buffer[] = [];

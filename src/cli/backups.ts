@@ -3,14 +3,15 @@ import { type Command, Option } from "commander";
 import type { Backup } from "../api/backup.ts";
 import { EngineError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
+import { parseEnv } from "../client/container-text.ts";
 import { addFileCommands } from "./backup-files.ts";
 import { addPlanCommand } from "./backup-plans.ts";
 import { type Format, json, table } from "./format.ts";
-import { formatOption } from "./options.ts";
+import { formatOption, repeated } from "./options.ts";
 import type { Session } from "./session.ts";
 
 type Where = { repository?: string };
-type RestoreOptions = Where & { as?: string; inPlace?: boolean; disk?: string };
+type RestoreOptions = Where & { as?: string; env?: string[]; inPlace?: boolean; disk?: string };
 type CreateOptions = Where & { full?: boolean; protect?: boolean };
 
 const REPOSITORY = "-r, --repository <name>";
@@ -56,25 +57,31 @@ async function create(session: Session, names: readonly string[], options: Creat
 function addRestore(backup: Command, session: Session): void {
   one(backup.command("restore").description("Make a new instance of a backup"))
     .option("--as <name>", "what it shall be called; left out, what it was called")
+    .option(
+      "-e, --env <variable>",
+      "of a container: NAME=value, or NAME to take it from here; may be repeated",
+      repeated,
+    )
     .addOption(
       new Option(
         "--in-place",
         "make the stopped instance itself what it was; what it is now is kept in a snapshot",
-      ).conflicts("as"),
+      ).conflicts(["as", "env"]),
     )
     .addOption(
       new Option(
         "--disk <name>",
         "only this disk of the stopped instance itself, in place; the first is called disk",
-      ).conflicts("as"),
+      ).conflicts(["as", "env"]),
     )
-    .action(async (id: string, { as, inPlace, disk, repository }: RestoreOptions) => {
+    .action(async (id: string, { as, env: variables, inPlace, disk, repository }: RestoreOptions) => {
+      const env = variables && parseEnv(variables, process.env);
       const wanted = await found(session, id, repository);
       const isInPlace = inPlace || disk !== undefined;
       const { target } = await session.operate((api) =>
         isInPlace
           ? api.backups.revert({ ...wanted, ...given({ disk }) })
-          : api.backups.restore({ ...wanted, ...given({ as }) }),
+          : api.backups.restore({ ...wanted, ...given({ as, env }) }),
       );
       session.print(`Restored: ${target}`);
     });
@@ -177,4 +184,5 @@ const CONSISTENCIES: Record<Backup["consistency"], string> = {
   crash: "ran",
   paused: "was paused",
   offline: "rested",
+  live: "ran, file by file",
 };

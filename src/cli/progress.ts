@@ -35,6 +35,7 @@ const PHASES: Record<string, string> = {
   "restore-disk": "Restoring the disks",
   compare: "Comparing the disks",
   mount: "Looking what is on the disks",
+  "restore-files": "Restoring the files",
   export: "Exporting",
   import: "Importing",
   mark: "Looking what is needed",
@@ -47,7 +48,7 @@ export function progressText(progress: Progress | undefined): string {
   const { phase, done, total, message } = progress;
   const words = PHASES[phase] ?? phase.charAt(0).toUpperCase() + phase.slice(1);
   const bytes =
-    /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|compare|export|import/.test(
+    /download|upload|load|save|verify|convert|suspend|transfer|copy|backup|restore-disk|restore-files|compare|export|import/.test(
       phase,
     );
   const amount = done === undefined ? "" : bytes ? ` ${formatBytes(done)}` : ` ${done}`;

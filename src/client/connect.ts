@@ -1,6 +1,7 @@
 /** From nothing to a client of the engine. */
 import { createORPCClient } from "@orpc/client";
 import {
+  BACKUP_FILES_PATH,
   BUILD_PATH,
   COMPOSE_PATH,
   FOREIGN_LOGS_PATH,
@@ -61,6 +62,9 @@ class Connection implements EngineClient {
     this.#open(streamPath(name, "console"), open, signal);
 
   sftp: EngineClient["sftp"] = (name, { signal } = {}) => this.#open(streamPath(name, "sftp"), {}, signal);
+
+  backupFiles: EngineClient["backupFiles"] = (open, { signal } = {}) =>
+    this.#open(BACKUP_FILES_PATH, open, signal);
 
   logs: EngineClient["logs"] = (name, open, { signal } = {}) =>
     this.#open(streamPath(name, "logs"), open, signal);

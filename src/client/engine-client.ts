@@ -8,6 +8,7 @@ import type { EngineEvent } from "../api/event.ts";
 import type { Operation, Progress } from "../api/operation.ts";
 import type {
   AttachOpen,
+  BackupFilesOpen,
   BuildOpen,
   ComposeOpen,
   ConsoleOpen,
@@ -35,6 +36,8 @@ export interface EngineClient {
   display(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** Opens a connection to the SFTP server of a running instance. Aborting closes it. */
   sftp(name: string, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
+  /** The same for the files of a backup of a container, laid out as `BACKUP_FILES` says. */
+  backupFiles(open: BackupFilesOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** What a container has printed, and prints from now on where that is followed. Aborting leaves it. */
   logs(name: string, open: LogsOpen, options?: { signal?: AbortSignal }): Promise<RemoteConnection>;
   /** The same of a container that others have made. */

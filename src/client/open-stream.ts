@@ -1,6 +1,7 @@
 /** Opens the byte streams that `api/streams.ts` describes, each over a WebSocket of its own. */
 import type {
   AttachOpen,
+  BackupFilesOpen,
   BuildOpen,
   ComposeOpen,
   ConsoleOpen,
@@ -21,7 +22,7 @@ import { type Address, abortReason, headersFor } from "./wire.ts";
 /** What the streams begin with. */
 export type Open =
   | (ExecOpen | TunnelOpen | DisplayOpen | ConsoleOpen | SftpOpen | LogsOpen | AttachOpen | ExportOpen)
-  | (ForeignLogsOpen | BuildOpen | ImportOpen | InstanceImportOpen | ComposeOpen);
+  | (ForeignLogsOpen | BackupFilesOpen | BuildOpen | ImportOpen | InstanceImportOpen | ComposeOpen);
 
 /**
  * Resolves when the engine has taken the stream: a process runs, a port or a screen has taken the connection, what is

@@ -1,5 +1,6 @@
 /** Backups and their repositories as the server sees them: a part of `engine-core.ts`. */
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
+
 import type {
   Backup,
   BackupPlan,
@@ -44,8 +45,13 @@ export interface BackupsApi {
     name: string,
     options: { repository?: string | undefined; full: boolean; isProtected: boolean },
   ): Promise<Operation>;
-  /** To a new instance, which is called `as`, or what it was called. */
-  restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation>;
+  /** To a new instance, which is called `as`, or what it was called. `env`: of a container, whose values no backup has. */
+  restore(
+    one: OneBackup,
+    as: string | undefined,
+    signal: AbortSignal,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<Operation>;
   /**
    * To the instance itself, which must be there and stopped, all of its disks or the one that is named; what it is now is
    * kept in a snapshot.
@@ -59,6 +65,8 @@ export interface BackupsApi {
   browse(one: OneBackup, signal: AbortSignal): Promise<Operation>;
   /** Restores it to an instance of its own, which it boots and removes. */
   drill(one: OneBackup, signal: AbortSignal): Promise<Operation>;
+  /** A stream that speaks SFTP, which the caller owns: of a container, whose files lie in the repository themselves. */
+  files(one: OneBackup, signal: AbortSignal): Promise<Duplex>;
 }
 
 /** VMs as files. */

@@ -3,7 +3,8 @@ import * as vscode from "vscode";
 import type { Backup } from "../api/backup.ts";
 import { withDeadline } from "../base/async.ts";
 import { DisposableStore } from "../base/disposable.ts";
-import { directoryOf } from "../client/files/backup-files.ts";
+import type { EngineClient } from "../client/engine-client.ts";
+import { directoryOf, isStored } from "../client/files/backup-files.ts";
 import type { GuestFiles } from "../client/files/guest-files.ts";
 import { RootedFiles } from "../client/files/rooted-files.ts";
 import { FileSessions } from "../client/files/sessions.ts";
@@ -13,6 +14,8 @@ import { asFileSystemError, statOf, typeOf } from "./files.ts";
 import { withCancellableProgress } from "./progress.ts";
 
 export const BACKUP_SCHEME = "berth-backup";
+
+type Wanted = { repository: string; backup: string };
 
 /** The instance that shows them runs by then. */
 const OPEN_MS = 60_000;
@@ -94,17 +97,28 @@ export class BackupFiles implements vscode.FileSystemProvider, vscode.Disposable
     const client = await this.#mirror.client();
     const wanted = backupAt(authority);
     if (!wanted) throw vscode.FileSystemError.Unavailable(vscode.l10n.t("There is no such backup."));
+    const instance = (await isStored(client.api, wanted)) ? undefined : await this.#shownBy(client, wanted);
+    const deadline = withDeadline(OPEN_MS);
+    try {
+      const { signal } = deadline;
+      return await Sftp.on(
+        await (instance === undefined
+          ? client.backupFiles(wanted, { signal })
+          : client.sftp(instance, { signal })),
+      );
+    } finally {
+      deadline.done();
+    }
+  }
+
+  /** The instance that shows them. */
+  async #shownBy(client: EngineClient, wanted: Wanted): Promise<string> {
     const operation = await client.api.backups.browse(wanted);
     const title = vscode.l10n.t("Opening the backup {0}", wanted.backup);
     const { target } = await withCancellableProgress(title, (signal, report) =>
       client.watchOperation(operation, { signal, onProgress: report }),
     );
-    const deadline = withDeadline(OPEN_MS);
-    try {
-      return await Sftp.on(await client.sftp(target, { signal: deadline.signal }));
-    } finally {
-      deadline.done();
-    }
+    return target;
   }
 }
 
@@ -113,7 +127,7 @@ export function uriOfBackup({ id, repository }: Pick<Backup, "id" | "repository"
   return vscode.Uri.from({ scheme: BACKUP_SCHEME, authority: `${id.slice(0, 12)}.${repository}`, path: "/" });
 }
 
-function backupAt(authority: string): { repository: string; backup: string } | undefined {
+function backupAt(authority: string): Wanted | undefined {
   const [, backup, repository] = /^([0-9a-f]{4,64})\.(.+)$/.exec(authority) ?? [];
   return backup === undefined || repository === undefined ? undefined : { repository, backup };
 }

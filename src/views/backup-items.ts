@@ -46,6 +46,7 @@ const CONSISTENCIES: Readonly<Record<BackupConsistency, string>> = {
   crash: l10n.t("while running"),
   paused: l10n.t("while paused"),
   offline: l10n.t("while stopped"),
+  live: l10n.t("while running, file by file"),
 };
 
 export function consistencyText(consistency: BackupConsistency): string {

@@ -34,6 +34,7 @@ const PHASES: Readonly<Record<string, string>> = {
   "restore-disk": l10n.t("restoring the disks"),
   compare: l10n.t("comparing the disks"),
   mount: l10n.t("looking what is on the disks"),
+  "restore-files": l10n.t("restoring the files"),
 };
 
 const KINDS: Readonly<Record<OperationKind, string>> = {

@@ -20,6 +20,8 @@ export type ImageOptions = {
   env?: string[];
   labels?: Record<string, string>;
   exposedPorts?: number[];
+  /** Directories that are volumes of every container that is made from it. */
+  volumes?: string[];
   user?: string;
   arch?: string;
   /** Layers above busybox: each a file of this many random-looking bytes, so that nothing is deduplicated. */
@@ -78,6 +80,7 @@ export async function makeImage(options: ImageOptions = {}): Promise<TestImage> 
       Env: options.env ?? ["PATH=/bin"],
       ...(options.labels ? { Labels: options.labels } : {}),
       ...(options.user ? { User: options.user } : {}),
+      ...(options.volumes ? { Volumes: Object.fromEntries(options.volumes.map((at) => [at, {}])) } : {}),
       ExposedPorts: Object.fromEntries((options.exposedPorts ?? []).map((port) => [`${port}/tcp`, {}])),
     },
     rootfs: { type: "layers", diff_ids: layers.map(digestOf) },

@@ -28,6 +28,7 @@ import { FakeDriver, FakeHost } from "./fake-driver.ts";
 import type { FakeWorld } from "./fake-engine.ts";
 import { fakeForeignContainers, idOf } from "./fake-foreign-containers.ts";
 import { fakeMainProcess } from "./fake-main-process.ts";
+import { type FakeTrees, fakeTrees } from "./fake-trees.ts";
 
 const ADDRESS = "172.17.0.2";
 const STATS_MS = 5;
@@ -46,6 +47,14 @@ export class FakeRuntime {
   readonly health = new Map<string, Health>();
   /** Somebody has done something to the container of this instance. */
   readonly outside = new Emitter<string>();
+  /** What the containers of instances hold, by the id of these. */
+  readonly trees = new Map<string, FakeTrees>();
+  /** Those that were made of such, by id. */
+  readonly images = new Map<string, { root: Buffer; config: Record<string, unknown> }>();
+  /** None of them can be halted while it is read. */
+  cannotHalt = false;
+  /** Where new ones lie. */
+  place: string | undefined;
   /** What others have made, by id. */
   readonly others = new Map<string, FoundContainer>();
   /** There is another container than before, or one less, whosever it is. */
@@ -101,6 +110,7 @@ export class FakeContainerDriver implements Driver {
   #available: boolean | undefined;
   readonly snapshots: NonNullable<Driver["snapshots"]>;
   readonly foreignContainers: ForeignContainers;
+  readonly trees: NonNullable<Driver["trees"]>;
   readonly #vm: ContainerHost | undefined;
 
   /** `vm`: where those run that ask for the runtime of that name. */
@@ -109,6 +119,7 @@ export class FakeContainerDriver implements Driver {
     this.#vm = vm;
     this.#guests = new FakeDriver(runtime.host);
     this.snapshots = { ...this.#guests.snapshots, isFree: false };
+    this.trees = fakeTrees(runtime, (ctx, instance) => this.create(ctx, instance));
     this.foreignContainers = fakeForeignContainers(runtime, this.#guests);
   }
 

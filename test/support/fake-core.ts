@@ -110,6 +110,7 @@ export class FakeCore implements EngineCore {
     verify: async ({ backup }) => this.#begin("verify-backup", backup),
     browse: async ({ backup }) => this.#begin("browse-backup", backup),
     drill: async ({ backup }) => this.#begin("drill-backup", backup),
+    files: () => Promise.reject(new EngineError("not-found", "cannot show the files: there is no backup")),
   };
   readonly transfers: EngineCore["transfers"] = {
     export: async (name) => Readable.from([Buffer.from(`a tar of ${this.instances.get(name).name}`)]),

@@ -8,6 +8,7 @@ import {
   NewRepository,
   RepositoryKey,
 } from "../backup.ts";
+import { ContainerSpec } from "../container.ts";
 import { Problem } from "../instance.ts";
 import { InstanceName } from "../instance-name.ts";
 import { Operation } from "../operation.ts";
@@ -127,7 +128,12 @@ export const backups = {
     "backup.restore",
     "Make a new instance of a backup; it is stopped",
   )
-    .input(One.extend({ as: InstanceName.optional().describe("Left out, what it was called") }))
+    .input(
+      One.extend({
+        as: InstanceName.optional().describe("Left out, what it was called"),
+        env: ContainerSpec.shape.env.describe("Of a container: no backup has the values of its environment"),
+      }),
+    )
     .output(Operation),
   revert: procedure(
     "POST",

@@ -118,6 +118,6 @@ export async function nodeAt(sftp: Sftp, path: string): Promise<NodeType | undef
   }
 }
 
-function beneath(path: Path, name: Buffer): Buffer {
+export function beneath(path: Path, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(path), Buffer.from("/"), name]);
 }

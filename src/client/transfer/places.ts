@@ -36,9 +36,9 @@ export function checkPlaces(sources: readonly Place[], target: Place): void {
 }
 
 /** The name that a source has at its target; `.` and `/` have none of their own. */
-export function baseName(source: Place): string {
+export function baseName(source: Place | { at: "packed"; path: string }): string {
   if (source.at === "stream") return "";
   const base =
-    source.at === "guest" ? path.posix.basename(source.path) : path.basename(path.resolve(source.path));
+    source.at === "host" ? path.basename(path.resolve(source.path)) : path.posix.basename(source.path);
   return base === "." || base === ".." || base === "/" ? "" : base;
 }

@@ -38,27 +38,32 @@ export type TransferOptions = {
 
 type GuestPlace = Extract<Place, { at: "guest" }>;
 type HostPlace = Extract<Place, { at: "host" }>;
+/** What somebody else reads: a tar whose entries are beneath its name, or one file's bytes. */
+export type PackedPlace = { at: "packed"; path: string; tar: () => Readable; bytes: () => Readable };
+type Source = GuestPlace | HostPlace | PackedPlace;
+/** Whose bytes come in a stream. */
+type Sent = GuestPlace | PackedPlace;
 
 /** The ends have passed `checkPlaces`. Nothing half-written stays under its final name, however this ends. */
 export async function transfer(
-  sources: readonly Place[],
+  sources: readonly (Place | PackedPlace)[],
   target: Place,
   options: TransferOptions,
 ): Promise<void> {
   const [first] = sources;
   if (!first) return;
   const moved = counting(options);
-  if (target.at === "stream") return toStream(first as GuestPlace, options, moved);
+  if (target.at === "stream") return toStream(first as Sent, options, moved);
   if (first.at === "stream") return fromStream(target as GuestPlace, options, moved);
-  const found = await findSources(sources as (GuestPlace | HostPlace)[], options);
+  const found = await findSources(sources as Source[], options);
   const into = await findTarget(target, found, options);
   if (target.at === "host") {
-    for (const source of found) await download(source as GuestPlace, into, options, moved);
+    for (const source of found) await download(source as Sent, into, options, moved);
     return;
   }
   const end = endOf(target, options);
   if (first.at === "host") return upload(found as HostPlace[], end, into, options, moved);
-  for (const source of found) await across(source as GuestPlace, end, into, options, moved);
+  for (const source of found) await across(source as Sent, end, into, options, moved);
 }
 
 /** `rename` where the target is the new name of the only source. */
@@ -86,19 +91,17 @@ function counting({ onProgress }: TransferOptions): {
 type Moved = ReturnType<typeof counting>;
 
 /** Patterns unfolded; directories only where they are asked for. */
-async function findSources(
-  sources: readonly (GuestPlace | HostPlace)[],
-  options: TransferOptions,
-): Promise<(GuestPlace | HostPlace)[]> {
-  const found: (GuestPlace | HostPlace)[] = [];
+async function findSources(sources: readonly Source[], options: TransferOptions): Promise<Source[]> {
+  const found: Source[] = [];
   for (const source of sources) {
-    if (source.at === "guest") {
+    if (source.at === "packed") found.push(source);
+    else if (source.at === "guest") {
       for (const name of await expand(endOf(source, options), source.path))
         found.push({ ...source, path: name });
     } else for (const name of await hostNames(source.path)) found.push({ at: "host", path: name });
   }
   for (const source of found) {
-    if (options.recursive) break;
+    if (options.recursive || source.at === "packed") break;
     const directory =
       source.at === "host"
         ? (await stat(source.path).catch(() => undefined))?.isDirectory()
@@ -123,7 +126,7 @@ async function hostNames(pattern: string): Promise<string[]> {
 
 async function findTarget(
   target: GuestPlace | HostPlace,
-  sources: readonly (GuestPlace | HostPlace)[],
+  sources: readonly Source[],
   options: TransferOptions,
 ): Promise<Into> {
   const p = target.at === "guest" ? path.posix : path;
@@ -194,28 +197,30 @@ async function upload(
   await whole([pipeline(output, input), done, finish()]);
 }
 
-async function download(
-  source: GuestPlace,
-  into: Into,
-  options: TransferOptions,
-  moved: Moved,
-): Promise<void> {
-  const { output, finish } = await packing(endOf(source, options), ...packed(source));
+async function download(source: Sent, into: Into, options: TransferOptions, moved: Moved): Promise<void> {
+  const { output, finish } = await packedBy(source, options);
   const unpacked = unpackInto(into.directory, output, { ...options, onBytes: moved.add }, into.rename);
   await whole([unpacked, finish()]);
 }
 
 async function across(
-  source: GuestPlace,
+  source: Sent,
   end: GuestEnd,
   into: Into,
   options: TransferOptions,
   moved: Moved,
 ): Promise<void> {
-  const from = await packing(endOf(source, options), ...packed(source));
+  const from = await packedBy(source, options);
   const to = await unpacking(end, into.directory, into.rename);
   from.output.on("data", (chunk: Buffer) => moved.add(chunk.length));
   await whole([pipeline(from.output, to.input), from.finish(), to.finish()]);
+}
+
+type Sending = { output: Readable; finish: () => Promise<void> };
+
+async function packedBy(source: Sent, options: TransferOptions): Promise<Sending> {
+  if (source.at === "guest") return packing(endOf(source, options), ...packed(source));
+  return { output: source.tar(), finish: async () => {} };
 }
 
 /** Directory and entry for the guest's tar; a place without a name of its own gives what is in it. */
@@ -224,12 +229,17 @@ function packed(source: GuestPlace): [string, string[]] {
   return name === "" ? [source.path, ["."]] : [path.posix.dirname(source.path), [name]];
 }
 
-async function toStream(source: GuestPlace, options: TransferOptions, moved: Moved): Promise<void> {
-  const [only, ...more] = await expand(endOf(source, options), source.path);
-  if (only === undefined || more.length > 0) throw refused(`${source.path} is several files`, "Name one.");
-  const { output, finish } = await reading(endOf(source, options), only);
+async function toStream(source: Sent, options: TransferOptions, moved: Moved): Promise<void> {
+  const { output, finish } = await readBy(source, options);
   output.on("data", (chunk: Buffer) => moved.add(chunk.length));
   await whole([pipeline(output, options.stdout, { end: false }), finish()]);
+}
+
+async function readBy(source: Sent, options: TransferOptions): Promise<Sending> {
+  if (source.at === "packed") return { output: source.bytes(), finish: async () => {} };
+  const [only, ...more] = await expand(endOf(source, options), source.path);
+  if (only === undefined || more.length > 0) throw refused(`${source.path} is several files`, "Name one.");
+  return reading(endOf(source, options), only);
 }
 
 async function fromStream(target: GuestPlace, options: TransferOptions, moved: Moved): Promise<void> {

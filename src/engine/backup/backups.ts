@@ -1,5 +1,6 @@
 /** What clients may do with backups. */
 import { randomUUID } from "node:crypto";
+import type { Duplex } from "node:stream";
 import * as z from "zod";
 import type { Backup } from "../../api/backup.ts";
 import type { Problem } from "../../api/instance.ts";
@@ -12,8 +13,10 @@ import type { Resumable } from "../instances/lanes.ts";
 import { mayRun } from "../instances/permits.ts";
 import type { Work } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
-import { BackupInput, type BackupParts, backUp, pointsOf } from "./backup-work.ts";
+import { BackupInput } from "./backup-input.ts";
+import { type BackupParts, backUp, refuseWithout } from "./backup-work.ts";
 import { FileHelpers, type FileHelpersParts } from "./files/file-helpers.ts";
+import { openStored } from "./files/open-stored.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { RepositoryRecord } from "./repositories.ts";
 import type { Repository } from "./repository/repository.ts";
@@ -92,7 +95,7 @@ export class Backups implements BackupsApi {
     const entry = keeper.find(name, "back up");
     const { key } = repositories.find(wanted.repository, `back up ${name}`);
     mayRun(keeper, entry, "backup", name);
-    pointsOf(keeper, entry);
+    refuseWithout(keeper, entry);
     const { full, isProtected } = wanted;
     const { id } = entry.record.descriptor;
     const input: BackupInput = {
@@ -108,8 +111,17 @@ export class Backups implements BackupsApi {
     return lanes.backingUp(entry, (ctx, moment) => backUp(this.#parts, entry, ctx, input, moment));
   }
 
-  restore(one: OneBackup, as: string | undefined, signal: AbortSignal): Promise<Operation> {
-    return this.#restores.restore(one, as, signal);
+  files(one: OneBackup, signal: AbortSignal): Promise<Duplex> {
+    return openStored(this.#parts, one, signal);
+  }
+
+  restore(
+    one: OneBackup,
+    as: string | undefined,
+    signal: AbortSignal,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Operation> {
+    return this.#restores.restore(one, as, signal, env);
   }
 
   revert(one: OneBackup, disk: string | undefined, signal: AbortSignal): Promise<Operation> {

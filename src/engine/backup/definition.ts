@@ -9,13 +9,14 @@ import type { DriverInstance } from "../drivers/driver.ts";
 import { FIRST_DISK } from "../drivers/points.ts";
 import { loginUser } from "../guest/seed.ts";
 import { Descriptor } from "../store/record.ts";
+import { ContainerDefinition } from "./container-definition.ts";
+import { VERSION } from "./definition-version.ts";
 import { damaged } from "./repository/damage.ts";
 
 /** Where it lies in a backup. */
 export const DEFINITION = "/instance.json";
 /** No definition is longer. */
 export const MAX_DEFINITION_BYTES = 2 ** 20;
-const VERSION = 1;
 
 const { id, name, arch, cpus, memoryBytes, diskBytes, image } = Descriptor.shape;
 const { guest, firmware, tpm, display, network, labels, createdAt } = Descriptor.shape;
@@ -38,6 +39,10 @@ const Definition = z.object({
 });
 export type Definition = z.infer<typeof Definition>;
 
+/** Of a machine, or of a container. */
+export type AnyDefinition = Definition | ContainerDefinition;
+const AnyDefinition = z.discriminatedUnion("kind", [Definition, ContainerDefinition]);
+
 export function definitionOf(descriptor: Descriptor, instance: DriverInstance): Definition {
   const { login, userData, formerKeys = [] } = instance;
   const own = login.client.publicKey.trim();
@@ -53,7 +58,7 @@ export function definitionOf(descriptor: Descriptor, instance: DriverInstance): 
   });
 }
 
-export function formatDefinition(definition: Definition): Uint8Array {
+export function formatDefinition(definition: AnyDefinition): Uint8Array {
   return Buffer.from(`${JSON.stringify(definition, null, 2)}\n`);
 }
 
@@ -66,8 +71,15 @@ export function disksOf({ disks }: Definition): string[] {
   return [FIRST_DISK, ...disks.map((disk) => disk.id)];
 }
 
-/** `what` it is read from begins its refusals. */
+/** Of a machine. Throws `not-supported` for that of a container, which has no disks. `what` it is read from begins its refusals. */
 export function parseDefinition(bytes: Uint8Array, what: string): Definition {
+  const definition = parseAnyDefinition(bytes, what);
+  if (definition.kind === "vm") return definition;
+  const reason = "it is one of a container, and has no disks";
+  throw new EngineError("not-supported", `cannot read the disks of ${what}: ${reason}`);
+}
+
+export function parseAnyDefinition(bytes: Uint8Array, what: string): AnyDefinition {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString("utf8"));
@@ -79,7 +91,7 @@ export function parseDefinition(bytes: Uint8Array, what: string): Definition {
     throw new EngineError("not-supported", `cannot read ${what}: a newer Berth made it`, {
       hint: "Update Berth.",
     });
-  const { data, error } = Definition.safeParse(json);
+  const { data, error } = AnyDefinition.safeParse(json);
   if (!data) throw damaged(what, z.prettifyError(error).replaceAll("\n", " "));
   return data;
 }

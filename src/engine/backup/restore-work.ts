@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { LaunchSpec } from "../../api/instance.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
+import { requireSpace } from "../../base/space.ts";
 import type { Ctx } from "../ctx.ts";
 import type { DriverInstance } from "../drivers/driver.ts";
 import { FIRST_DISK, type PointSupport } from "../drivers/points.ts";
@@ -13,12 +14,15 @@ import { LaunchInput, takeBack } from "../instances/launch.ts";
 import { BLANK_IMAGE } from "../instances/machine.ts";
 import { reasonOf } from "../instances/power.ts";
 import type { WorkCtx } from "../operations.ts";
+import { containerSpecOf } from "./container-definition.ts";
 import {
+  type AnyDefinition,
   DEFINITION,
   type Definition,
   diskPath,
   disksOf,
   MAX_DEFINITION_BYTES,
+  parseAnyDefinition,
   parseDefinition,
   restoredUserData,
 } from "./definition.ts";
@@ -29,6 +33,7 @@ import { damaged } from "./repository/damage.ts";
 import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 import { bytesOf, restoreSmall } from "./small-files.ts";
+import { makeContainer, StoredTrees } from "./tree-restore.ts";
 
 /** What is journaled of a restore to a new instance. */
 export const RestoreInput = z.object({
@@ -43,8 +48,16 @@ export type RestoreInput = z.infer<typeof RestoreInput>;
 
 export type RestoreParts = { keeper: Keeper; repositories: Repositories };
 
-/** What a launch of the same machine would ask for: a restore is refused where that would be. Pure. */
-export function specOf(definition: Definition, as: string | undefined): LaunchSpec {
+/**
+ * What a launch of the same instance would ask for: a restore is refused where that would be. `env`: of a container, whose
+ * backup has none. Pure.
+ */
+export function specOf(
+  definition: AnyDefinition,
+  as: string | undefined,
+  env: Readonly<Record<string, string>> = {},
+): LaunchSpec {
+  if (definition.kind === "container") return containerSpecOf(definition, as, env);
   const { arch, cpus, memoryBytes, diskBytes, guest, firmware, tpm, network, labels } = definition;
   return {
     ...{ arch, cpus, memoryBytes, diskBytes, guest, firmware, tpm, network, labels },
@@ -61,9 +74,23 @@ export async function readDefinition(
   reader: BackupReader,
   snapshot: Snapshot,
 ): Promise<Definition> {
+  return parseDefinition(await definitionIn(ctx, reader, snapshot), whatOf(snapshot));
+}
+
+/** Of a machine or of a container. */
+export async function readAnyDefinition(
+  ctx: Ctx,
+  reader: BackupReader,
+  snapshot: Snapshot,
+): Promise<AnyDefinition> {
+  return parseAnyDefinition(await definitionIn(ctx, reader, snapshot), whatOf(snapshot));
+}
+
+const whatOf = ({ id }: Snapshot) => `the backup ${id.slice(0, 8)}`;
+
+async function definitionIn(ctx: Ctx, reader: BackupReader, snapshot: Snapshot): Promise<Buffer> {
   const node = await reader.node(ctx, snapshot, DEFINITION);
-  const bytes = await bytesOf(ctx, reader, snapshot, node, MAX_DEFINITION_BYTES);
-  return parseDefinition(bytes, `the backup ${snapshot.id.slice(0, 8)}`);
+  return bytesOf(ctx, reader, snapshot, node, MAX_DEFINITION_BYTES);
 }
 
 export async function restoreNew(
@@ -84,7 +111,9 @@ export async function restoreNew(
       await repositories.use(ctx, record, async (repository) => {
         const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
         await using reader = await repository.read(ctx);
-        await makeOf(keeper, entry, ctx, reader, snapshot);
+        if (entry.record.descriptor.container)
+          await makeContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot));
+        else await makeOf(keeper, entry, ctx, reader, snapshot);
       });
     }
     ctx.commit();
@@ -112,6 +141,7 @@ export async function makeOf(
     const wanted = disksFor(instance);
     const sizes = wanted.map(({ sizeBytes }) => sizeBytes);
     const from = new BackupDisks(reader, snapshot, sizes);
+    await requireRoom(ctx, from, instance, disksOf(definition));
     for (const [index, stored] of disksOf(definition).entries()) {
       const disk = wanted[index];
       if (disk) await writeDisk(ctx, points, instance, { ...disk, stored, disks: from });
@@ -161,6 +191,17 @@ export function disksFor({
   disks,
 }: Pick<DriverInstance, "diskBytes" | "disks">): { id: string; sizeBytes: number }[] {
   return [{ id: FIRST_DISK, sizeBytes: diskBytes }, ...disks];
+}
+
+async function requireRoom(
+  ctx: Ctx,
+  disks: BackupDisks,
+  { name, directory }: DriverInstance,
+  stored: readonly string[],
+): Promise<void> {
+  let neededBytes = 0;
+  for (const id of stored) neededBytes += (await disks.open(ctx, id)).dataBytes;
+  await requireSpace(`restore ${name}`, directory, neededBytes);
 }
 
 /** Whole, or not there. One that is there is left from an attempt that an engine died in. */

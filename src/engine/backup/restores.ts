@@ -14,7 +14,7 @@ import { supportOf } from "../instances/snapshots.ts";
 import type { Log } from "../log.ts";
 import type { Operations } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
-import { definedIn } from "./defined.ts";
+import { definedIn, machineIn } from "./defined.ts";
 import { DrillInput, drill, drillSpec } from "./drill-work.ts";
 import { endMade, madeOf, making } from "./made.ts";
 import { RestoreInput, type RestoreParts, restoreNew, specOf } from "./restore-work.ts";
@@ -34,12 +34,13 @@ export class Restores {
     { repository, backup }: OneBackup,
     as: string | undefined,
     signal: AbortSignal,
+    env: Readonly<Record<string, string>>,
   ): Promise<Operation> {
     const { repositories, manager, operations } = this.#parts;
     const doing = "restore the backup";
     const record = repositories.find(repository, doing);
     const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
-    return manager.planned(specOf(definition, as), "restore", (launch) => {
+    return manager.planned(specOf(definition, as, env), "restore", (launch) => {
       const input: RestoreInput = {
         ...{ id: launch.id, action: "restore-backup", repository: record.key, backup: snapshot.id },
         launch,
@@ -69,7 +70,12 @@ export class Restores {
     const name = nameOf(entry);
     mayRun(keeper, entry, "restore", name);
     supportOf(keeper, entry);
-    const only = planRevert(definition, entry.record.descriptor, disk);
+    const machine = machineIn(
+      definition,
+      doing,
+      "Make a new instance of it: berth backup restore ID --as NAME",
+    );
+    const only = planRevert(machine, entry.record.descriptor, disk);
     const comment = `Before restoring the backup ${snapshot.id.slice(0, 8)}`;
     const input: RevertInput = {
       ...{ id: instance.id, action: "revert", repository: record.key, backup: snapshot.id },
@@ -93,7 +99,12 @@ export class Restores {
     const doing = "prove the backup";
     const record = repositories.find(repository, doing);
     const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
-    return manager.planned(drillSpec(definition, snapshot.id), "restore", (launch) => {
+    const machine = machineIn(
+      definition,
+      doing,
+      "Restore it to a new instance, and look: berth backup restore ID",
+    );
+    return manager.planned(drillSpec(machine, snapshot.id), "restore", (launch) => {
       const input: DrillInput = {
         ...{ id: launch.id, action: "drill-backup", repository: record.key, backup: snapshot.id },
         launch,

@@ -6,6 +6,7 @@ import type { Snapshot } from "./repository/snapshot.ts";
 export type BackupFacts = {
   /** Of the instance. */
   id: string;
+  kind: Backup["instance"]["kind"];
   consistency: BackupConsistency;
   /** The point in time of its disks that it holds. */
   point: string;
@@ -17,13 +18,15 @@ export type BackupFacts = {
 };
 
 const OURS = "berth";
+const CONTAINER = "container";
 const PROTECTED = "protected";
 const DRILLED = "drilled:";
 
-export function tagsOf({ id, consistency, point, generations, isProtected }: BackupFacts): string[] {
+export function tagsOf({ id, kind, consistency, point, generations, isProtected }: BackupFacts): string[] {
   return [
     ...[OURS, `instance:${id}`, `consistency:${consistency}`, `point:${point}`],
     ...Object.entries(generations).map(([disk, generation]) => `generation:${disk}=${generation}`),
+    ...(kind === "container" ? [CONTAINER] : []),
     ...(isProtected ? [PROTECTED] : []),
   ];
 }
@@ -39,6 +42,7 @@ export function factsOf({ tags }: Pick<Snapshot, "tags">): BackupFacts | undefin
   });
   return {
     id: id.data,
+    kind: tags.includes(CONTAINER) ? "container" : "vm",
     consistency: BackupConsistency.safeParse(said("consistency")).data ?? "crash",
     point: said("point") ?? "",
     generations: Object.fromEntries(generations),
@@ -67,11 +71,11 @@ export function pathOfInstance(name: string): string {
 export function backupOf(snapshot: Snapshot, repository: string): Backup | undefined {
   const facts = factsOf(snapshot);
   if (!facts) return undefined;
-  const { id, consistency, isProtected, drilledAt } = facts;
+  const { id, kind, consistency, isProtected, drilledAt } = facts;
   const { paths, timeMs, summary } = snapshot;
   return {
     ...{ id: snapshot.id, repository, consistency, isProtected },
-    instance: { id, name: paths[0]?.slice(1) ?? id },
+    instance: { id, kind, name: paths[0]?.slice(1) ?? id },
     at: new Date(timeMs).toISOString(),
     sizeBytes: summary?.total_bytes_processed ?? 0,
     addedBytes: summary?.data_added_packed ?? 0,

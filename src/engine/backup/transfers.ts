@@ -19,7 +19,7 @@ import { mayRun } from "../instances/permits.ts";
 import { undoAgain } from "../instances/recover.ts";
 import type { Operations } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
-import { pointsOf } from "./backup-work.ts";
+import { pointsOf } from "./disk-backup.ts";
 import { type ExportInput, endWith, exportOutput, exportVm, refusePlain } from "./exports.ts";
 import { ImportInput, importNew } from "./imports.ts";
 import type { PointBook } from "./point-book.ts";

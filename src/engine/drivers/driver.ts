@@ -20,6 +20,7 @@ import type { ContainerStore } from "./container-store.ts";
 import type { ForeignContainers } from "./foreign-containers.ts";
 import type { PointSupport } from "./points.ts";
 import type { Running } from "./running.ts";
+import type { TreeSupport } from "./trees.ts";
 
 /** What a machine needs of this host. */
 export type MachineNeeds = Pick<DriverInstance, "arch" | "guest" | "firmware" | "tpm">;
@@ -249,4 +250,6 @@ export interface Driver {
   readonly snapshots?: SnapshotSupport;
   /** Absent where there are no disks to read. */
   readonly points?: PointSupport;
+  /** Present where instances have trees of files instead. */
+  readonly trees?: TreeSupport;
 }

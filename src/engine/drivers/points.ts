@@ -19,9 +19,10 @@ export type PointRequest = {
 
 /**
  * `frozen`: the guest had put its filesystems in order for it. `crash`: as if its plug had been pulled. `paused`: the same,
- * of a guest that was halted before. `offline`: it does not run; a suspended one has more in its memory.
+ * of a guest that was halted before. `offline`: it does not run; a suspended one has more in its memory. `live`: read file by
+ * file while it ran, so that not all of it is of one moment.
  */
-export type Consistency = "frozen" | "crash" | "paused" | "offline";
+export type Consistency = "frozen" | "crash" | "paused" | "offline" | "live";
 
 /** A part of a disk. `zero`: it holds nothing but zeros, so it need not be read. */
 export type Extent = { offset: number; length: number; zero: boolean };

@@ -115,6 +115,8 @@ export interface Running {
   readonly unpause?: ((ctx: Ctx) => Promise<void>) | undefined;
   /** It is halted now, whoever did that. */
   readonly paused?: boolean | undefined;
+  /** Looks at what is shown of it, where somebody else than this run has changed that. Absent where nobody does. */
+  readonly refresh?: ((ctx: Pick<Ctx, "signal">) => Promise<void>) | undefined;
   /** What its check says of it now; absent where nothing checks it. */
   readonly health?: Health | undefined;
   /** Fires when what it says of itself here is another than before. Absent where that never is. */

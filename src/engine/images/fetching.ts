@@ -1,10 +1,10 @@
 /** Brings one image onto this host: from the network or from a file, through checks, into the store. */
 import { createHash } from "node:crypto";
-import { open, rm, stat, statfs } from "node:fs/promises";
+import { open, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Arch } from "../../api/instance.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
-import { formatBytes } from "../../base/units.ts";
+import { requireSpace } from "../../base/space.ts";
 import type { Ctx } from "../ctx.ts";
 import { TransientError } from "../transient.ts";
 import type { CatalogImage, Checksum } from "./catalog.ts";
@@ -162,7 +162,7 @@ export async function importFile(
   const { stamp, sizeBytes, allocated } = await fileStamp(file);
   const work = await store.workDirectory();
   try {
-    await requireSpace(file, work, allocated);
+    await requireSpace(`use image ${file}`, work, allocated, { hint: PRUNE });
     const copy = path.join(work, "copy");
     const { sha256, wanted } = await copyHashed(ctx, file, copy, sizeBytes, checksum);
     if (checksum && wanted !== checksum.hex)
@@ -183,15 +183,7 @@ export async function importFile(
   }
 }
 
-async function requireSpace(what: string, directory: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize > needed) return;
-  const numbers = `${formatBytes(needed)} needed, ${formatBytes(bavail * bsize)} free in ${directory}`;
-  throw new EngineError("no-resources", `cannot use image ${what}: ${numbers}`, {
-    hint: "Free some disk space, then try again. `berth image prune` removes unused images.",
-  });
-}
-
+const PRUNE = "`berth image prune` removes unused images.";
 const COPY_BYTES = 2 ** 20;
 
 /** Copies with holes for zeros: raw images are mostly empty. */

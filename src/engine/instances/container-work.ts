@@ -19,12 +19,7 @@ export async function createContainer(
   await standOnContainerImage(keeper, entry, ctx, reference);
   ctx.signal.throwIfAborted();
   ctx.progress({ phase: "create" });
-  const { descriptor } = entry.record;
-  await keeper.files.prepare(descriptor.id);
-  if (hasLogin(descriptor) && !(await keeper.files.readSecrets(descriptor.id))) {
-    const login = await keeper.makeLogin(descriptor.container?.user ?? "root");
-    await keeper.files.writeSecrets(descriptor.id, { login });
-  }
+  await prepareContainer(keeper, entry);
   // Beside its making: a launch that goes on after a crash knows the container by its label, whatever is written by then.
   const described = keeper.describe(entry, {});
   described.catch(() => {});
@@ -32,6 +27,16 @@ export async function createContainer(
     await keeper.driverOf(entry).create(ctx, await keeper.driverInstance(entry));
   } finally {
     await described;
+  }
+}
+
+/** Its directory, and the keys of one that has any. */
+export async function prepareContainer(keeper: Keeper, entry: Entry): Promise<void> {
+  const { descriptor } = entry.record;
+  await keeper.files.prepare(descriptor.id);
+  if (hasLogin(descriptor) && !(await keeper.files.readSecrets(descriptor.id))) {
+    const login = await keeper.makeLogin(descriptor.container?.user ?? "root");
+    await keeper.files.writeSecrets(descriptor.id, { login });
   }
 }
 

@@ -6,6 +6,7 @@ import type { ContainerBuild, ContainerImport } from "../../api/container-image.
 import type { SessionRequest } from "../../api/session.ts";
 import {
   AttachOpen,
+  BackupFilesOpen,
   BuildOpen,
   ComposeOpen,
   ConsoleOpen,
@@ -112,6 +113,20 @@ export function serveSftp(socket: WebSocket, options: GuestStreamOptions): Promi
     open: SftpOpen,
     doing: "open the files",
     start: async (_open, signal) => asProcess(await options.guest().sftp({ signal })),
+  });
+}
+
+export type BackupFilesStreamOptions = StreamOptions & {
+  /** Called when the stream opens; its error is the stream's. */
+  files: (open: BackupFilesOpen, signal: AbortSignal) => Promise<Duplex>;
+};
+
+/** The same for the files of a backup. */
+export function serveBackupFiles(socket: WebSocket, options: BackupFilesStreamOptions): Promise<void> {
+  return serve(socket, options, {
+    open: BackupFilesOpen,
+    doing: "open the files of the backup",
+    start: async (open, signal) => asProcess(await options.files(open, signal)),
   });
 }
 

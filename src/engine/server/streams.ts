@@ -2,6 +2,7 @@
 import type { WebSocket } from "ws";
 import type { Privilege } from "../../api/contract.ts";
 import {
+  BACKUP_FILES_PATH,
   BUILD_PATH,
   COMPOSE_PATH,
   FOREIGN_LOGS_PATH,
@@ -13,6 +14,7 @@ import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
 import {
   serveAttach,
+  serveBackupFiles,
   serveBuild,
   serveCompose,
   serveConsole,
@@ -31,7 +33,7 @@ type Asked = { core: EngineCore; name: string; log: Log };
 
 type Row = {
   /** The noun of the contract that it belongs to, in the record; `instances` where left out. */
-  of?: "containerImages" | "composeProjects" | "foreignContainers";
+  of?: "containerImages" | "composeProjects" | "foreignContainers" | "backups";
   /** Before the instance's name, in messages. */
   what: string;
   privilege: Privilege;
@@ -136,6 +138,13 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
           core.foreignContainers.logs({ container, runtime }, request, signal),
       }),
   },
+  files: {
+    of: "backups",
+    what: "the files of",
+    privilege: "backup.restore",
+    serve: (socket, { core, log }) =>
+      serveBackupFiles(socket, { log, files: (one, signal) => core.backups.files(one, signal) }),
+  },
 };
 
 /** Those of no instance, and what they have in the place of its name. */
@@ -145,6 +154,7 @@ const NAMELESS: Readonly<Record<string, { name: string; kind: StreamKind }>> = {
   [INSTANCE_IMPORT_PATH]: { name: "an instance", kind: "importInstance" },
   [COMPOSE_PATH]: { name: "compose", kind: "compose" },
   [FOREIGN_LOGS_PATH]: { name: "a container", kind: "foreignLogs" },
+  [BACKUP_FILES_PATH]: { name: "a backup", kind: "files" },
 };
 
 /** The stream that a path names, and of which instance; undefined for every other path. Pure. */

@@ -24,11 +24,11 @@ import { backup, extraDisk, instance, operation, plan, repository } from "./fixt
 
 const NOW = new Date("2026-11-23T12:00:00.000Z");
 const web = instance({ name: "web", state: "stopped" });
-const ofWeb = (patch = {}) => backup({ instance: { id: web.id, name: "web" }, ...patch });
+const ofWeb = (patch = {}) => backup({ instance: { id: web.id, kind: "vm", name: "web" }, ...patch });
 
 describe("what lies in a repository", () => {
   test("is told by instance, the newest backup first, under the name that it has now", () => {
-    const gone = backup({ instance: { id: crypto.randomUUID(), name: "db" } });
+    const gone = backup({ instance: { id: crypto.randomUUID(), kind: "vm", name: "db" } });
     const items = [ofWeb({ id: "1", at: "2026-11-21T10:00:00.000Z" }), ofWeb({ id: "2" }), gone];
     const renamed = { ...web, name: "www" };
     const groups = backedUp("main", { items }, [], [renamed]);

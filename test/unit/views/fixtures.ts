@@ -156,7 +156,8 @@ export function repository(patch: Partial<BackupRepository> = {}): BackupReposit
 export function backup(patch: Partial<Backup> = {}): Backup {
   return {
     ...{ id: randomUUID().replaceAll("-", ""), repository: "main", at: "2026-11-23T10:00:00.000Z" },
-    ...{ instance: { id: randomUUID(), name: "primary" }, consistency: "frozen", isProtected: false },
+    ...{ instance: { id: randomUUID(), kind: "vm", name: "primary" }, consistency: "frozen" },
+    isProtected: false,
     ...{ sizeBytes: 5 * 2 ** 30, addedBytes: 2 ** 20 },
     ...patch,
   };

@@ -243,19 +243,19 @@ test("a container is shown as what it is, without what it has not", () => {
 
 test("what can be done with a container follows from what it is", () => {
   const of = (patch: Partial<Instance>, paused = false) => actionsOf(container(patch, { paused })).join(" ");
-  const kept = "addPort export rename autostart labels delete details";
+  const kept = "addPort backUp export rename autostart labels delete details";
   const enter = "shell exec copyTo browse";
   expect(of({})).toBe(
     `stop forceStop restart stopLater ${enter} log address ${kept} attach attachMain pause logs release`,
   );
   expect(of({}, true)).toBe(`stop forceStop restart stopLater log address ${kept} unpause logs release`);
   expect(of({ state: "stopped" })).toBe(
-    "start shell exec browse log address snapshot clone mount addPort export rename autostart labels delete details attach logs release",
+    "start shell exec browse log address snapshot clone mount addPort backUp export rename autostart labels delete details attach logs release",
   );
   const snapshotCount = 1;
   expect(of({ snapshotCount })).not.toContain("release");
   expect(actionsOf(container({ state: "stopped" }, { adopted: true })).join(" ")).toBe(
-    "start shell exec browse log address snapshot clone export rename autostart labels delete details attach logs release",
+    "start shell exec browse log address snapshot clone backUp export rename autostart labels delete details attach logs release",
   );
   expect(of({ state: "deleted" })).toBe("recover purge details");
   expect(actionsOf(container({}, { shape: "machine" }))).toContain("open");

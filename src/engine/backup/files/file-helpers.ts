@@ -19,7 +19,7 @@ import { reasonOf } from "../../instances/power.ts";
 import type { Log } from "../../log.ts";
 import type { Operations, WorkCtx } from "../../operations.ts";
 import type { JournalRow } from "../../store/store.ts";
-import { definedIn } from "../defined.ts";
+import { definedIn, machineIn } from "../defined.ts";
 import { disksOf } from "../definition.ts";
 import { endMade, madeOf, making } from "../made.ts";
 import type { Repositories } from "../repositories.ts";
@@ -76,7 +76,8 @@ export class FileHelpers {
     await this.#helpers.get(id)?.ending;
     const there = this.#there(id);
     if (there) return there;
-    const disks = disksOf(definition);
+    const machine = machineIn(definition, doing, "Its files are read without an instance.");
+    const disks = disksOf(machine);
     if (disks.length > MOST_DISKS)
       throw new EngineError("not-supported", `cannot ${doing}: it has more than ${MOST_DISKS} disks`);
     return manager.planned(this.#spec(id), "make", (launch) => {
@@ -85,7 +86,7 @@ export class FileHelpers {
       if (now) return now;
       const input: HelperInput = {
         ...{ id: launch.id, action: "browse-backup", repository: record.key, backup: id, disks, launch },
-        encrypted: definition.encrypted,
+        encrypted: machine.encrypted,
       };
       const { work, onAccepted } = making(manager, entryOf(launch), (entry, ctx) =>
         this.#make(entry, ctx, input),

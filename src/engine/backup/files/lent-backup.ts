@@ -11,8 +11,7 @@ import type { LentDisk } from "../../drivers/running.ts";
 import { diskPath } from "../definition.ts";
 import { snapshotOf } from "../find-backup.ts";
 import type { Repositories, RepositoryRecord } from "../repositories.ts";
-import { CHUNK_BYTES } from "../repository/chunks.ts";
-import type { StoredFile } from "../repository/stored-file.ts";
+import { CachedFile } from "./cached-file.ts";
 
 /** 32 MiB of each disk: a guest asks for a few KiB at a time, and a piece is opened as a whole. */
 const MOST_KEPT = 64;
@@ -71,9 +70,14 @@ export class LentBackup {
       for (const [slot, id] of disks.entries()) {
         const file = await reader.open(own, await reader.node(own, snapshot, diskPath(id)));
         const socket = path.join(sockets.directory, `${sockets.prefix}.le${slot}`);
-        const bytes = new CachedFile(file, own, () => {
-          this.#readAt = performance.now();
-        });
+        const cached = new CachedFile(file, own, MOST_KEPT);
+        const bytes: ServedBytes = {
+          sizeBytes: file.sizeBytes,
+          read: (offset, lengthBytes) => {
+            this.#readAt = performance.now();
+            return cached.read(offset, lengthBytes);
+          },
+        };
         this.#servers.push(await serveNbd(socket, bytes, ctx.log));
         this.disks.push({ name: `lent${slot}`, slot, sizeBytes: file.sizeBytes, socket });
       }
@@ -82,50 +86,5 @@ export class LentBackup {
     });
     this.#using.catch((error: unknown) => opened.reject(error));
     return opened.promise;
-  }
-}
-
-/** A file of a backup, read in any order. */
-class CachedFile implements ServedBytes {
-  readonly sizeBytes: number;
-  readonly #file: StoredFile;
-  readonly #ctx: Ctx;
-  readonly #onRead: () => void;
-  /** The one that was used last is the last. */
-  readonly #kept = new Map<number, Promise<Buffer>>();
-
-  constructor(file: StoredFile, ctx: Ctx, onRead: () => void) {
-    this.sizeBytes = file.sizeBytes;
-    this.#file = file;
-    this.#ctx = ctx;
-    this.#onRead = onRead;
-  }
-
-  async read(offset: number, lengthBytes: number): Promise<Buffer> {
-    this.#onRead();
-    const end = offset + lengthBytes;
-    const first = Math.floor(offset / CHUNK_BYTES);
-    const count = Math.ceil(end / CHUNK_BYTES) - first;
-    const blocks = await Promise.all(Array.from({ length: count }, (_, at) => this.#block(first + at)));
-    const [only] = blocks;
-    const whole = only && blocks.length === 1 ? only : Buffer.concat(blocks);
-    return whole.subarray(offset - first * CHUNK_BYTES, end - first * CHUNK_BYTES);
-  }
-
-  #block(number: number): Promise<Buffer> {
-    const block = this.#kept.get(number) ?? this.#load(number);
-    this.#kept.delete(number);
-    this.#kept.set(number, block);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest);
-    // Another time it may be there.
-    block.catch(() => this.#kept.delete(number));
-    return block;
-  }
-
-  async #load(number: number): Promise<Buffer> {
-    const parts: Uint8Array[] = [];
-    for await (const part of this.#file.read(this.#ctx, number * CHUNK_BYTES, CHUNK_BYTES)) parts.push(part);
-    return Buffer.concat(parts);
   }
 }

@@ -42,10 +42,10 @@ export class BackupReader implements AsyncDisposable {
     return node;
   }
 
-  /** All that is in a backup, directories before what is in them. */
-  async *walk(ctx: Ctx, snapshot: Snapshot): AsyncGenerator<WalkedNode> {
+  /** All that is in a backup, or beneath one directory of it; directories before what is in them. Paths are from there. */
+  async *walk(ctx: Ctx, snapshot: Snapshot, from?: TreeNode): AsyncGenerator<WalkedNode> {
     const waiting: { path: string; tree: string; depth: number }[] = [
-      { path: "", tree: snapshot.tree, depth: 0 },
+      { path: "", tree: from?.subtree ?? snapshot.tree, depth: 0 },
     ];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const { path, tree, depth } = next;

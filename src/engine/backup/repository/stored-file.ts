@@ -76,6 +76,14 @@ export class StoredFile {
       yield { ...this.#span(chunk), id: idAt(this.#content, chunk) };
   }
 
+  /** How much of it is more than zeros. */
+  get dataBytes(): number {
+    let sum = 0;
+    for (let chunk = 0; chunk < idCount(this.#content); chunk++)
+      if (!this.#isZero(chunk)) sum += this.#span(chunk).lengthBytes;
+    return sum;
+  }
+
   /** All of it in order, zeros without their bytes. */
   pieces(ctx: Ctx): AsyncGenerator<FilePiece> {
     return this.#pieces(ctx, 0, idCount(this.#content));

@@ -14,6 +14,11 @@ export class TreeBuilder {
     return this.#folders;
   }
 
+  /** How many files it has, and how many bytes are in them. */
+  files(): { count: number; bytes: number } {
+    return filesIn(this.#root);
+  }
+
   /** Puts a file at a path, or says what a folder is like. Folders on the way are made; what was there is replaced. */
   put(path: string, node: Omit<TreeNode, "name">): void {
     const names = path.split("/").filter((name) => name !== "");
@@ -54,6 +59,18 @@ export class TreeBuilder {
     const problem = nameProblem(name);
     if (problem) throw refused(path, `the name ${JSON.stringify(name)} is none: ${problem}`);
   }
+}
+
+function filesIn({ entries }: Folder): { count: number; bytes: number } {
+  const sum = { count: 0, bytes: 0 };
+  for (const entry of entries.values()) {
+    const isFile = !("entries" in entry) && entry.type === "file";
+    const own =
+      "entries" in entry ? filesIn(entry) : { count: isFile ? 1 : 0, bytes: (isFile && entry.size) || 0 };
+    sum.count += own.count;
+    sum.bytes += own.bytes;
+  }
+  return sum;
 }
 
 function newFolder(name: string): Folder {

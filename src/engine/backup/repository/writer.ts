@@ -28,8 +28,6 @@ export class BackupWriter implements AsyncDisposable {
   readonly #saver: FileSaver;
   readonly #before: BackupReader;
   readonly #startedMs = Date.now();
-  #files = 0;
-  #bytes = 0;
 
   constructor(work: Work, index: PackIndex) {
     this.#work = work;
@@ -55,12 +53,12 @@ export class BackupWriter implements AsyncDisposable {
 
   /** Puts a disk in. `before` is the content of the same one in the parent, whose clean chunks need not be read again. */
   saveFile(ctx: Ctx, source: FileSource, before?: IdList): Promise<SavedFile> {
-    return this.#count(this.#saver.saveFile(ctx, source, before));
+    return this.#saver.saveFile(ctx, source, before);
   }
 
   /** Puts a file in whose bytes come one after the other. */
   saveStream(ctx: Ctx, stream: AsyncIterable<Uint8Array>): Promise<SavedFile> {
-    return this.#count(this.#saver.saveStream(ctx, stream));
+    return this.#saver.saveStream(ctx, stream);
   }
 
   saveBytes(ctx: Ctx, bytes: Uint8Array): Promise<SavedFile> {
@@ -102,19 +100,13 @@ export class BackupWriter implements AsyncDisposable {
     return this.#work[Symbol.asyncDispose]();
   }
 
-  async #count(saving: Promise<SavedFile>): Promise<SavedFile> {
-    const saved = await saving;
-    this.#files++;
-    this.#bytes += saved.size;
-    return saved;
-  }
-
   #summary(tree: TreeBuilder): NonNullable<SnapshotJson["summary"]> {
     const { dataBlobs, treeBlobs, bytes, packedBytes } = this.#store.added;
+    const files = tree.files();
     return {
       backup_start: goTimeOfMs(this.#startedMs),
       backup_end: goTimeOfMs(Date.now()),
-      files_new: this.#files,
+      files_new: files.count,
       files_changed: 0,
       files_unmodified: 0,
       dirs_new: tree.folders,
@@ -124,8 +116,8 @@ export class BackupWriter implements AsyncDisposable {
       tree_blobs: treeBlobs,
       data_added: bytes,
       data_added_packed: packedBytes,
-      total_files_processed: this.#files,
-      total_bytes_processed: this.#bytes,
+      total_files_processed: files.count,
+      total_bytes_processed: files.bytes,
     };
   }
 }

@@ -11,6 +11,16 @@ import { eventsIn } from "./registry-events.ts";
 export async function loadArchive(ctx: Ctx, api: RuntimeApi, file: string): Promise<string[]> {
   const doing = `load images from ${file}`;
   const body = await readingOf(file, doing, (done) => ctx.progress({ phase: "load", done }));
+  return loadStream(ctx, api, body, doing);
+}
+
+/** As `loadArchive`, of one that comes from anywhere. */
+export async function loadStream(
+  ctx: Pick<Ctx, "signal">,
+  api: RuntimeApi,
+  body: Readable,
+  doing: string,
+): Promise<string[]> {
   const answer = await api.stream(ctx, "POST", "/images/load", { doing, body });
   const loaded: string[] = [];
   try {

@@ -22,12 +22,15 @@ import type {
 } from "../driver.ts";
 import type { ForeignContainers } from "../foreign-containers.ts";
 import type { Running } from "../running.ts";
+import type { TreeSupport } from "../trees.ts";
 import type { RuntimeApi } from "./api.ts";
 import { OciCompose } from "./compose.ts";
 import { Containers, goneError, type Inspected, isUp, undefinedWhereAbsent } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { infoOf } from "./driver-info.ts";
 import { OciForeignContainers } from "./foreign.ts";
+import { woken } from "./halting.ts";
+import { dropHelper } from "./helper.ts";
 import { findImage, inspectImage } from "./images.ts";
 import { ContainerLibrary } from "./library.ts";
 import { logsOf } from "./logs.ts";
@@ -38,6 +41,7 @@ import { ContainerRunning } from "./running.ts";
 import { concerns, RuntimeWatch } from "./runtime-watch.ts";
 import { Runtimes, type RuntimesOptions } from "./runtimes.ts";
 import { createSnapshots } from "./snapshots.ts";
+import { createTrees } from "./trees.ts";
 
 export type OciOptions = RuntimesOptions & {
   /** The engine's data directory: its containers bear a mark of that, and the images that we have brought are listed there. */
@@ -55,6 +59,7 @@ class OciDriver implements Driver {
   readonly name = "oci";
   readonly kind = "container" as const;
   readonly snapshots: SnapshotSupport;
+  readonly trees: TreeSupport;
   readonly containerImages: ContainerImages;
   readonly containerStore: ContainerStore;
   readonly foreignContainers: ForeignContainers;
@@ -68,6 +73,10 @@ class OciDriver implements Driver {
     this.#runtimes = new Runtimes(options);
     this.#engine = createHash("sha256").update(options.data).digest("hex").slice(0, 12);
     this.snapshots = createSnapshots((ctx, instance) => this.#containersOf(ctx, instance));
+    this.trees = createTrees({
+      containersOf: (ctx, instance) => this.#containersOf(ctx, instance),
+      flush: (ctx, api) => this.#runtimes.flush(ctx, api),
+    });
     const library = new ContainerLibrary({
       runtimes: (ctx) => this.#runtimes.answering(ctx),
       choose: (ctx, runtime) => this.#runtimes.choose(ctx, runtime),
@@ -139,7 +148,8 @@ class OciDriver implements Driver {
     const instance = containerOf(given);
     for (const containers of await this.#places(instance, ctx)) {
       const found = await containers.find(ctx, instance).catch(undefinedWhereAway);
-      if (found && isUp(found)) return this.#running(ctx, containers, instance, found);
+      if (found && isUp(found))
+        return this.#running(ctx, containers, instance, await woken(ctx, containers, instance, found));
     }
     return undefined;
   }
@@ -164,7 +174,9 @@ class OciDriver implements Driver {
 
   async delete(ctx: Ctx, instance: DriverInstance): Promise<void> {
     for (const containers of await this.#awake(ctx, instance)) {
+      await dropHelper(ctx, containers.api, instance, "pack", { withVolumes: false });
       await containers.delete(ctx, instance);
+      await dropHelper(ctx, containers.api, instance, "fill", { withVolumes: true });
       for (const reference of await ownImages(ctx, containers.api, instance))
         await dropImage(ctx, containers.api, reference);
     }

@@ -118,17 +118,23 @@ export class ContainerRunning implements Running {
   }
 
   async pause(ctx: Ctx): Promise<void> {
-    await this.#refresh(ctx);
+    await this.refresh(ctx);
     if (this.paused) return;
     await this.#ask(ctx, "pause", `pause ${this.#parts.instance.name}`);
-    await this.#refresh(ctx);
+    await this.refresh(ctx);
   }
 
   async unpause(ctx: Ctx): Promise<void> {
-    await this.#refresh(ctx);
+    await this.refresh(ctx);
     if (!this.paused) return;
     await this.#ask(ctx, "unpause", `let ${this.#parts.instance.name} go on`);
-    await this.#refresh(ctx);
+    await this.refresh(ctx);
+  }
+
+  async refresh(ctx: Pick<Ctx, "signal">): Promise<void> {
+    const { containers, instance } = this.#parts;
+    const now = await containers.inspect(ctx, this.#found.Id, instance.name);
+    if (now) this.#show(now);
   }
 
   attach(ctx: Pick<Ctx, "signal">, request: AttachRequest): Promise<GuestProcess> {
@@ -193,7 +199,7 @@ export class ContainerRunning implements Running {
       else if (news === "open") void this.#isOver().then((over) => over && heard.resolve("end"));
       else if (news.id !== this.#found.Id) return;
       else if (END_EVENTS.has(news.action)) heard.resolve("end");
-      else if (CHANGE_EVENT.test(news.action)) void this.#refresh({ signal }).catch(() => {});
+      else if (CHANGE_EVENT.test(news.action)) void this.refresh({ signal }).catch(() => {});
     });
     try {
       return await abortable(heard.promise, signal);
@@ -241,12 +247,6 @@ export class ContainerRunning implements Running {
       if (!look || look === "away" || this.#stopping || !exitOf(look, instance, false)) return look;
       if (Date.now() - since >= graceMs(look, instance.container.restart)) return look;
     }
-  }
-
-  async #refresh(ctx: Pick<Ctx, "signal">): Promise<void> {
-    const { containers, instance } = this.#parts;
-    const now = await containers.inspect(ctx, this.#found.Id, instance.name);
-    if (now) this.#show(now);
   }
 
   /** Tells of it where another thing is shown of it than before. */

@@ -3,8 +3,8 @@
  * field is looked at.
  */
 import { isUtf8 } from "node:buffer";
-import type { Readable, Writable } from "node:stream";
-import { deferred } from "../../../base/async.ts";
+import type { Readable } from "node:stream";
+import { happens } from "../../../base/async.ts";
 import { type Attributes, BYTES } from "../../../base/sftp-packets.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { GuestAccess, GuestProcess } from "../../guest/guest.ts";
@@ -130,21 +130,6 @@ export async function readBytes(file: OpenFile, count: number): Promise<Buffer> 
   }
   file.at += held;
   return Buffer.concat(parts);
-}
-
-/** Resolves at the first of these. */
-export async function happens(
-  stream: Readable | Writable,
-  events: readonly string[],
-  or: Promise<unknown> = deferred().promise,
-): Promise<void> {
-  const { promise, resolve } = deferred<void>();
-  for (const event of events) stream.on(event, resolve);
-  if (stream.destroyed) resolve();
-  const settle = () => resolve();
-  or.then(settle, settle);
-  await promise;
-  for (const event of events) stream.off(event, resolve);
 }
 
 /** An argument is text for a runtime: what is not UTF-8 cannot be said to it. */

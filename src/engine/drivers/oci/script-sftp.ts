@@ -3,32 +3,23 @@
  * answered one after another, in their order. A file is read and written from its beginning on, which is how clients do it.
  */
 import { posix } from "node:path";
-import { type Duplex, duplexPair } from "node:stream";
+import type { Duplex } from "node:stream";
+import { happens } from "../../../base/async.ts";
 import {
   type Attributes,
   BadPacket,
-  HAS,
   PACKET,
   PacketReader,
   PacketWriter,
-  packetsIn,
   readAttributes,
   STATUS,
 } from "../../../base/sftp-packets.ts";
 import type { GuestAccess } from "../../guest/guest.ts";
-import { done, named } from "../../guest/sftp/answers.ts";
+import { done, entriesAnswer, factsAnswer, hello, named, status } from "../../guest/sftp/answers.ts";
 import { Handles } from "../../guest/sftp/handles.ts";
-import {
-  closeFile,
-  happens,
-  type Named,
-  type OpenFile,
-  readBytes,
-  ScriptError,
-  ScriptFiles,
-} from "./script-files.ts";
+import { type SftpSession, sftpStream } from "../../guest/sftp/stream.ts";
+import { closeFile, type Named, type OpenFile, readBytes, ScriptError, ScriptFiles } from "./script-files.ts";
 
-const VERSION = 3;
 const MAX_HANDLES = 256;
 const MAX_READ_BYTES = 128 * 1024;
 const NAMES_AT_ONCE = 100;
@@ -40,36 +31,11 @@ type Handle = OpenFile | { path: string; left: Named[] };
 
 /** The caller owns the stream, which speaks SFTP. */
 export function sftpByScripts(guest: Pick<GuestAccess, "exec">): Duplex {
-  const [ours, theirs] = duplexPair();
   const life = new AbortController();
-  const session = new Session(new ScriptFiles(guest, life));
-  ours.on("error", () => {}); // Whoever has the other end sees it.
-  theirs.once("close", () => ours.destroy());
-  ours.once("close", () => {
-    life.abort();
-    theirs.destroy();
-  });
-  void serve(ours, session).finally(() => {
-    session.end();
-    ours.destroy();
-  });
-  return theirs;
+  return sftpStream(new Session(new ScriptFiles(guest, life)), life);
 }
 
-/** Until its client hangs up, or speaks something else. */
-async function serve(stream: Duplex, session: Session): Promise<void> {
-  try {
-    for await (const packet of packetsIn(stream as AsyncIterable<Buffer>)) {
-      const answer = await session.answer(packet);
-      if (!stream.writable) return;
-      if (!stream.write(answer)) await happens(stream, ["drain", "close"]);
-    }
-  } catch {
-    // The connection has ended, or was none of SFTP's.
-  }
-}
-
-class Session {
+class Session implements SftpSession {
   readonly #files: ScriptFiles;
   readonly #handles = new Handles<Handle>(MAX_HANDLES);
   #home: string | undefined;
@@ -81,8 +47,7 @@ class Session {
   async answer(packet: Buffer): Promise<Buffer> {
     const reader = new PacketReader(packet);
     const type = reader.byte();
-    if (type === PACKET.init)
-      return new PacketWriter(PACKET.version).uint32(VERSION).text(REPLACING).text("1").packet();
+    if (type === PACKET.init) return hello([[REPLACING, "1"]]);
     const id = reader.uint32();
     try {
       return await this.#do(type, id, reader);
@@ -116,9 +81,9 @@ class Session {
         return this.#names(id, reader);
       case PACKET.stat:
       case PACKET.lstat:
-        return attributes(id, await files.facts(await this.#path(reader), type === PACKET.stat));
+        return factsAnswer(id, await files.facts(await this.#path(reader), type === PACKET.stat));
       case PACKET.fstat:
-        return attributes(id, await files.facts(this.#handle(reader).handle.path, true));
+        return factsAnswer(id, await files.facts(this.#handle(reader).handle.path, true));
       case PACKET.setstat:
         return this.#change(id, await this.#path(reader), readAttributes(reader));
       case PACKET.fsetstat:
@@ -221,11 +186,7 @@ class Session {
   #names(id: number, reader: PacketReader): Buffer {
     const { handle } = this.#handle(reader);
     if ("child" in handle) throw new ScriptError("it is no directory");
-    const some = handle.left.splice(0, NAMES_AT_ONCE);
-    if (some.length === 0) return status(id, STATUS.eof);
-    const writer = new PacketWriter(PACKET.name).uint32(id).uint32(some.length);
-    for (const { name, facts } of some) writeAttributes(writer.text(name).text(name), facts);
-    return writer.packet();
+    return entriesAnswer(id, handle.left.splice(0, NAMES_AT_ONCE));
   }
 
   async #change(id: number, path: string, wanted: Attributes): Promise<Buffer> {
@@ -250,26 +211,6 @@ class Session {
   #absolute(path: string): string {
     return path.startsWith("/") ? path : posix.join(this.#home ?? "/", path);
   }
-}
-
-/** With the guest's own words, where there are some. */
-function status(id: number, code: number, words = ""): Buffer {
-  return new PacketWriter(PACKET.status).uint32(id).uint32(code).text(words).text("").packet();
-}
-
-function attributes(id: number, facts: Attributes): Buffer {
-  return writeAttributes(new PacketWriter(PACKET.attrs).uint32(id), facts).packet();
-}
-
-function writeAttributes(writer: PacketWriter, { size, owner, mode, times }: Attributes): PacketWriter {
-  return writer
-    .uint32(HAS.size | HAS.owner | HAS.mode | HAS.times)
-    .uint64(size ?? 0)
-    .uint32(owner?.uid ?? 0)
-    .uint32(owner?.gid ?? 0)
-    .uint32(mode ?? 0)
-    .uint32(times?.accessed ?? 0)
-    .uint32(times?.modified ?? 0);
 }
 
 function octal(mode: number | undefined): string {

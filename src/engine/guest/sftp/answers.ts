@@ -1,13 +1,22 @@
 /** Answers of the SFTP server that need nothing but what they say. Pure, but for `done`. */
 import type { StatsFs } from "node:fs";
-import { PACKET, PacketWriter, STATUS } from "../../../base/sftp-packets.ts";
+import {
+  type Attributes,
+  PACKET,
+  PacketWriter,
+  STATUS,
+  writeAttributes,
+} from "../../../base/sftp-packets.ts";
 
 /** A whole packet. */
 export type Answer = Buffer;
 
 const VERSION = 3;
 
-const EXTENSIONS: readonly [string, string][] = [
+/** Beyond version 3: names and versions. */
+type Extensions = readonly (readonly [string, string])[];
+
+const EXTENSIONS: Extensions = [
   ["posix-rename@openssh.com", "1"],
   ["hardlink@openssh.com", "1"],
   ["fsync@openssh.com", "1"],
@@ -15,14 +24,20 @@ const EXTENSIONS: readonly [string, string][] = [
   ["fstatvfs@openssh.com", "2"],
 ];
 
-export function hello(): Answer {
+/** Left out, what a server can do that has a directory of this host. */
+export function hello(extensions: Extensions = EXTENSIONS): Answer {
   const writer = new PacketWriter(PACKET.version).uint32(VERSION);
-  for (const [name, version] of EXTENSIONS) writer.text(name).text(version);
+  for (const [name, version] of extensions) writer.text(name).text(version);
   return writer.packet();
 }
 
-export function status(id: number, code: number): Answer {
-  return new PacketWriter(PACKET.status).uint32(id).uint32(code).text("").text("").packet();
+/** With words, where there are some. */
+export function status(id: number, code: number, words = ""): Answer {
+  return new PacketWriter(PACKET.status).uint32(id).uint32(code).text(words).text("").packet();
+}
+
+export function factsAnswer(id: number, facts: Attributes): Answer {
+  return writeAttributes(new PacketWriter(PACKET.attrs).uint32(id), facts).packet();
 }
 
 export async function done(id: number, work: Promise<unknown>): Promise<Answer> {
@@ -33,6 +48,14 @@ export async function done(id: number, work: Promise<unknown>): Promise<Answer> 
 /** One name, with attributes that nobody reads. */
 export function named(id: number, name: string): Answer {
   return new PacketWriter(PACKET.name).uint32(id).uint32(1).text(name).text(name).uint32(0).packet();
+}
+
+/** What is in a directory, or some of it. */
+export function entriesAnswer(id: number, entries: readonly { name: string; facts: Attributes }[]): Answer {
+  if (entries.length === 0) return status(id, STATUS.eof);
+  const writer = new PacketWriter(PACKET.name).uint32(id).uint32(entries.length);
+  for (const { name, facts } of entries) writeAttributes(writer.text(name).text(name), facts);
+  return writer.packet();
 }
 
 /** Never more than 255 bytes in a name, on any of the file systems in use. */

@@ -81,11 +81,12 @@ describe("a definition", () => {
 describe("tags", () => {
   const facts: BackupFacts = {
     ...{ id: definition.id, consistency: "frozen", point: "bk-1", isProtected: true },
-    generations: { disk: 3, [DISK]: 0 },
+    ...{ kind: "vm", generations: { disk: 3, [DISK]: 0 } },
   };
 
   test("say what a backup is", () => {
-    expect(factsOf({ tags: tagsOf(facts) })).toEqual(facts);
+    const ofContainer: BackupFacts = { ...facts, kind: "container", generations: {} };
+    for (const each of [facts, ofContainer]) expect(factsOf({ tags: tagsOf(each) })).toEqual(each);
     expect(factsOf({ tags: withProtection(["theirs", ...tagsOf(facts)], false) })?.isProtected).toBe(false);
     expect(withProtection(["theirs", "protected"], true)).toEqual(["theirs", "protected"]);
   });
@@ -111,7 +112,7 @@ describe("tags", () => {
     };
     expect(backupOf(snapshot, "main")).toEqual({
       ...{ id: snapshot.id, repository: "main", consistency: "frozen", isProtected: true },
-      instance: { id: definition.id, name: "web" },
+      instance: { id: definition.id, kind: "vm", name: "web" },
       ...{ at: "1970-01-01T00:00:00.000Z", sizeBytes: 0, addedBytes: 0 },
     });
     expect(backupOf({ ...snapshot, tags: [] }, "main")).toBeUndefined();
