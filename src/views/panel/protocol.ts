@@ -60,6 +60,7 @@ export type PanelState = {
   };
   timeline: TimelineRow[];
   backupsNote?: string | undefined;
+  isStopped: boolean;
   canSnapshot: boolean;
   canBackUp: boolean;
   ports: { id: string; text: string; url?: string | undefined }[];

@@ -69,7 +69,7 @@ export function panelState(inputs: PanelInputs): PanelState {
     })),
     actions: lost ? [] : headerActions(instance, operation),
     facts: factsOf(inputs),
-    running: instance.state === "running",
+    ...{ running: instance.state === "running", isStopped: instance.state === "stopped" },
     isContainer: instance.container !== undefined,
     sizes: sizesOf(instance),
     timeline: timeline(inputs),

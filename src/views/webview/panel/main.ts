@@ -115,8 +115,9 @@ function showState(state: PanelState): void {
   parts.problems.update(state.problems);
   parts.facts.update(state.facts);
   parts.sizes.update(state.sizes);
-  const { ports, mounts, disks, networks, isContainer, canSnapshot, canBackUp } = state;
-  parts.timeline.update({ rows: state.timeline, canSnapshot, canBackUp, note: state.backupsNote });
+  const { ports, mounts, disks, networks, isContainer, isStopped, canSnapshot, canBackUp } = state;
+  const can = { isStopped, canSnapshot, canBackUp };
+  parts.timeline.update({ rows: state.timeline, ...can, note: state.backupsNote });
   parts.shared.update({ ports, mounts, disks, networks, isContainer });
   tabs.offer("setup", !isContainer);
   tabs.rename("serial", isContainer ? "Log" : "Serial Log");

@@ -6,6 +6,7 @@ import { button, empty } from "./sections.ts";
 
 export type TimelineShown = {
   rows: TimelineRow[];
+  isStopped: boolean;
   canSnapshot: boolean;
   canBackUp: boolean;
   note?: string | undefined;
@@ -13,14 +14,14 @@ export type TimelineShown = {
 
 type Choose = (row: TimelineRow, on: boolean) => void;
 
-export function timeline({ rows, canSnapshot, canBackUp, note }: TimelineShown): Child[] {
+export function timeline({ rows, isStopped, canSnapshot, canBackUp, note }: TimelineShown): Child[] {
   const bar = h(
     "div",
     { class: "row" },
     enabled(button("Take Snapshot…", "berth.takeSnapshot", "primary"), canSnapshot),
     enabled(button("Back Up", "berth.backUp"), canBackUp),
     enabled(button("Schedule Backups…", "berth.planBackups"), canBackUp),
-    !canSnapshot && h("span", { class: "remark" }, "Snapshots are taken of stopped instances."),
+    !isStopped && h("span", { class: "remark" }, "Snapshots are taken of stopped instances."),
   );
   const remark = note !== undefined && h("p", { class: "remark", role: "status" }, note);
   if (rows.length === 0) {
