@@ -19,6 +19,9 @@ export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ ...base, type: z.literal("operation"), operation: Operation }),
   z.object({ ...base, type: z.literal("zone"), zone: Zone }),
   z.object({ ...base, type: z.literal("images") }).describe("The cached images changed: list them again"),
+  z
+    .object({ ...base, type: z.literal("backups") })
+    .describe("Repositories, backups in them or plans changed: list them again"),
   z.object({ ...base, type: z.literal("draining") }).describe("The engine leaves soon: connect anew"),
 ]);
 export type EngineEvent = z.infer<typeof EngineEvent>;

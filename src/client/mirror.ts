@@ -41,6 +41,7 @@ export class EngineMirror implements Disposable {
   readonly #instancesChanged = new Emitter<readonly string[]>();
   readonly #operationsChanged = new Emitter<readonly string[]>();
   readonly #imagesChanged = new Emitter<void>();
+  readonly #backupsChanged = new Emitter<void>();
   readonly #connectionChanged = new Emitter<MirrorConnection>();
   #connection: MirrorConnection = { state: "idle" };
   /** What `client()` hands out: settled by the attempt under way, replaced when that connection is over. */
@@ -58,6 +59,8 @@ export class EngineMirror implements Disposable {
   readonly onDidChangeOperations: Event<readonly string[]> = this.#operationsChanged.event;
   /** The cached images are others than before: list them again where they are shown. */
   readonly onDidChangeImages: Event<void> = this.#imagesChanged.event;
+  /** Repositories, what lies in them or what is planned: all is other than before, or may be. */
+  readonly onDidChangeBackups: Event<void> = this.#backupsChanged.event;
   readonly onDidChangeConnection: Event<MirrorConnection> = this.#connectionChanged.event;
 
   constructor(options: MirrorOptions) {
@@ -102,6 +105,7 @@ export class EngineMirror implements Disposable {
       this.#instancesChanged,
       this.#operationsChanged,
       this.#imagesChanged,
+      this.#backupsChanged,
       this.#connectionChanged,
     ])
       emitter.dispose();
@@ -168,6 +172,7 @@ export class EngineMirror implements Disposable {
     else if (event.type === "instance-removed") this.#removeInstance(event.id);
     else if (event.type === "operation") this.#setOperation(event.operation);
     else if (event.type === "images") this.#imagesChanged.fire();
+    else if (event.type === "backups") this.#backupsChanged.fire();
   }
 
   async #list(client: ConnectedClient): Promise<void> {
@@ -181,6 +186,7 @@ export class EngineMirror implements Disposable {
     if (instanceIds.length > 0) this.#instancesChanged.fire(instanceIds);
     if (operationIds.length > 0) this.#operationsChanged.fire(operationIds);
     this.#imagesChanged.fire();
+    this.#backupsChanged.fire();
   }
 
   /** An event that was published before the list was made must not turn the clock back. */

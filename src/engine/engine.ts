@@ -112,11 +112,12 @@ type Slow = "storage" | "images" | "containerImages";
 
 /** What is done with backups, and with where they lie. */
 function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
-  const { options, store, keys, keeper, manager, operations, settings, now } = parts;
+  const { options, store, keys, keeper, manager, operations, events, settings, now } = parts;
   const { log } = options;
   const book = new Repositories({
     ...{ store, keys, repository: options.repository, now },
     limits: () => limitsOf(settings.get()),
+    onChanged: () => events.publish({ type: "backups" }),
   });
   const points = new PointBook(store);
   return {

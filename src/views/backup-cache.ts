@@ -3,7 +3,6 @@
  * something may have changed it; a repository that answers late, or not at all, keeps no other waiting.
  */
 import type { BackupPlan, BackupRepository } from "../api/backup.ts";
-import type { OperationKind } from "../api/operation.ts";
 import { withDeadline } from "../base/async.ts";
 import { type Disposable, DisposableStore } from "../base/disposable.ts";
 import { toEngineError } from "../base/errors.ts";
@@ -14,16 +13,6 @@ import type { Contents } from "./backup-items.ts";
 
 /** A place on a server may take long; the engine gives up sooner. */
 const WITHIN_MS = 90_000;
-const KINDS: ReadonlySet<OperationKind> = new Set([
-  ...([
-    "backup",
-    "restore-backup",
-    "drill-backup",
-    "add-repository",
-    "check-repository",
-    "prune-repository",
-  ] as const),
-]);
 
 export type Repositories = { repositories: readonly BackupRepository[]; plans: readonly BackupPlan[] };
 
@@ -41,7 +30,7 @@ export class BackupCache implements Disposable {
 
   constructor(mirror: EngineMirror) {
     this.#mirror = mirror;
-    this.#store.add(mirror.onDidChangeOperations((ids) => this.#forgetAfter(ids)));
+    this.#store.add(mirror.onDidChangeBackups(() => this.refresh()));
     this.#store.add(mirror.onDidChangeConnection(({ state }) => state !== "connecting" && this.refresh()));
   }
 
@@ -110,14 +99,6 @@ export class BackupCache implements Disposable {
     } finally {
       deadline.done();
     }
-  }
-
-  #forgetAfter(operations: readonly string[]): void {
-    const ended = operations.some((id) => {
-      const operation = this.#mirror.operations.get(id);
-      return operation && operation.status !== "running" && KINDS.has(operation.kind);
-    });
-    if (ended) this.refresh();
   }
 }
 

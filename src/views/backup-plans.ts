@@ -27,22 +27,18 @@ export async function planBackups(services: Services, args: Args): Promise<void>
   const title = vscode.l10n.t("Schedule Backups of {0}", listText(names));
   const period = await askPeriod(title, now);
   if (period === undefined) return;
-  try {
-    if (period === "never") {
-      for (const name of names) await api.backups.unplan({ name });
-      return say(vscode.l10n.t("Backups of {0}: when you say so.", listText(names)));
-    }
-    const schedule = await askSchedule(title, period, now?.schedule);
-    const keeps = schedule && (await askRetention(title, now));
-    const repository = keeps && (await repositoryFor(services, args));
-    if (!schedule || !keeps || repository === undefined) return;
-    const { retention } = keeps;
-    const plan = { repository, schedule, ...(retention ? { retention } : {}) };
-    for (const name of names) await api.backups.plan({ name, ...plan });
-    say(vscode.l10n.t("Backups of {0}: {1}.", listText(names), scheduleText(schedule)));
-  } finally {
-    services.backups.refresh();
+  if (period === "never") {
+    for (const name of names) await api.backups.unplan({ name });
+    return say(vscode.l10n.t("Backups of {0}: when you say so.", listText(names)));
   }
+  const schedule = await askSchedule(title, period, now?.schedule);
+  const keeps = schedule && (await askRetention(title, now));
+  const repository = keeps && (await repositoryFor(services, args));
+  if (!schedule || !keeps || repository === undefined) return;
+  const { retention } = keeps;
+  const plan = { repository, schedule, ...(retention ? { retention } : {}) };
+  for (const name of names) await api.backups.plan({ name, ...plan });
+  say(vscode.l10n.t("Backups of {0}: {1}.", listText(names), scheduleText(schedule)));
 }
 
 async function askPeriod(title: string, now: BackupPlan | undefined): Promise<Period | "never" | undefined> {
@@ -123,7 +119,9 @@ async function askRetention(title: string, now: BackupPlan | undefined): Promise
     })),
     { label: vscode.l10n.t("Other…") },
   ];
-  const placeHolder = vscode.l10n.t("Which of these backups stay? Protected ones always do.");
+  const placeHolder = vscode.l10n.t(
+    "Which backups of it stay? Others are forgotten after each planned one, but for protected ones.",
+  );
   const picked = await vscode.window.showQuickPick(picks, { title, placeHolder });
   if (!picked || picked.keeps) return picked?.keeps;
   const prompt = vscode.l10n.t(

@@ -92,12 +92,7 @@ async function protect(services: Services, args: Args, isProtected: boolean): Pr
     : vscode.l10n.t("Take the protection from which backup?");
   const chosen = await chosenBackups(services, args, question, (one) => one.isProtected !== isProtected);
   const { api } = await services.mirror.client();
-  try {
-    for (const { repository, id } of chosen)
-      await api.backups.update({ repository, backup: id, isProtected });
-  } finally {
-    services.backups.refresh();
-  }
+  for (const { repository, id } of chosen) await api.backups.update({ repository, backup: id, isProtected });
 }
 
 export async function deleteBackup(services: Services, args: Args): Promise<void> {
@@ -114,9 +109,5 @@ export async function deleteBackup(services: Services, args: Args): Promise<void
   );
   if (!(await confirm(asked, vscode.l10n.t("Delete for Good"), detail))) return;
   const { api } = await services.mirror.client();
-  try {
-    for (const { repository, id } of chosen) await api.backups.remove({ repository, backup: id });
-  } finally {
-    services.backups.refresh();
-  }
+  for (const { repository, id } of chosen) await api.backups.remove({ repository, backup: id });
 }

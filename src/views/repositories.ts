@@ -139,7 +139,6 @@ export async function removeRepository(services: Services, args: Args): Promise<
   if (!(await confirm(vscode.l10n.t("Forget the repository {0}?", name), yes, detail))) return;
   const { api } = await services.mirror.client();
   await api.repositories.remove({ name });
-  services.backups.refresh();
 }
 
 export async function refreshBackups({ backups }: Services): Promise<void> {

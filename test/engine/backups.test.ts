@@ -178,6 +178,32 @@ test("each repository has its own increments", async () => {
   expect(added).toEqual([6, 6, 1]);
 });
 
+test("whoever shows backups hears that they are others: made, protected, deleted, planned", async () => {
+  await launched();
+  await made();
+  let heard = 0;
+  const ending = new AbortController();
+  const listening = (async () => {
+    for await (const { type } of engine.events.subscribe({}, ending.signal))
+      if (type === "backups") heard += 1;
+  })().catch(() => {});
+  const hears = async (work: () => Promise<unknown>) => {
+    const before = heard;
+    await work();
+    await expect.poll(() => heard).toBeGreaterThan(before);
+  };
+  await hears(() => backUp());
+  const one = { repository: "main", backup: (await latest()).id };
+  let id = "";
+  await hears(async () => ({ id } = await engine.backups.update(one, { isProtected: true }, signal())));
+  const again = { repository: "main", backup: id };
+  await hears(async () => ({ id } = await engine.backups.update(again, { isProtected: false }, signal())));
+  await hears(() => engine.backups.remove({ repository: "main", backup: id }, signal()));
+  await hears(async () => engine.repositories.remove("main"));
+  ending.abort();
+  await listening;
+});
+
 test("protected backups stay, others are deleted, and a prune frees their space", async () => {
   const content = await launched();
   await made();

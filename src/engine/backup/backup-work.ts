@@ -37,6 +37,7 @@ export async function backUp(
     const snapshot = trees
       ? await saveTrees(keeper, repository, ctx, { ...saving, trees })
       : await saveMachine(parts, repository, ctx, { ...saving, holds });
+    repositories.changed();
     const added = formatBytes(snapshot.summary?.data_added_packed ?? 0);
     ctx.progress({ phase: "backup", message: `${snapshot.id.slice(0, 8)}, ${added} added` });
   });

@@ -155,6 +155,7 @@ export class Backups implements BackupsApi {
     return this.#withOne(one, doing, signal, async (ctx, repository, snapshot, name) => {
       const tags = withProtection(snapshot.tags, isProtected);
       const changed = backupOf(await repository.retag(ctx, snapshot.id, tags), name);
+      this.#parts.repositories.changed();
       if (changed) return changed;
       throw new EngineError("internal", `cannot ${doing}: it is no backup any more`);
     });
@@ -169,6 +170,7 @@ export class Backups implements BackupsApi {
           hint: `Take its protection first: berth backup protect --off ${snapshot.id.slice(0, 8)}`,
         });
       await repository.forget(ctx, [snapshot.id]);
+      this.#parts.repositories.changed();
     });
   }
 

@@ -66,6 +66,7 @@ export async function drill(
       await start(keeper, entry, ctx);
       ctx.commit();
       const { id } = await repository.retag(ctx, snapshot.id, withDrill(snapshot.tags, keeper.now()));
+      repositories.changed();
       proven = id.slice(0, 8);
     });
   } catch (error) {

@@ -113,6 +113,7 @@ export class Plans implements BackupPlansApi {
     const kept = records.filter(({ id }) => this.#parts.keeper.byId(id) !== undefined);
     this.#parts.store.writeSettings({ [KEY]: kept });
     this.#records = kept;
+    this.#parts.repositories.changed();
     this.#changed.fire();
   }
 

@@ -45,6 +45,8 @@ export type RepositoriesParts = {
   repository: RepositoryOptions;
   /** How much of the host work on a repository may take that begins now. */
   limits: () => Limits;
+  /** They, what lies in them or what is planned for them is other than before. */
+  onChanged: () => void;
   now: () => Date;
 };
 
@@ -175,6 +177,12 @@ export class Repositories {
   #write(records: readonly RepositoryRecord[]): void {
     this.#parts.store.writeSettings({ [KEY]: records });
     this.#records = records;
+    this.changed();
+  }
+
+  /** Said by whoever has changed what lies in one, or what is planned for it. */
+  changed(): void {
+    this.#parts.onChanged();
   }
 }
 

@@ -140,7 +140,8 @@ export class Scheduler implements Disposable {
     if (!retention) return;
     const { signal } = this.#ending;
     const ctx: Ctx = { signal, progress: () => {}, log: this.#parts.log };
-    await this.#parts.repositories.use(ctx, record, async (repository) => {
+    const { repositories } = this.#parts;
+    await repositories.use(ctx, record, async (repository) => {
       const { snapshots } = await repository.snapshots(ctx);
       const own = snapshots.flatMap((snapshot) => {
         const facts = factsOf(snapshot);
@@ -148,7 +149,9 @@ export class Scheduler implements Disposable {
         return facts?.id === id ? [{ id: snapshot.id, at: new Date(snapshot.timeMs), isProtected }] : [];
       });
       const gone = toForget(own, retention);
-      if (gone.length > 0) await repository.forget(ctx, gone);
+      if (gone.length === 0) return;
+      await repository.forget(ctx, gone);
+      repositories.changed();
     });
   }
 }

@@ -186,8 +186,7 @@ describe("a plan", () => {
 
 describe("what is known of repositories", () => {
   function made(list: (name: string) => Promise<unknown>) {
-    const listeners = { operations: (_ids: readonly string[]) => {}, connection: (_now: unknown) => {} };
-    const operations = new Map<string, Operation>();
+    const listeners = { backups: () => {}, connection: (_now: unknown) => {} };
     const api = {
       repositories: { list: async () => ({ items: [repository(), repository({ name: "other" })] }) },
       backups: {
@@ -196,9 +195,9 @@ describe("what is known of repositories", () => {
       },
     };
     const mirror = {
-      ...{ operations, client: async () => ({ api }) },
-      onDidChangeOperations: (listener: typeof listeners.operations) => {
-        listeners.operations = listener;
+      client: async () => ({ api }),
+      onDidChangeBackups: (listener: typeof listeners.backups) => {
+        listeners.backups = listener;
         return { dispose: () => {} };
       },
       onDidChangeConnection: (listener: typeof listeners.connection) => {
@@ -207,12 +206,7 @@ describe("what is known of repositories", () => {
       },
     };
     const cache = new BackupCache(mirror as unknown as ConstructorParameters<typeof BackupCache>[0]);
-    const end = (patch: Partial<Operation>) => {
-      const one = operation({ status: "succeeded", ...patch });
-      operations.set(one.id, one);
-      listeners.operations([one.id]);
-    };
-    return { cache, end };
+    return { cache, changed: () => listeners.backups() };
   }
 
   test("one that cannot be read is a problem, and hides no other", async () => {
@@ -226,17 +220,16 @@ describe("what is known of repositories", () => {
     expect(problems).toMatchObject([{ severity: "warning", message: expect.stringContaining("it is away") }]);
   });
 
-  test("is asked for once, and again when a backup has ended; an answer that comes late is not believed", async () => {
+  test("is asked for once, and again when they are others; an answer that comes late is not believed", async () => {
     const answers: ((value: unknown) => void)[] = [];
-    const { cache, end } = made(() => new Promise((resolve) => answers.push(resolve)));
+    const { cache, changed } = made(() => new Promise((resolve) => answers.push(resolve)));
     const told: (string | undefined)[] = [];
     cache.onDidChange((name) => told.push(name));
     const first = cache.contents("main");
     expect(cache.contents("main")).toBe(first);
     await expect.poll(() => answers.length).toBe(1);
-    end({ kind: "start" });
     expect(told).toEqual([]);
-    end({ kind: "backup" });
+    changed();
     expect(told).toEqual([undefined]);
     const second = cache.contents("main");
     await expect.poll(() => answers.length).toBe(2);
