@@ -15,7 +15,7 @@ import {
   sizeText,
 } from "./phrases.ts";
 import { retentionWords, scheduleText } from "./plan-choices.ts";
-import { canRollBack, possible, presentDisks } from "./possible.ts";
+import { canRevert, possible, presentDisks } from "./possible.ts";
 import { problemText } from "./problems.ts";
 
 export type BackupItem = {
@@ -202,11 +202,13 @@ export function backupFacts({ consistency, addedBytes, isProtected, drilledAt }:
   ];
 }
 
-export function actionsOfBackup({ isProtected }: Backup, instance: Instance | undefined): string[] {
+export function actionsOfBackup(backup: Backup, instance: Instance | undefined): string[] {
+  const goesBack = instance !== undefined && canRevert(backup, instance);
   return [
-    ...(instance && canRollBack(instance) ? ["rollBack"] : []),
-    ...(instance && canRollBack(instance) && presentDisks(instance).length > 0 ? ["restoreDisk"] : []),
+    ...(goesBack ? ["rollBack"] : []),
+    ...(goesBack && presentDisks(instance).length > 0 ? ["restoreDisk"] : []),
     ...["restoreBackup", "verify"],
-    ...(isProtected ? ["unprotect"] : ["protect", "deleteBackup"]),
+    ...(backup.instance.kind === "vm" ? ["drill"] : []),
+    ...(backup.isProtected ? ["unprotect"] : ["protect", "deleteBackup"]),
   ];
 }

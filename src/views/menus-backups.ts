@@ -33,7 +33,7 @@ export const BACKUP_MENUS: Readonly<Record<string, CommandRow>> = {
   },
   "berth.verifyBackup": inBackups("Verify Backup", "pass", { flag: "verify", group: "2_look@1" }),
   "berth.drillBackup": inBackups("Prove Backup by Booting It", "beaker", {
-    ...{ flag: "verify", group: "2_look@2", one: true },
+    ...{ flag: "drill", group: "2_look@2", one: true },
   }),
   "berth.restoreDisk": {
     ...inBackups("Roll Back One Disk…", "save-as", { flag: "restoreDisk", group: "1_restore@3", one: true }),

@@ -8,7 +8,7 @@ import { backupFacts, consistencyText } from "../backup-items.ts";
 import { l10n } from "../l10n.ts";
 import { capitalised, cpusText, dateText, dayText, sizeText, timeText } from "../phrases.ts";
 import { pageText } from "../plain-text.ts";
-import { canRollBack } from "../possible.ts";
+import { canRevert, canRollBack } from "../possible.ts";
 import type { PanelAction, TimelineRow } from "./protocol.ts";
 
 export type Moments = {
@@ -105,7 +105,10 @@ function backupRow(backup: Backup, moments: Moments): TimelineRow {
     ...{ kind: "backup", id: momentId(backup), ...moment(at) },
     name: l10n.t("Backup in {0}", repository),
     what: capitalised(backupFacts(backup).join(" · ")),
-    actions: [...rollBack(moments), ...(moments.lost === undefined ? more : [])],
+    actions: [
+      ...(canRevert(backup, moments.instance) ? rollBack(moments) : []),
+      ...(moments.lost === undefined ? more : []),
+    ],
     facts: [
       [l10n.t("Created"), dateText(at)],
       [l10n.t("Disk"), sizeText(sizeBytes)],

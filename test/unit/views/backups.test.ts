@@ -122,22 +122,27 @@ describe("a backup's row", () => {
   });
 
   test.each([
-    [false, web, ["rollBack", "restoreBackup", "verify", "protect", "deleteBackup"]],
-    [true, web, ["rollBack", "restoreBackup", "verify", "unprotect"]],
+    [false, web, ["rollBack", "restoreBackup", "verify", "drill", "protect", "deleteBackup"]],
+    [true, web, ["rollBack", "restoreBackup", "verify", "drill", "unprotect"]],
     [
       true,
       { ...web, disks: [extraDisk()] },
-      ["rollBack", "restoreDisk", "restoreBackup", "verify", "unprotect"],
+      ["rollBack", "restoreDisk", "restoreBackup", "verify", "drill", "unprotect"],
     ],
-    [false, undefined, ["restoreBackup", "verify", "protect", "deleteBackup"]],
+    [false, undefined, ["restoreBackup", "verify", "drill", "protect", "deleteBackup"]],
     [
       false,
       instance({ operation: crypto.randomUUID() }),
-      ["restoreBackup", "verify", "protect", "deleteBackup"],
+      ["restoreBackup", "verify", "drill", "protect", "deleteBackup"],
     ],
   ])("protected %j: what can be done", (isProtected, one, actions) =>
     expect(actionsOfBackup(backup({ isProtected }), one)).toEqual(actions),
   );
+});
+
+test("a container's backup is made a new instance of, and nothing else", () => {
+  const kept = backup({ instance: { id: web.id, name: "web", kind: "container" } });
+  expect(actionsOfBackup(kept, web)).toEqual(["restoreBackup", "verify", "protect", "deleteBackup"]);
 });
 
 describe("a plan", () => {
