@@ -5,8 +5,7 @@ import type { Instance } from "../../src/api/instance.ts";
 import type { MoveStep } from "../../src/api/move.ts";
 import { deferred } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
-import { connect } from "../../src/client/connect.ts";
-import type { ConnectedClient, EngineClient } from "../../src/client/engine-client.ts";
+import type { EngineClient } from "../../src/client/engine-client.ts";
 import {
   type Destination,
   engineDestination,
@@ -14,68 +13,11 @@ import {
   type Worker,
 } from "../../src/client/move/destination.ts";
 import { confirmMove, copyInstance, moveInstance, undoMove } from "../../src/client/move/move.ts";
-import type { EngineCore } from "../../src/engine/engine-core.ts";
-import type { EngineOptions } from "../../src/engine/engine-options.ts";
-import { silentLog } from "../../src/engine/log.ts";
-import { type EngineServer, startServer } from "../../src/engine/server/server.ts";
-import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
+import { DISK_BYTES, Side } from "../support/engine-side.ts";
+import { ended, succeeded } from "../support/fake-engine.ts";
 import { FakeContent } from "../support/fake-points.ts";
-import { WORKER } from "../support/repository-worker.ts";
 
 const MIB = 2 ** 20;
-const DISK_BYTES = 512 * MIB;
-
-/** An engine behind its socket, and a client of it. */
-class Side {
-  readonly world: FakeWorld;
-  engine: EngineCore;
-  server: EngineServer;
-  client: ConnectedClient;
-
-  private constructor(world: FakeWorld, [engine, server, client]: Awaited<ReturnType<typeof serve>>) {
-    [this.world, this.engine, this.server, this.client] = [world, engine, server, client];
-  }
-
-  static async make(): Promise<Side> {
-    const world = await FakeWorld.make();
-    world.images.virtualBytes = DISK_BYTES;
-    world.repository = { worker: WORKER, settleMs: 0 };
-    return new Side(world, await serve(world, {}));
-  }
-
-  contentOf(name: string): FakeContent {
-    const { id } = this.engine.instances.get(name);
-    return this.world.host.contents.get(`${id} disk`) as FakeContent;
-  }
-
-  /** In the middle of all that it does; guests run on. */
-  async end(): Promise<void> {
-    await this.server.close();
-    await this.world.close(this.engine);
-  }
-
-  async startAgain(options: Partial<EngineOptions> = {}): Promise<void> {
-    this.client.dispose();
-    [this.engine, this.server, this.client] = await serve(this.world, options);
-  }
-
-  async dispose(): Promise<void> {
-    expect(this.world.host.violations).toEqual([]);
-    this.client.dispose();
-    await this.server.close();
-    await this.world.dispose();
-  }
-}
-
-async function serve(
-  world: FakeWorld,
-  options: Partial<EngineOptions>,
-): Promise<[EngineCore, EngineServer, ConnectedClient]> {
-  const core = await world.open(options);
-  const { endpoint } = world.paths;
-  const server = await startServer({ core, version: "1", endpoint, user: "tester", log: silentLog });
-  return [core, server, await connect({ socket: endpoint.path })];
-}
 
 let here: Side;
 let there: Side;
