@@ -1,6 +1,6 @@
 /**
  * `npm run bench:backup-kills`: 200 kills of engines and QEMUs while an instance is backed up, restored, exported, copied and
- * its repository pruned. Options: --kills N, --seed N.
+ * moved to another engine, and its repository pruned. Options: --kills N, --seed N.
  */
 import { killThroughBackups } from "../test/support/backup-kills.ts";
 import { numberOption } from "./support.ts";

@@ -1,6 +1,6 @@
 /**
  * Engines and QEMUs that are killed with SIGKILL at moments nobody chose, while a guest writes to its disk and is backed up,
- * restored, exported and copied, and its repository pruned: what was acknowledged is there, restic finds no fault, an
+ * restored, exported, copied and moved, and its repository pruned: what was acknowledged is there, restic finds no fault, an
  * increment holds what a full read does.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -45,10 +45,10 @@ export async function killThroughBackups({ kills, seed, tell }: BackupKills): Pr
   }
 }
 
-type Act = "backup" | "prune" | "restore" | "restore in place";
+type Act = "backup" | "prune" | "restore" | "restore in place" | "export" | "copy" | "move";
 const ACTS: readonly Act[] = [
   ...(["backup", "backup", "backup", "backup", "prune", "prune"] as const),
-  ...(["restore", "restore in place"] as const),
+  ...(["restore", "restore in place", "export", "copy", "move"] as const),
 ];
 type Victim = "engine" | "QEMU" | "both";
 const VICTIMS: readonly Victim[] = ["engine", "engine", "QEMU", "both"];
@@ -78,7 +78,10 @@ class Trial {
     const place = await mkdtemp(path.join(tmpdir(), "berth-backup-kills-"));
     const berths: [Berth, Berth] = [await Berth.make({}, bundle.cli), await Berth.make({}, bundle.cli)];
     const trial = new Trial(berths, place, seed, () => bundle.dispose());
-    await trial.#begin();
+    await trial.#begin().catch(async (error: unknown) => {
+      await trial.dispose();
+      throw error;
+    });
     return trial;
   }
 
@@ -112,7 +115,10 @@ class Trial {
     const argv = await this.#prepare(act, backups);
     const acting = this.#berth.run(argv, { timeoutMs: 120_000 });
     await sleep(this.#next() * LONGEST_MS);
-    await this.#kill(victim);
+    await this.#kill(
+      victim,
+      act === "copy" || act === "move" ? this.#oneOf([this.#berth, this.#other]) : this.#berth,
+    );
     const { code, stdout } = await acting;
     await this.#settle();
     if (act === "backup" && code === 0) await this.#acknowledge(stdout);
@@ -141,12 +147,19 @@ class Trial {
       case "restore in place":
         await this.#berth.ok(["stop", "--force", "web"]);
         return ["backup", "restore", some, "--in-place"];
+      case "export":
+        return ["export", "web", path.join(this.#place, "web.berth")];
+      case "copy":
+        return ["copy", "web", "--to", this.#other.home, "--name", "again", "--yes"];
+      case "move":
+        await this.#berth.ok(["stop", "--force", "web"]); // It does not hear that it shall.
+        return ["move", "web", "--to", this.#other.home, "--name", "again", "--yes"];
     }
   }
 
-  async #kill(victim: Victim): Promise<void> {
-    const engine = victim === "QEMU" ? undefined : await this.#berth.enginePid();
-    const guests = victim === "engine" ? [] : await this.#berth.qemuPids();
+  async #kill(victim: Victim, of: Berth): Promise<void> {
+    const engine = victim === "QEMU" ? undefined : await of.enginePid();
+    const guests = victim === "engine" ? [] : await of.qemuPids();
     const pids = [engine, ...guests].filter((pid) => pid !== undefined);
     for (const pid of pids) signalProcess(pid, "SIGKILL");
     for (const pid of pids) await gone(pid);
@@ -187,6 +200,9 @@ class Trial {
 
   /** What came of the work is removed, whole as it is, and the guest writes on. */
   async #clear(): Promise<void> {
+    const undone = await this.#berth.run(["move", "--undo", "web", "--yes"]);
+    if (undone.code !== 0 && !/it is not moved/.test(undone.stderr))
+      throw new Error(`the move is not taken back: ${undone.stderr}`);
     for (const berth of [this.#berth, this.#other])
       if ((await names(berth)).includes("again")) await berth.ok(["delete", "--purge", "again"]);
     await rm(path.join(this.#place, "web.berth"), { force: true });
