@@ -115,8 +115,8 @@ export class FakeHost {
   readonly lent = new Map<string, LentDisk[]>();
   /** Whatever is written to a new disk is spoilt on its way. */
   spoils = false;
-  /** Ids of those that do not run and whose disks are read. */
-  readonly resting = new Set<string>();
+  /** Ids of those that do not run and whose disks are read, and the driver that does. */
+  readonly resting = new Map<string, FakeDriver>();
   readonly takenPorts = new Set<number>();
   /** Host port → the guest that it leads to. */
   readonly openPorts = new Map<number, string>();
@@ -235,7 +235,7 @@ export class FakeDriver implements Driver {
   constructor(host: FakeHost = new FakeHost()) {
     this.host = host;
     this.disks = fakeDisks(host);
-    this.points = fakePoints(host);
+    this.points = fakePoints(host, this);
   }
 
   async probe(): Promise<DriverInfo> {
@@ -276,6 +276,8 @@ export class FakeDriver implements Driver {
     this.host.calls.push(`start ${instance.name}`);
     await this.host.step("start", instance.name, ctx.signal);
     await this.host.unlock(instance);
+    // A server whose engine has died reads nothing any more.
+    if (this.host.resting.get(instance.id) !== this) this.host.resting.delete(instance.id);
     await access(diskOf(instance)).catch((cause: unknown) => {
       throw new EngineError("driver-failed", `cannot start ${instance.name}: it has no disk`, { cause });
     });

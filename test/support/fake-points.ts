@@ -12,7 +12,7 @@ import {
   type PointRequest,
   type PointSupport,
 } from "../../src/engine/drivers/points.ts";
-import type { FakeHost } from "./fake-driver.ts";
+import type { FakeDriver, FakeHost } from "./fake-driver.ts";
 
 /** What is noted as changed, and is zero or not, as a whole. */
 const BLOCK = 65_536;
@@ -120,7 +120,7 @@ function extentsOf(numbers: readonly number[], blocks: ReadonlyMap<number, Buffe
   return extents;
 }
 
-export function fakePoints(host: FakeHost): PointSupport {
+export function fakePoints(host: FakeHost, driver: FakeDriver): PointSupport {
   return {
     smallFiles: ({ directory }) => [{ name: "variables", file: path.join(directory, "variables") }],
     open: async (ctx, instance, request) => {
@@ -128,7 +128,7 @@ export function fakePoints(host: FakeHost): PointSupport {
       if (host.guests.has(instance.id))
         host.violations.push(`opened a point of ${instance.name}, which runs`);
       const point = await openFake(host, "offline", instance, request);
-      host.resting.add(instance.id);
+      host.resting.set(instance.id, driver);
       const close: Point["close"] = async (own, kept) => {
         host.resting.delete(instance.id);
         await point.close(own, kept);
