@@ -15,7 +15,8 @@ import type { Repository } from "../src/engine/backup/repository/repository.ts";
 import { rowsOf } from "../src/engine/backup/repository/rows.ts";
 import type { Snapshot } from "../src/engine/backup/repository/snapshot.ts";
 import { TreeBuilder } from "../src/engine/backup/repository/tree-builder.ts";
-import { ctx, fileSource, MIB, RepositoryWorld, random } from "../test/support/repository-world.ts";
+import { ctx, fileSource, MIB, RepositoryWorld } from "../test/support/repository-world.ts";
+import { makeSparseDisk, scattered, writeScattered } from "./sparse-disk.ts";
 import { print, type Row, row, seconds } from "./support.ts";
 
 const option = (name: string, otherwise: number) =>
@@ -23,16 +24,14 @@ const option = (name: string, otherwise: number) =>
 
 const DISK_BYTES = option("gib", 20) * 1024 * MIB;
 const DATA_BYTES = option("data", 2048) * MIB;
-const PARTS = 16;
 const WRITES = 1024;
-const WRITE_BYTES = 64 * 1024;
 const RESTIC_REPOSITORY = "restic-repository";
 
 const rows: Row[] = [];
 const root = await mkdtemp(path.join(tmpdir(), "berth-bench-"));
 const disk = path.join(root, "disk.raw");
 try {
-  await makeDisk();
+  await makeSparseDisk(disk, DISK_BYTES, DATA_BYTES);
   const world = await RepositoryWorld.make(root);
   await bench(world);
   benchTable();
@@ -40,22 +39,6 @@ try {
   await rm(root, { recursive: true, force: true });
 }
 print(rows);
-
-/** What of this host's programs fits, in parts that are spread over an empty disk. */
-async function makeDisk(): Promise<void> {
-  await run(["sh", "-c", `tar -C / -cf - usr 2>/dev/null | head -c ${DATA_BYTES} > "$0"`, `${disk}.data`]);
-  const data = await open(`${disk}.data`, "r");
-  const target = await open(disk, "w");
-  await target.truncate(DISK_BYTES);
-  const part = Math.floor(DATA_BYTES / PARTS / MIB) * MIB;
-  for (let at = 0; at < DATA_BYTES; at += MIB) {
-    const { buffer } = await data.read(Buffer.alloc(MIB), 0, MIB, at);
-    await target.write(buffer, 0, MIB, Math.floor(at / part) * Math.floor(DISK_BYTES / PARTS) + (at % part));
-  }
-  await data.close();
-  await target.close();
-  await rm(`${disk}.data`);
-}
 
 /** Allocated extents, as a disk's owner tells them. */
 async function allocated(): Promise<Extent[]> {
@@ -147,22 +130,17 @@ async function restoreTo(repository: Repository, snapshot: Snapshot, target: str
   await handle.close();
 }
 
-/** Writes all over the disk, and tells where as a dirty bitmap would: in pieces of 64 KiB. */
+/** Writes all over the disk, and tells where as a dirty bitmap would. */
 async function scatter(): Promise<Extent[]> {
-  const next = random(1);
-  const handle = await open(disk, "r+");
-  const slots = new Set<number>();
-  while (slots.size < WRITES) slots.add(Math.floor((next() * DISK_BYTES) / WRITE_BYTES));
-  const bytes = Buffer.alloc(WRITE_BYTES);
-  for (const slot of slots) await handle.write(randomFillSync(bytes), 0, WRITE_BYTES, slot * WRITE_BYTES);
-  await handle.close();
+  const change = scattered(DISK_BYTES, WRITES);
+  await writeScattered(disk, change);
   const extents: Extent[] = [];
   let end = 0;
-  for (const slot of [...slots].sort((a, b) => a - b)) {
-    const offset = slot * WRITE_BYTES;
+  for (const slot of change.slots) {
+    const offset = slot * change.slotBytes;
     extents.push({ offset: end, lengthBytes: offset - end, kind: "same" });
-    extents.push({ offset, lengthBytes: WRITE_BYTES, kind: "data" });
-    end = offset + WRITE_BYTES;
+    extents.push({ offset, lengthBytes: change.slotBytes, kind: "data" });
+    end = offset + change.slotBytes;
   }
   return [...extents, { offset: end, lengthBytes: DISK_BYTES - end, kind: "same" }];
 }
