@@ -18,8 +18,11 @@ const NEEDS = {
   vm: ["run", "buildImages", "test"],
   workbench: ["run", "buildImages", "test"],
 };
-/** Booting an emulated guest keeps about one core busy; more at a time only make each other late. */
-const GUEST_FILES_AT_ONCE = Math.max(1, Math.min(4, availableParallelism()));
+/**
+ * Of lanes whose files run beside each other. vitest by itself leaves a core idle, which is half of a host of two.
+ * Booting an emulated guest keeps about one core busy; more at a time only make each other late.
+ */
+const FILES_AT_ONCE = { fast: availableParallelism(), vm: Math.min(4, availableParallelism()) };
 const MAX_VSIX_BYTES = 4 * 2 ** 20;
 /** Where more of a lane's files than these fail, it is not by chance. */
 const MAX_FILES_AGAIN = 4;
@@ -153,7 +156,7 @@ async function vitest(node, env, lane, reportName, more) {
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
-    ...(lane === "vm" ? [`--maxWorkers=${GUEST_FILES_AT_ONCE}`] : []),
+    ...(FILES_AT_ONCE[lane] ? [`--maxWorkers=${FILES_AT_ONCE[lane]}`] : []),
     ...more,
   ];
   const command = [node, path.join(root, "node_modules/vitest/vitest.mjs"), ...args];
