@@ -4,12 +4,15 @@ import {
   COMPOSE_PATH,
   FOREIGN_LOGS_PATH,
   IMPORT_PATH,
+  INSTANCE_IMPORT_PATH,
   type InstanceStreamKind,
   streamPath,
 } from "../../../../src/api/frames.ts";
 import { STREAMS, streamOf } from "../../../../src/engine/server/streams.ts";
 
-const kinds = Object.entries(STREAMS).filter(([, { of }]) => of === undefined);
+/** Its instance is yet to be made. */
+const OF_NONE = "importInstance";
+const kinds = Object.entries(STREAMS).filter(([kind, { of }]) => of === undefined && kind !== OF_NONE);
 
 test.each(kinds.map(([kind]) => kind as InstanceStreamKind))("the path of %s leads to it", (kind) => {
   expect(streamOf(streamPath("web", kind))).toEqual({ name: "web", kind });
@@ -20,6 +23,8 @@ test("a build, an import, a run of compose and the logs of what others have made
   expect(streamOf(BUILD_PATH)?.kind).toBe("build");
   expect(STREAMS.build.privilege).toBe("image.add");
   expect(streamOf(IMPORT_PATH)?.kind).toBe("import");
+  expect(streamOf(INSTANCE_IMPORT_PATH)?.kind).toBe(OF_NONE);
+  expect(STREAMS[OF_NONE].privilege).toBe("instance.create");
   expect(STREAMS.import.privilege).toBe("image.add");
   expect(streamOf(COMPOSE_PATH)?.kind).toBe("compose");
   expect(STREAMS.compose.privilege).toBe("instance.create");
@@ -32,6 +37,7 @@ test.each([
   "/v1/instances/web/compose",
   "/v1/instances/web/foreignLogs",
   "/v1/instances/web/import",
+  "/v1/instances/web/importInstance",
   "/v1/instances/web",
   "/v1/instances/web/nothing",
   "/v1/instances/web/toString",
