@@ -68,7 +68,7 @@ async function bareLaunch(): Promise<void> {
   const directory = await mkdtemp(path.join(tmpdir(), "berth-bare-"));
   const disk = path.join(directory, "disk.qcow2");
   const seed = path.join(directory, "seed.iso");
-  const login = generateLogin(image.user);
+  const login = await generateLogin(image.user);
   const port = await freePort();
   let pid: number | undefined;
   try {

@@ -51,5 +51,5 @@ export type EngineOptions = {
   store?: Store;
   files?: InstanceFiles;
   locations?: Locations;
-  makeLogin?: (user: string) => Login;
+  makeLogin?: (user: string) => Login | Promise<Login>;
 };

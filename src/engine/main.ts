@@ -1,4 +1,5 @@
 /** The engine process: the real parts put together. It takes no arguments; the environment says where its files are. */
+import "./late-optimizing.ts";
 import path from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { currentPaths } from "../base/paths.ts";

@@ -148,7 +148,7 @@ describe("an SFTP server", () => {
   });
 
   test("whose host key has changed is refused, with what to do", async () => {
-    await writeFile(file("changed"), `harbour ${generateKeyPair("x").publicKey}\n`);
+    await writeFile(file("changed"), `harbour ${(await generateKeyPair("x")).publicKey}\n`);
     const error = await failure((config) => config.replace("/known_hosts", "/changed"));
     expect(error).toMatchObject({ code: "place-unreachable" });
     expect(error.message).toMatch(/its host key has changed, to SHA256:/);
@@ -171,7 +171,7 @@ describe("an SFTP server", () => {
   });
 
   test("that knows none of the user's keys says so", async () => {
-    await writeFile(file("stranger"), generateKeyPair("x").privateKey, { mode: 0o600 });
+    await writeFile(file("stranger"), (await generateKeyPair("x")).privateKey, { mode: 0o600 });
     const error = await failure((config) => config.replace(`${file("id")}\n`, `${file("stranger")}\n`));
     expect(error).toMatchObject({
       code: "unauthenticated",

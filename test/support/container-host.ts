@@ -97,7 +97,7 @@ async function hostInstance(root: string): Promise<DriverInstance> {
     ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
     subnet: subnetAround("10.77.0.1"),
     image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes: 2 * 2 ** 30 },
-    login: generateLogin(image.user),
+    login: await generateLogin(image.user),
     // Its later boots are quicker without what has set it up.
     userData: "#cloud-config\nruncmd: [touch /etc/cloud/cloud-init.disabled]\n",
   };

@@ -17,7 +17,7 @@ export type TestSshd = {
 /** `more`: further lines of its configuration. */
 export async function startSshd(more: readonly string[] = []): Promise<TestSshd> {
   const directory = await mkdtemp(path.join(tmpdir(), "berth-sshd-"));
-  const login = generateLogin(userInfo().username);
+  const login = await generateLogin(userInfo().username);
   const file = (name: string) => path.join(directory, name);
   await chmod(directory, 0o700);
   await writeFile(file("host_key"), login.host.privateKey, { mode: 0o600 });

@@ -49,7 +49,7 @@ async function makeHarness(): Promise<Harness> {
         ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
         subnet: subnetAround("10.77.0.1"),
         image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes },
-        login: generateLogin(image.user),
+        login: await generateLogin(image.user),
         userData: USER_DATA,
       };
       made.push(instance);

@@ -16,7 +16,7 @@ import type { Store } from "../store/store.ts";
 import { placeAt } from "./places/open.ts";
 import type { Place } from "./places/place.ts";
 import { PATIENCE, type Patience } from "./places/retry.ts";
-import { Repository, type RepositoryOptions } from "./repository/repository.ts";
+import type { Repository, RepositoryOptions } from "./repository/repository.ts";
 import type { Limits } from "./repository/work.ts";
 
 const KEY = "internal.repositories";
@@ -159,7 +159,7 @@ export class Repositories {
     const { password, access } = await this.reveal(record);
     const place = placeAt(record.place, access, patience);
     try {
-      const open = make ? openOrMake : Repository.open;
+      const open = make ? openOrMake : (await loadRepository()).open;
       const options = { ...this.#parts.repository, limits: this.#parts.limits() };
       return await work(await open(ctx, place, new Secret(password), options));
     } finally {
@@ -186,6 +186,9 @@ export class Repositories {
   }
 }
 
+/** The format, its threads and its ciphers: 2 MB of memory, which an engine without backups does without. */
+const loadRepository = async () => (await import("./repository/repository.ts")).Repository;
+
 const boundTo = (key: string) => `repository/${key}`;
 
 /** One that an engine died in may have been made already: then this password opens it. */
@@ -195,6 +198,7 @@ async function openOrMake(
   password: Secret,
   options: RepositoryOptions,
 ): Promise<Repository> {
+  const Repository = await loadRepository();
   try {
     return await Repository.init(ctx, place, password, options);
   } catch (error) {

@@ -1,8 +1,13 @@
 /** SSH key pairs of a guest: made by us, so that the host key is known before the first connection. */
 import path from "node:path";
-import ssh2 from "ssh2";
+import type ssh2 from "ssh2";
 import { exists, writeFileDurable } from "../../base/durable.ts";
 import { keyPrint } from "../../base/key-print.ts";
+
+/** The SSH library: 5 MB of memory, which an engine without guests does without. */
+export async function loadSsh(): Promise<typeof ssh2> {
+  return (await import("ssh2")).default;
+}
 
 export type Login = {
   user: string;
@@ -15,10 +20,11 @@ export type Login = {
 export type KeyPair = { privateKey: string; publicKey: string };
 
 /** A fresh ed25519 pair in OpenSSH's text forms; the public key ends in `comment`. */
-export function generateKeyPair(comment: string): KeyPair {
+export async function generateKeyPair(comment: string): Promise<KeyPair> {
+  const { utils } = await loadSsh();
   for (;;) {
-    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
-    if (!isWhole(pair.public) || !isWhole(pair.private)) continue;
+    const pair = utils.generateKeyPairSync("ed25519", { comment });
+    if (!isWhole(utils, pair.public) || !isWhole(utils, pair.private)) continue;
     return {
       privateKey: pair.private.endsWith("\n") ? pair.private : `${pair.private}\n`,
       publicKey: pair.public,
@@ -27,13 +33,13 @@ export function generateKeyPair(comment: string): KeyPair {
 }
 
 /** Where a public key begins with a zero, as one of 256 does, ssh2 1.17 leaves that out (mscdex/ssh2#1513): nobody can read it. */
-function isWhole(key: string): boolean {
-  return !(ssh2.utils.parseKey(key) instanceof Error);
+function isWhole(utils: typeof ssh2.utils, key: string): boolean {
+  return !(utils.parseKey(key) instanceof Error);
 }
 
 /** A login for a guest whose image expects `user`. */
-export function generateLogin(user: string): Login {
-  return { user, client: generateKeyPair("berth"), host: generateKeyPair("berth-guest") };
+export async function generateLogin(user: string): Promise<Login> {
+  return { user, client: await generateKeyPair("berth"), host: await generateKeyPair("berth-guest") };
 }
 
 /** The key's blob, as it crosses the wire. */

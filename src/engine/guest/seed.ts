@@ -2,13 +2,12 @@
  * The NoCloud seed: what a guest learns at its first boot. The user's user-data goes in byte for byte; ours is
  * vendor-data, which cloud-init merges beneath it. Format: cloud-init's documentation of the NoCloud data source.
  */
-import ssh2 from "ssh2";
 import { writeFileDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
 import { cloneScript } from "./clone-script.ts";
 import { cloudYaml } from "./cloud-yaml.ts";
 import { buildIso, type IsoFile } from "./iso9660.ts";
-import type { Login } from "./keys.ts";
+import { type Login, loadSsh } from "./keys.ts";
 import { type GuestNic, networkConfig } from "./network-config.ts";
 import { type CloudConfig, cloudConfigOf } from "./user-data.ts";
 
@@ -102,17 +101,18 @@ function multipart(parts: readonly [type: string, body: string][]): string {
  * The host keys to expect: ours, or those that the user's own `ssh_keys` puts in their place. A private key there
  * without its public half is turned into it; one that cannot be read is refused, for the guest could not be known.
  */
-export function expectedHostKeys(login: Login, userData: string | undefined): string[] {
+export async function expectedHostKeys(login: Login, userData: string | undefined): Promise<string[]> {
   const own = cloudConfigOf(userData)?.["ssh_keys"];
   if (own === undefined || own === null || typeof own !== "object") return [login.host.publicKey.trim()];
-  const keys = Object.entries(own as Record<string, unknown>)
-    .filter(([name, value]) => name.endsWith("_private") && typeof value === "string")
-    .map(([name, value]) => publicHalf(name, String(value)));
+  const given = Object.entries(own as Record<string, unknown>).filter(
+    ([name, value]) => name.endsWith("_private") && typeof value === "string",
+  );
+  const keys = await Promise.all(given.map(([name, value]) => publicHalf(name, String(value))));
   return keys.length > 0 ? keys : [login.host.publicKey.trim()];
 }
 
-function publicHalf(name: string, privateKey: string): string {
-  const key = ssh2.utils.parseKey(privateKey);
+async function publicHalf(name: string, privateKey: string): Promise<string> {
+  const key = (await loadSsh()).utils.parseKey(privateKey);
   if (key instanceof Error) {
     throw new EngineError(
       "invalid-argument",

@@ -3,17 +3,12 @@
  * sshd allows ten sessions on a connection, so a second one is opened, and closed again, where that is not enough.
  */
 import net from "node:net";
-import ssh2, {
-  type AlgorithmList,
-  type ClientChannel,
-  type ConnectConfig,
-  type Client as SshClient,
-} from "ssh2";
+import type { AlgorithmList, ClientChannel, ConnectConfig, Client as SshClient } from "ssh2";
 import { abortable, deferred, withDeadline } from "../../base/async.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../log.ts";
 import { howToLook } from "./hints.ts";
-import { keyBlob } from "./keys.ts";
+import { keyBlob, loadSsh } from "./keys.ts";
 
 export type SshTarget = {
   host: string;
@@ -126,8 +121,9 @@ export class SshConnection {
   }
 
   async #dial(socket?: net.Socket): Promise<Link> {
+    const { Client } = await loadSsh();
     const { promise, resolve, reject } = deferred<void>();
-    const client = new ssh2.Client();
+    const client = new Client();
     const link: Link = { client, channels: 0, sessions: 0, ended: false };
     let ready = false;
     client.once("ready", () => {

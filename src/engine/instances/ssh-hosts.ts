@@ -108,7 +108,7 @@ export class SshHosts {
       const { login, userData } = secrets;
       const user = loginUser(login, userData);
       if (!USER.test(user)) throw new Error(`${JSON.stringify(user)} cannot be a user`);
-      const found = { user, hostKeys: expectedHostKeys(login, userData) };
+      const found = { user, hostKeys: await expectedHostKeys(login, userData) };
       this.#logins.set(id, found);
       return found;
     } catch (error) {

@@ -15,7 +15,7 @@ import { FULL_HINT, type Purpose, placeError } from "./place-error.ts";
 import type { Range } from "./range.ts";
 import { type Attempt, PATIENCE, type Patience, retrying } from "./retry.ts";
 import { codeOf, SftpFiles, type Upload } from "./sftp-files.ts";
-import { SftpLink } from "./sftp-link.ts";
+import type { SftpLink } from "./sftp-link.ts";
 import { routeTo, type SshSetting } from "./ssh-user.ts";
 
 export type SftpOptions = { patience?: Patience | undefined; ssh?: SshSetting | undefined };
@@ -215,6 +215,7 @@ export class SftpPlace implements Place {
     const purpose = { verb: "reach", place: this.name };
     try {
       const route = await routeTo(signal, this.#address, this.#ssh);
+      const { SftpLink } = await import("./sftp-link.ts");
       return await SftpLink.open(signal, route, { purpose, silentMs: this.#patience.silentMs, onEnd });
     } catch (error) {
       onEnd();

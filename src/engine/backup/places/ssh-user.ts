@@ -5,10 +5,11 @@
 import { readFile } from "node:fs/promises";
 import { homedir, userInfo } from "node:os";
 import path from "node:path";
-import ssh2 from "ssh2";
+import type ssh2 from "ssh2";
 import { EngineError, messageOf } from "../../../base/errors.ts";
 import { hostPlatform } from "../../../base/paths.ts";
 import { run } from "../../../base/run.ts";
+import { loadSsh } from "../../guest/keys.ts";
 import type { SftpAddress } from "./address.ts";
 import { type KnownKeys, knownKeys, knownName } from "./known-hosts.ts";
 import { jumpCommand } from "./ssh-jump.ts";
@@ -151,11 +152,12 @@ export type UserKeys = {
 
 /** The user's keys that can be used as they lie there. */
 export async function readUserKeys({ keyFiles }: SshRoute): Promise<UserKeys> {
+  const { utils } = await loadSsh();
   const found: UserKeys = { keys: [], locked: [] };
   for (const file of keyFiles) {
     const bytes = await readFile(file).catch(() => undefined);
     if (!bytes) continue;
-    const key = ssh2.utils.parseKey(bytes);
+    const key = utils.parseKey(bytes);
     if (key instanceof Error) {
       if (/passphrase|encrypted/i.test(key.message)) found.locked.push(file);
     } else found.keys.push(...[key].flat());

@@ -7,7 +7,7 @@ import { privateDirectory } from "../../../base/durable.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
 import { startDetached } from "../../../base/run.ts";
 import type { Ctx } from "../../ctx.ts";
-import { writeSeed } from "../../guest/seed.ts";
+import { expectedHostKeys, writeSeed } from "../../guest/seed.ts";
 import type { Driver, DriverInstance, MachineNeeds } from "../driver.ts";
 import type { Running } from "../running.ts";
 import { hardwareOf } from "./argv.ts";
@@ -178,7 +178,7 @@ class QemuDriver implements Driver {
         tools,
         platform,
       });
-      running = this.#running(ctx, instance, noted.record, noted.monitor);
+      running = await this.#running(ctx, instance, noted.record, noted.monitor);
       if (suspended) await running.load(ctx, suspended);
       return running;
     } catch (error) {
@@ -207,7 +207,7 @@ class QemuDriver implements Driver {
         await recoverFromPoint(monitor, instance).catch((error: unknown) => {
           ctx.log.warn("what an engine left of a point could not be removed", { error });
         });
-        return this.#running(ctx, instance, record, monitor);
+        return await this.#running(ctx, instance, record, monitor);
       }
       monitor.close();
       return undefined;
@@ -217,7 +217,7 @@ class QemuDriver implements Driver {
       // The process is the one we started, so it holds the disk: it is shown as it is, and no second one is started.
       if (!sameProcess(await identify(record.process.pid), record.process)) return undefined;
       ctx.log.warn("QEMU runs but does not answer", { instance: instance.name, error });
-      return this.#running(ctx, instance, record, undefined);
+      return await this.#running(ctx, instance, record, undefined);
     }
   }
 
@@ -272,15 +272,17 @@ class QemuDriver implements Driver {
     return allocatedTogether(diskFiles(instance));
   }
 
-  #running(
+  async #running(
     ctx: Ctx,
     instance: DriverInstance,
     record: RunRecord,
     monitor: QmpClient | undefined,
-  ): QemuRunning {
+  ): Promise<QemuRunning> {
     const memorySocket = memorySocketOf(this.#host.platform, instance);
     const display = reachableScreen(this.#host.platform, record.vnc);
+    const hostKeys = await expectedHostKeys(instance.login, instance.userData);
     const { log } = ctx;
-    return new QemuRunning(instance, record, monitor, { log, memorySocket, display, points: this.points });
+    const { points } = this;
+    return new QemuRunning(instance, record, monitor, { log, memorySocket, display, points, hostKeys });
   }
 }

@@ -13,7 +13,7 @@ export async function writeIdentity(instance: DriverInstance, lan: boolean): Pro
   const { seed } = filesOf(instance);
   const { login, userData } = instance;
   if (!(await exists(seed))) await writeSeed(seed, seedOf(instance, lan));
-  await writeLoginFiles(instance.directory, login, expectedHostKeys(login, userData));
+  await writeLoginFiles(instance.directory, login, await expectedHostKeys(login, userData));
 }
 
 /** `lan`: whether it has a NIC for the engine's network beside the one that leads out. */

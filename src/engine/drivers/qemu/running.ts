@@ -9,7 +9,7 @@ import type { GuestAccess } from "../../guest/guest.ts";
 import { loginFiles } from "../../guest/keys.ts";
 import type { NativeOffer } from "../../guest/mounting.ts";
 import { createScreenGuest } from "../../guest/screen-guest.ts";
-import { expectedHostKeys, loginUser } from "../../guest/seed.ts";
+import { loginUser } from "../../guest/seed.ts";
 import { createSshGuest } from "../../guest/ssh-guest.ts";
 import type { Log } from "../../log.ts";
 import type { DriverInstance } from "../driver.ts";
@@ -46,6 +46,8 @@ type Surroundings = {
   memorySocket: string | undefined;
   display: string | undefined;
   points: QemuPoints;
+  /** Of the guest's SSH server. */
+  hostKeys: readonly string[];
 };
 
 export class QemuRunning implements Running {
@@ -84,7 +86,7 @@ export class QemuRunning implements Running {
     instance: DriverInstance,
     record: RunRecord,
     monitor: QmpClient | undefined,
-    { log, memorySocket, display, points }: Surroundings,
+    { log, memorySocket, display, points, hostKeys }: Surroundings,
   ) {
     this.#memorySocket = memorySocket;
     this.suspend = memorySocket === undefined ? undefined : (ctx) => this.#suspend(ctx, memorySocket);
@@ -116,7 +118,6 @@ export class QemuRunning implements Running {
       const user = loginUser(login, userData);
       const address = { host: "127.0.0.1", port: record.sshPort, user };
       const privateKey = login.client.privateKey;
-      const hostKeys = expectedHostKeys(login, userData);
       this.ssh = { ...address, ...loginFiles(instance.directory) };
       this.guest = createSshGuest({ ...address, privateKey, hostKeys, name: instance.name }, log);
     } else this.guest = createScreenGuest(instance.name, record.vnc);

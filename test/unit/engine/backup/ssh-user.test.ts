@@ -75,9 +75,8 @@ test.each([
   ["elsewhere", 22],
   ["hidden", 2200],
 ])("known_hosts says of %s, port %d, what ssh-keygen finds there", async (host, port) => {
-  const keys = Array.from({ length: 6 }, () =>
-    generateKeyPair("x").publicKey.split(" ").slice(0, 2).join(" "),
-  );
+  const pairs = await Promise.all(Array.from({ length: 6 }, () => generateKeyPair("x")));
+  const keys = pairs.map(({ publicKey }) => publicKey.split(" ").slice(0, 2).join(" "));
   const lines = [
     ...["# a comment", `quay,10.0.0.? ${keys[0]}`, `[quay]:2022 ${keys[1]} with a comment`],
     ...[`*.example,!secret.example ${keys[2]}`, `@revoked quay ${keys[3]}`, `@cert-authority * ${keys[4]}`],

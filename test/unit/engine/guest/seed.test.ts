@@ -6,7 +6,7 @@ import { generateKeyPair, generateLogin } from "../../../../src/engine/guest/key
 import { expectedHostKeys, loginUser, seedFiles } from "../../../../src/engine/guest/seed.ts";
 import { checkUserData, cloudConfigOf } from "../../../../src/engine/guest/user-data.ts";
 
-const login = generateLogin("ubuntu");
+const login = await generateLogin("ubuntu");
 const nics = [
   { name: "net", mac: "52:54:01:00:00:01" },
   { name: "lan", mac: "52:54:00:00:00:01", address: "10.9.1.2/16", optional: true },
@@ -67,17 +67,17 @@ test("a users list without the default one gets our way in by a script", () => {
   expect(seed("#cloud-config\nusers: [default, {name: ann}]\n")["vendor-data"]).toMatch(/^#cloud-config/);
 });
 
-test("the user's own host keys are the ones to expect", () => {
-  const own = generateKeyPair("own");
+test("the user's own host keys are the ones to expect", async () => {
+  const own = await generateKeyPair("own");
   const indented = own.privateKey.trimEnd().replaceAll("\n", "\n    ");
   const userData = `#cloud-config\nssh_keys:\n  ed25519_private: |\n    ${indented}\n`;
   const parsed = ssh2.utils.parseKey(own.publicKey);
   if (parsed instanceof Error) throw parsed;
-  expect(expectedHostKeys(login, userData)).toEqual([
+  expect(await expectedHostKeys(login, userData)).toEqual([
     `ssh-ed25519 ${parsed.getPublicSSH().toString("base64")}`,
   ]);
-  expect(expectedHostKeys(login, undefined)).toEqual([login.host.publicKey.trim()]);
-  expect(() => expectedHostKeys(login, "#cloud-config\nssh_keys: {rsa_private: nonsense}\n")).toThrow(
+  expect(await expectedHostKeys(login, undefined)).toEqual([login.host.publicKey.trim()]);
+  await expect(expectedHostKeys(login, "#cloud-config\nssh_keys: {rsa_private: nonsense}\n")).rejects.toThrow(
     /rsa_private is not a readable private key/,
   );
 });
@@ -135,8 +135,8 @@ test("what cloud-init's own reader takes for true is a boolean", async () => {
   expect(await checkUserData("#cloud-config\npackage_update: yes\nssh_pwauth: on\n")).toEqual([]);
 });
 
-test("a clone's guest is told to become another, before all else and once", () => {
-  const former = generateKeyPair("former");
+test("a clone's guest is told to become another, before all else and once", async () => {
+  const former = await generateKeyPair("former");
   const files = seedFiles({
     instanceId: "i-2",
     hostname: "copy",

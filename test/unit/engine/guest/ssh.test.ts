@@ -154,7 +154,7 @@ test("more commands at once than one connection takes", async () => {
 });
 
 test("a server with another host key is not talked to", async () => {
-  const other = guestWith(generateLogin("x").host.publicKey);
+  const other = guestWith((await generateLogin("x")).host.publicKey);
   await expect(other.exec(ctx(), { argv: ["true"] })).rejects.toMatchObject({
     code: "guest-unreachable",
     message: "cannot reach web: its host key is not the one it was given",
