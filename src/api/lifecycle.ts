@@ -30,3 +30,8 @@ export const SizeChange = z.object({
   broughtUpAs: BroughtUpAs.optional(),
 });
 export type SizeChange = z.infer<typeof SizeChange>;
+
+export const SnapshotFirst = z
+  .boolean()
+  .default(true)
+  .describe("Whether a disk that grows is kept in a snapshot, where `snapshots.before-risky` says so");

@@ -118,7 +118,9 @@ function yesOrNo(name: string, text: string): boolean {
 export async function setInstance(session: Session, name: string, sizes: InstanceSizes): Promise<void> {
   if (sizes.bridged !== undefined) return bridge(session, name, sizes.bridged);
   const change = sizeChange(name, sizes);
-  await session.operate((api) => api.instances.update({ name, ...change }));
+  // Who scripts Multipass has to find the snapshots that it would have made, and no others.
+  const snapshot = session.dialect !== "multipass";
+  await session.operate((api) => api.instances.update({ name, ...change, snapshot }));
 }
 
 /** Throws `invalid-argument` for what is no size. */

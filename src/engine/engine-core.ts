@@ -112,7 +112,8 @@ export interface InstancesApi {
   delete(name: string, options: { purge: boolean }): Promise<Operation>;
   recover(name: string): Promise<Operation>;
   purge(name: string): Promise<Operation>;
-  update(name: string, change: SizeChange): Promise<Operation>;
+  /** `snapshot: false`: a disk that grows is not kept as it is before. */
+  update(name: string, change: SizeChange, how?: { snapshot?: boolean }): Promise<Operation>;
   suspend(name: string): Promise<Operation>;
   pause(name: string): Promise<Operation>;
   unpause(name: string): Promise<Operation>;

@@ -80,6 +80,11 @@ test("nothing is taken before what no guest answers by changing its file systems
   expect(names()).toEqual([]);
 });
 
+test("nothing is taken by itself where it is asked not to", async () => {
+  await succeeded(engine, engine.instances.update("web", { diskBytes: 8 * GIB }, { snapshot: false }));
+  expect(names()).toEqual([]);
+});
+
 test("nothing is taken by itself where the setting says so", async () => {
   engine.settings.set({ "snapshots.before-risky": false });
   await grow(8);

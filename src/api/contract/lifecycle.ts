@@ -1,6 +1,6 @@
 /** What happens to an instance between its launch and its end, beyond power. Part of `instances`. */
 import * as z from "zod";
-import { SizeChange } from "../lifecycle.ts";
+import { SizeChange, SnapshotFirst } from "../lifecycle.ts";
 import { MoveMark, NewDiskInstance } from "../move.ts";
 import { Operation } from "../operation.ts";
 import { ByName, procedure } from "./procedure.ts";
@@ -12,7 +12,7 @@ export const lifecycle = {
     "instance.config",
     "Change sizes of a stopped instance, or policies of any",
   )
-    .input(ByName.extend(SizeChange.shape))
+    .input(ByName.extend(SizeChange.shape).extend({ snapshot: SnapshotFirst }))
     .output(Operation),
   rename: procedure(
     "POST",

@@ -188,12 +188,13 @@ export class InstanceManager implements InstancesApi {
     return this.act(name, "purge");
   }
 
-  async update(name: string, change: SizeChange): Promise<Operation> {
+  async update(name: string, change: SizeChange, { snapshot = true } = {}): Promise<Operation> {
     const host = await this.#plan.hostFacts();
     const entry = this.#keeper.find(name, "update");
     checkChange(entry, change, host);
     if (isPolicyOnly(change)) return this.act(name, "configure", { sizes: change });
-    return this.act(name, "update", { sizes: change, take: snapshotBefore(this.#keeper, entry, change) });
+    const take = snapshot ? snapshotBefore(this.#keeper, entry, change) : undefined;
+    return this.act(name, "update", { sizes: change, take });
   }
 
   async rename(name: string, to: string): Promise<Operation> {

@@ -5,8 +5,8 @@ import { os, withoutUndefined } from "./base.ts";
 export function lifecycleRoutes({ instances, transfers }: EngineCore) {
   const at = os.instances;
   return {
-    update: at.update.handler(({ input: { name, ...change } }) =>
-      instances.update(name, withoutUndefined<SizeChange>(change)),
+    update: at.update.handler(({ input: { name, snapshot, ...change } }) =>
+      instances.update(name, withoutUndefined<SizeChange>(change), { snapshot }),
     ),
     rename: at.rename.handler(({ input }) => instances.rename(input.name, input.to)),
     suspend: at.suspend.handler(({ input }) => instances.suspend(input.name)),
