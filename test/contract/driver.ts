@@ -50,7 +50,9 @@ async function readPoints(
   open: (request: PointRequest) => Promise<Point>,
   consistency?: string,
 ): Promise<void> {
-  const first = await open({ id: "first", keep: [] });
+  // As in use: no point is ever called what another was.
+  const [firstId, secondId] = [randomUUID(), randomUUID()];
+  const first = await open({ id: firstId, keep: [] });
   const [disk] = first.disks;
   if (!disk) throw new Error("a point without a disk");
   expect(first.consistency).toBe(consistency ?? first.consistency);
@@ -62,7 +64,7 @@ async function readPoints(
   }
   await first.close(ctx(), true);
   const generations = Object.fromEntries(first.disks.map((one) => [one.id, one.generation]));
-  const second = await open({ id: "second", since: { id: "first", generations }, keep: [] });
+  const second = await open({ id: secondId, since: { id: firstId, generations }, keep: [] });
   expect(second.disks.map((one) => one.isIncrement)).toEqual(first.disks.map(() => true));
   const changed = second.disks[0] && (await told(second.disks[0]));
   if (consistency === "offline") expect(changed).toEqual([]);
