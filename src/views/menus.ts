@@ -3,7 +3,6 @@
  * menus from this table, and a test holds them together: a new action is a row here and a handler in `commands.ts`.
  * Pure.
  */
-
 import { type CommandRow, INSTANCES, on } from "./menu-row.ts";
 import { BACKUP_MENUS } from "./menus-backups.ts";
 import { MOVING_MENUS } from "./menus-moving.ts";

@@ -1,15 +1,15 @@
 /** Makes a new instance of a file: of one that an export has written, or of a disk alone. Until it is whole there is none. */
 import * as z from "zod";
-import { EngineError, toEngineError } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
 import type { DriverInstance } from "../drivers/driver.ts";
 import { FIRST_DISK } from "../drivers/points.ts";
 import { createDisk, PlannedDisk } from "../instances/disk-work.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Keeper } from "../instances/keeper.ts";
-import { LaunchInput, takeBack } from "../instances/launch.ts";
-import { reasonOf } from "../instances/power.ts";
+import { LaunchInput } from "../instances/launch.ts";
 import type { WorkCtx } from "../operations.ts";
 import { disksOf } from "./definition.ts";
+import { makeWhole } from "./made.ts";
 import { damagedFile } from "./portable/layout.ts";
 import type { Part, PortableReader } from "./portable/read.ts";
 import { disksFor, makeInstance, type Origin, pointsFor } from "./restore-work.ts";
@@ -34,23 +34,11 @@ export async function importNew(
   input: ImportInput,
   file: PortableReader | undefined,
 ): Promise<void> {
-  const doing = `import ${nameOf(entry)}`;
-  for (const warning of input.launch.warnings ?? []) ctx.warn(warning);
-  try {
-    // One that an engine died in may have come to its end but for the journal.
-    if (!entry.record.descriptor.booted) await make(keeper, entry, ctx, input, file);
-    ctx.commit();
-    await keeper.describe(entry, { booted: true });
-    keeper.update(entry, { state: "stopped", problems: [] });
-  } catch (error) {
-    if (ctx.abandoned) throw error;
-    const failure = toEngineError(reasonOf(ctx, error), doing);
-    await takeBack(keeper, entry, ctx, failure);
-    throw failure;
-  }
+  const make = () => bring(keeper, entry, ctx, input, file);
+  await makeWhole(keeper, entry, ctx, { doing: `import ${nameOf(entry)}`, launch: input.launch, make });
 }
 
-async function make(
+async function bring(
   keeper: Keeper,
   entry: Entry,
   ctx: WorkCtx,

@@ -1,7 +1,7 @@
 /** Makes a new instance of a backup. Until it is complete, a failure takes everything back. */
 import * as z from "zod";
 import type { LaunchSpec } from "../../api/instance.ts";
-import { EngineError, toEngineError } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
 import { requireSpace } from "../../base/space.ts";
 import type { Ctx } from "../ctx.ts";
 import type { DriverInstance } from "../drivers/driver.ts";
@@ -10,9 +10,8 @@ import { makeKey } from "../instances/encryption.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import { changedOutside, firstDisk } from "../instances/generations.ts";
 import type { Keeper } from "../instances/keeper.ts";
-import { LaunchInput, takeBack } from "../instances/launch.ts";
+import { LaunchInput } from "../instances/launch.ts";
 import { BLANK_IMAGE } from "../instances/machine.ts";
-import { reasonOf } from "../instances/power.ts";
 import type { WorkCtx } from "../operations.ts";
 import { containerSpecOf } from "./container-definition.ts";
 import {
@@ -28,6 +27,7 @@ import {
 } from "./definition.ts";
 import { BackupDisks } from "./disk-blocks.ts";
 import { snapshotOf } from "./find-backup.ts";
+import { makeWhole } from "./made.ts";
 import type { Repositories } from "./repositories.ts";
 import { damaged } from "./repository/damage.ts";
 import type { BackupReader } from "./repository/reader.ts";
@@ -101,30 +101,19 @@ export async function restoreNew(
 ): Promise<void> {
   const { keeper, repositories } = parts;
   const doing = `restore ${nameOf(entry)}`;
-  for (const warning of input.launch.warnings ?? []) ctx.warn(warning);
-  try {
-    // One that an engine died in may have come to its end but for the journal.
-    if (!entry.record.descriptor.booted) {
-      const record = repositories.byKey(input.repository);
-      if (!record) throw new EngineError("not-found", `cannot ${doing}: its repository is no longer known`);
-      ctx.progress({ phase: "open" });
-      await repositories.use(ctx, record, async (repository) => {
-        const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
-        await using reader = await repository.read(ctx);
-        if (entry.record.descriptor.container)
-          await makeContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot));
-        else await makeOf(keeper, entry, ctx, reader, snapshot);
-      });
-    }
-    ctx.commit();
-    await keeper.describe(entry, { booted: true });
-    keeper.update(entry, { state: "stopped", problems: [] });
-  } catch (error) {
-    if (ctx.abandoned) throw error;
-    const failure = toEngineError(reasonOf(ctx, error), doing);
-    await takeBack(keeper, entry, ctx, failure);
-    throw failure;
-  }
+  const make = async () => {
+    const record = repositories.byKey(input.repository);
+    if (!record) throw new EngineError("not-found", `cannot ${doing}: its repository is no longer known`);
+    ctx.progress({ phase: "open" });
+    await repositories.use(ctx, record, async (repository) => {
+      const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
+      await using reader = await repository.read(ctx);
+      if (entry.record.descriptor.container)
+        await makeContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot));
+      else await makeOf(keeper, entry, ctx, reader, snapshot);
+    });
+  };
+  await makeWhole(keeper, entry, ctx, { doing, launch: input.launch, make });
 }
 
 /** All of the new instance but that it is said to be there. */

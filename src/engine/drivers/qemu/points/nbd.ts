@@ -6,28 +6,17 @@ import net from "node:net";
 import { abortable, type Deferred, deferred, withDeadline } from "../../../../base/async.ts";
 import { EngineError, messageOf } from "../../../../base/errors.ts";
 import { exactly } from "../../../../base/read-exactly.ts";
+import { type Agreed, agree, type Take } from "./nbd-handshake.ts";
 import {
   blockStatus,
   broken,
   Chunk,
   Command,
-  checkGreeting,
   chunkOffset,
-  clientFlags,
   errorOf,
-  exportSize,
-  GREETING_BYTES,
-  goData,
   holeLength,
   isError,
   MAX_BODY_BYTES,
-  metaContext,
-  metaContextData,
-  OPTION_REPLY_BYTES,
-  Option,
-  OptionReply,
-  option,
-  optionReply,
   REPLY_BYTES,
   type Run,
   replyHead,
@@ -41,7 +30,6 @@ const SILENT_MS = 60_000;
 const LEAVE_MS = 2_000;
 
 type Options = { signal?: AbortSignal | undefined };
-type Take = (bytes: number) => Promise<Buffer>;
 
 type Pending = {
   readonly offset: number;
@@ -255,53 +243,4 @@ function refused(errno: number, words: string): EngineError {
   return new EngineError("driver-failed", `cannot use the disk: its server says: ${said}`, {
     details: { errno },
   });
-}
-
-type Agreed = { size: number; contexts: Map<number, string> };
-
-/** From the greeting to where requests may be sent. */
-async function agree(
-  socket: net.Socket,
-  take: Take,
-  exportName: string,
-  wanted: readonly string[],
-): Promise<Agreed> {
-  checkGreeting(await take(GREETING_BYTES));
-  socket.write(clientFlags());
-  socket.write(option(Option.structuredReplies));
-  await replies(take, Option.structuredReplies, () => {});
-  const contexts = new Map<number, string>();
-  if (wanted.length > 0) {
-    socket.write(option(Option.setMetaContext, metaContextData(exportName, wanted)));
-    await replies(take, Option.setMetaContext, (type, body) => {
-      if (type !== OptionReply.metaContext) return;
-      const { id, name } = metaContext(body);
-      if (wanted.includes(name)) contexts.set(id, name);
-    });
-  }
-  const known = new Set(contexts.values());
-  const lacking = wanted.find((name) => !known.has(name));
-  if (lacking !== undefined) throw broken(`it cannot tell of ${lacking}`);
-  socket.write(option(Option.go, goData(exportName)));
-  let size: number | undefined;
-  await replies(take, Option.go, (type, body) => {
-    if (type === OptionReply.info) size = exportSize(body) ?? size;
-  });
-  if (size === undefined) throw broken("it does not tell the disk's size");
-  return { size, contexts };
-}
-
-/** More of them than there could be sense in. */
-const MAX_REPLIES = 1_000;
-
-/** Tells each that comes before the acknowledgement. Throws where the server refuses. */
-async function replies(take: Take, asked: number, told: (type: number, body: Buffer) => void): Promise<void> {
-  for (let count = 0; count < MAX_REPLIES; count += 1) {
-    const { type, length } = optionReply(await take(OPTION_REPLY_BYTES), asked);
-    const body = await take(length);
-    if (type === OptionReply.acknowledged) return;
-    if (type >= 2 ** 31) throw broken(body.toString("utf8").slice(0, 500) || "it does not know that disk");
-    told(type, body);
-  }
-  throw broken("its replies have no end");
 }
