@@ -7,7 +7,15 @@ import { privateDirectory, syncDirectory, writeFileDurable } from "../../../base
 import { EngineError, toEngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import { anotherRepository, LEFT_OVER, pathOf, SHELF } from "./layout.ts";
-import { FILE_KINDS, FILE_NAME, type FileId, type FileKind, type Place, type PlacedFile } from "./place.ts";
+import {
+  FILE_KINDS,
+  FILE_NAME,
+  type FileId,
+  type FileKind,
+  type Place,
+  type PlacedFile,
+  type Range,
+} from "./place.ts";
 
 export class FolderPlace implements Place {
   readonly name: string;
@@ -37,17 +45,21 @@ export class FolderPlace implements Place {
     });
   }
 
-  load(ctx: Ctx, file: FileId, range?: { offset: number; lengthBytes: number }): Promise<Uint8Array> {
+  load(ctx: Ctx, file: FileId, range?: Range, room?: ArrayBuffer): Promise<Uint8Array> {
     return this.#told("read from", async () => {
       ctx.signal.throwIfAborted();
       const target = this.#pathOf(file);
-      if (!range) return readFile(target, { signal: ctx.signal });
       const handle = await open(target, "r");
       try {
-        const bytes = Buffer.allocUnsafeSlow(range.lengthBytes);
+        const { offset, lengthBytes } = range ?? { offset: 0, lengthBytes: (await handle.stat()).size };
+        const bytes =
+          room && room.byteLength >= lengthBytes
+            ? new Uint8Array(room, 0, lengthBytes)
+            : Buffer.allocUnsafeSlow(lengthBytes);
         let read = 0;
         while (read < bytes.length) {
-          const { bytesRead } = await handle.read(bytes, read, bytes.length - read, range.offset + read);
+          ctx.signal.throwIfAborted();
+          const { bytesRead } = await handle.read(bytes, read, bytes.length - read, offset + read);
           if (bytesRead === 0) throw this.#missing("read from", `${target} is too short`);
           read += bytesRead;
         }

@@ -13,8 +13,8 @@ export function pacedPlace(place: Place, bytesPerSecond: number): Place {
       await pace.spend(ctx, bytes.length);
       await place.save(ctx, file, bytes);
     },
-    load: async (ctx, file, range) => {
-      const bytes = await place.load(ctx, file, range);
+    load: async (ctx, file, range, room) => {
+      const bytes = await place.load(ctx, file, range, room);
       await pace.spend(ctx, bytes.length);
       return bytes;
     },

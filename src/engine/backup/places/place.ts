@@ -14,6 +14,8 @@ export type FileId = { kind: FileKind; name: string };
 
 export type PlacedFile = { name: string; sizeBytes: number };
 
+export type Range = { offset: number; lengthBytes: number };
+
 /** What every implementation passes: `test/contract/place.ts`. All calls may be made at once, also for one file. */
 export interface Place {
   /** For people, without secrets: `/srv/backups`, `sftp:me@host:/srv`, `rest:http://host:8000/mine`, `s3:host/bucket/path`. */
@@ -33,9 +35,10 @@ export interface Place {
 
   /**
    * All of it, or `lengthBytes` from `offset`; the bytes are the caller's, and nobody else holds them. Errors:
-   * `not-found`; a range that is not all there is `not-found`, too.
+   * `not-found`; a range that is not all there is `not-found`, too. A place may read a whole file into `room` instead of
+   * memory of its own: the caller's buffer, of which it makes no other use meanwhile.
    */
-  load(ctx: Ctx, file: FileId, range?: { offset: number; lengthBytes: number }): Promise<Uint8Array>;
+  load(ctx: Ctx, file: FileId, range?: Range, room?: ArrayBuffer): Promise<Uint8Array>;
 
   /** Undefined where there is none; whatever else keeps it from being known is an error. */
   stat(ctx: Ctx, file: FileId): Promise<{ sizeBytes: number } | undefined>;

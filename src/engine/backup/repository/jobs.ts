@@ -91,12 +91,6 @@ export class Jobs {
     return held;
   }
 
-  /** Takes a pack's buffer back. */
-  reuse({ buffer }: { buffer: ArrayBuffer }): Done<undefined> {
-    if (buffer.byteLength === ROOM_BYTES) this.#spare.push(buffer);
-    return { answer: undefined };
-  }
-
   /** Finishes the packs that are not full. */
   flush(_: object): Done<{ packs: FinishedPack[] }> {
     const packs = [...this.#open.keys()].map((type) => this.#finish(type));
@@ -196,6 +190,21 @@ export class Jobs {
     } catch (error) {
       return { answer: { problems: [(error as Error).message] } };
     }
+  }
+
+  /** The same for a pack that was made here and has been written, whose buffer comes back. */
+  checkWritten({
+    buffer,
+    ...pack
+  }: {
+    name: string;
+    bytes: Uint8Array;
+    rows: Rows;
+    buffer: ArrayBuffer;
+  }): Done<{ problems: string[] }> {
+    const done = this.checkPack(pack);
+    if (buffer.byteLength === ROOM_BYTES) this.#spare.push(buffer);
+    return done;
   }
 
   #blobProblem(blob: Blob, bytes: Uint8Array, name: string): string[] {

@@ -143,19 +143,21 @@ export class Store {
     await this.#place.save(this.#ctx, { kind: "data", name }, new Uint8Array(buffer, 0, sizeBytes));
     this.added.packedBytes += sizeBytes;
     this.#saved.push(name);
-    await member.run("reuse", { buffer }, [buffer]);
-    await this.#readBack(name, rows);
+    await this.#readBack(member, pack);
     this.#unlisted.push({ name, rows });
     const blobs = this.#unlisted.reduce((sum, each) => sum + rowCount(each.rows), 0);
     if (blobs >= MAX_INDEX_BLOBS || this.#unlisted.length >= MAX_UNLISTED_PACKS) await this.#list();
   }
 
-  /** One that fails is left to a prune: no index names it. */
-  async #readBack(name: string, rows: IndexedPack["rows"]): Promise<void> {
+  /**
+   * Into the pack's own buffer, so that a backup takes no more memory for it; the thread that made it has the buffer back
+   * then. A pack that fails is left to a prune: no index names it.
+   */
+  async #readBack(member: Member, { name, buffer, rows }: FinishedPack): Promise<void> {
     const file = { kind: "data", name } as const;
-    const bytes = await this.#place.load(this.#ctx, file);
-    const request = { name, bytes, rows };
-    const { problems } = await this.#crew.run("checkPack", bytes.length, request, movable(bytes));
+    const bytes = await this.#place.load(this.#ctx, file, undefined, buffer);
+    const moved = [...new Set([buffer, ...movable(bytes)])];
+    const { problems } = await member.run("checkWritten", { name, bytes, rows, buffer }, moved);
     const [problem] = problems;
     if (problem !== undefined) throw damaged(wordsFor(file), `it was just written, and ${problem}`);
   }
