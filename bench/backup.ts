@@ -10,13 +10,10 @@ import { run } from "../src/base/run.ts";
 import { MIB } from "../test/support/repository-world.ts";
 import { USER_DATA, vmWorld } from "../test/support/vm-world.ts";
 import { makeSparseDisk, scattered, writeScattered } from "./sparse-disk.ts";
-import { print, type Row, row, seconds } from "./support.ts";
+import { numberOption, print, type Row, row, seconds } from "./support.ts";
 
-const option = (name: string, otherwise: number) =>
-  Number(/^\d+$/.exec(process.argv[process.argv.indexOf(`--${name}`) + 1] ?? "")?.[0] ?? otherwise);
-
-const DISK_BYTES = option("gib", 20) * 1024 * MIB;
-const DATA_BYTES = option("data", 2048) * MIB;
+const DISK_BYTES = numberOption("gib", 20) * 1024 * MIB;
+const DATA_BYTES = numberOption("data", 2048) * MIB;
 /** 64 MiB. */
 const WRITES = 1024;
 
