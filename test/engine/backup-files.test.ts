@@ -9,6 +9,7 @@ import { NbdClient } from "../../src/engine/drivers/qemu/points/nbd.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
 import { FakeContent } from "../support/fake-points.ts";
+import { readBytes } from "../support/nbd-bytes.ts";
 import { showsFiles } from "../support/played-helper.ts";
 import { WORKER } from "../support/repository-worker.ts";
 
@@ -60,8 +61,8 @@ test("an instance that reaches nothing shows them, and what it reads is what was
   expect(more).toEqual([]);
   expect(disk).toMatchObject({ name: "lent0", slot: 0, sizeBytes: DISK_BYTES, isSealed: false });
   const client = await NbdClient.connect(disk?.socket ?? "", NBD_EXPORT);
-  expect(await client.read(5 * MIB + 512, MIB)).toEqual(data.subarray(0, MIB));
-  expect((await client.read(40 * MIB, MIB)).every((byte) => byte === 0)).toBe(true);
+  expect(await readBytes(client, 5 * MIB + 512, MIB)).toEqual(data.subarray(0, MIB));
+  expect((await readBytes(client, 40 * MIB, MIB)).every((byte) => byte === 0)).toBe(true);
   await client.close();
   expect(engine.idle).toBe(false);
   // Whoever asks again gets the same.

@@ -98,13 +98,13 @@ function fakeDisk(
     extents: async function* () {
       yield* extentsOf(changed ?? [...blocks.keys()].sort((a, b) => a - b), blocks);
     },
-    read: async ({ signal }, offset, length) => {
+    read: async ({ signal }, offset, into) => {
       signal.throwIfAborted();
       if (host.reads) await abortable(host.reads, signal);
-      const [first, last] = [Math.floor(offset / BLOCK), Math.floor((offset + length - 1) / BLOCK)];
+      const [first, last] = [Math.floor(offset / BLOCK), Math.floor((offset + into.length - 1) / BLOCK)];
       const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
       const whole = Buffer.concat(numbers.map((number) => blocks.get(number) ?? Buffer.alloc(BLOCK)));
-      return whole.subarray(offset - first * BLOCK, offset - first * BLOCK + length);
+      into.set(whole.subarray(offset - first * BLOCK, offset - first * BLOCK + into.length));
     },
   };
 }

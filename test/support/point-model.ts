@@ -1,7 +1,7 @@
 /** What disks hold, as one byte for each unit: whoever writes in these tests fills whole units. */
 import type { Ctx } from "../../src/engine/ctx.ts";
 import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
-import type { Extent, PointDisk } from "../../src/engine/drivers/points.ts";
+import { bytesOf, type Extent, type PointDisk } from "../../src/engine/drivers/points.ts";
 import { silentLog } from "../../src/engine/log.ts";
 
 /** Less than QEMU takes notes of, so that what surrounds a write is looked at, too. */
@@ -51,7 +51,7 @@ const PIECE = 2 ** 20;
 
 async function readInto(units: Uint8Array, disk: PointDisk, from: number, length: number): Promise<void> {
   for (let at = from; at < from + length; at += PIECE) {
-    const bytes = await disk.read(pointCtx(), at, Math.min(PIECE, from + length - at));
+    const bytes = await bytesOf(disk, pointCtx(), at, Math.min(PIECE, from + length - at));
     units.set(unitsOf(bytes, at), at / UNIT);
   }
 }

@@ -2,7 +2,7 @@
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sleep } from "../../src/base/async.ts";
-import type { Point, PointDisk } from "../../src/engine/drivers/points.ts";
+import { bytesOf, type Point, type PointDisk } from "../../src/engine/drivers/points.ts";
 import { nodesOf, recoverFromPoint } from "../../src/engine/drivers/qemu/points/graph.ts";
 import type { GuestProcess } from "../../src/engine/guest/guest.ts";
 import { PointMachine } from "../support/point-machine.ts";
@@ -117,7 +117,7 @@ test("an engine that dies with a point open: the next one clears it away, and bo
   expect(await runState()).toBe("running");
   expect(await inQemu()).toEqual(["bk-a", "bk-a", "bk-b", "bk-b"]);
   expect((await machine.leftovers()).filter((name) => name.endsWith(".qcow2"))).toEqual([]);
-  await expect(disksOf(b)[0].read(pointCtx(), 0, 4096)).rejects.toThrow();
+  await expect(bytesOf(disksOf(b)[0], pointCtx(), 0, 4096)).rejects.toThrow();
   await machine.io("first", "write -P 4 192k 64k");
   // One that is halted for another reason stays so.
   await machine.monitor.execute("stop");
@@ -142,11 +142,13 @@ test("a QEMU that is killed with a point open: reads fail, nothing is left, and 
   await machine.start();
   const b = await machine.open({ id: "b", since: since(a, "a"), keep: ["a"] });
   await machine.io("first", "write -P 1 0 64k");
-  const reading = Array.from({ length: 8 }, (_, n) => disksOf(b)[0].read(pointCtx(), n * 2 ** 20, 2 ** 20));
+  const reading = Array.from({ length: 8 }, (_, n) =>
+    bytesOf(disksOf(b)[0], pointCtx(), n * 2 ** 20, 2 ** 20),
+  );
   const read = Promise.allSettled(reading);
   await machine.kill();
   await read;
-  await expect(disksOf(b)[0].read(pointCtx(), 0, 4096)).rejects.toThrow();
+  await expect(bytesOf(disksOf(b)[0], pointCtx(), 0, 4096)).rejects.toThrow();
   await b.close(pointCtx(), true);
   expect(await machine.leftovers()).toEqual([]);
   for (const id of ["a", "b"]) {

@@ -1,6 +1,6 @@
 /** Whether a disk holds what a backup says of it, by the sums of its pieces: the repository need not be read for it. */
 import type { Ctx } from "../ctx.ts";
-import type { PointDisk } from "../drivers/points.ts";
+import { bytesOf, type PointDisk } from "../drivers/points.ts";
 import { CHUNK_BYTES, ZERO_CHUNK } from "./repository/chunks.ts";
 import { sha256 } from "./repository/ids.ts";
 import type { StoredFile } from "./repository/stored-file.ts";
@@ -17,7 +17,7 @@ export async function differenceOf(
   for (const { offset, lengthBytes, id } of file.sums()) {
     const sum = holes.have(offset, offset + lengthBytes)
       ? sumOfZeros(lengthBytes)
-      : sha256(await disk.read(ctx, offset, lengthBytes));
+      : sha256(await bytesOf(disk, ctx, offset, lengthBytes));
     if (Buffer.compare(sum, id) !== 0) return offset;
     onDone(offset + lengthBytes);
   }

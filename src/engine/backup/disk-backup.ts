@@ -191,7 +191,7 @@ function sourceOf(disk: PointDisk, how: "increment" | "full" | "whole"): FileSou
   const told = increment || (how === "full" && !disk.isIncrement);
   return {
     sizeBytes: disk.sizeBytes,
-    read: async (ctx, offset, into) => into.set(await disk.read(ctx, offset, into.length)),
+    read: (ctx, offset, into) => disk.read(ctx, offset, into),
     ...(told ? { extents: (ctx) => wholly(disk, ctx, increment ? "same" : "zero") } : {}),
   };
 }

@@ -38,11 +38,26 @@ export interface PointDisk {
   readonly isIncrement: boolean;
   /** In order; none touches or overlaps another of its kind. */
   extents(ctx: Pick<Ctx, "signal">): AsyncIterable<Extent>;
-  /** Several may be under way. Rejects where the point is lost: its instance has ended, or there was no space for it. */
-  read(ctx: Pick<Ctx, "signal">, offset: number, length: number): Promise<Buffer>;
+  /**
+   * Fills `into`, which is the caller's again when this has settled. Several may be under way. Rejects where the point is
+   * lost: its instance has ended, or there was no space for it.
+   */
+  read(ctx: Pick<Ctx, "signal">, offset: number, into: Uint8Array): Promise<void>;
 }
 
 /** Whoever has opened it closes it. Meanwhile nothing but the guest may change the disks. */
+/** Of a disk, in a buffer of their own. */
+export async function bytesOf(
+  disk: Pick<PointDisk, "read">,
+  ctx: Pick<Ctx, "signal">,
+  offset: number,
+  length: number,
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  await disk.read(ctx, offset, bytes);
+  return bytes;
+}
+
 export interface Point {
   readonly consistency: Consistency;
   /** All as they were at the same moment. */

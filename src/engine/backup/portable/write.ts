@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import tar, { type Pack } from "tar-stream";
 import type { Secret } from "../../../base/secret.ts";
 import type { Ctx } from "../../ctx.ts";
-import type { PointDisk } from "../../drivers/points.ts";
+import { bytesOf, type PointDisk } from "../../drivers/points.ts";
 import { DEFINITION_ENTRY, diskEntry, smallEntry } from "./layout.ts";
 import { sealed } from "./sealed.ts";
 import { formatMap, piecesOf, type Segment, segmentsOf } from "./sparse.ts";
@@ -79,7 +79,7 @@ async function* contentOf(
   yield map;
   const waiting: { at: number; bytes: Promise<Buffer> }[] = [];
   for (const { offset, length } of piecesOf(segments, PIECE_BYTES)) {
-    const bytes = disk.read(ctx, offset, length);
+    const bytes = bytesOf(disk, ctx, offset, length);
     bytes.catch(() => {}); // Told where it is waited for.
     waiting.push({ at: offset + length, bytes });
     if (waiting.length < AHEAD) continue;

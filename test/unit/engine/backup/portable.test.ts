@@ -37,8 +37,8 @@ const definition = formatDefinition({
 function diskOf(id: string, sizeBytes: number, filled: readonly (readonly [offset: number, text: string])[]) {
   const content = Buffer.alloc(sizeBytes);
   for (const [offset, text] of filled) content.write(text, offset);
-  const read: PortableVm["disks"][number]["read"] = async (_ctx, offset, length) =>
-    Buffer.from(content.subarray(offset, offset + length));
+  const read: PortableVm["disks"][number]["read"] = async (_ctx, offset, into) =>
+    into.set(content.subarray(offset, offset + into.length));
   const extents = async function* (): AsyncGenerator<Extent> {
     for (const [offset] of filled) yield { offset: offset - (offset % 65_536), length: 65_536, zero: false };
   };

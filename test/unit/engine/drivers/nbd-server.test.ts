@@ -16,6 +16,7 @@ import {
 import { NbdClient } from "../../../../src/engine/drivers/qemu/points/nbd.ts";
 import { option, request } from "../../../../src/engine/drivers/qemu/points/nbd-wire.ts";
 import { silentLog } from "../../../../src/engine/log.ts";
+import { readBytes } from "../../../support/nbd-bytes.ts";
 
 const content = randomBytes(3 * 2 ** 20);
 
@@ -45,7 +46,7 @@ test("a client reads any part of it, several at the same time", async () => {
     .map(([at, length]) => ({ at, length: Math.min(length, content.length - at) }));
   await fc.assert(
     fc.asyncProperty(fc.array(Part, { minLength: 1, maxLength: 20 }), async (parts) => {
-      const read = await Promise.all(parts.map(({ at, length }) => client.read(at, length)));
+      const read = await Promise.all(parts.map(({ at, length }) => readBytes(client, at, length)));
       for (const [index, { at, length }] of parts.entries())
         expect(read[index]?.equals(content.subarray(at, at + length))).toBe(true);
     }),
@@ -60,11 +61,13 @@ test("what cannot be read is an error of that part alone", async () => {
     return content.subarray(at, at + length);
   });
   const client = await NbdClient.connect(socket, NBD_EXPORT);
-  await expect(client.read(4096, 512)).rejects.toMatchObject({ details: { errno: 5 } });
-  await expect(client.read(content.length - 512, 1024)).rejects.toMatchObject({ details: { errno: 22 } });
-  await expect(client.read(0, 2 ** 22)).rejects.toMatchObject({ details: { errno: 22 } });
+  await expect(readBytes(client, 4096, 512)).rejects.toMatchObject({ details: { errno: 5 } });
+  await expect(readBytes(client, content.length - 512, 1024)).rejects.toMatchObject({
+    details: { errno: 22 },
+  });
+  await expect(readBytes(client, 0, 2 ** 22)).rejects.toMatchObject({ details: { errno: 22 } });
   await expect(client.zero(0, 512)).rejects.toMatchObject({ details: { errno: 1 } });
-  expect(await client.read(0, 512)).toEqual(content.subarray(0, 512));
+  expect(await readBytes(client, 0, 512)).toEqual(content.subarray(0, 512));
   await client.close();
 });
 
@@ -109,8 +112,8 @@ test("whoever writes, or speaks nonsense, is left, and others are served on", as
     connection.write(nonsense);
     await closed;
   }
-  expect(await other.read(0, 512)).toEqual(content.subarray(0, 512));
+  expect(await readBytes(other, 0, 512)).toEqual(content.subarray(0, 512));
   await server?.close();
-  await expect(other.read(0, 512)).rejects.toThrow();
+  await expect(readBytes(other, 0, 512)).rejects.toThrow();
   server = undefined;
 });

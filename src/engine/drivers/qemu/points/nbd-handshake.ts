@@ -1,5 +1,6 @@
 /** How a client of an NBD server comes to the disk that it wants: from the greeting to where requests may be sent. */
 import type net from "node:net";
+import type { Take } from "../../../../base/read-exactly.ts";
 import {
   broken,
   checkGreeting,
@@ -15,9 +16,6 @@ import {
   option,
   optionReply,
 } from "./nbd-wire.ts";
-
-/** The next so many bytes that the server sends. */
-export type Take = (bytes: number) => Promise<Buffer>;
 
 /** `size` in bytes; by `contexts` what the server tells of extents is told apart. */
 export type Agreed = { size: number; contexts: Map<number, string> };

@@ -5,8 +5,8 @@
 import net from "node:net";
 import { abortable, type Deferred, deferred, withDeadline } from "../../../../base/async.ts";
 import { EngineError, messageOf } from "../../../../base/errors.ts";
-import { exactly } from "../../../../base/read-exactly.ts";
-import { type Agreed, agree, type Take } from "./nbd-handshake.ts";
+import { exactly, type Take } from "../../../../base/read-exactly.ts";
+import { type Agreed, agree } from "./nbd-handshake.ts";
 import {
   blockStatus,
   broken,
@@ -34,13 +34,15 @@ type Options = { signal?: AbortSignal | undefined };
 type Pending = {
   readonly offset: number;
   readonly length: number;
-  readonly isRead: boolean;
+  /** Where what is read goes. */
+  readonly into: Uint8Array | undefined;
   readonly reply: Deferred<void>;
   readonly runs: Map<string, Run[]>;
-  data: Buffer | undefined;
   filled: number;
   failure: EngineError | undefined;
 };
+
+type Asked = { offset: number; length: number; into?: Uint8Array; payload?: Uint8Array };
 
 /** Lengths have 32 bits. */
 const MOST_ZEROS = 2 ** 30;
@@ -92,9 +94,14 @@ export class NbdClient {
     }
   }
 
-  async read(offset: number, length: number, { signal }: Options = {}): Promise<Buffer> {
-    const { data } = await this.#ask(Command.read, { offset, length }, signal);
-    return data ?? Buffer.alloc(0);
+  /** Fills `into`. To give a read up ends the connection: its bytes are on their way to a buffer that is the caller's again. */
+  async read(offset: number, into: Uint8Array, { signal }: Options = {}): Promise<void> {
+    try {
+      await this.#ask(Command.read, { offset, length: into.length, into }, signal);
+    } catch (error) {
+      if (signal?.aborted) this.#fail(broken("what was asked of it was given up"));
+      throw error;
+    }
   }
 
   async write(offset: number, data: Uint8Array, { signal }: Options = {}): Promise<void> {
@@ -144,7 +151,7 @@ export class NbdClient {
 
   async #ask(
     type: number,
-    { offset, length, payload }: { offset: number; length: number; payload?: Uint8Array },
+    { offset, length, into, payload }: Asked,
     signal: AbortSignal | undefined,
   ): Promise<Pending> {
     if (this.#failure) throw this.#failure;
@@ -152,8 +159,8 @@ export class NbdClient {
     this.#lastCookie += 1;
     const cookie = this.#lastCookie;
     const pending: Pending = {
-      ...{ offset, length, isRead: type === Command.read, reply: deferred<void>(), runs: new Map() },
-      ...{ data: undefined, filled: 0, failure: undefined },
+      ...{ offset, length, into, reply: deferred<void>(), runs: new Map() },
+      ...{ filled: 0, failure: undefined },
     };
     this.#pending.set(cookie, pending);
     pending.reply.promise.catch(() => {});
@@ -176,25 +183,31 @@ export class NbdClient {
     const pending = this.#pending.get(head.cookie);
     if (!pending) throw broken("it answers what nobody asked");
     if (head.kind === "simple") {
-      if (pending.isRead && head.errno === 0) throw broken("it sent a reply of the wrong kind");
+      if (pending.into && head.errno === 0) throw broken("it sent a reply of the wrong kind");
       if (head.errno !== 0) pending.failure = refused(head.errno, "");
     } else {
       const length = (await this.#take(4)).readUInt32BE(0);
-      if (length > Math.max(MAX_BODY_BYTES, pending.isRead ? pending.length + 8 : 0))
-        throw broken("its reply is too long");
-      this.#apply(pending, head.type, await this.#take(length));
+      if (head.type === Chunk.data && pending.into) await this.#takeData(pending, length);
+      else if (length > MAX_BODY_BYTES) throw broken("its reply is too long");
+      else this.#apply(pending, head.type, await this.#take(length));
     }
     if (head.kind === "structured" && !head.done) return;
     this.#pending.delete(head.cookie);
     settle(pending);
   }
 
+  async #takeData(pending: Pending, length: number): Promise<void> {
+    if (length < 8 || length > pending.length + 8) throw broken("its reply is of another length");
+    const offset = chunkOffset(await this.#take(8));
+    await this.#take.into(room(pending, offset, length - 8));
+  }
+
   #apply(pending: Pending, type: number, body: Buffer): void {
     if (isError(type)) {
       const { errno, words } = errorOf(body);
       pending.failure ??= refused(errno, words);
-    } else if (type === Chunk.data && pending.isRead) fill(pending, chunkOffset(body), body.subarray(8));
-    else if (type === Chunk.hole && pending.isRead) fill(pending, chunkOffset(body), holeLength(body));
+    } else if (type === Chunk.hole && pending.into)
+      room(pending, chunkOffset(body), holeLength(body)).fill(0);
     else if (type === Chunk.blockStatus) {
       const { context, runs } = blockStatus(body);
       const name = this.#contexts.get(context);
@@ -217,23 +230,19 @@ export class NbdClient {
   }
 }
 
-/** Takes what a reply tells of a part of the disk: bytes, or how many zeros. */
-function fill(pending: Pending, offset: number, content: Buffer | number): void {
-  const length = typeof content === "number" ? content : content.length;
+/** Where a part of the disk goes that a reply tells of. */
+function room(pending: Pending, offset: number, length: number): Uint8Array {
   const at = offset - pending.offset;
-  if (length === 0 || at < 0 || at + length > pending.length) throw broken("it sent what nobody asked for");
+  if (!pending.into || length === 0 || at < 0 || at + length > pending.length)
+    throw broken("it sent what nobody asked for");
   pending.filled += length;
-  if (typeof content !== "number" && length === pending.length) pending.data = content;
-  else {
-    pending.data ??= Buffer.alloc(pending.length);
-    if (typeof content !== "number") content.copy(pending.data, at);
-  }
+  return pending.into.subarray(at, at + length);
 }
 
 function settle(pending: Pending): void {
-  const { failure, isRead, filled, length, reply } = pending;
+  const { failure, into, filled, length, reply } = pending;
   if (failure) reply.reject(failure);
-  else if (isRead && filled !== length) reply.reject(broken("it did not send all that was asked for"));
+  else if (into && filled !== length) reply.reject(broken("it did not send all that was asked for"));
   else reply.resolve();
 }
 

@@ -79,27 +79,31 @@ export class NbdDisk implements PointDisk {
     return extentsOf({ at, length }, allocation, dirty);
   }
 
-  async read({ signal }: Pick<Ctx, "signal">, offset: number, length: number): Promise<Buffer> {
+  async read({ signal }: Pick<Ctx, "signal">, offset: number, into: Uint8Array): Promise<void> {
+    const { length } = into;
     if (offset < 0 || length <= 0 || length > MOST_BYTES || offset + length > this.sizeBytes) {
       const reason = `cannot read ${length} bytes at ${offset}: the disk has ${this.sizeBytes}`;
       throw new EngineError("invalid-argument", reason);
     }
-    if (!this.#copies) return this.#client.read(offset, length, { signal });
+    if (!this.#copies) return this.#client.read(offset, into, { signal });
     try {
-      return await this.#readApart(offset, length, signal);
+      await this.#readApart(offset, into, signal);
     } catch (error) {
       throw lost(error);
     }
   }
 
-  async #readApart(offset: number, length: number, signal: AbortSignal): Promise<Buffer> {
-    const reads: Promise<Buffer>[] = [];
-    for (let at = offset; at < offset + length; ) {
-      const end = Math.min(at - (at % COPIED_BYTES) + COPIED_BYTES, offset + length);
-      reads.push(this.#client.read(at, end - at, { signal }));
+  /** It is over when all parts are: a buffer of which one is on its way is not the caller's. */
+  async #readApart(offset: number, into: Uint8Array, signal: AbortSignal): Promise<void> {
+    const reads: Promise<void>[] = [];
+    for (let at = 0; at < into.length; ) {
+      const end = Math.min(at - ((offset + at) % COPIED_BYTES) + COPIED_BYTES, into.length);
+      reads.push(this.#client.read(offset + at, into.subarray(at, end), { signal }));
       at = end;
     }
-    return Buffer.concat(await Promise.all(reads), length);
+    const settled = await Promise.allSettled(reads);
+    const failed = settled.find(({ status }) => status === "rejected");
+    if (failed) throw (failed as PromiseRejectedResult).reason;
   }
 }
 
