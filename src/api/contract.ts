@@ -16,7 +16,7 @@ import { instances } from "./contract/instances.ts";
 import { keys } from "./contract/keys.ts";
 import { media } from "./contract/media.ts";
 import { mounts } from "./contract/mounts.ts";
-import { networks } from "./contract/networks.ts";
+import { networks, privateNetworks } from "./contract/networks.ts";
 import { operations } from "./contract/operations.ts";
 import { ports } from "./contract/ports.ts";
 import { sessions } from "./contract/sessions.ts";
@@ -37,6 +37,7 @@ export const contract = {
   disks,
   media,
   networks,
+  privateNetworks,
   zones,
   snapshots,
   repositories,

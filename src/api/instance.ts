@@ -8,6 +8,7 @@ import { FirmwareKind, GuestKind, Medium, MediumReference } from "./machine.ts";
 import { Mount, NewMount } from "./mount.ts";
 import { MoveMark } from "./move.ts";
 import { HostNic, MOST_NICS, NewHostNic } from "./network.ts";
+import { NetworkMode } from "./network-mode.ts";
 import { NewPortForward, PortForward } from "./port.ts";
 import { InstanceZone } from "./zone.ts";
 
@@ -48,13 +49,6 @@ export const DEFAULTS = {
 /** `on`: started once whenever the host has booted; `restore`: started when it ran before the engine or the host ended. */
 export const AutostartPolicy = z.enum(["off", "on", "restore"]);
 export type AutostartPolicy = z.infer<typeof AutostartPolicy>;
-
-/**
- * What a guest reaches. `default`: whatever this host reaches, and the engine's subnet. `isolated`: nothing at all; this
- * host still comes in, by SSH and by the ports that it forwards.
- */
-export const NetworkMode = z.enum(["default", "isolated"]);
-export type NetworkMode = z.infer<typeof NetworkMode>;
 
 /** The user's own words on an instance: a key, and a value that may be empty. */
 export const Labels = z
@@ -106,7 +100,9 @@ export const LaunchSpec = z.strictObject({
   disks: z.array(NewDisk).max(100).optional().describe("Beside its first one"),
   networks: z.array(NewHostNic).max(MOST_NICS).optional().describe("NICs on networks of the host"),
   autostart: AutostartPolicy.optional(),
-  network: NetworkMode.optional().describe("isolated: the guest reaches nothing beyond itself"),
+  network: NetworkMode.optional().describe(
+    "What the guest reaches: default, nat (no other instances), private:NAME (those of that network alone), or isolated (nothing)",
+  ),
   labels: Labels.optional(),
   ports: z.array(NewPortForward).max(100).optional().describe("Forwarded from its first start on"),
   zone: z.string().min(1).optional().describe("Name of its zone; left out, the zones take turns"),
@@ -163,7 +159,10 @@ export const Instance = z.object({
       "IPv4 address of its own in the engine's subnet; of a container that which it has now, or empty",
     ),
   mac: z.string(),
-  network: NetworkMode,
+  network: NetworkMode.describe("What its guest reaches"),
+  networkNow: NetworkMode.optional().describe(
+    "What it reaches until its next start, where it runs and that is not what is asked for",
+  ),
   zone: InstanceZone,
   networks: z.array(HostNic).describe("NICs on networks of the host, beside its own"),
   ssh: SshAddress.optional().describe("Present while running"),

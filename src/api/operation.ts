@@ -45,6 +45,7 @@ export const OperationKind = z.enum([
   "remove-port",
   "add-network",
   "remove-network",
+  "change-network",
   "mount",
   "unmount",
   "add-disk",

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { DISK_NAME_PATTERN, DISK_NAME_RULE } from "./disk-rules.ts";
 import { InstanceName } from "./instance-name.ts";
 import { NAME_PATTERN } from "./names.ts";
+import { NetworkMode } from "./network-mode.ts";
 import { SnapshotName } from "./snapshot.ts";
 
 const Size = z.string().regex(/^\d+(\.\d+)?\s*[KMGTkmgt](i?[Bb])?$/, {
@@ -77,6 +78,11 @@ export const ProjectInstance = z.strictObject({
     .describe(
       "Its disks and its suspended memory, from the launch on; left out, as the engine's setting says",
     ),
+  network: NetworkMode.optional().meta({
+    description:
+      "What it reaches: default, nat (no other instances), private:NAME (those of that network alone), isolated (nothing)",
+    examples: ["nat", "private:team", "isolated"],
+  }),
   networks: z
     .array(
       z

@@ -11,6 +11,7 @@ import {
   parseTmpfs,
   parseVolume,
 } from "../client/container-text.ts";
+import { sortedNetworks } from "../client/network-text.ts";
 import { repeated, wholeNumber } from "./options.ts";
 
 export type ContainerOptions = {
@@ -137,9 +138,10 @@ export function containerNetworks(
       hint: "Name a network of its runtime: --network NAME",
     });
   }
-  const networks = texts.filter((text) => text !== "default" && text !== "isolated");
+  const { modes, others: networks } = sortedNetworks(texts);
+  const mode = modes.findLast((one) => one !== "default");
   return {
-    ...(texts.includes("isolated") ? { network: "isolated" } : {}),
+    ...(mode === undefined ? {} : { network: mode }),
     container: { ...container, ...(networks.length > 0 ? { networks } : {}) },
   };
 }

@@ -4,6 +4,7 @@ import type { StoredContainerImage } from "../api/container-image.ts";
 import type { EngineInfo } from "../api/engine-info.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Instance, InstanceDetails, InstanceState, Problem } from "../api/instance.ts";
+import { type NetworkMode, privateNetworkOf } from "../api/network-mode.ts";
 import type { Operation } from "../api/operation.ts";
 import { withoutControls } from "../base/plain-text.ts";
 import { formatBytes } from "../base/units.ts";
@@ -83,11 +84,11 @@ function addressesOf({ state, address }: Instance): string[] {
 /** What Multipass's JSON has no place for, under one key of our own. */
 function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance): Record<string, unknown> {
   const { zone, network, networks, labels, guest, firmware, tpm, display, medium, screen, ...others } = rest;
-  const { encrypted, ...more } = others;
+  const { encrypted, networkNow, ...more } = others;
   const { cpus, memoryBytes, diskBytes, disks, accelerator, operation, container, ports } = more;
   const machine = { guest, firmware, tpm, display, encrypted, medium, screen };
   const sizes = { cpus, memoryBytes, diskBytes, disks };
-  const where = { zone, network, networks, labels };
+  const where = { zone, network, networkNow, networks, labels };
   const own = container ? { container, ports } : {};
   return {
     id,
@@ -103,6 +104,20 @@ function ownFacts({ id, kind, driver, arch, ready, problems, ...rest }: Instance
     operation,
     problems,
   };
+}
+
+/** Of one that has another mode than most. */
+function reachText({ network, networkNow }: Instance): string | undefined {
+  const words = reachWords(network);
+  if (networkNow === undefined) return network === "default" ? undefined : words;
+  return `${words}; ${reachWords(networkNow)} until its next start`;
+}
+
+function reachWords(mode: NetworkMode): string {
+  const name = privateNetworkOf(mode);
+  if (name !== undefined) return `the instances in ${name}`;
+  if (mode === "isolated") return "nothing (isolated)";
+  return mode === "nat" ? "what this host reaches (nat)" : "what this host reaches, and other instances";
 }
 
 export function formatList(instances: readonly Instance[], format: Format): string {
@@ -172,6 +187,8 @@ export function infoText({ instance, details }: InfoItem): string {
   facts.push(...containerRows(instance));
   if (machine !== undefined) facts.push(["Machine", machine]);
   if (instance.encrypted) facts.push(["Encrypted", ENCRYPTED]);
+  const reach = reachText(instance);
+  if (reach !== undefined) facts.push(["Reaches", reach]);
   for (const { network, mode, mac } of instance.networks)
     facts.push(["Network", `${network} as ${mac}${mode === "manual" ? " (manual)" : ""}`]);
   if (instance.accelerator) facts.push(["Accelerator", instance.accelerator]);

@@ -43,7 +43,7 @@ export function addInstanceCommands(program: Command, session: Session): void {
     .option("--mount <source:target>", "a directory of this host to show in it; may be repeated", repeated)
     .option(
       "--network <spec>",
-      "isolated to reach nothing; or a NIC on a network of this host: NAME, bridged, or name=NAME,mode=auto|manual,mac=ADDRESS; may be repeated",
+      "what it reaches: default, nat (no other instances), private:NAME (only those of that network), isolated (nothing); or a NIC on a network of this host: NAME, bridged, or name=NAME,mode=auto|manual,mac=ADDRESS; may be repeated",
       repeated,
     )
     .option("--bridged", "one `--network bridged`")

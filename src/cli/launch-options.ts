@@ -1,9 +1,9 @@
 /** What `berth launch` takes and Multipass does not. */
 import type { Command } from "commander";
-import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
+import type { LaunchSpec } from "../api/instance.ts";
 import { labelsFrom } from "../api/labels.ts";
 import type { NewPortForward } from "../api/port.ts";
-import { parseNetwork } from "../client/network-text.ts";
+import { parseNetwork, sortedNetworks } from "../client/network-text.ts";
 import { addContainerOptions, type ContainerOptions } from "./container-options.ts";
 import { parseDisk } from "./disk-text.ts";
 import type { Dialect } from "./formats.ts";
@@ -59,20 +59,16 @@ function portOf(text: string): NewPortForward {
   return { protocol: "tcp", hostAddress: "127.0.0.1", ...parsePort(text) };
 }
 
-const MODES: readonly NetworkMode[] = ["default", "isolated"];
-
 /**
- * What `--network` and `--bridged` say: the words `default` and `isolated` are what the guest reaches, anything else is a
- * NIC on a network of the host. Multipass has no such words. Throws `invalid-argument`. Pure.
+ * What `--network` and `--bridged` say: the words for modes, `private:NAME` among them, are what the guest reaches, anything
+ * else is a NIC on a network of the host. Multipass has no such words. Throws `invalid-argument`. Pure.
  */
 export function networkSpec(
   { network: texts = [], bridged = false }: { network?: string[]; bridged?: boolean },
   dialect: Dialect,
 ): Pick<LaunchSpec, "network" | "networks"> {
-  const modes = dialect === "berth" ? MODES.filter((mode) => texts.includes(mode)) : [];
-  const nics = [...texts, ...(bridged ? ["bridged"] : [])].filter(
-    (text) => !modes.some((mode) => mode === text),
-  );
+  const { modes, others } = dialect === "berth" ? sortedNetworks(texts) : { modes: [], others: texts };
+  const nics = [...others, ...(bridged ? ["bridged"] : [])];
   const mode = modes.at(-1);
   return {
     ...(mode === undefined ? {} : { network: mode }),

@@ -4,6 +4,7 @@ import { EngineError } from "../base/errors.ts";
 import { parseNetwork } from "../client/network-text.ts";
 import { type AnyFormat, FORMATS } from "./formats.ts";
 import { formatOption } from "./options.ts";
+import { addPrivateNetworkCommands } from "./private-networks.ts";
 import type { Session } from "./session.ts";
 
 export function addNetworkCommands(program: Command, session: Session): void {
@@ -13,7 +14,10 @@ export function addNetworkCommands(program: Command, session: Session): void {
       session.print(session.formats.networks((await api.networks.list()).items, format));
     },
   );
-  const network = program.command("network").description("Connect instances to networks of this host");
+  const network = program
+    .command("network")
+    .description("What instances reach: networks of this host, each other, or nothing");
+  addPrivateNetworkCommands(network, session);
   network
     .command("attach")
     .description("Give a stopped instance a NIC on a network of this host")

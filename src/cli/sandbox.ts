@@ -2,10 +2,12 @@
 import type { Command } from "commander";
 import { countText, filesText, isObeyed } from "../agent/sandbox/changes.ts";
 import type { Review } from "../agent/sandbox/review.ts";
-import type { LaunchSpec, NetworkMode } from "../api/instance.ts";
+import type { LaunchSpec } from "../api/instance.ts";
+import type { NetworkMode } from "../api/network-mode.ts";
 import { EngineError } from "../base/errors.ts";
 import { currentPaths, hostPlatform } from "../base/paths.ts";
 import { parseSize } from "../base/units.ts";
+import { parseMode } from "../client/network-text.ts";
 import { type Format, json, table } from "./format.ts";
 import { formatOption, wholeNumber } from "./options.ts";
 import { confirm } from "./question.ts";
@@ -35,8 +37,8 @@ export function addSandboxCommands(program: Command, session: Session): void {
     .option("-d, --disk <size>", "disk, such as 20G (default: 5G)")
     .option(
       "--network <mode>",
-      "what it reaches: nothing (isolated), or whatever this host does (default)",
-      mode,
+      "what it reaches: nothing (isolated), whatever this host does (nat, default), or private:NAME",
+      parseMode,
     )
     .option("--cloud-init <file>", "cloud-init user-data: a file, a URL, or - for standard input")
     .action((dir: string, options: BeginOptions) => begin(session, dir, options));
@@ -60,11 +62,6 @@ export function addSandboxCommands(program: Command, session: Session): void {
     .argument("<name>", "the sandbox")
     .option("-y, --yes", "do not ask")
     .action((name: string, { yes }: { yes?: boolean }) => discard(session, name, yes ?? false));
-}
-
-function mode(text: string): NetworkMode {
-  if (text === "default" || text === "isolated") return text;
-  throw new EngineError("invalid-argument", `${text} is no network mode`, { hint: "isolated or default" });
 }
 
 async function begin(session: Session, folder: string, options: BeginOptions): Promise<void> {

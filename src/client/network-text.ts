@@ -1,5 +1,6 @@
 /** `br0`, `bridged`, `name=br0,mode=manual,mac=52:54:00:4b:ab:cd`: a NIC as `--network` and `berth.yaml` say it. Pure. */
 import type { NewHostNic, NicMode } from "../api/network.ts";
+import { NetworkMode } from "../api/network-mode.ts";
 import { EngineError } from "../base/errors.ts";
 
 const MODES: readonly NicMode[] = ["auto", "manual"];
@@ -21,6 +22,21 @@ export function parseNetwork(text: string): WrittenNic {
     ...(mode === undefined ? {} : { mode: modeOf(mode) }),
     ...(mac === undefined ? {} : { mac }),
   };
+}
+
+/** The words that mean what a guest reaches, and those that name a network. Throws `invalid-argument`. Pure. */
+export function sortedNetworks(texts: readonly string[]): { modes: NetworkMode[]; others: string[] } {
+  const isMode = (text: string) => text.startsWith("private:") || NetworkMode.safeParse(text).success;
+  return { modes: texts.filter(isMode).map(parseMode), others: texts.filter((text) => !isMode(text)) };
+}
+
+/** Throws `invalid-argument`. */
+export function parseMode(text: string): NetworkMode {
+  const mode = NetworkMode.safeParse(text);
+  if (mode.success) return mode.data;
+  throw new EngineError("invalid-argument", `${text} is not what a guest can reach`, {
+    hint: "Write default, nat, isolated, or private:NAME. berth network list tells the names.",
+  });
 }
 
 function fieldOf(field: string): [key: string, value: string] {

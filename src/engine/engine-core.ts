@@ -16,6 +16,7 @@ import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
 import type { MoveMark } from "../api/move.ts";
 import type { HostNetwork, NewHostNic } from "../api/network.ts";
+import type { NetworkMode, PrivateNetwork } from "../api/network-mode.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
 import type { GuestSession, SessionRequest } from "../api/session.ts";
@@ -50,6 +51,8 @@ export interface EngineCore {
   readonly disks: DisksApi;
   readonly media: MediaApi;
   readonly networks: NetworksApi;
+  readonly reach: ReachApi;
+  readonly privateNetworks: PrivateNetworksApi;
   readonly zones: ZonesApi;
   readonly snapshots: SnapshotsApi;
   readonly repositories: RepositoriesApi;
@@ -209,6 +212,20 @@ export interface NetworksApi {
   list(): Promise<HostNetwork[]>;
   attach(instance: string, wanted: NewHostNic): Promise<Operation>;
   detach(instance: string, mac: string): Promise<Operation>;
+}
+
+export interface ReachApi {
+  /** Where that needs another run, the operation warns, and the instance tells what holds until then. */
+  change(instance: string, mode: NetworkMode): Promise<Operation>;
+}
+
+export interface PrivateNetworksApi {
+  list(): PrivateNetwork[];
+  /** `not-found` for an unknown name. */
+  get(name: string): PrivateNetwork;
+  create(name: string): PrivateNetwork;
+  /** `wrong-state` while an instance is in it, be it in the trash. */
+  delete(name: string): Promise<void>;
 }
 
 export interface ZonesApi {

@@ -39,6 +39,8 @@ import { MetricsFeeds } from "./instances/metrics.ts";
 import { Mounts } from "./instances/mounts.ts";
 import { OutsideWatch } from "./instances/outside.ts";
 import { Ports } from "./instances/ports.ts";
+import type { PrivateNetworks } from "./instances/private-networks.ts";
+import { Reach } from "./instances/reach.ts";
 import { Sessions } from "./instances/sessions.ts";
 import { SnapshotKeeping } from "./instances/snapshot-keeping.ts";
 import { SshHosts } from "./instances/ssh-hosts.ts";
@@ -92,6 +94,8 @@ export class LiveEngine implements EngineCore {
   readonly disks: Disks;
   readonly media: Media;
   readonly networks: HostNics;
+  readonly reach: Reach;
+  readonly privateNetworks: PrivateNetworks;
   readonly zones: Zones;
   readonly snapshots: SnapshotKeeping;
   readonly repositories: RepositoryWork;
@@ -152,6 +156,8 @@ export class LiveEngine implements EngineCore {
     this.sessions = new Sessions(keeper);
     this.#lan = new Lan(keeper, parts.subnet);
     this.networks = new HostNics(keeper, parts.manager, parts.networks, parts.options.log);
+    this.reach = new Reach(keeper, parts.manager);
+    this.privateNetworks = keeper.privateNetworks;
     this.zones = new Zones(keeper, parts.manager, parts.operations);
     this.media = new Media(keeper, parts.manager);
     this.disks = new Disks(keeper, parts.manager, parts.hostFacts);

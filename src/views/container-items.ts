@@ -3,9 +3,10 @@ import type { ContainerRuntime, Health } from "../api/container.ts";
 import type { EngineInfo } from "../api/engine-info.ts";
 import type { ForeignContainer } from "../api/foreign-container.ts";
 import type { Instance } from "../api/instance.ts";
+import { privateNetworkOf } from "../api/network-mode.ts";
 import type { Action, Icon } from "./items.ts";
 import { l10n } from "./l10n.ts";
-import { cpusText, sizeText } from "./phrases.ts";
+import { cpusText, reachPhrase, sizeText } from "./phrases.ts";
 
 export const RUNTIME_NAMES: Readonly<Record<ContainerRuntime, string>> = {
   docker: "Docker",
@@ -135,8 +136,8 @@ export function containerFacts(instance: Instance): [string, string | undefined]
 
 /** Rows of the panel's networks: those of its runtime that it is connected to. */
 export function containerNetworks({ container, network }: Instance): { name: string; detail: string }[] {
-  if (network === "isolated")
-    return [{ name: l10n.t("none"), detail: l10n.t("isolated: it reaches nothing") }];
+  if (network !== "default")
+    return [{ name: privateNetworkOf(network) ?? l10n.t("none"), detail: reachPhrase(network) }];
   const names = container?.networks ?? [l10n.t("default")];
   return names.map((name) => ({ name, detail: l10n.t("of its runtime") }));
 }

@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<OperationKind, (target: string) => string>> = {
   "remove-port": (target) => l10n.t("Close port of {0}", target),
   "add-network": (target) => l10n.t("Connect {0}", target),
   "remove-network": (target) => l10n.t("Disconnect {0}", target),
+  "change-network": (target) => l10n.t("Change what {0} reaches", target),
   mount: (target) => l10n.t("Mount in {0}", target),
   unmount: (target) => l10n.t("Unmount from {0}", target),
   "add-disk": (target) => l10n.t("Add disk to {0}", target),

@@ -1,6 +1,7 @@
 /** What the engine's words look like to a person: progress, sizes, states. Pure. */
 
 import type { ImageFacts, InstanceState } from "../api/instance.ts";
+import { type NetworkMode, privateNetworkOf } from "../api/network-mode.ts";
 import type { Operation, OperationKind, Progress } from "../api/operation.ts";
 import { formatBytes } from "../base/units.ts";
 import { l10n } from "./l10n.ts";
@@ -57,6 +58,7 @@ const KINDS: Readonly<Record<OperationKind, string>> = {
   "remove-port": l10n.t("closing a port"),
   "add-network": l10n.t("connecting to a network"),
   "remove-network": l10n.t("disconnecting from a network"),
+  "change-network": l10n.t("changing what it reaches"),
   mount: l10n.t("mounting a folder"),
   unmount: l10n.t("unmounting a folder"),
   "add-disk": l10n.t("adding a disk"),
@@ -226,4 +228,14 @@ export function listText(names: readonly string[], most = 3): string {
     return names.length < 2 ? last : l10n.t("{0} and {1}", names.slice(0, -1).join(", "), last);
   }
   return l10n.t("{0} and {1} more", names.slice(0, most).join(", "), names.length - most);
+}
+
+/** What a guest of this mode reaches. */
+export function reachPhrase(mode: NetworkMode): string {
+  const name = privateNetworkOf(mode);
+  if (name !== undefined) return l10n.t("private: it reaches the instances in {0} alone", name);
+  if (mode === "isolated") return l10n.t("isolated: it reaches nothing");
+  return mode === "nat"
+    ? l10n.t("what this computer reaches, and no other instances")
+    : l10n.t("its own, with other instances");
 }

@@ -173,7 +173,7 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     });
 
     test("reaches nothing where it is isolated, and is still worked in", async () => {
-      const { running } = await world.started("alone", { isolated: true });
+      const { running } = await world.started("alone", { network: "isolated" });
       expect(running.address).toBeUndefined();
       expect(await shellIn(running, "cat /proc/net/route")).not.toContain("eth0");
     });

@@ -32,6 +32,7 @@ async function harnessOf(driver: () => Driver, own: Partial<DriverInstance>): Pr
         disks: [],
         ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
         networks: [],
+        network: "default",
         ...{ address: "10.77.0.9", mac: "52:54:00:00:00:01", directory, runDirectory: root },
         subnet: subnetAround("10.77.0.1"),
         image: { path: "/image", format: "qcow2", sizeBytes: 1, virtualBytes: 2 ** 30 },

@@ -1,4 +1,4 @@
-/** zones, enable-zones, disable-zones and launch --zone on the command line, over a real engine and fake guests. */
+/** Zones, and networks between instances, on the command line, over a real engine and fake guests. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -102,6 +102,51 @@ test("berth.yaml says the zone", async () => {
     await writeFile(file, "instances:\n  placed: {zone: zone2}\n");
     expect(await berth.ok(["status", "--file", file])).toMatch(/placed +Running +zone \w+, file says/);
     expect((await berth.run(["up", "--file", file])).stderr).toContain("placed is in zone3, and stays there");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("networks between instances are made, filled, told and taken away", async () => {
+  expect(await berth.run(["launch", "--name", "mate", "--network", "private:team"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Make it: berth network create team"),
+  });
+  await berth.ok(["network", "create", "team"]);
+  await berth.ok(["launch", "--name", "mate", "--network", "private:team"]);
+  await berth.ok(["launch", "--name", "other", "--network", "nat"]);
+  expect(await berth.ok(["info", "other"])).toContain("Reaches:        what this host reaches (nat)\n");
+  await berth.ok(["network", "set", "other", "private:team"]);
+  expect(await berth.ok(["info", "other"])).toContain("Reaches:        the instances in team\n");
+  expect(await berth.ok(["network", "list"])).toBe("Name  Instances\nteam  mate, other\n");
+  expect(await berth.json(["network", "info", "team"])).toMatchObject({
+    ...{ name: "team", instances: [{ name: "mate", state: "running" }, { name: "other" }] },
+  });
+  expect(await berth.run(["network", "delete", "team"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("mate, other are in it"),
+  });
+  for (const name of ["mate", "other"]) await berth.ok(["delete", "--purge", name]);
+  await berth.ok(["network", "delete", "team"]);
+  expect(await berth.ok(["network", "list"])).toBe("No networks between instances found.\n");
+  expect((await berth.run(["network", "set", "web", "private:Team"])).stderr).toContain(
+    "Write default, nat, isolated, or private:NAME.",
+  );
+});
+
+test("berth.yaml says what it reaches, and up makes the network", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "berth-reach-file-"));
+  const file = path.join(folder, "berth.yaml");
+  try {
+    await writeFile(file, "instances:\n  x: {network: private:lab}\n  y: {network: private:lab}\n");
+    await berth.ok(["up", "--file", file]);
+    expect(await berth.ok(["network", "list"])).toBe("Name  Instances\nlab   x, y\n");
+    await writeFile(file, "instances:\n  x: {network: isolated}\n  y: {network: private:lab}\n");
+    expect(await berth.ok(["status", "--file", file])).toMatch(
+      /x +Running +network private:lab, file says isolated/,
+    );
+    await berth.ok(["up", "--file", file]);
+    expect(await berth.ok(["network", "list"])).toBe("Name  Instances\nlab   y\n");
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -93,7 +93,7 @@ async function hostInstance(root: string): Promise<DriverInstance> {
     ...{ id: randomUUID(), name: "container-host", arch: hostArch() },
     ...{ cpus: 2, memoryBytes: 2 ** 30, diskBytes: 5 * 2 ** 30 },
     ...{ address: "10.77.0.200", mac: "52:54:00:77:01:00" },
-    ...{ directory, runDirectory: root, shares: [], disks: [], networks: [] },
+    ...{ directory, runDirectory: root, shares: [], disks: [], networks: [], network: "default" },
     ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
     subnet: subnetAround("10.77.0.1"),
     image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes: 2 * 2 ** 30 },

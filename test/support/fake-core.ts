@@ -169,6 +169,15 @@ export class FakeCore implements EngineCore {
     attach: async (instance) => this.#begin("add-network", instance),
     detach: async (instance) => this.#begin("remove-network", instance),
   };
+  readonly reach: EngineCore["reach"] = {
+    change: async (instance) => this.#begin("change-network", instance),
+  };
+  readonly privateNetworks: EngineCore["privateNetworks"] = {
+    list: () => [{ name: "team", instances: ["web"] }],
+    get: (name) => ({ name, instances: ["web"] }),
+    create: (name) => ({ name, instances: [] }),
+    delete: async () => {},
+  };
   readonly zones: EngineCore["zones"] = {
     list: () => [{ name: "zone1", available: true, subnet: "10.77.1.0/24" }],
     disable: async (zone) => this.#begin("disable-zone", zone),

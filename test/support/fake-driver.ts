@@ -12,6 +12,7 @@ import path from "node:path";
 import { type Duplex, PassThrough, Writable } from "node:stream";
 import type { DriverInfo } from "../../src/api/engine-info.ts";
 import type { InstanceDetails, Problem, SshAddress } from "../../src/api/instance.ts";
+import type { NetworkMode } from "../../src/api/network-mode.ts";
 import { abortable, type Deferred, deferred, sleep } from "../../src/base/async.ts";
 import { exists } from "../../src/base/durable.ts";
 import { EngineError } from "../../src/base/errors.ts";
@@ -75,6 +76,8 @@ export type FakeGuest = {
   ended: Deferred<Exit>;
   /** Aborts when it has ended. */
   over: AbortSignal;
+  /** What it reaches now. */
+  network: NetworkMode;
   /** Ids of the extra disks that it has, and names of those that it uses. */
   plugged: Set<string>;
   /** The file in its drive. */
@@ -125,6 +128,8 @@ export class FakeHost {
   available = true;
   /** Guests have a LAN NIC, whose socket a test may listen on; see `fake-nic.ts`. */
   withLan = false;
+  /** What guests reach can be changed while they run. */
+  changesNetworks = true;
   /** Guests have a serial console; those of earlier engines have none. */
   withConsole = true;
   /** What keeps it from running a kind of machine. */
@@ -178,6 +183,7 @@ export class FakeHost {
       startedAt: new Date(),
       ended,
       over: over.signal,
+      network: instance.network,
       plugged: new Set(instance.disks.map(({ id }) => id)),
       keeps: new Set(),
       medium: instance.medium,
@@ -472,6 +478,15 @@ class FakeRunning implements Running {
       keyFile: path.join(instance.directory, "id"),
       knownHostsFile: path.join(instance.directory, "known_hosts"),
     };
+  }
+
+  get network(): NetworkMode {
+    return this.#guest.network;
+  }
+
+  async changeNetwork(_ctx: Ctx, mode: NetworkMode): Promise<boolean> {
+    if (this.#host.changesNetworks) this.#guest.network = mode;
+    return this.#host.changesNetworks;
   }
 
   openPoint: OpenPoint = async (ctx, instance, request) => {

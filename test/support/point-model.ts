@@ -15,7 +15,16 @@ export function pointCtx(signal: AbortSignal = AbortSignal.timeout(120_000)): Ct
 export function bareInstance(id: string, directory: string, runDirectory: string): DriverInstance {
   return {
     ...{ id, name: "bare", arch: "x86_64", cpus: 1, memoryBytes: 2 ** 26, diskBytes: 2 ** 24 },
-    ...{ directory, runDirectory, shares: [], disks: [], networks: [], address: "10.0.0.2", mac: "" },
+    ...{
+      directory,
+      runDirectory,
+      shares: [],
+      disks: [],
+      networks: [],
+      network: "default",
+      address: "10.0.0.2",
+      mac: "",
+    },
     ...{ guest: "linux", firmware: "bios", tpm: false, display: false, image: undefined },
     subnet: {
       ...{ cidr: "10.0.0.0/24", gateway: "10.0.0.1", dns: "10.0.0.1" },

@@ -44,7 +44,7 @@ describe("a container in the container host", () => {
     const stream = await running.reach?.(ctx(), forward);
     stream?.write("GET /a HTTP/1.0\r\n\r\n");
     expect(stream && (await text(stream))).toContain("hello");
-    const { running: alone } = await own.started("alone", { isolated: true });
+    const { running: alone } = await own.started("alone", { network: "isolated" });
     await expect(alone.reach?.(ctx(), forward)).rejects.toMatchObject({ code: "guest-unreachable" });
   });
 

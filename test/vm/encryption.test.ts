@@ -68,7 +68,15 @@ async function machine(name: string, openKey?: DriverInstance["openKey"]): Promi
   return {
     ...{ id: randomUUID(), name, arch: hostArch(), cpus: 1, memoryBytes: 2 ** 27, diskBytes: 2 ** 26 },
     ...{ address: "10.77.0.9", mac: "52:54:00:77:00:01", subnet: subnetAround("10.77.0.1") },
-    ...{ directory, runDirectory: root, shares: [], disks: [], networks: [], image: undefined },
+    ...{
+      directory,
+      runDirectory: root,
+      shares: [],
+      disks: [],
+      networks: [],
+      network: "default",
+      image: undefined,
+    },
     ...{ guest: "other", firmware: "bios", tpm: false, display: true },
     login: {
       ...{ user: "none", client: { privateKey: "", publicKey: "" }, host: { privateKey: "", publicKey: "" } },

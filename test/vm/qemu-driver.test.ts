@@ -45,7 +45,7 @@ async function makeHarness(): Promise<Harness> {
           diskBytes: 5 * 2 ** 30,
         },
         ...{ address: `10.77.0.${made.length + 9}`, mac: `52:54:00:77:00:0${made.length}` },
-        ...{ directory, runDirectory: root, shares: [], disks: [], networks: [] },
+        ...{ directory, runDirectory: root, shares: [], disks: [], networks: [], network: "default" },
         ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
         subnet: subnetAround("10.77.0.1"),
         image: { path: image.path, format: "qcow2", sizeBytes: image.sizeBytes, virtualBytes },

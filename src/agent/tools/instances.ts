@@ -1,6 +1,7 @@
 /** Tools for instances as a whole: which there are, making, starting, stopping and removing them, and their ports. */
 import * as z from "zod";
-import { type Instance as InstanceFacts, NetworkMode } from "../../api/instance.ts";
+import type { Instance as InstanceFacts } from "../../api/instance.ts";
+import { NetworkMode } from "../../api/network-mode.ts";
 import { formatBytes } from "../../base/units.ts";
 import {
   ADDS,
@@ -78,7 +79,7 @@ const launch = tool({
   input: z.object({
     ...machineInput,
     network: NetworkMode.default("isolated").describe(
-      "isolated: it reaches nothing. default: it reaches what the user's computer reaches",
+      "isolated: it reaches nothing. nat: what the user's computer reaches. default: other instances, too. private:NAME: the instances in that network alone",
     ),
   }),
   hints: ADDS,

@@ -1,6 +1,7 @@
-/** The host's own networks, and the NICs that guests have on them. */
+/** What guests reach: the host's own networks and the NICs that guests have there, and networks between guests. */
 import * as z from "zod";
 import { HostNetwork, NewHostNic } from "../network.ts";
+import { NetworkMode, NetworkName, PrivateNetwork } from "../network-mode.ts";
 import { Operation } from "../operation.ts";
 import { ByName, List, procedure } from "./procedure.ts";
 
@@ -24,4 +25,34 @@ export const networks = {
   )
     .input(ByName.extend({ mac: z.string().max(64) }))
     .output(Operation),
+  change: procedure(
+    "PUT",
+    "/v1/instances/{name}/network",
+    "instance.config",
+    "Change what an instance reaches",
+  )
+    .input(ByName.extend({ mode: NetworkMode }))
+    .output(Operation),
+};
+
+const ByNetwork = z.object({ network: z.string().min(1).max(64) });
+
+export const privateNetworks = {
+  list: procedure("GET", "/v1/private-networks", "instance.view", "Networks between instances").output(
+    List(PrivateNetwork),
+  ),
+  get: procedure("GET", "/v1/private-networks/{network}", "instance.view", "One of them")
+    .input(ByNetwork)
+    .output(PrivateNetwork),
+  create: procedure("POST", "/v1/private-networks", "instance.config", "Make a network between instances")
+    .input(z.strictObject({ name: NetworkName }))
+    .output(PrivateNetwork),
+  delete: procedure(
+    "DELETE",
+    "/v1/private-networks/{network}",
+    "instance.config",
+    "Delete a network in which no instance is",
+  )
+    .input(ByNetwork)
+    .output(z.object({})),
 };

@@ -23,6 +23,7 @@ export type Drift = {
     | "zone"
     | "display"
     | "encrypted"
+    | "network"
     | "networks"
     | "ports"
     | "mounts"
@@ -42,6 +43,9 @@ export function driftOf(wanted: ProjectInstance, now: Instance | undefined, writ
     ...(isEncryptedOtherwise(wanted, now)
       ? [says("encrypted", now.encrypted, wanted.encrypted ?? false)]
       : []),
+    ...(wanted.network === undefined || wanted.network === now.network
+      ? []
+      : [says("network", now.network, wanted.network)]),
     ...list(
       "networks",
       missingNics(written.networks ?? [], now).map(({ network }) => network),

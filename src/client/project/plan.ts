@@ -1,6 +1,7 @@
 /** What has to be done to one instance so that it is as its file says. Pure. */
 import { createHash } from "node:crypto";
 import type { Instance } from "../../api/instance.ts";
+import type { NetworkMode } from "../../api/network-mode.ts";
 import type { NewPortForward } from "../../api/port.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
 import { parseMount, targetOf } from "../../base/mount-text.ts";
@@ -24,6 +25,7 @@ export type Change =
   | { do: "add-port"; port: Partial<NewPortForward> & { guestPort: number } }
   | { do: "add-mount"; mount: WrittenMount }
   | { do: "add-network"; nic: WrittenNic }
+  | { do: "change-network"; mode: NetworkMode }
   | { do: "tell"; text: string };
 
 /** Of a file's entry, as the API wants them. Throws `invalid-argument`. */
@@ -95,11 +97,15 @@ export function changesOf(
   const differing = difference(sizesOf(wanted), now);
   const told = keptOtherwise(name, wanted, now).map((text) => ({ do: "tell" as const, text }));
   const unconnected = missingNics(networks, now);
+  const reach =
+    wanted.network === undefined || wanted.network === now.network || now.state === "suspended"
+      ? []
+      : [{ do: "change-network" as const, mode: wanted.network }];
   if (now.state === "running" || now.state === "starting" || now.state === "restarting") {
     const what = [...(differing ? ["sizes"] : []), ...(unconnected.length > 0 ? ["networks"] : [])];
     const text = `${name} has other ${what.join(" and ")} than its file says; they change when it has been stopped: berth down ${name}, then up`;
     const later = what.length > 0 ? [{ do: "tell" as const, text }] : [];
-    return [...told, ...later, { do: "start" }, ...diskChanges(name, wanted, now), ...opened];
+    return [...told, ...later, ...reach, { do: "start" }, ...diskChanges(name, wanted, now), ...opened];
   }
   const { snapshot } = wanted;
   const restores = snapshot !== undefined && snapshots.includes(snapshot) && now.state === "stopped";
@@ -109,6 +115,7 @@ export function changesOf(
     ...(differing && now.state === "stopped" ? [{ do: "change-sizes" as const, sizes: differing }] : []),
     ...(now.state === "suspended" ? [] : diskChanges(name, wanted, now)),
     ...(now.state === "stopped" ? unconnected.map((nic) => ({ do: "add-network" as const, nic })) : []),
+    ...reach,
     { do: "start" },
     ...(now.state === "suspended" ? diskChanges(name, wanted, now) : []),
     ...opened,

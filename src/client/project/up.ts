@@ -1,9 +1,10 @@
 /** Makes instances be and run as their file says, or ends them; a command and a window do it alike. */
 import path from "node:path";
 import type { LaunchSpec } from "../../api/instance.ts";
+import { type NetworkMode, privateNetworkOf } from "../../api/network-mode.ts";
 import type { Operation } from "../../api/operation.ts";
 import type { Project, ProjectInstance } from "../../api/project.ts";
-import { EngineError, messageOf } from "../../base/errors.ts";
+import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import { containerReference } from "../container-text.ts";
 import type { EngineApi, EngineClient } from "../engine-client.ts";
 import { parseNetwork } from "../network-text.ts";
@@ -150,6 +151,10 @@ async function carryOut(
         api.snapshots.restore({ name, snapshot: change.snapshot, automatic: true }),
       );
       return;
+    case "change-network":
+      await makeNetwork(caller, change.mode);
+      await caller.operate((api) => api.networks.change({ name, mode: change.mode }));
+      return;
     case "add-network":
       await caller.operate((api) => api.networks.attach({ name, ...change.nic }));
       return;
@@ -181,8 +186,21 @@ async function launch(
   const mounts = mountsOf(wanted, directory);
   const networks = (wanted.networks ?? []).map(parseNetwork);
   const encrypted = wanted.encrypted === undefined ? {} : { encrypted: wanted.encrypted };
-  const devices = { ...display, ...encrypted, mounts, disks: disksOf(wanted), networks };
+  const { network } = wanted;
+  if (network !== undefined) await makeNetwork(caller, network);
+  const reach = network === undefined ? {} : { network };
+  const devices = { ...display, ...reach, ...encrypted, mounts, disks: disksOf(wanted), networks };
   await caller.operate((api) => api.instances.launch({ ...spec, ...image, ...place, ...devices }));
+}
+
+/** A network that the file names comes with the first who is in it. */
+async function makeNetwork(caller: Caller, mode: NetworkMode): Promise<void> {
+  const name = privateNetworkOf(mode);
+  if (name === undefined) return;
+  const { api } = await caller.client();
+  await api.privateNetworks.create({ name }).catch((error: unknown) => {
+    if (toEngineError(error).code !== "already-exists") throw error;
+  });
 }
 
 /** `docker:nginx`, `podman:nginx` and `oci:nginx` are containers, with their ports. */

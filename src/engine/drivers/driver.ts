@@ -10,6 +10,7 @@ import type { Arch, Problem } from "../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import type { Mount } from "../../api/mount.ts";
 import type { HostNetwork, HostNic } from "../../api/network.ts";
+import type { NetworkMode } from "../../api/network-mode.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { Disposable } from "../../base/disposable.ts";
 import type { Secret } from "../../base/secret.ts";
@@ -41,8 +42,8 @@ export type DriverInstance = {
   address: string;
   subnet: Subnet;
   mac: string;
-  /** The guest reaches nothing beyond itself; this host still reaches its ports. */
-  isolated?: boolean | undefined;
+  /** What the guest reaches; this host reaches its ports in any case. */
+  network: NetworkMode;
   /** NICs beside its own, on networks of this host. */
   networks: readonly HostNic[];
   /**
@@ -222,6 +223,8 @@ export interface Driver {
     /** What keeps guests from this one; undefined where nothing does. */
     problemWith(ctx: Ctx, network: HostNetwork): Promise<Problem | undefined>;
   };
+  /** Frees what was made for a private network in which no instance is. Absent where nothing is. */
+  dropNetwork?(ctx: Ctx, network: string): Promise<void>;
   /** Bytes the instance's disks take on the host. */
   diskUsage(instance: DriverInstance): Promise<number | undefined>;
   /** Absent where instances have but one disk. */

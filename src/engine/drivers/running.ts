@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Health } from "../../api/container.ts";
 import type { Problem, SshAddress } from "../../api/instance.ts";
 import type { Metrics } from "../../api/metrics.ts";
+import type { NetworkMode } from "../../api/network-mode.ts";
 import type { PortForward } from "../../api/port.ts";
 import type { TerminalSize } from "../../api/streams.ts";
 import type { Event } from "../../base/event.ts";
@@ -87,6 +88,10 @@ export interface Running {
    * four bytes. Absent where the guest has no such NIC.
    */
   readonly lan?: string | undefined;
+  /** What the guest reaches in this run, where that may be another than its instance asks for. */
+  readonly network?: NetworkMode | undefined;
+  /** False where only the next start can change that. Absent where it always is so. */
+  readonly changeNetwork?: ((ctx: Ctx, mode: NetworkMode) => Promise<boolean>) | undefined;
   /**
    * Connects to the guest's serial port: what it prints from now on is read, what is written is typed there. One at a
    * time, which must read whatever comes: a guest waits for a port that does not take its output. Absent where this run

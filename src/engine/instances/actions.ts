@@ -8,6 +8,7 @@ import { SizeChange } from "../../api/lifecycle.ts";
 import { Mount } from "../../api/mount.ts";
 import { MoveMark } from "../../api/move.ts";
 import { HostNic } from "../../api/network.ts";
+import { NetworkMode } from "../../api/network-mode.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import { PortForward } from "../../api/port.ts";
 import { SnapshotOccasion } from "../../api/snapshot.ts";
@@ -25,6 +26,7 @@ import { changeMedium } from "./media.ts";
 import { addMounts, removeMounts } from "./mounts.ts";
 import { addPort, removePort } from "./port-work.ts";
 import { restart, start, stop } from "./power.ts";
+import { changeNetwork } from "./reach.ts";
 import { rename } from "./rename.ts";
 import { changeSizes } from "./sizes.ts";
 import { afterSnapshot, removeSnapshot, restoreSnapshot, updateSnapshot } from "./snapshots.ts";
@@ -58,6 +60,7 @@ export const ActionInput = z.object({
   /** A disk is taken away from a guest that uses it. */
   force: z.boolean().optional(),
   nic: HostNic.optional(),
+  network: NetworkMode.optional(),
   /** Id of the snapshot that it is about. */
   snapshot: z.uuid().optional(),
   /** How far it is moved; absent from what ends that. */
@@ -139,6 +142,12 @@ export const ACTION_TABLE: Record<ActionInput["action"], ActionRow> = {
     verb: "take a NIC from",
     cancellable: false,
     work: (keeper, entry, ctx, { nic }) => removeNetwork(keeper, entry, ctx, required(nic)),
+  },
+  "change-network": {
+    kind: "change-network",
+    verb: "change what is reached by",
+    cancellable: false,
+    work: (keeper, entry, ctx, { network }) => changeNetwork(keeper, entry, ctx, required(network)),
   },
   mount: {
     kind: "mount",

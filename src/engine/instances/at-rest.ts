@@ -10,6 +10,7 @@ type Upkeep =
   | "remove-port"
   | "add-network"
   | "remove-network"
+  | "change-network"
   | "mount"
   | "unmount"
   | "add-disk"
@@ -126,6 +127,7 @@ const UPKEEP: Record<Upkeep, Needs> = {
   "remove-port": "any",
   "add-network": "stopped",
   "remove-network": "stopped",
+  "change-network": "not suspended",
   mount: "any",
   unmount: "any",
   "add-disk": "not suspended",

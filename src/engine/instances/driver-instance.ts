@@ -37,7 +37,7 @@ export async function driverInstanceOf(
 ): Promise<DriverInstance> {
   const { descriptor } = entry.record;
   const { id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks, base } = descriptor;
-  const { guest, firmware, tpm } = descriptor;
+  const { guest, firmware, tpm, network } = descriptor;
   const display = hasDisplay(descriptor);
   const container = containerOf(descriptor);
   const secrets = withoutKeys || !hasLogin(descriptor) ? undefined : await files.readSecrets(id);
@@ -50,8 +50,7 @@ export async function driverInstanceOf(
   const { path, format, sizeBytes, virtualBytes, user } = base ?? NO_IMAGE;
   return {
     ...{ id, name, arch, cpus, memoryBytes, diskBytes, address, mac, networks },
-    ...{ guest, firmware, tpm, display, medium, subnet, runDirectory },
-    isolated: descriptor.network === "isolated",
+    ...{ guest, firmware, tpm, display, medium, network, subnet, runDirectory },
     directory: files.directory(id),
     image: container || isBlank(base) ? undefined : { path, format, sizeBytes, virtualBytes },
     container,

@@ -1,6 +1,7 @@
 /** One instance in the engine's memory. Only the manager writes to it. */
 
 import type { Problem } from "../../api/instance.ts";
+import { type NetworkMode, segmentOf } from "../../api/network-mode.ts";
 import type { OperationKind } from "../../api/operation.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Ctx } from "../ctx.ts";
@@ -84,6 +85,17 @@ export function nameOf(entry: Entry): string {
 export function isNamed({ record, broken }: Entry): boolean {
   const { guest, kind } = record.descriptor;
   return record.state !== "deleted" && !broken && guest === "linux" && kind === "vm";
+}
+
+/** What its guest reaches now, or will when it is started. */
+export function reachOf({ record, running }: Entry): NetworkMode {
+  return running?.network ?? record.descriptor.network;
+}
+
+/** Whether the one reaches the other, through a network that both are in. */
+export function areTogether(one: Entry, other: Entry): boolean {
+  const segment = segmentOf(reachOf(one));
+  return one === other || (segment !== undefined && segment === segmentOf(reachOf(other)));
 }
 
 /** Whether another operation (a forced stop) has taken the instance over from the one of `operationId`. */

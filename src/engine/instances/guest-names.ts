@@ -1,5 +1,5 @@
 /**
- * Every running guest knows the instances' names: they stand in its /etc/hosts, each line with a mark of ours. That works
+ * Every running guest knows the names of the instances that it reaches: they stand in its /etc/hosts, each line with a mark of ours. That works
  * in a guest with any resolver or none, costs a look-up nothing, and goes on while no engine runs; a resolver pointed at
  * the network's own name server would make such a guest wait for each name that it cannot find.
  */
@@ -7,7 +7,7 @@ import { abortable, sleep, withDeadline } from "../../base/async.ts";
 import type { Running } from "../drivers/running.ts";
 import { hostsLines, SET_HOSTS_SCRIPT } from "../guest/hosts.ts";
 import { runInGuest } from "../guest/run-in-guest.ts";
-import { type Entry, isNamed, nameOf } from "./entry.ts";
+import { areTogether, type Entry, isNamed, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
 const WRITE_MS = 60_000;
@@ -32,8 +32,8 @@ export class GuestNames {
   update(): void {
     const ready = this.#keeper.entries().filter((entry) => entry.ready && entry.running?.lan !== undefined);
     if (ready.length === 0) return;
-    const lines = this.#lines();
     for (const entry of ready) {
+      const lines = this.#lines(entry);
       const { running } = entry;
       if (!running || this.#busy.has(running) || this.#told.get(running) === lines) continue;
       this.#busy.set(running, this.#tell(entry, running));
@@ -58,11 +58,10 @@ export class GuestNames {
     }
   }
 
-  #lines(): string {
-    const named = this.#keeper.entries().filter(isNamed);
-    return hostsLines(
-      named.map((entry) => ({ name: nameOf(entry), address: entry.record.descriptor.address })),
-    );
+  /** Those of its own network: others do not exist for it. */
+  #lines(entry: Entry): string {
+    const named = this.#keeper.entries().filter((one) => isNamed(one) && areTogether(entry, one));
+    return hostsLines(named.map((one) => ({ name: nameOf(one), address: one.record.descriptor.address })));
   }
 
   /** Until it knows what is true then; never rejects. It is busy until the very look that finds nothing new. */
@@ -70,7 +69,7 @@ export class GuestNames {
     await Promise.resolve();
     try {
       while (entry.running === running && entry.background) {
-        const lines = this.#lines();
+        const lines = this.#lines(entry);
         if (this.#told.get(running) === lines) return;
         this.#told.set(running, lines);
         await this.#write(running, lines, entry.background.signal);

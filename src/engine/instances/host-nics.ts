@@ -1,7 +1,7 @@
 /** NICs of guests on networks of the host: which there may be, and giving them to instances. */
-import type { NetworkMode } from "../../api/instance.ts";
 import type { HostNetwork, HostNic, NewHostNic } from "../../api/network.ts";
 import { MOST_NICS } from "../../api/network.ts";
+import { leadsOut, type NetworkMode } from "../../api/network-mode.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
@@ -76,10 +76,11 @@ export class HostNics implements NetworksApi {
   }
 }
 
-/** An isolated guest reaches nothing, so that it has no such NIC either. */
+/** What must not reach beyond its network has no such NIC either. Pure. */
 export function isolationFindings(mode: NetworkMode | undefined, wanted: readonly NewHostNic[]): Finding[] {
-  if (mode !== "isolated" || wanted.length === 0) return [];
-  const message = "an isolated instance has no NICs on networks of this host";
+  if (mode === undefined || leadsOut(mode) || wanted.length === 0) return [];
+  const what = mode === "isolated" ? "an isolated instance" : "an instance in a private network";
+  const message = `${what} has no NICs on networks of this host`;
   return [{ ...CODE, message, error: "invalid-argument" }];
 }
 

@@ -6,6 +6,7 @@ import type { Settings } from "../../api/engine-info.ts";
 import type { Instance, InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter } from "../../base/event.ts";
+import type { Ctx } from "../ctx.ts";
 import type { Driver, DriverInstance, Subnet } from "../drivers/driver.ts";
 import type { Running } from "../drivers/running.ts";
 import type { EventLog } from "../event-log.ts";
@@ -20,6 +21,7 @@ import { driverInstanceOf } from "./driver-instance.ts";
 import { crashed, type Entry, nameOf, without } from "./entry.ts";
 import { GuestNames } from "./guest-names.ts";
 import { mediumFile } from "./media.ts";
+import { PrivateNetworks } from "./private-networks.ts";
 import { Serving } from "./serving.ts";
 import { toInstance } from "./view.ts";
 import type { ZoneBook } from "./zone-book.ts";
@@ -54,6 +56,7 @@ export class Keeper {
   readonly images: Images;
   readonly log: Log;
   readonly zones: ZoneBook;
+  readonly privateNetworks: PrivateNetworks;
   readonly subnet: Subnet;
   readonly guestNames = new GuestNames(this);
   readonly #parts: KeeperParts;
@@ -74,6 +77,7 @@ export class Keeper {
     this.images = parts.images;
     this.log = parts.log;
     this.zones = parts.zones;
+    this.privateNetworks = new PrivateNetworks(this);
     this.subnet = parts.subnet;
   }
 
@@ -124,6 +128,11 @@ export class Keeper {
 
   entriesIn(zone: string): Entry[] {
     return this.entries().filter(({ record }) => record.descriptor.zone === zone);
+  }
+
+  /** What drivers keep of a private network in which no instance is goes. */
+  async dropNetwork(ctx: Ctx, network: string): Promise<void> {
+    for (const driver of this.#parts.drivers) await driver.dropNetwork?.(ctx, network);
   }
 
   /** Throws `missing-dependency` when this engine has no such driver. */

@@ -4,11 +4,12 @@
  */
 import * as z from "zod";
 import { ContainerSpec } from "../../api/container.ts";
-import { Arch, AutostartPolicy, Labels, NetworkMode } from "../../api/instance.ts";
+import { Arch, AutostartPolicy, Labels } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
 import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
 import { HostNic } from "../../api/network.ts";
+import { NetworkMode } from "../../api/network-mode.ts";
 import { PortForward } from "../../api/port.ts";
 import { withDeadline } from "../../base/async.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";

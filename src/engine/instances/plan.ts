@@ -19,14 +19,7 @@ import type { PlannedDisk } from "./disk-work.ts";
 import { placed, planDisks, type Wanted } from "./disks.ts";
 import { type EncryptionParts, encryptionFindings, isEncrypted } from "./encryption.ts";
 import type { Entry } from "./entry.ts";
-import {
-  type HostNetworks,
-  isolationFindings,
-  macFindings,
-  macsIn,
-  nicFindings,
-  planNics,
-} from "./host-nics.ts";
+import { type HostNetworks, macFindings, macsIn, nicFindings, planNics } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
 import { hasDisplay, machineFindings, machineOf, sizesOf, startsBlank } from "./machine.ts";
@@ -34,6 +27,7 @@ import { checkMedium } from "./media.ts";
 import { mountFindings } from "./mounts.ts";
 import { newAddress } from "./own-address.ts";
 import { portFindings } from "./ports.ts";
+import { modeFindings } from "./reach.ts";
 
 export type PlanParts = EncryptionParts & {
   /** The first one of its kind runs what is launched. */
@@ -75,7 +69,8 @@ export async function findings(parts: PlanParts, keeper: Keeper, wanted: ParsedS
     ...nameFindings(keeper, wanted.name),
     ...keeper.zones.findings(wanted.zone),
     ...userData.map(asFinding),
-    ...isolationFindings(wanted.network, wanted.networks ?? []),
+    ...keeper.privateNetworks.findings(wanted.network),
+    ...modeFindings(wanted.network, { ...wanted, guest: machine.guest }),
     ...(await nicFindings(ctx, wanted.networks ?? [], driver, parts.networks)),
     ...(await mountFindings(mountsOf(wanted), wanted.name ?? "an instance")),
     ...(await portFindings(keeper, wanted.ports ?? [], wanted.name ?? "an instance")),
@@ -98,6 +93,7 @@ export function lateFindings(keeper: Keeper, name: string, wanted: ParsedSpec): 
   return [
     ...nameFindings(keeper, name),
     ...keeper.zones.findings(wanted.zone),
+    ...keeper.privateNetworks.findings(wanted.network),
     ...macFindings(keeper, wanted.networks ?? []),
   ];
 }

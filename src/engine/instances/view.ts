@@ -3,7 +3,7 @@ import type { Instance, Problem } from "../../api/instance.ts";
 import type { MoveMark } from "../../api/move.ts";
 import type { InstanceZone } from "../../api/zone.ts";
 import { containerFacts } from "./container.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, reachOf } from "./entry.ts";
 import { hasDisplay } from "./machine.ts";
 import { MOVE_HINT, zoneHint, zoneReason } from "./transitions.ts";
 
@@ -11,6 +11,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
   const { descriptor, state, startedAt, updatedAt } = entry.record;
   const { running } = entry;
   const pending = entry.pending ?? entry.backup;
+  const networkNow = reachOf(entry);
   return {
     id: descriptor.id,
     name: descriptor.name,
@@ -28,6 +29,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
     address: descriptor.container ? (running?.address ?? "") : descriptor.address,
     mac: descriptor.mac,
     network: descriptor.network,
+    ...(networkNow === descriptor.network ? {} : { networkNow }),
     zone,
     networks: descriptor.networks,
     ...(running?.ssh ? { ssh: running.ssh } : {}),

@@ -1,5 +1,5 @@
 /**
- * The engine's network: a switch between the LAN NICs of guests that run. Each guest's QEMU listens on a socket of its
+ * One network of the engine's: a switch between the LAN NICs of guests that run. Each guest's QEMU listens on a socket of its
  * own and drops frames while nobody is connected, so that engines may come and go. Nothing is kept of a frame but for
  * bounded queues to guests that are slow to take theirs.
  */
@@ -48,9 +48,17 @@ export class Switch {
 
   /** From now on these take part and no others. */
   connect(members: readonly Member[]): void {
-    const wanted = new Map(members.map((member) => [keyOf(member), member]));
+    this.keep(members);
+    for (const member of members) {
+      const key = keyOf(member);
+      if (!this.#ports.has(key)) this.#add(key, member);
+    }
+  }
+
+  /** From now on none but these take part, of those who do. */
+  keep(members: readonly Member[]): void {
+    const wanted = new Set(members.map(keyOf));
     for (const [key, port] of this.#ports) if (!wanted.has(key)) this.#remove(key, port);
-    for (const [key, member] of wanted) if (!this.#ports.has(key)) this.#add(key, member);
   }
 
   close(): void {

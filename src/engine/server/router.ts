@@ -12,7 +12,7 @@ import { instanceRoutes } from "./routes/instances.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
-import { networkRoutes } from "./routes/networks.ts";
+import { networkRoutes, privateNetworkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
@@ -32,6 +32,7 @@ export function createRouter(core: EngineCore, version: string) {
     disks: diskRoutes(core),
     media: mediumRoutes(core),
     networks: networkRoutes(core),
+    privateNetworks: privateNetworkRoutes(core),
     zones: zoneRoutes(core),
     snapshots: snapshotRoutes(core),
     repositories: repositoryRoutes(core),

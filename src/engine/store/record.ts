@@ -10,7 +10,6 @@ import {
   ImageFacts,
   InstanceState,
   Labels,
-  NetworkMode,
   Problem,
 } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
@@ -18,6 +17,7 @@ import { FirmwareKind, GuestKind } from "../../api/machine.ts";
 import { Mount } from "../../api/mount.ts";
 import { MoveMark } from "../../api/move.ts";
 import { HostNic } from "../../api/network.ts";
+import { NetworkMode } from "../../api/network-mode.ts";
 import { PortForward } from "../../api/port.ts";
 import { SnapshotOccasion } from "../../api/snapshot.ts";
 import { EngineError, messageOf } from "../../base/errors.ts";

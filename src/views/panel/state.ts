@@ -15,6 +15,7 @@ import {
   longProgressText,
   operationText,
   percentOf,
+  reachPhrase,
   STATE_WORDS,
   sizeText,
 } from "../phrases.ts";
@@ -178,10 +179,12 @@ function sizesOf(instance: Instance): PanelState["sizes"] {
 }
 
 function networksOf(instance: Instance): PanelState["networks"] {
-  const { address, mac, network, networks, container } = instance;
+  const { address, mac, network, networkNow, networks, container } = instance;
   if (container) return containerNetworks(instance);
   const own =
-    network === "isolated" ? l10n.t("isolated: it reaches nothing") : l10n.t("its own, with other instances");
+    networkNow === undefined
+      ? reachPhrase(network)
+      : l10n.t("{0}, until its next start; then: {1}", reachPhrase(networkNow), reachPhrase(network));
   const others = networks.map((nic) => {
     const how =
       nic.mode === "auto" ? l10n.t("asks for an address there") : l10n.t("is set up in the guest by hand");

@@ -97,3 +97,8 @@ async function permissionHint({ address }: Endpoint): Promise<string> {
     return "Only root may. Use a rootless runtime, or set DOCKER_HOST to a socket that is yours.";
   return `It belongs to the group ${group}. Add yourself: sudo usermod -aG ${group} "$USER", then sign in again. Who is in it can become root.`;
 }
+
+export function undefinedWhereAbsent(error: unknown): undefined {
+  if (error instanceof EngineError && error.code === "not-found") return undefined;
+  throw error;
+}

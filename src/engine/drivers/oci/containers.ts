@@ -8,6 +8,7 @@ import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import type { RuntimeApi } from "./api.ts";
+import { undefinedWhereAbsent } from "./api-errors.ts";
 import {
   type ContainerInstance,
   createBody,
@@ -15,12 +16,14 @@ import {
   INSTANCE_LABEL,
   type KeptVolume,
   nameOf,
+  privateName,
   SPEC_LABEL,
   specHash,
   withinVm,
 } from "./create-body.ts";
 import { findImage, type InspectedImage, inspectImage, wholeId } from "./images.ts";
 import { baseOf, commit, dropImage } from "./own-images.ts";
+import { dropNatNetwork, dropNetwork, makeNetwork } from "./own-networks.ts";
 import type { RuntimeWatch } from "./runtime-watch.ts";
 
 type Signal = Pick<Ctx, "signal">;
@@ -123,6 +126,7 @@ export class Containers {
     const doing = `create ${instance.name}`;
     const body = createBody(this.#seen(instance), this.#engine, image, kept);
     const query = { name };
+    await makeNetwork(ctx, this.api, instance, this.#engine);
     const made = await this.api
       .json<{ Id: string }>(ctx, "POST", "/containers/create", { doing, query, body, deadlineMs: WRITE_MS })
       .catch((error: unknown) => {
@@ -145,7 +149,7 @@ export class Containers {
   ): Promise<Inspected> {
     if (instance.container.adopted !== undefined) return found;
     const image = seen?.id === wholeId(found.Image) ? seen : await inspectImage(ctx, this.api, found.Image);
-    if (found.Config.Labels?.[SPEC_LABEL] === specHash(this.#seen(instance), image)) {
+    if (found.Config.Labels?.[SPEC_LABEL] === specHash(this.#seen(instance), this.#engine, image)) {
       await this.rename(ctx, instance, found);
       return found;
     }
@@ -191,6 +195,12 @@ export class Containers {
           .json(ctx, "DELETE", `/volumes/${name}`, { doing: `delete a volume of ${instance.name}` })
           .catch(undefinedWhereAbsent);
     }
+    await dropNatNetwork(ctx, this.api, instance.id, this.#engine);
+  }
+
+  /** Removes what was made for a private network; no effect where it has none here. */
+  dropNetwork(ctx: Signal, network: string): Promise<void> {
+    return dropNetwork(ctx, this.api, privateName(network, this.#engine), this.#engine);
   }
 
   /** As its runtime is told of it. */
@@ -256,11 +266,6 @@ export function anonymousVolumes({ Mounts }: Inspected): KeptVolume[] {
       ? [{ name: Name, target: Destination }]
       : [],
   );
-}
-
-export function undefinedWhereAbsent(error: unknown): undefined {
-  if (error instanceof EngineError && error.code === "not-found") return undefined;
-  throw error;
 }
 
 export function goneError(name: string, verb = "start"): EngineError {

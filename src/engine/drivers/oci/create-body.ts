@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { HealthCheck } from "../../../api/container.ts";
+import { leadsOut, privateNetworkOf } from "../../../api/network-mode.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { refuseInHost } from "../container-host.ts";
 import type { DriverInstance } from "../driver.ts";
@@ -20,6 +21,8 @@ export type CreateBody = Record<string, unknown> & {
 
 export const INSTANCE_LABEL = "berth.instance";
 export const ENGINE_LABEL = "berth.engine";
+/** What it reaches, as it was made. */
+export const NETWORK_LABEL = "berth.network";
 /** A hash of all that the container was made with but its image: another one is due when this differs. */
 export const SPEC_LABEL = "berth.spec";
 
@@ -61,9 +64,27 @@ export function stopSecondsOf({ container }: ContainerInstance): number {
   return STOP_SECONDS[container.shape ?? "application"];
 }
 
+/** Name of the network of ours that it is in; undefined where it is in none. Pure. */
+export function ownNetwork(
+  { id, network }: Pick<DriverInstance, "id" | "network">,
+  engine: string,
+): string | undefined {
+  const name = privateNetworkOf(network);
+  if (name !== undefined) return privateName(name, engine);
+  return network === "nat" ? natName(id) : undefined;
+}
+
+export function privateName(network: string, engine: string): string {
+  return `berth-${engine}-${network}`;
+}
+
+export function natName(id: string): string {
+  return `berth-nat-${id.slice(0, 8)}`;
+}
+
 /** Networks that a container is connected to beside the one that it is made with. */
-export function furtherNetworks({ container, isolated }: ContainerInstance): readonly string[] {
-  return isolated ? [] : (container.networks ?? []).slice(1);
+export function furtherNetworks({ container, network }: ContainerInstance): readonly string[] {
+  return network === "default" ? (container.networks ?? []).slice(1) : [];
 }
 
 /**
@@ -82,7 +103,7 @@ export function createBody(
   image: ImageConfig & { id: string },
   kept: readonly KeptVolume[] = [],
 ): CreateBody {
-  const body = specBody(instance, image);
+  const body = specBody(instance, engine, image);
   const { Mounts: mounts, ...host } = body.HostConfig;
   const named = new Set(mounts.map(({ Target }) => Target));
   const carried = kept
@@ -91,22 +112,26 @@ export function createBody(
   return {
     ...body,
     Image: image.id,
-    Labels: { [INSTANCE_LABEL]: instance.id, [ENGINE_LABEL]: engine, [SPEC_LABEL]: hashOf(body) },
+    Labels: {
+      ...{ [INSTANCE_LABEL]: instance.id, [ENGINE_LABEL]: engine, [SPEC_LABEL]: hashOf(body) },
+      [NETWORK_LABEL]: instance.network,
+    },
     HostConfig: { ...host, Mounts: [...mounts, ...carried] },
   };
 }
 
-export function specHash(instance: ContainerInstance, image: ImageConfig): string {
-  return hashOf(specBody(instance, image));
+export function specHash(instance: ContainerInstance, engine: string, image: ImageConfig): string {
+  return hashOf(specBody(instance, engine, image));
 }
 
 function hashOf(body: unknown): string {
   return createHash("sha256").update(JSON.stringify(body)).digest("hex");
 }
 
-function specBody(instance: ContainerInstance, image: ImageConfig) {
+function specBody(instance: ContainerInstance, engine: string, image: ImageConfig) {
   const { container, name } = instance;
   const ports = portsOf(instance);
+  const network = networkOf(instance, engine);
   return {
     Hostname: name,
     ...commandOf(instance, image),
@@ -119,11 +144,12 @@ function specBody(instance: ContainerInstance, image: ImageConfig) {
     Tty: container.tty ?? false,
     OpenStdin: container.interactive ?? false,
     StopTimeout: stopSecondsOf(instance),
+    ...namesIn(instance, network),
     ExposedPorts: Object.fromEntries(ports.map(({ key }) => [key, {}])),
     HostConfig: {
       ...limitsOf(instance),
       ...securityOf(instance),
-      ...(networkOf(instance) === undefined ? {} : { NetworkMode: networkOf(instance) }),
+      ...(network === undefined ? {} : { NetworkMode: network }),
       RestartPolicy: { Name: container.restart ?? "no" },
       PortBindings: bindingsOf(ports),
       Mounts: mountsOf(instance),
@@ -156,27 +182,38 @@ function limitsOf({ cpus, memoryBytes, container }: ContainerInstance) {
   };
 }
 
-function securityOf({ container }: ContainerInstance) {
+/** Nobody pretends to be another in a private network, unless it was given that right itself. */
+const SPOOFING = ["NET_RAW"];
+
+function securityOf({ container, network }: ContainerInstance) {
   const { privileged = false, readOnlyRoot = false, capAdd = [], capDrop = [] } = container;
+  const isNew = (one: string) => !privileged && !capAdd.includes(one) && !capDrop.includes(one);
   const { noNewPrivileges = container.shape !== "machine" && !privileged } = container;
   return {
     Privileged: privileged,
     ReadonlyRootfs: readOnlyRoot,
     CapAdd: capAdd,
-    CapDrop: capDrop,
+    CapDrop: privateNetworkOf(network) === undefined ? capDrop : [...capDrop, ...SPOOFING.filter(isNew)],
     SecurityOpt: noNewPrivileges ? ["no-new-privileges"] : [],
   };
 }
 
-function networkOf({ container, isolated }: ContainerInstance): string | undefined {
-  return isolated ? "none" : container.networks?.[0];
+function networkOf(instance: ContainerInstance, engine: string): string | undefined {
+  if (instance.network === "isolated") return "none";
+  return ownNetwork(instance, engine) ?? instance.container.networks?.[0];
+}
+
+/** By its instance's name, as among machines. */
+function namesIn({ name, network }: ContainerInstance, own: string | undefined) {
+  if (own === undefined || privateNetworkOf(network) === undefined) return {};
+  return { NetworkingConfig: { EndpointsConfig: { [own]: { Aliases: [name, `${name}.berth`] } } } };
 }
 
 type Published = { key: string; hostAddress: string; hostPort: number };
 
 /** Those through SSH are the engine's own. */
-function portsOf({ ports = [], isolated }: ContainerInstance): Published[] {
-  if (isolated) return [];
+function portsOf({ ports = [], network }: ContainerInstance): Published[] {
+  if (!leadsOut(network)) return [];
   return ports
     .filter(({ via }) => via !== "ssh")
     .map(({ protocol, hostAddress, hostPort, guestPort }) => ({

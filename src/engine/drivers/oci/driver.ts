@@ -24,8 +24,9 @@ import type { ForeignContainers } from "../foreign-containers.ts";
 import type { Running } from "../running.ts";
 import type { TreeSupport } from "../trees.ts";
 import type { RuntimeApi } from "./api.ts";
+import { undefinedWhereAbsent } from "./api-errors.ts";
 import { OciCompose } from "./compose.ts";
-import { Containers, goneError, type Inspected, isUp, undefinedWhereAbsent } from "./containers.ts";
+import { Containers, goneError, type Inspected, isUp } from "./containers.ts";
 import { type ContainerInstance, containerOf } from "./create-body.ts";
 import { infoOf } from "./driver-info.ts";
 import { OciForeignContainers } from "./foreign.ts";
@@ -180,6 +181,11 @@ class OciDriver implements Driver {
       for (const reference of await ownImages(ctx, containers.api, instance))
         await dropImage(ctx, containers.api, reference);
     }
+  }
+
+  async dropNetwork(ctx: Ctx, network: string): Promise<void> {
+    const { found } = await this.#runtimes.detect(ctx, true);
+    for (const { endpoint } of found) await this.#at(this.#runtimes.at(endpoint)).dropNetwork(ctx, network);
   }
 
   /** Its container has its name from now on; what is in it sees that when it is started. */

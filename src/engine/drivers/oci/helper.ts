@@ -2,7 +2,8 @@
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
 import type { RuntimeApi } from "./api.ts";
-import { type Inspected, undefinedWhereAbsent } from "./containers.ts";
+import { undefinedWhereAbsent } from "./api-errors.ts";
+import type { Inspected } from "./containers.ts";
 import { nameOf } from "./create-body.ts";
 
 type Signal = Pick<Ctx, "signal">;

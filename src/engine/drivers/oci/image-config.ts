@@ -4,7 +4,8 @@ import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { ImageConfig } from "../trees.ts";
 import type { RuntimeApi } from "./api.ts";
-import { type Inspected, undefinedWhereAbsent } from "./containers.ts";
+import { undefinedWhereAbsent } from "./api-errors.ts";
+import type { Inspected } from "./containers.ts";
 import { type ContainerInstance, INSTANCE_LABEL } from "./create-body.ts";
 
 const Words = z.array(z.string().max(131_072)).max(1000).nullish();

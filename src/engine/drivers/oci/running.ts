@@ -2,6 +2,7 @@
 
 import { Health } from "../../../api/container.ts";
 import type { Metrics } from "../../../api/metrics.ts";
+import { NetworkMode } from "../../../api/network-mode.ts";
 import type { PortForward } from "../../../api/port.ts";
 import { abortable, deferred, sleep } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
@@ -14,7 +15,7 @@ import type { AttachRequest, Exit, PortSupport, Running } from "../running.ts";
 import type { RuntimeApi } from "./api.ts";
 import { attachMain } from "./attach.ts";
 import { type Containers, type Inspected, isUp } from "./containers.ts";
-import { type ContainerInstance, stopSecondsOf } from "./create-body.ts";
+import { type ContainerInstance, NETWORK_LABEL, stopSecondsOf } from "./create-body.ts";
 import { RUNTIME_NAMES } from "./endpoints.ts";
 import { exitOf, graceMs } from "./exits.ts";
 import { addressesOf, ContainerGuest } from "./guest.ts";
@@ -51,6 +52,7 @@ export class ContainerRunning implements Running {
   readonly problems = [];
   readonly ports: PortSupport;
   readonly reach: Running["reach"];
+  readonly network: NetworkMode;
   readonly #parts: Parts;
   readonly #life = new AbortController();
   readonly #changed = new Emitter<void>();
@@ -64,6 +66,8 @@ export class ContainerRunning implements Running {
     const { containers, instance, found, log } = parts;
     this.#parts = parts;
     this.#found = found;
+    // One that an earlier engine made bears no such label, and its mode could not change.
+    this.network = NetworkMode.safeParse(found.Config.Labels?.[NETWORK_LABEL]).data ?? instance.network;
     this.guest = new ContainerGuest({ containers, instance, id: found.Id, log });
     this.ports = publishedPorts(instance);
     const { connect } = containers.api;

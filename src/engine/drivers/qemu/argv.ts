@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Arch } from "../../../api/instance.ts";
 import type { FirmwareKind, GuestKind } from "../../../api/machine.ts";
 import type { HostNic } from "../../../api/network.ts";
+import { leadsOut, type NetworkMode } from "../../../api/network-mode.ts";
 import type { Subnet } from "../driver.ts";
 import { serialPort } from "./argv-console.ts";
 import { type DiskFile, diskPorts, extraDisks, isExtraDisk, qcow2Node } from "./argv-disks.ts";
@@ -23,8 +24,8 @@ export type ArgvInput = {
   mac: string;
   address: string;
   subnet: Subnet;
-  /** The guest reaches nothing beyond itself. */
-  isolated?: boolean | undefined;
+  /** What the guest reaches. */
+  network: NetworkMode;
   /** Path of the Unix socket of its LAN NIC; absent where it cannot or must not have one. */
   lan?: string | undefined;
   /** The versioned machine that its memory was made with; left out: this QEMU's newest. */
@@ -266,7 +267,7 @@ function userNetwork(input: ArgvInput): string {
   const address = outwardAddress(input);
   const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
   const forward = `hostfwd=tcp:127.0.0.1:0-${address}:${SSH_PORT}`;
-  const restrict = input.isolated ? "restrict=on," : "";
+  const restrict = leadsOut(input.network) ? "" : "restrict=on,";
   return `user,id=net,net=${cidr},host=${gateway},dns=${dns},dhcpstart=${address},ipv6=off,${restrict}${forward}`;
 }
 

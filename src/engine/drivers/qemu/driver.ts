@@ -29,6 +29,7 @@ import { recoverFromPoint, removeCopies } from "./points/graph.ts";
 import { QemuPoints } from "./points/points.ts";
 import type { Toolchain } from "./probe.ts";
 import { QmpClient } from "./qmp.ts";
+import { withNetwork } from "./reach.ts";
 import { QemuEncryption } from "./rekey.ts";
 import { type RunRecord, readRunRecord, removeRunRecord } from "./run-record.ts";
 import { QemuRunning } from "./running.ts";
@@ -124,7 +125,7 @@ class QemuDriver implements Driver {
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
     // Without cloud-init nothing would give that NIC its address.
-    const alone = instance.isolated || instance.guest !== "linux";
+    const alone = instance.network === "isolated" || instance.guest !== "linux";
     const lan = alone ? undefined : lanSocketOf(this.#host.platform, tools.version, instance);
     const firmware = await firmwareOf(this.#host.platform, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
@@ -191,8 +192,9 @@ class QemuDriver implements Driver {
   }
 
   async attach(ctx: Ctx, instance: DriverInstance): Promise<Running | undefined> {
-    const record = await readRunRecord(instance.directory);
-    if (!record || record.instance !== instance.id) return undefined;
+    const noted = await readRunRecord(instance.directory);
+    if (!noted || noted.instance !== instance.id) return undefined;
+    const record = withNetwork(noted, instance.network);
     if (!sameProcess(await identify(record.process.pid), record.process)) {
       await removeCopies(instance);
       return undefined;

@@ -23,10 +23,10 @@ export function seedOf(instance: DriverInstance, lan: boolean): SeedInput {
 }
 
 function nicsOf(instance: DriverInstance, lan: boolean): GuestNic[] {
-  const { mac, address, subnet, isolated, networks } = instance;
+  const { mac, address, subnet, network, networks } = instance;
   const metric = networks.length > 0 ? { routeMetric: 100 } : {};
   const outward = { name: "net", mac: outwardMac(mac), ...metric };
-  if (isolated) return [outward];
+  if (network === "isolated") return [outward];
   const bits = subnet.cidr.split("/")[1];
   const own = { name: "lan", mac, address: `${address}/${bits}`, optional: true };
   return [outward, ...(lan ? [own] : []), ...networks.map(hostNic)];

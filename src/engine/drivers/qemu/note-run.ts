@@ -1,5 +1,6 @@
 /** From a started process to one that is written down, so that the next engine can adopt it. */
 import { chmod, rm } from "node:fs/promises";
+import { leadsOut } from "../../../api/network-mode.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify } from "../../../base/process-identity.ts";
 import type { DetachedChild } from "../../../base/run.ts";
@@ -70,6 +71,8 @@ export async function noteRun(
       ...{ startedAt: new Date().toISOString(), problems, hardware, shares },
       ...(console === undefined ? {} : { console }),
       ...(lan === undefined ? {} : { lan }),
+      network: instance.network,
+      ...(leadsOut(instance.network) ? { wayOut: "net" } : {}),
       ...(vnc === undefined ? {} : { vnc }),
       ...(tpm === undefined ? {} : { tpm }),
       guestAddress: outwardAddress({ ...instance, lan }),

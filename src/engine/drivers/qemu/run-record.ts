@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { Problem } from "../../../api/instance.ts";
+import { NetworkMode } from "../../../api/network-mode.ts";
 import { readIfThere, writeFileDurable } from "../../../base/durable.ts";
 
 const RunRecord = z.object({
@@ -17,6 +18,10 @@ const RunRecord = z.object({
   guestAddress: z.ipv4().optional(),
   /** The socket of its LAN NIC; absent where it has none. */
   lan: z.string().optional(),
+  /** What the guest reaches now; absent in records of earlier engines, whose runs never changed that. */
+  network: NetworkMode.optional(),
+  /** The NIC by which a way out leads, which is there from the start of a run or not at all. */
+  wayOut: z.enum(["net", "out"]).optional(),
   /** Where its serial console listens; absent where an earlier engine has started it without one. */
   console: z.union([z.object({ path: z.string() }), z.object({ port: z.int() })]).optional(),
   accelerator: z.enum(["kvm", "hvf", "whpx", "tcg"]),

@@ -1,6 +1,7 @@
 /** A QEMU that runs: watched through its monitor and its process, stopped, or let go for the next engine. */
 import type { Duplex } from "node:stream";
 import type { Problem, SshAddress } from "../../../api/instance.ts";
+import type { NetworkMode } from "../../../api/network-mode.ts";
 import { abortable, deferred, sleep, withDeadline } from "../../../base/async.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { identify, sameProcess, signalProcess } from "../../../base/process-identity.ts";
@@ -25,7 +26,8 @@ import { clearPoint } from "./points/graph.ts";
 import type { QemuPoints } from "./points/points.ts";
 import { QemuPorts } from "./ports.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
-import type { RunRecord } from "./run-record.ts";
+import { canChange } from "./reach.ts";
+import { type RunRecord, writeRunRecord } from "./run-record.ts";
 import { goOn, keepMemory, restoreMemory, runStateOf } from "./suspend.ts";
 import type { SuspendRecord } from "./suspend-record.ts";
 
@@ -73,6 +75,7 @@ export class QemuRunning implements Running {
   /** Ends the watching: the process has ended, or this engine lets go. */
   readonly #over = new AbortController();
   #monitor: QmpClient | undefined;
+  #network: NetworkMode;
   #stopping = false;
   #shutdown: QmpEvent | undefined;
 
@@ -89,6 +92,7 @@ export class QemuRunning implements Running {
     { log, memorySocket, display, points, hostKeys }: Surroundings,
   ) {
     this.#memorySocket = memorySocket;
+    this.#network = record.network ?? instance.network;
     this.suspend = memorySocket === undefined ? undefined : (ctx) => this.#suspend(ctx, memorySocket);
     this.#instance = instance;
     this.#record = record;
@@ -129,6 +133,17 @@ export class QemuRunning implements Running {
     ctx.progress({ phase: "stop" });
     if (how === "graceful" && (await this.#pressPower(ctx))) return;
     await this.#quit(ctx);
+  }
+
+  get network(): NetworkMode {
+    return this.#network;
+  }
+
+  async changeNetwork(_ctx: Ctx, mode: NetworkMode): Promise<boolean> {
+    if (!canChange({ ...this.#record, network: this.#network }, mode)) return false;
+    await writeRunRecord(this.#instance.directory, { ...this.#record, network: mode });
+    this.#network = mode;
+    return true;
   }
 
   async wake(): Promise<void> {

@@ -1,6 +1,7 @@
 /** What holds for QEMU's command line on every platform, whatever an instance's texts and numbers are. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { leadsOut, type NetworkMode } from "../../../../src/api/network-mode.ts";
 import {
   type ArgvInput,
   cpuModel,
@@ -36,7 +37,7 @@ const inputs: fc.Arbitrary<ArgvInput> = fc
     octets: fc.tuple(octet, octet, octet),
     incoming: fc.boolean(),
     display: fc.boolean(),
-    isolated: fc.boolean(),
+    network: fc.constantFrom<NetworkMode>("default", "nat", "isolated", "private:a"),
     shares: fc.array(
       fc.oneof(
         fc.record({
@@ -193,7 +194,11 @@ test("CPUs, memory, network card and addresses are the instance's", () => {
       const { cidr, gateway, dns } = input.lan === undefined ? input.subnet : input.subnet.nat;
       expect(valuesOf(only("-netdev"))).toEqual([
         ...["user", "id=net", `net=${cidr}`, `host=${gateway}`, `dns=${dns}`, `dhcpstart=${address}`],
-        ...["ipv6=off", ...(input.isolated ? ["restrict=on"] : []), `hostfwd=tcp:127.0.0.1:0-${address}:22`],
+        ...[
+          "ipv6=off",
+          ...(leadsOut(input.network) ? [] : ["restrict=on"]),
+          `hostfwd=tcp:127.0.0.1:0-${address}:22`,
+        ],
       ]);
       const lan = options.filter(([name, value]) => name === "-netdev" && value.startsWith("stream"));
       expect(lan.map(([, value]) => valuesOf(value))).toEqual(

@@ -65,6 +65,7 @@ function inputOf(platform: NodeJS.Platform, arch: ArgvInput["arch"], accelerator
     disks: [],
     ...{ guest: "linux", firmware: "bios", display: false },
     networks: [],
+    network: "default",
     program: windows ? `${folder}\\qemu-system-${arch}.exe` : `${folder}/qemu-system-${arch}`,
     files: { ...(windows ? WINDOWS : POSIX), firmware: arch === "aarch64" ? firmware : undefined },
   };

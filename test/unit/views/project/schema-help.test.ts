@@ -26,8 +26,18 @@ function taken(marked: string, label: string): string {
   return text.slice(0, from) + insert + text.slice(to);
 }
 
-const KEYS = ["image", "cpus", "memory", "disk", "zone", "disks", "display", "encrypted", "networks"];
-const ALL = [...KEYS, "cloud-init", "user-data", "ports", "mounts", "snapshot", "provision", "depends-on"];
+const KEYS = ["image", "cpus", "memory", "disk", "zone", "disks", "display", "encrypted", "network"];
+const ALL = [
+  ...KEYS,
+  "networks",
+  "cloud-init",
+  "user-data",
+  "ports",
+  "mounts",
+  "snapshot",
+  "provision",
+  "depends-on",
+];
 
 test.each<[string, string[]]>([
   ["|", ["instances"]],

@@ -18,7 +18,13 @@ const key = { privateKey: "", publicKey: "" };
 function instance(container: ContainerSpec = {}, more: Partial<DriverInstance> = {}) {
   return containerOf({
     ...{ id: ID, name: "web", arch: "x86_64", cpus: 2, memoryBytes: 2 ** 29, diskBytes: 0 },
-    ...{ address: "10.77.0.9", mac: "52:54:00:00:00:01", subnet: subnetAround("10.77.0.1"), networks: [] },
+    ...{
+      address: "10.77.0.9",
+      mac: "52:54:00:00:00:01",
+      subnet: subnetAround("10.77.0.1"),
+      networks: [],
+      network: "default",
+    },
     ...{ directory: "/d", runDirectory: "/r", image: undefined, shares: [], disks: [] },
     ...{ guest: "linux", firmware: "bios", tpm: false, display: false },
     login: { user: "root", client: key, host: key },
@@ -42,6 +48,7 @@ describe("what a runtime is asked to make", () => {
       Labels: {
         "berth.instance": ID,
         "berth.engine": "engine",
+        "berth.network": "default",
         "berth.spec": expect.stringMatching(/^[0-9a-f]{64}$/),
       },
       Env: [],
@@ -63,8 +70,12 @@ describe("what a runtime is asked to make", () => {
 
   test("has its input open, and a terminal, where that is asked; another container is due then", () => {
     expect(bodyOf({ interactive: true, tty: true })).toMatchObject({ OpenStdin: true, Tty: true });
-    expect(specHash(instance({ interactive: false }), image)).toBe(specHash(instance(), image));
-    expect(specHash(instance({ tty: true }), image)).not.toBe(specHash(instance(), image));
+    expect(specHash(instance({ interactive: false }), "engine", image)).toBe(
+      specHash(instance(), "engine", image),
+    );
+    expect(specHash(instance({ tty: true }), "engine", image)).not.toBe(
+      specHash(instance(), "engine", image),
+    );
   });
 
   test("has no limits where none are asked for", () => {
@@ -154,7 +165,7 @@ describe("what a runtime is asked to make", () => {
 
   test("an isolated one is in no network and publishes nothing", () => {
     const ports = [{ protocol: "tcp" as const, hostAddress: "127.0.0.1", hostPort: 1, guestPort: 1 }];
-    const isolated = { isolated: true, ports };
+    const isolated = { network: "isolated" as const, ports };
     expect(bodyOf({ networks: ["a", "b"] }, isolated)).toMatchObject({
       ExposedPorts: {},
       HostConfig: { NetworkMode: "none", PortBindings: {} },
@@ -177,7 +188,7 @@ describe("what a runtime is asked to make", () => {
 
 describe("whether another container is due", () => {
   const hashOf = (spec: ContainerSpec, more: Partial<DriverInstance> = {}, config = image) =>
-    specHash(instance(spec, more), config);
+    specHash(instance(spec, more), "engine", config);
 
   test("a machine without an init hashes alike before and after it was kept as an image", () => {
     const before = hashOf({ shape: "machine" }, {}, { ...image, entrypoint: [], command: ["bash"] });
