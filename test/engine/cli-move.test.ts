@@ -1,57 +1,49 @@
-/** export, import, move and copy as commands, over real engine processes of two homes; ssh is a program of ours. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+/** export, import, move and copy as commands, over real engine processes of two homes, and over a real sshd. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
+import { startSshd, type TestSshd } from "../support/sshd.ts";
 
 let bundle: Awaited<ReturnType<typeof bundleCli>>;
 let here: Berth;
 let there: Berth;
 let files: string;
-
-/** Runs what it is asked for on this computer, as the other home; joins sockets as `-L` says. */
-const SSH = `#!/usr/bin/env node
-const { spawn } = require("node:child_process");
-const net = require("node:net");
-const argv = process.argv.slice(2);
-const at = argv.indexOf("-L");
-const command = argv.slice(argv.indexOf("--") + 2).join(" ");
-const serve = (done) => {
-  if (at < 0) return done();
-  const [ours, theirs] = argv[at + 1].split(":");
-  net.createServer((socket) => {
-    const other = net.connect(theirs);
-    socket.pipe(other).pipe(socket);
-    for (const [one, two] of [[socket, other], [other, socket]]) one.on("error", () => two.destroy());
-  }).listen(ours, done);
-};
-serve(() => {
-  const child = spawn("sh", ["-c", command.replace("sh -lc", "sh -c")], { stdio: "inherit" });
-  child.on("exit", (code) => process.exit(code ?? 1));
-});
-`;
+let sshd: TestSshd;
 
 beforeAll(async () => {
   files = await mkdtemp(path.join(tmpdir(), "berth-cli-move-"));
   bundle = await bundleCli();
   there = await Berth.make({}, bundle.cli);
-  await writeFile(path.join(files, "ssh"), SSH);
-  await writeFile(
-    path.join(files, "berth"),
-    `#!/bin/sh\nBERTH_HOME='${there.home}' exec '${process.execPath}' '${bundle.cli}' "$@"\n`,
-  );
-  for (const name of ["ssh", "berth"]) await chmod(path.join(files, name), 0o755);
+  await throughSshd();
   here = await Berth.make(
     { PATH: `${files}:${path.dirname(process.execPath)}:${process.env["PATH"]}` },
     bundle.cli,
   );
   await here.ok(["launch", "--name", "web"]);
 }, 60_000);
+
+/** Whoever comes through it has the other home, by the profile of a login shell; this side's `ssh` knows it by a file of ours. */
+async function throughSshd(): Promise<void> {
+  const run = `BERTH_HOME='${there.home}' exec '${process.execPath}' '${bundle.cli}' "$@"`;
+  await writeFile(path.join(files, "berth"), `#!/bin/sh\n${run}\n`, { mode: 0o755 });
+  await writeFile(path.join(files, ".profile"), `PATH='${files}':"$PATH"\n`);
+  sshd = await startSshd([`SetEnv HOME=${files}`]);
+  const [key, known] = ["key", "known_hosts"].map((name) => path.join(files, name)) as [string, string];
+  await writeFile(key, sshd.login.client.privateKey, { mode: 0o600 });
+  await writeFile(known, `[127.0.0.1]:${sshd.port} ${sshd.login.host.publicKey}\n`);
+  const options = ["-F", "/dev/null", "-i", key, "-o", `UserKnownHostsFile=${known}`, "-o", "BatchMode=yes"];
+  await writeFile(path.join(files, "ssh"), `#!/bin/sh\nexec /usr/bin/ssh ${options.join(" ")} "$@"\n`, {
+    mode: 0o755,
+  });
+}
+
 afterAll(async () => {
   await here?.dispose();
   await there?.dispose();
+  await sshd?.stop();
   await bundle?.dispose();
   await rm(files, { recursive: true, force: true });
 }, 60_000);
@@ -101,10 +93,11 @@ test("a plan is shown and nothing done, or a move is done and taken back", async
 });
 
 test("over ssh it is copied, moved and confirmed", async () => {
-  expect(await here.ok(["copy", "web", "--to", "ssh:me@host", "--name", "web2", "--yes"])).toContain(
-    "Copied: web to ssh:me@host as web2",
+  const to = `ssh:${sshd.login.user}@127.0.0.1:${sshd.port}`;
+  expect(await here.ok(["copy", "web", "--to", to, "--name", "web2", "--yes"])).toContain(
+    `Copied: web to ${to} as web2`,
   );
-  await here.ok(["move", "web", "--to", "ssh:me@host", "--yes"]);
+  await here.ok(["move", "web", "--to", to, "--yes"]);
   expect(await there.ok(["list"])).toMatch(/^web +Running[\s\S]*^web2 +Stopped/m);
   expect(await here.ok(["move", "--confirm", "web"])).toContain("Here it is in the trash.");
   expect(await here.ok(["list"])).toMatch(/^web +Deleted/m);
