@@ -11,7 +11,13 @@ import { formatOption, repeated } from "./options.ts";
 import type { Session } from "./session.ts";
 
 type Where = { repository?: string };
-type RestoreOptions = Where & { as?: string; env?: string[]; inPlace?: boolean; disk?: string };
+type RestoreOptions = Where & {
+  as?: string;
+  env?: string[];
+  inPlace?: boolean;
+  disk?: string;
+  live?: boolean;
+};
 type CreateOptions = Where & { full?: boolean; protect?: boolean };
 
 const REPOSITORY = "-r, --repository <name>";
@@ -62,28 +68,34 @@ function addRestore(backup: Command, session: Session): void {
       "of a container: NAME=value, or NAME to take it from here; may be repeated",
       repeated,
     )
+    .option("--live", "of a VM: start it at once; what it reads comes from the backup, and all else after it")
     .addOption(
       new Option(
         "--in-place",
         "make the stopped instance itself what it was; what it is now is kept in a snapshot",
-      ).conflicts(["as", "env"]),
+      ).conflicts(["as", "env", "live"]),
     )
     .addOption(
       new Option(
         "--disk <name>",
         "only this disk of the stopped instance itself, in place; the first is called disk",
-      ).conflicts(["as", "env"]),
+      ).conflicts(["as", "env", "live"]),
     )
-    .action(async (id: string, { as, env: variables, inPlace, disk, repository }: RestoreOptions) => {
+    .action(async (id: string, options: RestoreOptions) => {
+      const { as, env: variables, inPlace, disk, live, repository } = options;
       const env = variables && parseEnv(variables, process.env);
       const wanted = await found(session, id, repository);
       const isInPlace = inPlace || disk !== undefined;
       const { target } = await session.operate((api) =>
         isInPlace
           ? api.backups.revert({ ...wanted, ...given({ disk }) })
-          : api.backups.restore({ ...wanted, ...given({ as, env }) }),
+          : api.backups.restore({ ...wanted, ...given({ as, env, live }) }),
       );
-      session.print(`Restored: ${target}`);
+      session.print(
+        live
+          ? `Restored: ${target}. It runs, and the rest of its data follows: berth info ${target}`
+          : `Restored: ${target}`,
+      );
     });
 }
 

@@ -35,6 +35,13 @@ export interface RepositoriesApi {
 /** The beginning of a backup's id is enough. */
 export type OneBackup = { repository: string; backup: string };
 
+export type RestoreHow = {
+  /** Of a container: no backup has these values. */
+  env: Readonly<Record<string, string>>;
+  /** Of a VM: its guest starts at once, and reads from the backup what is not there yet. */
+  live: boolean;
+};
+
 export interface BackupsApi {
   /** What cannot be read is among the problems, unless one repository is asked for. */
   list(
@@ -45,12 +52,12 @@ export interface BackupsApi {
     name: string,
     options: { repository?: string | undefined; full: boolean; isProtected: boolean },
   ): Promise<Operation>;
-  /** To a new instance, which is called `as`, or what it was called. `env`: of a container, whose values no backup has. */
+  /** To a new instance, which is called `as`, or what it was called. */
   restore(
     one: OneBackup,
     as: string | undefined,
     signal: AbortSignal,
-    env?: Readonly<Record<string, string>>,
+    how?: Partial<RestoreHow>,
   ): Promise<Operation>;
   /**
    * To the instance itself, which must be there and stopped, all of its disks or the one that is named; what it is now is

@@ -122,7 +122,7 @@ function backupWork(parts: Omit<Parts, Slow | Kept>): Pick<Parts, Kept> {
   const points = new PointBook(store);
   return {
     book,
-    repositories: new RepositoryWork({ repositories: book, points, operations, log }),
+    repositories: new RepositoryWork({ repositories: book, keeper, points, operations, log }),
     backups: new Backups({
       ...{ keeper, manager, operations, log, points, repositories: book },
       ...{ settings: () => settings.get(), runDirectory: options.paths.run },
@@ -173,6 +173,7 @@ async function goOn(engine: LiveEngine, parts: Parts): Promise<void> {
   for (const row of rows.filter(isRepositoryRow)) parts.repositories.resume(row);
   for (const row of rows.filter(isBackupRow)) parts.backups.resume(row);
   for (const row of rows.filter(isTransferRow)) parts.transfers.resume(row);
+  parts.backups.goOnArriving();
   void parts.backups.removeLeft().catch((error: unknown) => {
     options.log.error("what showed files of backups could not be removed", { error });
   });

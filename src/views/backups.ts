@@ -41,10 +41,34 @@ export async function restoreBackup(services: Services, args: Args): Promise<voi
     },
   });
   if (as === undefined) return;
+  const live = backup.instance.kind === "vm" ? await chosenLive() : false;
+  if (live === undefined) return;
   const { repository, id } = backup;
   const title = vscode.l10n.t("Restoring {0}", as.trim());
-  await followed(services, title, (api) => api.backups.restore({ repository, backup: id, as: as.trim() }));
-  say(vscode.l10n.t("{0} is what {1} was.", as.trim(), backup.instance.name));
+  const wanted = { repository, backup: id, as: as.trim(), live };
+  await followed(services, title, (api) => api.backups.restore(wanted));
+  say(
+    live
+      ? vscode.l10n.t("{0} runs, and the rest of its data follows.", as.trim())
+      : vscode.l10n.t("{0} is what {1} was.", as.trim(), backup.instance.name),
+  );
+}
+
+/** Whether the guest starts before its data is there. */
+async function chosenLive(): Promise<boolean | undefined> {
+  const picks = [
+    {
+      ...{ label: vscode.l10n.t("Bring In All of It, and Let It Rest"), live: false },
+      detail: vscode.l10n.t("It needs the backup no longer then."),
+    },
+    {
+      ...{ label: vscode.l10n.t("Start It at Once"), live: true },
+      detail: vscode.l10n.t(
+        "What it reads comes from the backup, and all else after it. Until then the backup is needed.",
+      ),
+    },
+  ];
+  return (await vscode.window.showQuickPick(picks, { title: vscode.l10n.t("Its Data") }))?.live;
 }
 
 /** `web`, or the first of `web-restored`, `web-restored2`, … that is free. */

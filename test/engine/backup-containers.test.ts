@@ -115,7 +115,7 @@ test("one that runs is halted for it, restic reads its files, and a new one of t
 
   const restored = await succeeded(
     engine,
-    engine.backups.restore(await one(), "again", signal(), { TOKEN: "new" }),
+    engine.backups.restore(await one(), "again", signal(), { env: { TOKEN: "new" } }),
   );
   expect(restored.warnings ?? []).toEqual([]);
   const id = idOf("again");

@@ -32,7 +32,7 @@ import type { ExecRequest, GuestAccess, GuestProcess, ReadyReport } from "../../
 import { createScreenGuest } from "../../src/engine/guest/screen-guest.ts";
 import { diskOf, extraDiskOf, fakeDisks, fakeHotDisks } from "./fake-disks.ts";
 import { type FakeDisplayEvents, fakeDisplay } from "./fake-display.ts";
-import { copyContents, type FakeContent, fakePoints, openFake } from "./fake-points.ts";
+import { copyContents, type FakeContent, fakePoints, fillFake, openFake } from "./fake-points.ts";
 import { FakeSerial } from "./fake-serial.ts";
 import { sftpHere } from "./sftp-here.ts";
 
@@ -64,7 +64,8 @@ export type Step =
   | "remove-key"
   | "snapshot"
   | "restore"
-  | "remove-snapshot";
+  | "remove-snapshot"
+  | "fill";
 
 /** One guest that runs on the host, whoever watches it. */
 export type FakeGuest = {
@@ -83,6 +84,8 @@ export type FakeGuest = {
   /** The file in its drive. */
   medium: string | undefined;
   keeps: Set<string>;
+  /** Sockets of what its disks lack, by disk. */
+  awaited: Map<string, string>;
   serial: FakeSerial;
 };
 
@@ -186,6 +189,7 @@ export class FakeHost {
       network: instance.network,
       plugged: new Set(instance.disks.map(({ id }) => id)),
       keeps: new Set(),
+      awaited: new Map(instance.awaited?.map(({ id, socket }) => [id, socket])),
       medium: instance.medium,
       serial: new FakeSerial(
         instance.name,
@@ -237,6 +241,7 @@ export class FakeDriver implements Driver {
   readonly host: FakeHost;
   readonly disks: DiskSupport;
   readonly points: PointSupport;
+  readonly fills = true;
 
   constructor(host: FakeHost = new FakeHost()) {
     this.host = host;
@@ -509,6 +514,9 @@ class FakeRunning implements Running {
     this.#host.end(this.#guest.id, { how: "stopped" });
     await this.exited;
   }
+
+  fill: NonNullable<Running["fill"]> = (ctx, disk) =>
+    fillFake(ctx, this.#host, this.#guest, this.#instance, disk);
 
   release(): void {
     this.#released = true;

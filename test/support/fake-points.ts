@@ -1,8 +1,10 @@
 /** Disks of the fake driver as far as points of them go: what they hold is in the host's memory, with notes of what changed. */
 import path from "node:path";
-import { abortable } from "../../src/base/async.ts";
+import { abortable, sleep } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
+import type { Ctx } from "../../src/engine/ctx.ts";
 import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
+import { NBD_EXPORT } from "../../src/engine/drivers/nbd-server.ts";
 import {
   type Consistency,
   type Extent,
@@ -12,7 +14,9 @@ import {
   type PointRequest,
   type PointSupport,
 } from "../../src/engine/drivers/points.ts";
-import type { FakeDriver, FakeHost } from "./fake-driver.ts";
+import { NbdClient } from "../../src/engine/drivers/qemu/points/nbd.ts";
+import type { FakeDriver, FakeGuest, FakeHost } from "./fake-driver.ts";
+import { readBytes } from "./nbd-bytes.ts";
 
 /** What is noted as changed, and is zero or not, as a whole. */
 const BLOCK = 65_536;
@@ -158,6 +162,52 @@ export function fakePoints(host: FakeHost, driver: FakeDriver): PointSupport {
       host.contents.set(key, content);
     },
   };
+}
+
+/** Reads all that a disk lacks from where it is served, again and again where nobody serves it. */
+export async function fillFake(
+  ctx: Ctx,
+  host: FakeHost,
+  guest: FakeGuest,
+  instance: DriverInstance,
+  disk: string,
+): Promise<void> {
+  const socket = guest.awaited.get(disk);
+  if (socket === undefined) return;
+  for (;;) {
+    try {
+      await readAll(ctx, host, contentOf(host, instance, disk), guest, socket);
+      guest.awaited.delete(disk);
+      return;
+    } catch {
+      ctx.signal.throwIfAborted();
+      await sleep(20, ctx.signal);
+    }
+  }
+}
+
+/** As much as is asked for at once. */
+const PART = 2 ** 21;
+const ZEROS = Buffer.alloc(PART);
+
+async function readAll(
+  ctx: Ctx,
+  host: FakeHost,
+  content: FakeContent,
+  { name }: FakeGuest,
+  socket: string,
+): Promise<void> {
+  const client = await NbdClient.connect(socket, NBD_EXPORT, { signal: ctx.signal });
+  try {
+    for (let offset = 0; offset < content.sizeBytes; offset += PART) {
+      ctx.progress({ phase: "restore-disk", done: offset, total: content.sizeBytes });
+      await host.step("fill", name, ctx.signal);
+      const part = await readBytes(client, offset, Math.min(PART, content.sizeBytes - offset), ctx);
+      if (!part.equals(ZEROS.subarray(0, part.length))) content.write(offset, part);
+    }
+  } finally {
+    client.close();
+  }
 }
 
 /** Keeps what an instance's disks hold, or makes it what was kept. */

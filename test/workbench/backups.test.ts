@@ -75,6 +75,7 @@ test("the first backup makes a repository, whose password is shown", async () =>
 test("a new instance is made of a backup", async () => {
   await workbench.commandOn("Berth: New Instance of Backup…", "web");
   await workbench.enter("What is it called", "web-of-then");
+  await workbench.pick("Bring In All of It, and Let It Rest");
   // A row in the making tells what is done to it; one that rests, what it has.
   await workbench.row("web-of-then").filter({ hasText: "1 cpu" }).waitFor();
   await workbench.screenshot("backups-restored");

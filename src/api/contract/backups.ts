@@ -126,12 +126,18 @@ export const backups = {
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/restore",
     "backup.restore",
-    "Make a new instance of a backup; it is stopped",
+    "Make a new instance of a backup; it is stopped, unless it is restored live",
   )
     .input(
       One.extend({
         as: InstanceName.optional().describe("Left out, what it was called"),
         env: ContainerSpec.shape.env.describe("Of a container: no backup has the values of its environment"),
+        live: z
+          .boolean()
+          .default(false)
+          .describe(
+            "Of a VM: start it at once. What its guest reads comes from the backup, and all else after it; until then the backup is needed",
+          ),
       }),
     )
     .output(Operation),

@@ -6,13 +6,14 @@ import type { Backup } from "../../api/backup.ts";
 import type { Problem } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
-import type { BackupsApi, OneBackup } from "../backup-core.ts";
+import type { BackupsApi, OneBackup, RestoreHow } from "../backup-core.ts";
 import type { Ctx } from "../ctx.ts";
-import type { Entry } from "../instances/entry.ts";
+import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
 import { mayRun } from "../instances/permits.ts";
 import type { Work } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
+import { awaiting } from "./awaiting.ts";
 import { BackupInput } from "./backup-input.ts";
 import { type BackupParts, backUp, refuseWithout } from "./backup-work.ts";
 import { FileHelpers, type FileHelpersParts } from "./files/file-helpers.ts";
@@ -119,9 +120,9 @@ export class Backups implements BackupsApi {
     one: OneBackup,
     as: string | undefined,
     signal: AbortSignal,
-    env: Readonly<Record<string, string>> = {},
+    { env = {}, live = false }: Partial<RestoreHow> = {},
   ): Promise<Operation> {
-    return this.#restores.restore(one, as, signal, env);
+    return this.#restores.restore(one, as, signal, { env, live });
   }
 
   revert(one: OneBackup, disk: string | undefined, signal: AbortSignal): Promise<Operation> {
@@ -135,6 +136,11 @@ export class Backups implements BackupsApi {
   /** What showed files of backups has lost them with the engine before. */
   removeLeft(): Promise<void> {
     return this.#files.removeLeft();
+  }
+
+  /** Guests that run on disks that are not whole are given what they lack. */
+  goOnArriving(): void {
+    this.#restores.arrivals.goOn();
   }
 
   /** Before the instances are let go of. */
@@ -168,6 +174,11 @@ export class Backups implements BackupsApi {
       if (backupOf(snapshot, name)?.isProtected)
         throw new EngineError("wrong-state", `cannot ${doing}: ${snapshot.id.slice(0, 8)} is protected`, {
           hint: `Take its protection first: berth backup protect --off ${snapshot.id.slice(0, 8)}`,
+        });
+      const needed = awaiting(this.#parts.keeper.entries(), snapshot);
+      if (needed)
+        throw new EngineError("wrong-state", `cannot ${doing}: ${nameOf(needed)} still awaits data of it`, {
+          hint: "Wait until all of that is there, or purge the instance.",
         });
       await repository.forget(ctx, [snapshot.id]);
       this.#parts.repositories.changed();

@@ -7,9 +7,12 @@ import { EngineError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { RepositoriesApi } from "../backup-core.ts";
 import type { Ctx } from "../ctx.ts";
+import { nameOf } from "../instances/entry.ts";
+import type { Keeper } from "../instances/keeper.ts";
 import type { Log } from "../log.ts";
 import type { Operations, Work } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
+import { awaitingAny } from "./awaiting.ts";
 import { parsePlace } from "./places/open.ts";
 import type { PointBook } from "./point-book.ts";
 import type { Repositories, RepositoryRecord } from "./repositories.ts";
@@ -17,6 +20,7 @@ import { RepositoryPasswords } from "./repository-passwords.ts";
 
 export type RepositoryWorkParts = {
   repositories: Repositories;
+  keeper: Pick<Keeper, "entries">;
   points: PointBook;
   operations: Operations;
   log: Log;
@@ -102,8 +106,17 @@ export class RepositoryWork implements RepositoriesApi {
   }
 
   async remove(name: string): Promise<void> {
-    const { repositories, points } = this.#parts;
+    const { repositories, points, keeper } = this.#parts;
     const { key } = repositories.find(name, `remove ${name}`);
+    const needed = awaitingAny(keeper.entries(), key);
+    if (needed)
+      throw new EngineError(
+        "wrong-state",
+        `cannot remove ${name}: ${nameOf(needed)} still awaits data of it`,
+        {
+          hint: "Wait until all of that is there, or purge the instance.",
+        },
+      );
     repositories.forget(key);
     points.forgetRepository(key);
   }

@@ -4,15 +4,17 @@ import type { LaunchSpec } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import { requireSpace } from "../../base/space.ts";
 import type { Ctx } from "../ctx.ts";
-import type { DriverInstance } from "../drivers/driver.ts";
-import { FIRST_DISK, type PointSupport } from "../drivers/points.ts";
+import type { DriverDisk, DriverInstance } from "../drivers/driver.ts";
+import { type Block, FIRST_DISK, type PointSupport } from "../drivers/points.ts";
 import { makeKey } from "../instances/encryption.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import { changedOutside, firstDisk } from "../instances/generations.ts";
 import type { Keeper } from "../instances/keeper.ts";
 import { LaunchInput } from "../instances/launch.ts";
 import { BLANK_IMAGE } from "../instances/machine.ts";
+import { start } from "../instances/power.ts";
 import type { WorkCtx } from "../operations.ts";
+import type { Awaited } from "../store/record.ts";
 import { containerSpecOf } from "./container-definition.ts";
 import {
   type AnyDefinition,
@@ -32,6 +34,7 @@ import type { Repositories } from "./repositories.ts";
 import { damaged } from "./repository/damage.ts";
 import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
+import type { StoredFile } from "./repository/stored-file.ts";
 import { bytesOf, restoreSmall } from "./small-files.ts";
 import { makeContainer, StoredTrees } from "./tree-restore.ts";
 
@@ -43,6 +46,8 @@ export const RestoreInput = z.object({
   repository: z.uuid(),
   backup: z.string(),
   launch: LaunchInput,
+  /** The guest starts before its data is there. */
+  live: z.boolean().optional(),
 });
 export type RestoreInput = z.infer<typeof RestoreInput>;
 
@@ -110,19 +115,26 @@ export async function restoreNew(
       await using reader = await repository.read(ctx);
       if (entry.record.descriptor.container)
         await makeContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot));
-      else await makeOf(keeper, entry, ctx, reader, snapshot);
+      else await makeOf(keeper, entry, ctx, reader, snapshot, input.live ? input.repository : undefined);
     });
   };
-  await makeWhole(keeper, entry, ctx, { doing, launch: input.launch, make });
+  // The guest of one that an engine died in may run.
+  const isMade = input.live && entry.record.descriptor.booted;
+  if (!isMade) await makeWhole(keeper, entry, ctx, { doing, launch: input.launch, make });
+  if (input.live) await start(keeper, entry, ctx);
 }
 
-/** All of the new instance but that it is said to be there. */
+/**
+ * All of the new instance but that it is said to be there. With `awaitedFrom`, the key of its repository, the disks are left
+ * empty, and it is written down that they await their data.
+ */
 export async function makeOf(
   keeper: Keeper,
   entry: Entry,
   ctx: Ctx,
   reader: BackupReader,
   snapshot: Snapshot,
+  awaitedFrom?: string,
 ): Promise<void> {
   const definition = await readDefinition(ctx, reader, snapshot);
   await makeInstance(keeper, entry, ctx, definition, async (instance) => {
@@ -131,12 +143,34 @@ export async function makeOf(
     const sizes = wanted.map(({ sizeBytes }) => sizeBytes);
     const from = new BackupDisks(reader, snapshot, sizes);
     await requireRoom(ctx, from, instance, disksOf(definition));
+    const awaited: Awaited["disks"] = [];
     for (const [index, stored] of disksOf(definition).entries()) {
       const disk = wanted[index];
-      if (disk) await writeDisk(ctx, points, instance, { ...disk, stored, disks: from });
+      if (!disk) continue;
+      const file = await openWhole(ctx, from, stored, disk.sizeBytes);
+      if (awaitedFrom === undefined) await writeDisk(ctx, points, instance, disk, from.blocks(ctx, file));
+      else await keeper.driverOf(entry).disks?.create(ctx, instance, disk);
+      awaited.push({ id: disk.id, stored });
     }
     await restoreSmall(ctx, reader, snapshot, points.smallFiles(instance));
+    if (awaitedFrom === undefined) return;
+    // Its id becomes another where its tags are changed.
+    const backup = snapshot.original ?? snapshot.id;
+    await keeper.describe(entry, { awaited: { repository: awaitedFrom, backup, disks: awaited } });
   });
+}
+
+/** Rejects where it is not as large as its definition says. */
+async function openWhole(
+  ctx: Ctx,
+  disks: BackupDisks,
+  stored: string,
+  sizeBytes: number,
+): Promise<StoredFile> {
+  const file = await disks.open(ctx, stored);
+  if (file.sizeBytes === sizeBytes) return file;
+  const reason = `it has ${file.sizeBytes} bytes, and its definition says ${sizeBytes}`;
+  throw damaged(`the disk ${diskPath(stored)}`, reason);
 }
 
 /** What an instance is made of beside what its disks hold. */
@@ -175,11 +209,8 @@ export function pointsFor(keeper: Keeper, entry: Entry): PointSupport {
 }
 
 /** Its disks, in the order of a definition's. */
-export function disksFor({
-  diskBytes,
-  disks,
-}: Pick<DriverInstance, "diskBytes" | "disks">): { id: string; sizeBytes: number }[] {
-  return [{ id: FIRST_DISK, sizeBytes: diskBytes }, ...disks];
+export function disksFor({ diskBytes, disks }: Pick<DriverInstance, "diskBytes" | "disks">): DriverDisk[] {
+  return [{ id: FIRST_DISK, name: FIRST_DISK, sizeBytes: diskBytes, slot: 0 }, ...disks];
 }
 
 async function requireRoom(
@@ -198,15 +229,11 @@ async function writeDisk(
   ctx: Ctx,
   points: PointSupport,
   instance: DriverInstance,
-  { id, sizeBytes, stored, disks }: { id: string; sizeBytes: number; stored: string; disks: BackupDisks },
+  disk: DriverDisk,
+  blocks: AsyncIterable<Block>,
 ): Promise<void> {
-  const file = await disks.open(ctx, stored);
-  if (file.sizeBytes !== sizeBytes) {
-    const reason = `it has ${file.sizeBytes} bytes, and its definition says ${sizeBytes}`;
-    throw damaged(`the disk ${diskPath(stored)}`, reason);
-  }
   try {
-    await points.write(ctx, instance, { id, sizeBytes }, disks.blocks(ctx, file));
+    await points.write(ctx, instance, disk, blocks);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== "already-exists") throw error;
   }

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Backup } from "../../api/backup.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
-import type { OneBackup } from "../backup-core.ts";
+import type { OneBackup, RestoreHow } from "../backup-core.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
 import { entryOf, takeBack } from "../instances/launch.ts";
@@ -14,6 +14,7 @@ import { supportOf } from "../instances/snapshots.ts";
 import type { Log } from "../log.ts";
 import type { Operations } from "../operations.ts";
 import type { JournalRow } from "../store/store.ts";
+import { ArrivalInput, Arrivals } from "./arrivals.ts";
 import { definedIn, machineIn } from "./defined.ts";
 import { DrillInput, drill, drillSpec } from "./drill-work.ts";
 import { endMade, madeOf, making } from "./made.ts";
@@ -21,35 +22,50 @@ import { RestoreInput, type RestoreParts, restoreNew, specOf } from "./restore-w
 import { planRevert, RevertInput, revert } from "./revert-work.ts";
 import { backupOf } from "./tags.ts";
 
-export type RestoresParts = RestoreParts & { manager: InstanceManager; operations: Operations; log: Log };
+export type RestoresParts = RestoreParts & {
+  manager: InstanceManager;
+  operations: Operations;
+  runDirectory: string;
+  log: Log;
+};
 
 export class Restores {
   readonly #parts: RestoresParts;
+  readonly arrivals: Arrivals;
 
   constructor(parts: RestoresParts) {
     this.#parts = parts;
+    this.arrivals = new Arrivals(parts);
   }
 
   async restore(
     { repository, backup }: OneBackup,
     as: string | undefined,
     signal: AbortSignal,
-    env: Readonly<Record<string, string>>,
+    { env, live }: RestoreHow,
   ): Promise<Operation> {
     const { repositories, manager, operations } = this.#parts;
     const doing = "restore the backup";
     const record = repositories.find(repository, doing);
     const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
+    if (live) machineIn(definition, doing, "Restore all of it: leave out --live");
     return manager.planned(specOf(definition, as, env), "restore", (launch) => {
+      if (live) this.#refuseLive(entryOf(launch));
       const input: RestoreInput = {
         ...{ id: launch.id, action: "restore-backup", repository: record.key, backup: snapshot.id },
-        launch,
+        ...{ launch, live },
       };
       const { work, onAccepted } = making(manager, entryOf(launch), (entry, ctx) =>
         restoreNew(this.#parts, entry, ctx, input),
       );
       return operations.begin({ kind: "restore-backup", target: launch.name, input }, work, onAccepted);
     });
+  }
+
+  #refuseLive(entry: Entry): void {
+    if (this.#parts.keeper.driverOf(entry).fills) return;
+    const reason = `cannot restore ${nameOf(entry)}: its guest cannot start before its data is there on this host`;
+    throw new EngineError("not-supported", reason, { hint: "Restore all of it: leave out --live" });
   }
 
   async revert(
@@ -120,6 +136,8 @@ export class Restores {
   /** Undefined where it is none of these, or the instance is no longer what it would go on with. */
   resumed(row: JournalRow): Resumable | undefined {
     const { keeper, manager } = this.#parts;
+    const arriving = ArrivalInput.safeParse(row.input);
+    if (arriving.success) return this.arrivals.resumed(arriving.data);
     const reverting = RevertInput.safeParse(row.input);
     if (reverting.success) {
       const entry = keeper.byId(reverting.data.id);

@@ -9,6 +9,7 @@ import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Keeper } from "../instances/keeper.ts";
 import type { Log } from "../log.ts";
 import type { Operations } from "../operations.ts";
+import { awaiting } from "./awaiting.ts";
 import type { Backups } from "./backups.ts";
 import { nextAttempt, type PlanRecord, type Plans } from "./plans.ts";
 import type { Repositories, RepositoryRecord } from "./repositories.ts";
@@ -140,12 +141,13 @@ export class Scheduler implements Disposable {
     if (!retention) return;
     const { signal } = this.#ending;
     const ctx: Ctx = { signal, progress: () => {}, log: this.#parts.log };
-    const { repositories } = this.#parts;
+    const { repositories, keeper } = this.#parts;
     await repositories.use(ctx, record, async (repository) => {
       const { snapshots } = await repository.snapshots(ctx);
       const own = snapshots.flatMap((snapshot) => {
         const facts = factsOf(snapshot);
-        const { isProtected = false } = facts ?? {};
+        const isNeeded = awaiting(keeper.entries(), snapshot) !== undefined;
+        const isProtected = isNeeded || (facts?.isProtected ?? false);
         return facts?.id === id ? [{ id: snapshot.id, at: new Date(snapshot.timeMs), isProtected }] : [];
       });
       const gone = toForget(own, retention);

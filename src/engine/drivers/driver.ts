@@ -84,12 +84,16 @@ export type DriverInstance = {
   formerKeys?: readonly string[] | undefined;
   /** The guest's login that we made: user name, and OpenSSH-format keys. Private keys are secrets. */
   login: Login;
+  /** Disks that are not whole yet: what they lack is read from these sockets (`nbd-server.ts`), which may come and go. */
+  awaited?: readonly AwaitedDisk[] | undefined;
   /**
    * Present where its disks and its kept memory are encrypted: gives the key, 64 hexadecimal digits. Rejects with what to
    * do where that is not at hand, and then nothing of it may be done in plain text instead.
    */
   openKey?: (() => Promise<Secret>) | undefined;
 };
+
+export type AwaitedDisk = { id: string; socket: string };
 
 /** The engine's network, in which every instance has an address of its own. */
 export type Subnet = { cidr: string; gateway: string; dns: string; nat: NatNetwork };
@@ -251,6 +255,8 @@ export interface Driver {
   readonly encryption?: EncryptionSupport;
   /** Absent where the driver keeps no snapshots. */
   readonly snapshots?: SnapshotSupport;
+  /** Whether a guest may run while its disks are not whole, and `fill` them meanwhile. */
+  readonly fills?: boolean;
   /** Absent where there are no disks to read. */
   readonly points?: PointSupport;
   /** Present where instances have trees of files instead. */

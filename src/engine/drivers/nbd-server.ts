@@ -25,6 +25,8 @@ export type ServedBytes = {
   sizeBytes: number;
   /** Several may be under way. */
   read(offset: number, lengthBytes: number): Promise<Uint8Array>;
+  /** Whether these are known to be zeros, which need not be read then. */
+  isZero?(offset: number, lengthBytes: number): boolean;
 };
 
 export type NbdServer = {
@@ -172,15 +174,20 @@ class Connection {
     if (length > MOST_BYTES || offset + length > this.#served.sizeBytes)
       return this.#fail(asked, ERRNO.invalid);
     try {
-      const bytes = await this.#served.read(offset, length);
-      const taken = this.#isStructured
-        ? this.#write([structured(asked.cookie, Chunk.data, 8 + length), u64(BigInt(offset)), bytes])
-        : this.#write([simple(asked.cookie, 0), bytes]);
-      if (!taken) await this.#drained();
+      if (!this.#write(await this.#partsOf(asked))) await this.#drained();
     } catch (error) {
       this.#log.warn("a lent disk could not be read", { offset, length, error });
       this.#fail(asked, ERRNO.io);
     }
+  }
+
+  /** Of the answer to a read. */
+  async #partsOf({ cookie, offset, length }: Asked): Promise<Uint8Array[]> {
+    if (this.#isStructured && this.#served.isZero?.(offset, length))
+      return [structured(cookie, Chunk.hole, 12), u64(BigInt(offset)), u32(length)];
+    const bytes = await this.#served.read(offset, length);
+    if (!this.#isStructured) return [simple(cookie, 0), bytes];
+    return [structured(cookie, Chunk.data, 8 + length), u64(BigInt(offset)), bytes];
   }
 
   /** A client that does not take its answers is not answered further. */

@@ -111,6 +111,11 @@ export interface Running {
    * the guest's hardware is fixed while it runs.
    */
   readonly lend?: ((ctx: Ctx, disk: LentDisk) => Promise<void>) | undefined;
+  /**
+   * Brings in what a disk lacks that was awaited at the start, the guest's own reads first; resolves when the disk needs nothing
+   * else any more, whatever happens to the host. No effect on one that is whole. May be repeated, also by another engine.
+   */
+  readonly fill?: ((ctx: Ctx, disk: string) => Promise<void>) | undefined;
   /** Absent where its disks cannot be read while it runs. */
   readonly openPoint?: OpenPoint | undefined;
   /** IPv4 of this run, where it is not the instance's own: a container's in the network of its runtime. */

@@ -19,6 +19,15 @@ export type RunningBackup = {
   ended: Promise<void>;
 };
 
+/** How much of its disks has come in from a backup. */
+export type Arrival = {
+  /** Bytes. */
+  done: number;
+  total: number;
+  /** Why nothing comes now. */
+  trouble?: Problem | undefined;
+};
+
 /** A mount that is there, or comes back when the guest does. */
 export type ServedMount = {
   /** Takes it away in the guest; resolves when nothing of it is left. */
@@ -40,6 +49,8 @@ export type Entry = {
   suspended: boolean;
   pending: PendingOperation | undefined;
   backup: RunningBackup | undefined;
+  /** Present while its guest runs on disks that are not whole. */
+  arrival: Arrival | undefined;
   /** A stop that waits for its time. */
   delayedStop: { operation: string; at: string } | undefined;
   /** Its descriptor cannot be read: shown, deletable, never written to. */
@@ -64,6 +75,7 @@ export function newEntry(record: InstanceRecord): Entry {
     suspended: false,
     pending: undefined,
     backup: undefined,
+    arrival: undefined,
     delayedStop: undefined,
     broken: false,
     userData: undefined,

@@ -1,6 +1,7 @@
 /** Whether an action may happen to an instance now, in words where it may not. */
 import { EngineError } from "../../base/errors.ts";
 import { ACTION_TABLE, type ActionInput } from "./actions.ts";
+import { awaitingOf } from "./arrival-words.ts";
 import type { Decision } from "./decision.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
@@ -18,6 +19,7 @@ export function mayRun(
     disabledZone: disabledZone(keeper, entry),
     isRead: entry.backup !== undefined,
     movedTo: descriptor.move?.to,
+    awaiting: awaitingOf(entry),
   });
   if (decision.do !== "denied") return decision;
   const { code, reason, hint } = decision;

@@ -5,8 +5,9 @@ import { EngineError, messageOf, toEngineError } from "../../base/errors.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Running } from "../drivers/running.ts";
 import type { WorkCtx } from "../operations.ts";
+import { awaitingOf } from "./arrival-words.ts";
 import { flushContainersIn, stopContainersIn } from "./container-host.ts";
-import { type Entry, takenOver, without } from "./entry.ts";
+import { type Entry, nameOf, takenOver, without } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { isBlank } from "./machine.ts";
 import { refuseMissingMedium } from "./media.ts";
@@ -14,6 +15,7 @@ import { openMounts } from "./mount-serving.ts";
 import { refuseMounts } from "./mounts.ts";
 import { openPorts } from "./port-work.ts";
 import { becomeReady, notReadyProblem, readyInBackground } from "./ready.ts";
+import type { Arriving } from "./serving.ts";
 import { discardMemory, lookForMemory, setClock } from "./suspend.ts";
 
 const START_FAILED = "start-failed";
@@ -57,12 +59,23 @@ export async function boot(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<Runn
   await refuseMissingImage(keeper, entry);
   await refuseMissingMedium(keeper, entry);
   ctx.signal.throwIfAborted();
-  const running = await keeper.driverOf(entry).start(ctx, instance);
+  const driver = keeper.driverOf(entry);
+  const running = entry.record.descriptor.awaited
+    ? await arriving(keeper, entry).begin(ctx, entry, (awaited) =>
+        driver.start(ctx, { ...instance, awaited }),
+      )
+    : await driver.start(ctx, instance);
   entry.suspended = false;
   const state = entry.record.state === "restarting" ? "restarting" : "starting";
   keeper.attached(entry, running, { state, problems: [] });
   await openPorts(keeper, entry, ctx);
   return running;
+}
+
+/** A guest on half a disk would take for zeros what is not there yet. */
+function arriving(keeper: Keeper, entry: Entry): Arriving {
+  if (keeper.serving.arriving) return keeper.serving.arriving;
+  throw new EngineError("not-supported", `cannot start ${nameOf(entry)}: ${awaitingOf(entry)}`);
 }
 
 /** A container's is its runtime's to look after; what that shows of this host must be allowed still. */

@@ -119,6 +119,12 @@ const WHILE_MOVED: readonly Action[] = [
   ...(["export", "backup", "mark-move"] as const),
 ];
 
+/** What may be asked of an instance whose disks are not whole: whatever leaves them to its guest. */
+const WHILE_AWAITING: readonly Action[] = [
+  ...(["start", "stop", "force-stop", "restart", "delete", "recover", "purge"] as const),
+  ...(["add-port", "remove-port", "mount", "unmount", "configure", "change-medium", "rename"] as const),
+];
+
 /** What else bears on it. */
 export type Circumstances = {
   /** The name of its zone, where that is disabled. */
@@ -127,13 +133,15 @@ export type Circumstances = {
   isRead?: boolean;
   /** Where it is moved to, or has moved. */
   movedTo?: string | undefined;
+  /** What of its disks is not there yet, in words that follow a colon. */
+  awaiting?: string | undefined;
 };
 
 export function decide(
   state: InstanceState,
   pending: Pending,
   action: Action,
-  { disabledZone, isRead = false, movedTo }: Circumstances = {},
+  { disabledZone, isRead = false, movedTo, awaiting }: Circumstances = {},
 ): Decision {
   if (action === "launch") {
     return denied("already-exists", "an instance of this name already exists", deletedHint(state));
@@ -143,6 +151,9 @@ export function decide(
   }
   if (movedTo !== undefined && !WHILE_MOVED.includes(action)) {
     return denied("wrong-state", `it is moved to ${movedTo}`, MOVE_HINT);
+  }
+  if (awaiting !== undefined && !WHILE_AWAITING.includes(action)) {
+    return denied("wrong-state", awaiting, AWAITING_HINT);
   }
   if (pending === undefined) return isRead ? whileRead(state, action) : atRest(state, action);
   if (SAME_END[pending].includes(action)) return ignore;
@@ -175,6 +186,8 @@ export function zoneHint(zone: string): string {
 
 export const MOVE_HINT =
   "Confirm the move, or take it back: berth move --confirm NAME, berth move --undo NAME";
+
+export const AWAITING_HINT = "It comes while the guest runs; berth list tells when all of it is there.";
 
 const PENDING_WORDS: Record<Action, string> = {
   launch: "its launch",

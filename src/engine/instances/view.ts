@@ -2,6 +2,7 @@
 import type { Instance, Problem } from "../../api/instance.ts";
 import type { MoveMark } from "../../api/move.ts";
 import type { InstanceZone } from "../../api/zone.ts";
+import { arrivalProblems } from "./arrival-words.ts";
 import { containerFacts } from "./container.ts";
 import { type Entry, reachOf } from "./entry.ts";
 import { hasDisplay } from "./machine.ts";
@@ -59,9 +60,11 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
 }
 
 /** What was found of the files, what is recorded, what this run shows; one of each code. */
-function problemsOf({ damage, record, running }: Entry, zone: InstanceZone): Problem[] {
+function problemsOf(entry: Entry, zone: InstanceZone): Problem[] {
+  const { damage, record, running } = entry;
   const moved = record.descriptor.move ? [isMoved(record.descriptor.move)] : [];
-  const own = [...(damage ? [damage] : []), ...moved, ...record.problems, ...(running?.problems ?? [])];
+  const marks = [...(damage ? [damage] : []), ...moved, ...arrivalProblems(entry)];
+  const own = [...marks, ...record.problems, ...(running?.problems ?? [])];
   const all = zone.available || record.state === "deleted" ? own : [zoneDisabled(zone.name), ...own];
   return all.filter((problem, index) => all.findIndex((other) => other.code === problem.code) === index);
 }

@@ -75,6 +75,14 @@ export const SnapshotRecord = z.object({
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
 
+/** Whose data are not all here yet: they lie in a backup, which must stay until they are. */
+export const Awaited = z.object({
+  repository: z.uuid().describe("As the engine knows it, whatever it is called"),
+  backup: z.string().min(1),
+  disks: z.array(z.object({ id: z.string(), stored: z.string().describe("Its id in the backup") })),
+});
+export type Awaited = z.infer<typeof Awaited>;
+
 const Fields = z.object({
   id: z.uuid(),
   name: InstanceName,
@@ -110,6 +118,7 @@ const Fields = z.object({
   display: z.boolean().default(false),
   encrypted: z.boolean().default(false).describe("Its disks and its kept memory are, by a key of its own"),
   medium: MediumRecord.optional(),
+  awaited: Awaited.optional().describe("Present while its disks are not whole"),
   move: MoveMark.optional().describe("Present while it is moved to another engine"),
   autostart: AutostartPolicy.default("off"),
   network: NetworkMode.default("default"),
@@ -160,12 +169,15 @@ export const InstanceSecrets = z.object({
 export type InstanceSecrets = z.infer<typeof InstanceSecrets>;
 
 const SCHEMA = 1;
+/** Of one that awaits data: an engine that did not know of that would start its guest on half a disk. */
+const AWAITING_SCHEMA = 2;
 
 const Envelope = z.object({ schema: z.int(), checksum: z.string(), instance: z.unknown() });
 
 export function formatDescriptor(descriptor: Descriptor): string {
   const body = JSON.stringify(descriptor);
-  return `{"schema":${SCHEMA},"checksum":"${checksumOf(body)}","instance":${body}}\n`;
+  const schema = descriptor.awaited ? AWAITING_SCHEMA : SCHEMA;
+  return `{"schema":${schema},"checksum":"${checksumOf(body)}","instance":${body}}\n`;
 }
 
 /** Throws `internal` with the reason when the text is not a whole descriptor of a known schema. */
@@ -181,7 +193,7 @@ export function parseDescriptor(text: string): Descriptor {
   const envelope = Envelope.safeParse(json);
   if (!envelope.success) throw bad(z.prettifyError(envelope.error));
   const { schema, checksum, instance } = envelope.data;
-  if (schema > SCHEMA) throw bad(`it was written by a newer Berth (schema ${schema})`);
+  if (schema > AWAITING_SCHEMA) throw bad(`it was written by a newer Berth (schema ${schema})`);
   if (checksum !== checksumOf(JSON.stringify(instance))) throw bad("its checksum does not match its content");
   const descriptor = Descriptor.safeParse(instance);
   if (!descriptor.success) throw bad(z.prettifyError(descriptor.error));

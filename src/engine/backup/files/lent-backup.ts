@@ -23,6 +23,8 @@ export type Lending = {
   disks: readonly string[];
   /** Where they are served, and how these sockets' names begin. */
   sockets: { directory: string; prefix: string };
+  /** Told of what could not be read; whoever reads then waits, until it is served anew. Left out, the reader is told. */
+  onLost?: (error: unknown) => void;
 };
 
 export class LentBackup {
@@ -56,14 +58,20 @@ export class LentBackup {
   /** Resolves when nothing of it is open any more. May be repeated. */
   async close(): Promise<void> {
     await Promise.all(this.#servers.splice(0).map((server) => server.close()));
+    // A place that is away would be waited for, by reads that nobody wants any more.
+    this.#givenUp.abort();
     this.#over.resolve();
     await this.#using.catch(() => {});
   }
 
-  #open(repositories: Repositories, ctx: Ctx, { record, backup, disks, sockets }: Lending): Promise<void> {
+  #open(repositories: Repositories, ctx: Ctx, lending: Lending): Promise<void> {
+    const { record, backup, disks, sockets, onLost } = lending;
     const opened = deferred<void>();
     const own: Ctx = { ...ctx, signal: this.#givenUp.signal, progress: () => {} };
-    this.#using = repositories.use(own, record, async (repository) => {
+    // Whoever is told of what is lost asks again, and says so meanwhile.
+    const use: Repositories["use"] = (...how) =>
+      onLost ? repositories.useNow(...how) : repositories.use(...how);
+    this.#using = use(own, record, async (repository) => {
       const snapshot = await snapshotOf(own, repository, backup, "show the files of the backup");
       await using reader = await repository.read(own);
       await privateDirectory(sockets.directory);
@@ -73,9 +81,11 @@ export class LentBackup {
         const cached = new CachedFile(file, own, MOST_KEPT);
         const bytes: ServedBytes = {
           sizeBytes: file.sizeBytes,
+          isZero: (offset, lengthBytes) => file.isZero(offset, lengthBytes),
           read: (offset, lengthBytes) => {
             this.#readAt = performance.now();
-            return cached.read(offset, lengthBytes);
+            const read = cached.read(offset, lengthBytes);
+            return onLost ? read.catch((error: unknown) => this.#lost(error, onLost)) : read;
           },
         };
         this.#servers.push(await serveNbd(socket, bytes, ctx.log));
@@ -86,5 +96,11 @@ export class LentBackup {
     });
     this.#using.catch((error: unknown) => opened.reject(error));
     return opened.promise;
+  }
+
+  async #lost(error: unknown, onLost: (error: unknown) => void): Promise<never> {
+    onLost(error);
+    await this.#over.promise;
+    throw error;
   }
 }

@@ -76,6 +76,14 @@ export class StoredFile {
       yield { ...this.#span(chunk), id: idAt(this.#content, chunk) };
   }
 
+  /** Whether all of a range is in pieces of zeros. */
+  isZero(offset: number, lengthBytes: number): boolean {
+    if (lengthBytes === 0) return true;
+    const last = this.#chunkAt(offset + lengthBytes - 1);
+    for (let chunk = this.#chunkAt(offset); chunk <= last; chunk++) if (!this.#isZero(chunk)) return false;
+    return true;
+  }
+
   /** How much of it is more than zeros. */
   get dataBytes(): number {
     let sum = 0;

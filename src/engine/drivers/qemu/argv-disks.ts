@@ -2,9 +2,15 @@
 import { createHash } from "node:crypto";
 import { MOST_DISKS } from "../../../api/disk-rules.ts";
 import type { DriverDisk } from "../driver.ts";
+import { NBD_EXPORT } from "../nbd-server.ts";
 import { DISK_KEY, encryption } from "./door.ts";
 
-export type DiskFile = DriverDisk & { file: string; encrypted?: boolean | undefined };
+export type DiskFile = DriverDisk & {
+  file: string;
+  encrypted?: boolean | undefined;
+  /** Where what it lacks still is served. */
+  awaited?: string | undefined;
+};
 
 /**
  * PCI Express plugs and unplugs only at ports of their own, and those cannot be added later: every guest has them all,
@@ -25,15 +31,30 @@ export const portOf = (slot: number) => `disks${slot}`;
 export const deviceId = ({ name }: Pick<DriverDisk, "name">): string => `extra-${name}`;
 
 /** The format is always said: a guest could otherwise write a header that names any file of the host. */
-export function diskNode({ name, file, encrypted }: Pick<DiskFile, "name" | "file" | "encrypted">) {
-  return qcow2Node(deviceId({ name }), file, encrypted);
+export function diskNode({ name, file, encrypted, awaited }: Omit<DiskFile, "id" | "sizeBytes" | "slot">) {
+  return qcow2Node(deviceId({ name }), file, encrypted, awaited);
 }
 
-/** The key of an encrypted one has been given before. */
-export function qcow2Node(name: string, file: string, encrypted = false) {
+/**
+ * The key of an encrypted one has been given before. What it still lacks is read from `awaited`: only this run knows of that, the
+ * file itself never names another.
+ */
+export function qcow2Node(name: string, file: string, encrypted = false, awaited?: string) {
   const inner = { driver: "file", filename: file };
   const encrypt = encrypted ? { encrypt: encryption(DISK_KEY) } : {};
-  return { driver: "qcow2", "node-name": name, discard: "unmap", file: inner, ...encrypt };
+  const backing = awaited === undefined ? {} : { backing: awaitedNode(name, awaited) };
+  return { driver: "qcow2", "node-name": name, discard: "unmap", file: inner, ...encrypt, ...backing };
+}
+
+/** For so many seconds a guest waits for who serves it before it is told of an error: a month. */
+const RECONNECT_SECONDS = 30 * 24 * 3600;
+
+export const awaitedNodeOf = (node: string): string => `aw-${node}`;
+
+function awaitedNode(node: string, socket: string) {
+  const server = { type: "unix", path: socket };
+  const how = { "read-only": true, export: NBD_EXPORT, "reconnect-delay": RECONNECT_SECONDS };
+  return { driver: "nbd", "node-name": awaitedNodeOf(node), server, ...how };
 }
 
 export function diskDevice({ name, slot }: Pick<DriverDisk, "name" | "slot">) {

@@ -44,6 +44,8 @@ export type ArgvInput = {
   firmware: FirmwareKind;
   files: {
     disk: string;
+    /** Where what the disk lacks still is served. */
+    awaited?: string | undefined;
     /** Of a guest with cloud-init. */
     seed: string;
     /** Of any other guest: the Unix socket of its screen, and what is in its drive. */
@@ -86,11 +88,15 @@ export function qemuArgv(input: ArgvInput): string[] {
     ...["-serial", "chardev:serial"],
     ...secureBoot(input.firmware),
     ...firmware(files.firmware),
-    ...["-blockdev", JSON.stringify(qcow2Node("disk", files.disk, input.keys !== undefined))],
+    ...["-blockdev", JSON.stringify(firstNode(input))],
     ...(input.guest === "linux" ? linuxDevices(input) : otherDevices(input)),
     ...tpm(input.arch, files.tpm),
     ...(input.incoming ? ["-incoming", "defer"] : []),
   ];
+}
+
+function firstNode({ files, keys }: ArgvInput) {
+  return qcow2Node("disk", files.disk, keys !== undefined, files.awaited);
 }
 
 function linuxDevices(input: ArgvInput): string[] {

@@ -72,12 +72,15 @@ class QemuDriver implements Driver {
   readonly encryption: QemuEncryption;
   readonly points: QemuPoints;
   readonly hostNetworks: HostNetworking;
+  readonly fills: boolean;
   readonly #toolchains: Toolchains;
 
   constructor(options: QemuOptions) {
     this.#settings = options.settings;
     this.#host = options.host ?? thisHost();
     this.hostNetworks = new HostNetworking(this.#host);
+    // There QEMU and Node have no private socket in common.
+    this.fills = this.#host.platform !== "win32";
     const accelerator = () => this.#settings()["qemu.accelerator"];
     this.#toolchains = new Toolchains(this.#host, accelerator, options.scratch);
     const qemuImg = async (ctx: Ctx, instance: DriverInstance) =>

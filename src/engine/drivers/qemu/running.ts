@@ -21,6 +21,7 @@ import { CDROM } from "./argv-other.ts";
 import { connectConsole } from "./console.ts";
 import { connectDisplay } from "./display.ts";
 import { exitOf, lastWords } from "./exit.ts";
+import { fillDisk, nodeOf } from "./fill.ts";
 import { QemuHotDisks } from "./hot-disks.ts";
 import { clearPoint } from "./points/graph.ts";
 import type { QemuPoints } from "./points/points.ts";
@@ -60,6 +61,7 @@ export class QemuRunning implements Running {
   readonly openDisplay: ((ctx: Pick<Ctx, "signal">) => Promise<Duplex>) | undefined;
   readonly openPoint: OpenPoint;
   readonly lend: Running["lend"];
+  readonly fill: NonNullable<Running["fill"]>;
   readonly changeMedium: ((ctx: Ctx, file: string | undefined) => Promise<void>) | undefined;
   readonly accelerator: string;
   readonly startedAt: Date;
@@ -114,6 +116,7 @@ export class QemuRunning implements Running {
       const run = { monitor: () => this.#reach(), guest: this.guest, plugged: this.#disks.plugged };
       return points.openLive(ctx, now, request, run);
     };
+    this.fill = (ctx, disk) => fillDisk(ctx, () => this.#reach(), nodeOf(instance, disk));
     const linux = instance.guest === "linux";
     this.lend = linux ? (ctx, disk) => points.lend(ctx, instance, this.#reach(), disk) : undefined;
     this.changeMedium = linux ? undefined : (ctx, file) => this.#changeMedium(ctx, file);

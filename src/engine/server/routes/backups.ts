@@ -39,8 +39,8 @@ export function backupRoutes({ backups, backupPlans }: EngineCore) {
   return {
     list: at.list.handler(({ input, context }) => backups.list(input, context.signal)),
     create: at.create.handler(({ input: { name, ...options } }) => backups.create(name, options)),
-    restore: at.restore.handler(({ input: { as, env, ...one }, context }) =>
-      backups.restore(one, as, context.signal, env),
+    restore: at.restore.handler(({ input: { as, env = {}, live, ...one }, context }) =>
+      backups.restore(one, as, context.signal, { env, live }),
     ),
     revert: at.revert.handler(({ input: { disk, ...one }, context }) =>
       backups.revert(one, disk, context.signal),

@@ -119,6 +119,27 @@ test("a drive may be empty, and what is in it is no hardware", () => {
   expect(hardwareOf(argv(undefined))).not.toBe(hardwareOf(qemuArgv({ ...input, guest: "linux" })));
 });
 
+test("what disks lack is read from sockets for this run alone, and is no hardware", () => {
+  const input = inputOf("linux", "x86_64", "tcg");
+  const disk = { id: "1", name: "data-of-twenty-signs", sizeBytes: 1, slot: 0, file: "/d/data.qcow2" };
+  const whole = qemuArgv({ ...input, disks: [disk] });
+  const argv = qemuArgv({
+    ...{ ...input, disks: [{ ...disk, awaited: "/run/b.le1" }] },
+    files: { ...input.files, awaited: "/run/b.le0" },
+  });
+  const nodes = argv.filter((word) => word.includes('"driver":"qcow2"')).map((word) => JSON.parse(word));
+  expect(nodes).toMatchObject(
+    ["/run/b.le0", "/run/b.le1"].map((path) => ({
+      backing: { driver: "nbd", "read-only": true, server: { type: "unix", path } },
+    })),
+  );
+  for (const { backing } of nodes) {
+    expect(backing["node-name"].length).toBeLessThan(32);
+    expect(backing["reconnect-delay"]).toBeGreaterThan(24 * 3600);
+  }
+  expect(hardwareOf(argv)).toBe(hardwareOf(whole));
+});
+
 test("an encrypted guest's disks are opened by a key, which is no hardware and comes before them", () => {
   const input = inputOf("linux", "x86_64", "tcg");
   const disk = { id: base.id, name: "data", sizeBytes: 1, slot: 0, file: "/d/data.qcow2", encrypted: true };

@@ -71,6 +71,19 @@ test("what cannot be read is an error of that part alone", async () => {
   await client.close();
 });
 
+test("what is known to be zeros is told, and not read", async () => {
+  const read = async (at: number, length: number) => {
+    if (at < 2 ** 20) throw new Error("zeros were read");
+    return content.subarray(at, at + length);
+  };
+  const isZero = (at: number, length: number) => at + length <= 2 ** 20;
+  server = await serveNbd(socket, { sizeBytes: content.length, read, isZero }, silentLog);
+  const client = await NbdClient.connect(socket, NBD_EXPORT);
+  const parts = await Promise.all([readBytes(client, 4096, 8192), readBytes(client, 2 ** 20, 4096)]);
+  expect(parts).toEqual([Buffer.alloc(8192), content.subarray(2 ** 20, 2 ** 20 + 4096)]);
+  await client.close();
+});
+
 test("another disk is none, and what tells of parts is not to be had", async () => {
   await serve();
   await expect(NbdClient.connect(socket, "other")).rejects.toMatchObject({ code: "driver-failed" });

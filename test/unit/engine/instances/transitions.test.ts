@@ -67,6 +67,11 @@ const COLUMNS: Action[] = [
   "suspend",
 ];
 
+const RUNS_WHILE_AWAITING: readonly Action[] = [
+  ...(["start", "stop", "force-stop", "restart", "delete", "recover", "purge"] as const),
+  ...(["add-port", "remove-port", "mount", "unmount", "configure", "change-medium", "rename"] as const),
+];
+
 function mark(decision: Decision): string {
   if (decision.do === "run") return decision.interrupt ? "!" : "+";
   return decision.do === "ignore" ? "." : "-";
@@ -111,6 +116,17 @@ describe("decide", () => {
       ...{ code: "wrong-state", reason: "it is moved to /there" },
       hint: expect.stringContaining("--undo"),
     });
+  });
+
+  test("while data is awaited the disks are their guest's alone; it may be stopped, started and be gone", () => {
+    const awaiting = "its data is still on the way";
+    const mayOf = (state: InstanceState) =>
+      ACTIONS.filter((action) => mark(decide(state, undefined, action, { awaiting })) !== "-");
+    expect(mayOf("running")).toEqual(
+      ACTIONS.filter((action) => RUNS_WHILE_AWAITING.includes(action) && action !== "purge"),
+    );
+    for (const action of ["snapshot", "clone", "backup", "export", "update", "mark-move"] as const)
+      expect(decide("stopped", undefined, action, { awaiting })).toMatchObject({ reason: awaiting });
   });
 
   test("a launch over anything is denied", () => {

@@ -35,11 +35,18 @@ test("what is written is what is read", () => {
   expect(parseDescriptor(formatDescriptor(descriptor))).toEqual(descriptor);
 });
 
+test("what awaits data cannot be read by an engine that knows of none", () => {
+  const awaited = { repository: descriptor.id, backup: "1a2b", disks: [{ id: "disk", stored: "disk" }] };
+  const text = formatDescriptor({ ...descriptor, awaited });
+  expect(JSON.parse(text)).toMatchObject({ schema: 2 });
+  expect(parseDescriptor(text)).toEqual({ ...descriptor, awaited });
+});
+
 test.each([
   ["", "JSON"],
   ["null", "expected object"],
   ['{"schema":1,"checksum":"0","instance":{}}', "checksum does not match"],
-  [formatDescriptor(descriptor).replace('"schema":1', '"schema":2'), "a newer Berth"],
+  [formatDescriptor(descriptor).replace('"schema":1', '"schema":3'), "a newer Berth"],
   [formatDescriptor(descriptor).replace('"web"', '"wed"'), "checksum does not match"],
   [formatDescriptor({ ...descriptor, name: "-bad-" }), "Invalid instance name"],
   [formatDescriptor({ ...descriptor, cpus: 0 }), "cpus"],
