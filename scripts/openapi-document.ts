@@ -2,7 +2,7 @@
 import { isContractProcedure } from "@orpc/contract";
 import { OpenAPIGenerator } from "@orpc/openapi";
 import { ZodToJsonSchemaConverter } from "@orpc/zod/zod4";
-import { contract } from "../src/api/contract.ts";
+import { contract, type Meta } from "../src/api/contract.ts";
 import { EngineHello, EngineInfo, Settings } from "../src/api/engine-info.ts";
 import { EngineEvent } from "../src/api/event.ts";
 import { CachedImage, ImageEntry } from "../src/api/image.ts";
@@ -58,12 +58,14 @@ type Operations = Record<
 >;
 type Paths = Record<string, Operations>;
 
-/** What every path has and the contract does not spell out: the error answer and the privilege. */
+/** What every path has and the contract does not spell out: the error answer, and what a caller needs on what. */
 function addFacts(paths: Paths): void {
-  const privileges = privilegesOf(contract);
+  const all = new Map(proceduresOf(contract).map(([name, { meta }]) => [name, meta as Meta]));
   for (const operations of Object.values(paths)) {
     for (const operation of Object.values(operations)) {
-      operation["x-privilege"] = privileges.get(operation.operationId ?? "");
+      const needs = all.get(operation.operationId ?? "");
+      operation["x-privilege"] = needs?.privilege;
+      operation["x-touches"] = needs?.touches;
       operation.responses = {
         ...operation.responses,
         default: {
@@ -73,15 +75,6 @@ function addFacts(paths: Paths): void {
       };
     }
   }
-}
-
-function privilegesOf(router: object): Map<string, string> {
-  return new Map(
-    proceduresOf(router).flatMap(([name, { meta }]): [string, string][] => {
-      const { privilege } = meta as { privilege?: string };
-      return privilege ? [[name, privilege]] : [];
-    }),
-  );
 }
 
 /** `instances.launch` → method and path, for every procedure; a line each. */

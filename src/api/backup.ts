@@ -71,6 +71,7 @@ export const Backup = z.object({
     id: z.uuid(),
     kind: z.enum(["vm", "container"]),
     name: z.string().describe("What it was called then"),
+    project: z.string().optional().describe("That it belonged to then; the default one where left out"),
   }),
   at: z.iso.datetime().describe("What it holds was so then"),
   consistency: BackupConsistency,

@@ -24,7 +24,7 @@ import { snapshots } from "./contract/snapshots.ts";
 import { storage } from "./contract/storage.ts";
 import { zones } from "./contract/zones.ts";
 
-export type { Meta, Privilege } from "./contract/procedure.ts";
+export type { Meta, Needs, Touches } from "./contract/procedure.ts";
 
 export const contract = {
   engine,

@@ -15,7 +15,10 @@ const base = {
 export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ ...base, type: z.literal("resync"), engine: z.uuid() }),
   z.object({ ...base, type: z.literal("instance"), instance: Instance }),
-  z.object({ ...base, type: z.literal("instance-removed"), id: z.uuid(), name: z.string() }),
+  z.object({
+    ...{ ...base, type: z.literal("instance-removed"), id: z.uuid(), name: z.string() },
+    project: z.string().optional().describe("The default one where left out"),
+  }),
   z.object({ ...base, type: z.literal("operation"), operation: Operation }),
   z.object({ ...base, type: z.literal("zone"), zone: Zone }),
   z.object({ ...base, type: z.literal("images") }).describe("The cached images changed: list them again"),

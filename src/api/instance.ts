@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ProjectName } from "./access.ts";
 import { ContainerFacts, ContainerSpec } from "./container.ts";
 import { Disk, NewDisk } from "./disk.ts";
 import { InstanceName } from "./instance-name.ts";
@@ -63,6 +64,7 @@ export const BroughtUpAs = z
 /** What a launch asks for. Sizes left out take the defaults; the name left out is generated. */
 export const LaunchSpec = z.strictObject({
   name: InstanceName.optional(),
+  project: ProjectName.optional().describe("Whose grants and limits count for it; default when left out"),
   image: z
     .string()
     .min(1)
@@ -138,6 +140,7 @@ export type SshAddress = z.infer<typeof SshAddress>;
 export const Instance = z.object({
   id: z.uuid(),
   name: z.string(),
+  project: z.string().optional().describe("Whose grants and limits count for it; default when left out"),
   kind: z.enum(["vm", "container"]),
   driver: z.string(),
   arch: Arch,

@@ -50,6 +50,7 @@
  * BackupFilesOpen, and speaks SFTP as an instance's does. They are laid out as `BACKUP_FILES` says, and nothing can be written.
  */
 import * as z from "zod";
+import { ProjectName } from "./access.ts";
 import { ComposeRun } from "./compose.ts";
 import { ContainerRuntime } from "./container.ts";
 import { ContainerBuild, ContainerImport } from "./container-image.ts";
@@ -136,6 +137,7 @@ export type ExportOpen = z.infer<typeof ExportOpen>;
 
 export const InstanceImportOpen = z.strictObject({
   as: InstanceName.optional().describe("Left out, what it was called"),
+  project: ProjectName.optional().describe("That it shall belong to; default when left out"),
   passphrase: Passphrase.optional().describe("Where the file is encrypted"),
   id: z.uuid().optional().describe("What the instance is known by; drawn when left out"),
 });

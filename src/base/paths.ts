@@ -20,6 +20,8 @@ export type Paths = {
   tokenFile: string;
   /** What protects the key that encrypted instances' keys are sealed by; never that key in plain text. */
   keys: string;
+  /** Who may do what; there is none where nobody but the owner may anything. */
+  access: string;
   log: string;
   instances: string;
   trash: string;
@@ -78,6 +80,7 @@ export function pathsFor(inputs: PathInputs): Paths {
     engineFile: p.join(run, "engine.json"),
     tokenFile: p.join(data, "token"),
     keys: p.join(data, "keys"),
+    access: p.join(data, "access.json"),
     log: p.join(data, "engine.log"),
     instances: p.join(data, "instances"),
     trash: p.join(data, "trash"),

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { PRIMARY_NAME } from "../api/names.ts";
 import { addAccessCommands } from "./access.ts";
+import { addRightsCommands } from "./access-rights.ts";
 import { addAliasCommands } from "./aliases.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addBackupCommands } from "./backups.ts";
@@ -88,6 +89,7 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
     addHostsCommand,
     addZoneCommands,
     addAccessCommands,
+    addRightsCommands,
     addKeyCommands,
     addAutostartCommands,
     addStorageCommands,

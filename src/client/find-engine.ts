@@ -144,7 +144,13 @@ export class Search {
     return createORPCClient(createLink(() => ({ ...this.#address, unasked: false }), signal));
   }
 
+  /** Whoever names an API token acts as its user, and not as the engine's owner. */
   async #readToken(): Promise<void> {
+    const named = this.#env["BERTH_TOKEN"];
+    if (named) {
+      this.#address = { ...this.#address, token: named };
+      return;
+    }
     try {
       const { readFile } = await import("node:fs/promises"); // It is not loaded otherwise.
       const token = (await readFile(this.#paths.tokenFile, "utf8")).trim();

@@ -25,6 +25,8 @@ import type { StorageMove, StoragePlace } from "../api/storage.ts";
 import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
+import type { Access } from "./access/access.ts";
+import type { OperationOrigin } from "./access/origins.ts";
 import type { BackupPlansApi, BackupsApi, RepositoriesApi, TransfersApi } from "./backup-core.ts";
 import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
 import type { LogRequest } from "./drivers/driver.ts";
@@ -39,6 +41,8 @@ export interface EngineCore {
   examine(): Promise<Finding[]>;
   /** Looks anew for drivers and accelerators. */
   probe(signal: AbortSignal): Promise<DriverInfo[]>;
+  /** Who may do what. */
+  readonly access: Access;
   readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };
   readonly events: EventStream;
   readonly instances: InstancesApi;
@@ -94,6 +98,8 @@ export interface InstancesApi {
   list(): Instance[];
   /** `not-found` for an unknown name. */
   get(name: string): Instance;
+  /** Undefined for an unknown name. */
+  projectOf(name: string): string | undefined;
   details(name: string, signal: AbortSignal): Promise<InstanceDetails>;
   log(
     name: string,
@@ -285,6 +291,8 @@ export interface AliasesApi {
 export interface OperationsApi {
   list(): Operation[];
   get(id: string): Operation;
+  /** Undefined for one that is unknown. */
+  originOf(id: string): OperationOrigin | undefined;
   wait(id: string, signal: AbortSignal): Promise<Operation>;
   /** `wrong-state` when it cannot be cancelled any more; no effect when it has ended. */
   cancel(id: string): Operation;

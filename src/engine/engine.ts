@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { privateDirectory } from "../base/durable.ts";
 import { hostArch, hostPlatform } from "../base/paths.ts";
 import { hostBoot } from "../base/process-identity.ts";
+import { Access } from "./access/access.ts";
 import { Backups, isBackupRow } from "./backup/backups.ts";
 import { Plans } from "./backup/plans.ts";
 import { PointBook } from "./backup/point-book.ts";
@@ -54,14 +55,15 @@ export async function openEngine(options: EngineOptions): Promise<EngineCore> {
   log.setLevel?.(settings.get()["engine.log-level"]);
   settings.onDidChange((next) => log.setLevel?.(next["engine.log-level"]));
   const subnet = await subnetOf(store, files);
-  const parts = compose({ options, now, locations, store, files, settings, subnet });
+  const access = await Access.open({ file: paths.access, now });
+  const parts = compose({ options, now, locations, store, files, settings, subnet, access });
   const engine = new LiveEngine(parts);
   engine.warmUp();
   await goOn(engine, parts);
   return engine;
 }
 
-type Ground = Pick<Parts, "options" | "now" | "locations" | "store" | "settings" | "subnet"> & {
+type Ground = Pick<Parts, "options" | "now" | "locations" | "store" | "settings" | "subnet" | "access"> & {
   files: InstanceFiles;
 };
 
@@ -71,7 +73,8 @@ function compose({ files, ...ground }: Ground): Parts {
   const { paths, log } = options;
   const id = randomUUID();
   const events = new EventLog(id, { now });
-  const operations = new Operations({ store, events, log, now });
+  const projectOf = (name: string) => keeper.projectOf(name);
+  const operations = new Operations({ store, events, log, now, projectOf });
   let users: ImageUsers = () => [];
   const containerHost = new ContainerHostInstance(() => ({
     ...{ keeper, manager, operations, events },

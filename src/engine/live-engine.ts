@@ -4,6 +4,7 @@ import { PROTOCOL_VERSION } from "../api/protocol.ts";
 import { DisposableStore } from "../base/disposable.ts";
 import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
+import type { Access } from "./access/access.ts";
 import { Aliases } from "./aliases.ts";
 import type { Backups } from "./backup/backups.ts";
 import type { Plans } from "./backup/plans.ts";
@@ -59,6 +60,7 @@ export type Parts = {
   options: EngineOptions;
   now: () => Date;
   store: Store;
+  access: Access;
   settings: EngineSettings;
   events: EventLog;
   operations: Operations;
@@ -82,6 +84,7 @@ export type Parts = {
 
 export class LiveEngine implements EngineCore {
   readonly id: string;
+  readonly access: Access;
   readonly settings: EngineSettings;
   readonly events: EventLog;
   readonly instances: InstanceManager;
@@ -135,6 +138,7 @@ export class LiveEngine implements EngineCore {
     this.storage = parts.storage;
     this.#locations = parts.locations;
     this.id = parts.id;
+    this.access = parts.access;
     this.settings = parts.settings;
     this.events = parts.events;
     this.instances = parts.manager;

@@ -7,6 +7,7 @@ import type { Operation, OperationKind } from "../api/operation.ts";
 import { abortable } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
 import { Emitter } from "../base/event.ts";
+import { type OperationOrigin, Origins, type ProjectOf } from "./access/origins.ts";
 import type { OperationsApi } from "./engine-core.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Log } from "./log.ts";
@@ -30,6 +31,7 @@ export class Operations implements OperationsApi {
   readonly #events: EventLog;
   readonly #log: Log;
   readonly #now: () => Date;
+  readonly #origins: Origins;
   readonly #live = new Map<string, OperationRun>();
   readonly #ended = new Map<string, Operation>();
   readonly #idleChanged = new Emitter<boolean>();
@@ -43,7 +45,14 @@ export class Operations implements OperationsApi {
   readonly onDidChangeIdle = this.#idleChanged.event;
   readonly onDidDrain = this.#drained.event;
 
-  constructor(parts: { store: Store; events: EventLog; log: Log; now?: () => Date }) {
+  constructor(parts: {
+    store: Store;
+    events: EventLog;
+    log: Log;
+    now?: () => Date;
+    projectOf?: ProjectOf;
+  }) {
+    this.#origins = new Origins(parts.projectOf ?? (() => undefined));
     this.#store = parts.store;
     this.#events = parts.events;
     this.#log = parts.log;
@@ -70,6 +79,11 @@ export class Operations implements OperationsApi {
       throw new EngineError("not-found", `cannot find operation ${id}: it is unknown or long past`);
     }
     return operation;
+  }
+
+  originOf(id: string): OperationOrigin | undefined {
+    const operation = this.#live.get(id)?.operation ?? this.#ended.get(id);
+    return operation && this.#origins.of(operation);
   }
 
   async wait(id: string, signal: AbortSignal): Promise<Operation> {
@@ -126,6 +140,7 @@ export class Operations implements OperationsApi {
   /** An operation for something that is already as it was asked to be. */
   already(wanted: Omit<NewOperation, "input">): Operation {
     const operation = this.#make({ ...wanted, input: undefined, cancellable: false }, "succeeded");
+    this.#origins.note(operation);
     this.#keep(operation);
     this.#events.publish({ type: "operation", operation });
     return operation;
@@ -223,6 +238,7 @@ export class Operations implements OperationsApi {
       isClosing: () => this.#closing,
     });
     this.#live.set(operation.id, live);
+    this.#origins.note(operation);
     if (this.#live.size === 1) this.#idleChanged.fire(false);
     live.publish();
     this.#log.info("operation begins", facts(operation));
@@ -270,6 +286,7 @@ export class Operations implements OperationsApi {
     for (const id of this.#ended.keys()) {
       if (this.#ended.size <= KEEP_ENDED) break;
       this.#ended.delete(id);
+      this.#origins.forget(id);
     }
   }
 

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
+import path from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { EngineInfo, Settings } from "../../src/api/engine-info.ts";
@@ -17,6 +18,8 @@ import { abortable, type Deferred, deferred } from "../../src/base/async.ts";
 import { EngineError } from "../../src/base/errors.ts";
 import { Emitter } from "../../src/base/event.ts";
 import { startChild } from "../../src/base/run.ts";
+import { Access } from "../../src/engine/access/access.ts";
+import { operationPath } from "../../src/engine/access/paths.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { EventLog } from "../../src/engine/event-log.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "../../src/engine/guest/guest.ts";
@@ -78,6 +81,11 @@ export class FakeCore implements EngineCore {
         this.#run(operation);
     }
   }
+
+  readonly access = new Access({
+    file: path.join(tmpdir(), `berth-access-${randomUUID()}.json`),
+    now: () => new Date(),
+  });
 
   readonly snapshots: EngineCore["snapshots"] = {
     list: () => [],
@@ -254,6 +262,10 @@ export class FakeCore implements EngineCore {
 
   instances: EngineCore["instances"] = {
     list: () => [...this.#instances.values()],
+    projectOf: (name) => {
+      const instance = this.#instances.get(name);
+      return instance && (instance.project ?? "default");
+    },
     get: (name) => {
       const instance = this.#instances.get(name);
       if (instance) return instance;
@@ -304,6 +316,11 @@ export class FakeCore implements EngineCore {
 
   operations: EngineCore["operations"] = {
     list: () => [...this.#operations.values()],
+    originOf: (id) => {
+      const operation = this.#operations.get(id);
+      if (!operation) return undefined;
+      return { path: operationPath(operation, this.instances.projectOf), by: undefined };
+    },
     get: (id) => {
       const operation = this.#operations.get(id);
       if (!operation) throw new EngineError("not-found", `cannot find operation ${id}`);

@@ -6,14 +6,20 @@ import { procedure } from "./procedure.ts";
 const One = z.object({ alias: z.string().min(1).max(64), context: ContextName.optional() });
 
 export const aliases = {
-  list: procedure("GET", "/v1/aliases", "instance.view", "All aliases").output(AliasBook),
-  add: procedure("POST", "/v1/aliases", "instance.exec", "Add an alias to a context, or to the active one")
+  list: procedure("GET", "/v1/aliases", "system.view", "*", "All aliases").output(AliasBook),
+  add: procedure(
+    "POST",
+    "/v1/aliases",
+    "system.config",
+    "/system",
+    "Add an alias to a context, or to the active one",
+  )
     .input(Alias.extend({ alias: AliasName, context: ContextName.optional() }))
     .output(AliasBook),
-  remove: procedure("DELETE", "/v1/aliases/{alias}", "instance.exec", "Remove an alias")
+  remove: procedure("DELETE", "/v1/aliases/{alias}", "system.config", "/system", "Remove an alias")
     .input(One)
     .output(AliasBook),
-  prefer: procedure("POST", "/v1/aliases/prefer", "instance.exec", "Make a context the active one")
+  prefer: procedure("POST", "/v1/aliases/prefer", "system.config", "/system", "Make a context the active one")
     .input(z.object({ context: ContextName }))
     .output(AliasBook),
 };

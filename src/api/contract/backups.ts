@@ -20,13 +20,14 @@ const ID_RULE = "An id is of hexadecimal digits; its beginning is enough.";
 const Named = z.string().min(1).max(255);
 
 export const repositories = {
-  list: procedure("GET", "/v1/repositories", "repository.view", "The backup repositories").output(
+  list: procedure("GET", "/v1/repositories", "system.view", "*", "The backup repositories").output(
     List(BackupRepository),
   ),
   add: procedure(
     "POST",
     "/v1/repositories",
-    "repository.edit",
+    "repository.create",
+    "/repositories/{name}",
     "Make a repository, or take in one that is there",
   )
     .input(NewRepository)
@@ -34,7 +35,8 @@ export const repositories = {
   reveal: procedure(
     "POST",
     "/v1/repositories/{name}/reveal",
-    "repository.edit",
+    "repository.key",
+    "/repositories/{name}",
     "Its password, to be kept where nobody else comes: without it no backup can be read",
   )
     .input(ByName)
@@ -42,18 +44,26 @@ export const repositories = {
   changePassword: procedure(
     "POST",
     "/v1/repositories/{name}/password",
-    "repository.edit",
+    "repository.key",
+    "/repositories/{name}",
     "Give it another password; the one that the engine has opens it no more",
   )
     .input(ByName.extend({ password: Password.optional().describe("Left out, one is drawn") }))
     .output(z.object({})),
-  keys: procedure("GET", "/v1/repositories/{name}/keys", "repository.view", "The passwords that open it")
+  keys: procedure(
+    "GET",
+    "/v1/repositories/{name}/keys",
+    "repository.view",
+    "/repositories/{name}",
+    "The passwords that open it",
+  )
     .input(ByName)
     .output(List(RepositoryKey)),
   addKey: procedure(
     "POST",
     "/v1/repositories/{name}/keys",
-    "repository.edit",
+    "repository.key",
+    "/repositories/{name}",
     "Another password that opens it",
   )
     .input(ByName.extend({ password: Password }))
@@ -61,7 +71,8 @@ export const repositories = {
   removeKey: procedure(
     "DELETE",
     "/v1/repositories/{name}/keys/{key}",
-    "repository.edit",
+    "repository.key",
+    "/repositories/{name}",
     "A password opens it no more; who has had it may have kept what it opened",
   )
     .input(ByName.extend({ key: z.string().regex(HEX_ID, { error: ID_RULE }) }))
@@ -69,7 +80,8 @@ export const repositories = {
   remove: procedure(
     "DELETE",
     "/v1/repositories/{name}",
-    "repository.edit",
+    "repository.create",
+    "/repositories/{name}",
     "Forget a repository and its password; what lies in its place stays",
   )
     .input(ByName)
@@ -77,7 +89,8 @@ export const repositories = {
   check: procedure(
     "POST",
     "/v1/repositories/{name}/check",
-    "backup.create",
+    "backup.verify",
+    "/repositories/{name}",
     "Look whether a repository is whole",
   )
     .input(
@@ -86,13 +99,20 @@ export const repositories = {
       }),
     )
     .output(Operation),
-  prune: procedure("POST", "/v1/repositories/{name}/prune", "backup.prune", "Remove what no backup needs")
+  prune: procedure(
+    "POST",
+    "/v1/repositories/{name}/prune",
+    "backup.prune",
+    "/repositories/{name}",
+    "Remove what no backup needs",
+  )
     .input(ByName)
     .output(Operation),
   unlock: procedure(
     "POST",
     "/v1/repositories/{name}/unlock",
     "backup.prune",
+    "/repositories/{name}",
     "Remove its locks, whoever holds them: only where nothing works on it any more",
   )
     .input(ByName)
@@ -105,13 +125,14 @@ const One = z.object({
 });
 
 export const backups = {
-  list: procedure("GET", "/v1/backups", "instance.view", "Backups, the oldest first")
+  list: procedure("GET", "/v1/backups", "system.view", "*", "Backups, the oldest first")
     .input(z.object({ repository: Named.optional(), instance: Named.optional().describe("Its name or id") }))
     .output(z.object({ items: z.array(Backup), problems: z.array(Problem) })),
   create: procedure(
     "POST",
     "/v1/instances/{name}/backups",
     "backup.create",
+    "/projects/*/instances/{name}",
     "Back an instance up, as it runs or rests",
   )
     .input(
@@ -126,6 +147,7 @@ export const backups = {
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/restore",
     "backup.restore",
+    "/repositories/{repository}",
     "Make a new instance of a backup; it is stopped, unless it is restored live",
   )
     .input(
@@ -145,6 +167,7 @@ export const backups = {
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/revert",
     "backup.restore",
+    "/repositories/{repository}",
     "Make the disks of a stopped instance what they were; what they are now is kept in a snapshot",
   )
     .input(
@@ -156,7 +179,8 @@ export const backups = {
   update: procedure(
     "PATCH",
     "/v1/repositories/{repository}/backups/{backup}",
-    "backup.create",
+    "backup.prune",
+    "/repositories/{repository}",
     "Protect a backup, or no longer",
   )
     .input(One.extend({ isProtected: z.boolean() }))
@@ -165,6 +189,7 @@ export const backups = {
     "DELETE",
     "/v1/repositories/{repository}/backups/{backup}",
     "backup.prune",
+    "/repositories/{repository}",
     "Forget a backup; what only it needs goes with the next prune",
   )
     .input(One)
@@ -172,16 +197,24 @@ export const backups = {
   plans: procedure(
     "GET",
     "/v1/backup-plans",
-    "instance.view",
+    "system.view",
+    "*",
     "Instances that are backed up by themselves",
   ).output(List(BackupPlan)),
-  plan: procedure("PUT", "/v1/instances/{name}/backup-plan", "backup.create", "Back an instance up by itself")
+  plan: procedure(
+    "PUT",
+    "/v1/instances/{name}/backup-plan",
+    "backup.create",
+    "/projects/*/instances/{name}",
+    "Back an instance up by itself",
+  )
     .input(ByName.extend(NewBackupPlan.shape))
     .output(BackupPlan),
   unplan: procedure(
     "DELETE",
     "/v1/instances/{name}/backup-plan",
     "backup.create",
+    "/projects/*/instances/{name}",
     "Back it up by itself no longer; its backups stay",
   )
     .input(ByName)
@@ -189,7 +222,8 @@ export const backups = {
   verify: procedure(
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/verify",
-    "backup.create",
+    "backup.verify",
+    "/repositories/{repository}",
     "Read all of a backup, and compare it with its sums",
   )
     .input(One)
@@ -198,6 +232,7 @@ export const backups = {
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/browse",
     "backup.restore",
+    "/repositories/{repository}",
     "Show the files of a backup in an instance of its own, the operation's target, which ends when it is not used",
   )
     .input(One)
@@ -206,6 +241,7 @@ export const backups = {
     "POST",
     "/v1/repositories/{repository}/backups/{backup}/drill",
     "backup.restore",
+    "/repositories/{repository}",
     "Prove that a backup can be restored: an instance is made of it, compared, booted, and removed",
   )
     .input(One)

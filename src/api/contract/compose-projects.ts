@@ -5,7 +5,7 @@ import { ContainerRuntime } from "../container.ts";
 import { List, procedure } from "./procedure.ts";
 
 export const composeProjects = {
-  list: procedure("GET", "/v1/compose-projects", "instance.view", "Compose projects on this host")
+  list: procedure("GET", "/v1/compose-projects", "system.view", "/system", "Compose projects on this host")
     .input(z.object({ runtime: ContainerRuntime.optional().describe("All that run when left out") }))
     .output(List(ComposeProject)),
 };

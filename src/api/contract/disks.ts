@@ -13,6 +13,7 @@ export const disks = {
     "GET",
     "/v1/instances/{name}/disks",
     "instance.view",
+    "/projects/*/instances/{name}",
     "Its extra disks, those that were removed included",
   )
     .input(ByName)
@@ -21,6 +22,7 @@ export const disks = {
     "POST",
     "/v1/instances/{name}/disks",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Add a disk; a running guest gets it at once where its hardware allows",
   )
     .input(ByName.extend(NewDisk.omit({ name: true }).shape).extend({ disk: NewDisk.shape.name }))
@@ -29,6 +31,7 @@ export const disks = {
     "POST",
     "/v1/instances/{name}/disks/{disk}/resize",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Enlarge a disk, also while the guest runs; what is on it is the guest's to enlarge",
   )
     .input(One.extend({ sizeBytes: DiskSize }))
@@ -37,6 +40,7 @@ export const disks = {
     "POST",
     "/v1/instances/{name}/disks/{disk}/remove",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Take a disk out of the instance; its content is kept until it is purged",
   )
     .input(
@@ -52,6 +56,7 @@ export const disks = {
     "POST",
     "/v1/instances/{name}/disks/{disk}/recover",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Put a removed disk back",
   )
     .input(One)
@@ -60,6 +65,7 @@ export const disks = {
     "DELETE",
     "/v1/instances/{name}/disks/{disk}",
     "instance.delete",
+    "/projects/*/instances/{name}",
     "Delete a removed disk for good",
   )
     .input(One)

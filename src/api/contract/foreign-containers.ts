@@ -12,7 +12,8 @@ export const foreignContainers = {
   list: procedure(
     "GET",
     "/v1/foreign-containers",
-    "instance.view",
+    "system.view",
+    "/system",
     "Containers on this host that are no instances",
   )
     .input(Where)
@@ -20,13 +21,15 @@ export const foreignContainers = {
   watch: procedure(
     "GET",
     "/v1/foreign-containers/watch",
-    "instance.view",
+    "system.view",
+    "/system",
     "Containers on this host that are no instances, now and after every change",
   ).output(eventIterator(List(ForeignContainer))),
   adopt: procedure(
     "POST",
     "/v1/foreign-containers/adopt",
-    "instance.create",
+    "system.config",
+    "/system",
     "Make an instance of a container as it is: it is neither made anew nor stopped",
   )
     .input(

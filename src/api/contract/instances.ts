@@ -12,44 +12,78 @@ export const instances = {
   list: procedure(
     "GET",
     "/v1/instances",
-    "instance.view",
+    "system.view",
+    "*",
     "All instances, those in the trash included",
   ).output(List(Instance)),
-  get: procedure("GET", "/v1/instances/{name}", "instance.view", "One instance")
+  get: procedure(
+    "GET",
+    "/v1/instances/{name}",
+    "instance.view",
+    "/projects/*/instances/{name}",
+    "One instance",
+  )
     .input(ByName)
     .output(Instance),
-  details: procedure("GET", "/v1/instances/{name}/details", "instance.view", "What the guest says of itself")
+  details: procedure(
+    "GET",
+    "/v1/instances/{name}/details",
+    "instance.view",
+    "/projects/*/instances/{name}",
+    "What the guest says of itself",
+  )
     .input(ByName)
     .output(InstanceDetails),
   metrics: procedure(
     "GET",
     "/v1/instances/{name}/metrics",
-    "instance.view",
+    "instance.metrics",
+    "/projects/*/instances/{name}",
     "What a running guest uses, pushed every two seconds until it stops",
   )
     .input(ByName)
     .output(eventIterator(Metrics)),
-  log: procedure("GET", "/v1/instances/{name}/log", "instance.view", "The end of a log")
+  log: procedure(
+    "GET",
+    "/v1/instances/{name}/log",
+    "instance.console",
+    "/projects/*/instances/{name}",
+    "The end of a log",
+  )
     .input(ByName.extend({ source: z.enum(["serial", "cloud-init", "driver"]).default("serial") }))
     .output(z.object({ text: z.string(), file: z.string().optional() })),
   screenshot: procedure(
     "GET",
     "/v1/instances/{name}/screenshot",
     "instance.console",
+    "/projects/*/instances/{name}",
     "What the screen of a running instance shows now",
   )
     .input(ByName)
     .output(Screenshot),
-  check: procedure("POST", "/v1/instances/check", "instance.create", "What would speak against a launch")
+  check: procedure(
+    "POST",
+    "/v1/instances/check",
+    "instance.create",
+    "/projects/{project}",
+    "What would speak against a launch",
+  )
     .input(LaunchSpec)
     .output(List(Problem)),
-  launch: procedure("POST", "/v1/instances", "instance.create", "Create an instance and start it")
+  launch: procedure(
+    "POST",
+    "/v1/instances",
+    "instance.create",
+    "/projects/{project}",
+    "Create an instance and start it",
+  )
     .input(LaunchSpec)
     .output(Operation),
   start: procedure(
     "POST",
     "/v1/instances/{name}/start",
     "instance.power",
+    "/projects/*/instances/{name}",
     "Start, or go on; no effect when running",
   )
     .input(
@@ -61,7 +95,13 @@ export const instances = {
       }),
     )
     .output(Operation),
-  stop: procedure("POST", "/v1/instances/{name}/stop", "instance.power", "Stop; no effect when stopped")
+  stop: procedure(
+    "POST",
+    "/v1/instances/{name}/stop",
+    "instance.power",
+    "/projects/*/instances/{name}",
+    "Stop; no effect when stopped",
+  )
     .input(
       ByName.extend({
         force: z.boolean().default(false),
@@ -74,21 +114,40 @@ export const instances = {
       }),
     )
     .output(Operation),
-  restart: procedure("POST", "/v1/instances/{name}/restart", "instance.power", "Stop and start")
+  restart: procedure(
+    "POST",
+    "/v1/instances/{name}/restart",
+    "instance.power",
+    "/projects/*/instances/{name}",
+    "Stop and start",
+  )
     .input(ByName)
     .output(Operation),
   delete: procedure(
     "POST",
     "/v1/instances/{name}/delete",
     "instance.delete",
+    "/projects/*/instances/{name}",
     "Move to the trash, or purge at once",
   )
     .input(ByName.extend({ purge: z.boolean().default(false) }))
     .output(Operation),
-  recover: procedure("POST", "/v1/instances/{name}/recover", "instance.delete", "Take out of the trash")
+  recover: procedure(
+    "POST",
+    "/v1/instances/{name}/recover",
+    "instance.delete",
+    "/projects/*/instances/{name}",
+    "Take out of the trash",
+  )
     .input(ByName)
     .output(Operation),
-  purge: procedure("POST", "/v1/instances/{name}/purge", "instance.delete", "Remove from the trash for good")
+  purge: procedure(
+    "POST",
+    "/v1/instances/{name}/purge",
+    "instance.delete",
+    "/projects/*/instances/{name}",
+    "Remove from the trash for good",
+  )
     .input(ByName)
     .output(Operation),
 };

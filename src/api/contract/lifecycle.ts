@@ -10,6 +10,7 @@ export const lifecycle = {
     "PATCH",
     "/v1/instances/{name}",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Change sizes of a stopped instance, or policies of any",
   )
     .input(ByName.extend(SizeChange.shape).extend({ snapshot: SnapshotFirst }))
@@ -18,6 +19,7 @@ export const lifecycle = {
     "POST",
     "/v1/instances/{name}/rename",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Give it another name; the guest's hostname follows, at the latest at its next boot",
   )
     .input(ByName.extend({ to: z.string().min(1).max(255) }))
@@ -26,6 +28,7 @@ export const lifecycle = {
     "POST",
     "/v1/instances/{name}/suspend",
     "instance.power",
+    "/projects/*/instances/{name}",
     "Keep its memory and stop; the next start goes on where it was",
   )
     .input(ByName)
@@ -34,6 +37,7 @@ export const lifecycle = {
     "POST",
     "/v1/instances/{name}/pause",
     "instance.power",
+    "/projects/*/instances/{name}",
     "Halt a container in memory; no effect where it is",
   )
     .input(ByName)
@@ -42,6 +46,7 @@ export const lifecycle = {
     "POST",
     "/v1/instances/{name}/unpause",
     "instance.power",
+    "/projects/*/instances/{name}",
     "Let a halted container go on; no effect where it does",
   )
     .input(ByName)
@@ -50,6 +55,7 @@ export const lifecycle = {
     "POST",
     "/v1/instances/{name}/cancel-stop",
     "instance.power",
+    "/projects/*/instances/{name}",
     "Call off a delayed stop; no effect where there is none",
   )
     .input(ByName)
@@ -57,7 +63,8 @@ export const lifecycle = {
   importDisk: procedure(
     "POST",
     "/v1/instance-imports",
-    "instance.create",
+    "system.config",
+    "/system",
     "Make a new instance of a disk of another program; it is stopped",
   )
     .input(NewDiskInstance)
@@ -65,7 +72,8 @@ export const lifecycle = {
   markMove: procedure(
     "PUT",
     "/v1/instances/{name}/move",
-    "instance.config",
+    "instance.migrate",
+    "/projects/*/instances/{name}",
     "Write down how far it is moved to another engine; it cannot be started until that is taken away",
   )
     .input(ByName.extend(MoveMark.shape))
@@ -73,7 +81,8 @@ export const lifecycle = {
   unmarkMove: procedure(
     "DELETE",
     "/v1/instances/{name}/move",
-    "instance.config",
+    "instance.migrate",
+    "/projects/*/instances/{name}",
     "It is moved no longer, and can be started",
   )
     .input(ByName)
@@ -81,7 +90,8 @@ export const lifecycle = {
   release: procedure(
     "POST",
     "/v1/instances/{name}/release",
-    "instance.delete",
+    "system.config",
+    "/system",
     "Forget a container and leave it as it is; it is a foreign one then",
   )
     .input(ByName)
@@ -89,7 +99,8 @@ export const lifecycle = {
   clone: procedure(
     "POST",
     "/v1/instances/{name}/clone",
-    "instance.create",
+    "instance.clone",
+    "/projects/*/instances/{name}",
     "Make a new instance from what a stopped one's disk holds, without its snapshots",
   )
     .input(

@@ -8,11 +8,18 @@ export const media = {
     "PUT",
     "/v1/instances/{name}/medium",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Put an ISO into the drive, in place of what is there",
   )
     .input(ByName.extend({ reference: MediumReference }))
     .output(Operation),
-  eject: procedure("DELETE", "/v1/instances/{name}/medium", "instance.config", "Empty the drive")
+  eject: procedure(
+    "DELETE",
+    "/v1/instances/{name}/medium",
+    "instance.config",
+    "/projects/*/instances/{name}",
+    "Empty the drive",
+  )
     .input(ByName)
     .output(Operation),
 };

@@ -8,7 +8,8 @@ export const mounts = {
   add: procedure(
     "POST",
     "/v1/instances/{name}/mounts",
-    "instance.mount",
+    "instance.config",
+    "/projects/*/instances/{name}",
     "Show a directory of this host in the guest, now and whenever it runs",
   )
     .input(ByName.extend(NewMount.shape))
@@ -16,7 +17,8 @@ export const mounts = {
   remove: procedure(
     "POST",
     "/v1/instances/{name}/unmount",
-    "instance.mount",
+    "instance.config",
+    "/projects/*/instances/{name}",
     "Take a mounted directory away; all of them where no target is given",
   )
     .input(ByName.extend({ target: z.string().min(1).max(4096).optional() }))

@@ -6,13 +6,18 @@ import { Operation } from "../operation.ts";
 import { ByName, List, procedure } from "./procedure.ts";
 
 export const networks = {
-  list: procedure("GET", "/v1/networks", "system.view", "Network interfaces of the engine's host").output(
-    List(HostNetwork),
-  ),
+  list: procedure(
+    "GET",
+    "/v1/networks",
+    "system.view",
+    "*",
+    "Network interfaces of the engine's host",
+  ).output(List(HostNetwork)),
   attach: procedure(
     "POST",
     "/v1/instances/{name}/networks",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Give a stopped instance a NIC on a network of the host",
   )
     .input(ByName.extend(NewHostNic.shape))
@@ -21,6 +26,7 @@ export const networks = {
     "DELETE",
     "/v1/instances/{name}/networks/{mac}",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Take a NIC on a network of the host away from a stopped instance",
   )
     .input(ByName.extend({ mac: z.string().max(64) }))
@@ -29,6 +35,7 @@ export const networks = {
     "PUT",
     "/v1/instances/{name}/network",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Change what an instance reaches",
   )
     .input(ByName.extend({ mode: NetworkMode }))
@@ -38,19 +45,20 @@ export const networks = {
 const ByNetwork = z.object({ network: z.string().min(1).max(64) });
 
 export const privateNetworks = {
-  list: procedure("GET", "/v1/private-networks", "instance.view", "Networks between instances").output(
+  list: procedure("GET", "/v1/private-networks", "system.view", "*", "Networks between instances").output(
     List(PrivateNetwork),
   ),
-  get: procedure("GET", "/v1/private-networks/{network}", "instance.view", "One of them")
+  get: procedure("GET", "/v1/private-networks/{network}", "system.view", "*", "One of them")
     .input(ByNetwork)
     .output(PrivateNetwork),
-  create: procedure("POST", "/v1/private-networks", "instance.config", "Make a network between instances")
+  create: procedure("POST", "/v1/private-networks", "network.edit", "/system", "Make a network between instances")
     .input(z.strictObject({ name: NetworkName }))
     .output(PrivateNetwork),
   delete: procedure(
     "DELETE",
     "/v1/private-networks/{network}",
-    "instance.config",
+    "network.edit",
+    "/system",
     "Delete a network in which no instance is",
   )
     .input(ByNetwork)

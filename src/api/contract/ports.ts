@@ -15,6 +15,7 @@ export const ports = {
     "POST",
     "/v1/instances/{name}/ports",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Forward a port of this host to one of the guest's, now and whenever it runs",
   )
     .input(ByName.extend(NewPortForward.shape))
@@ -23,6 +24,7 @@ export const ports = {
     "PATCH",
     "/v1/instances/{name}/ports/{protocol}/{hostPort}",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Let a forward listen at another address of this host; where that fails it stays where it is",
   )
     .input(OneForward.extend(PortForwardChange.shape))
@@ -31,6 +33,7 @@ export const ports = {
     "DELETE",
     "/v1/instances/{name}/ports/{protocol}/{hostPort}",
     "instance.config",
+    "/projects/*/instances/{name}",
     "Stop forwarding a port",
   )
     .input(OneForward)
@@ -39,6 +42,7 @@ export const ports = {
     "GET",
     "/v1/instances/{name}/listeners",
     "instance.view",
+    "/projects/*/instances/{name}",
     "What listens in a running guest now, and can be forwarded",
   )
     .input(ByName)
@@ -47,6 +51,7 @@ export const ports = {
     "GET",
     "/v1/instances/{name}/listeners/watch",
     "instance.view",
+    "/projects/*/instances/{name}",
     "What listens in a running guest, now and after every change, until it stops",
   )
     .input(ByName)

@@ -8,6 +8,7 @@ export const sessions = {
     "GET",
     "/v1/instances/{name}/sessions",
     "instance.exec",
+    "/projects/*/instances/{name}",
     "Terminal sessions that are kept in an instance, oldest first",
   )
     .input(ByName)
@@ -16,6 +17,7 @@ export const sessions = {
     "DELETE",
     "/v1/instances/{name}/sessions/{id}",
     "instance.exec",
+    "/projects/*/instances/{name}",
     "End a session and its process; answers those that are left",
   )
     .input(ByName.extend({ id: z.uuid() }))

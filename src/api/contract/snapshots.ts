@@ -7,13 +7,14 @@ import { ByName, List, procedure } from "./procedure.ts";
 const One = ByName.extend({ snapshot: z.string().min(1).max(255) });
 
 export const snapshots = {
-  list: procedure("GET", "/v1/snapshots", "instance.view", "Snapshots of one instance, or of all")
+  list: procedure("GET", "/v1/snapshots", "system.view", "*", "Snapshots of one instance, or of all")
     .input(z.object({ instance: z.string().min(1).max(255).optional() }))
     .output(List(Snapshot)),
   take: procedure(
     "POST",
     "/v1/instances/{name}/snapshots",
     "snapshot.create",
+    "/projects/*/instances/{name}",
     "Keep a stopped instance as it is; the operation's target is `instance.snapshot`",
   )
     .input(
@@ -29,7 +30,8 @@ export const snapshots = {
   restore: procedure(
     "POST",
     "/v1/instances/{name}/snapshots/{snapshot}/restore",
-    "snapshot.restore",
+    "snapshot.rollback",
+    "/projects/*/instances/{name}",
     "Make a stopped instance what it was; what it is now is kept in a snapshot unless that is declined",
   )
     .input(
@@ -46,6 +48,7 @@ export const snapshots = {
     "PATCH",
     "/v1/instances/{name}/snapshots/{snapshot}",
     "snapshot.create",
+    "/projects/*/instances/{name}",
     "Give a snapshot another name or comment",
   )
     .input(One.extend({ to: SnapshotName.optional(), comment: SnapshotComment.optional() }))
@@ -53,7 +56,8 @@ export const snapshots = {
   remove: procedure(
     "DELETE",
     "/v1/instances/{name}/snapshots/{snapshot}",
-    "snapshot.restore",
+    "snapshot.delete",
+    "/projects/*/instances/{name}",
     "Remove a snapshot for good; its children stand on its parent from then on",
   )
     .input(One)

@@ -8,9 +8,16 @@ export const storage = {
     "GET",
     "/v1/storage",
     "system.view",
+    "/system",
     "Where data, instances and images lie; looks again for a place that was not there",
   ).output(List(StoragePlace)),
-  move: procedure("POST", "/v1/storage/move", "system.config", "Move instances and images to another place")
+  move: procedure(
+    "POST",
+    "/v1/storage/move",
+    "system.config",
+    "/system",
+    "Move instances and images to another place",
+  )
     .input(StorageMove)
     .output(Operation),
 };

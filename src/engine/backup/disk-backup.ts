@@ -144,7 +144,10 @@ async function saveAll(
   return writer.commit(tree, {
     timeMs,
     paths: [pathOfInstance(descriptor.name)],
-    tags: tagsOf({ id, kind: "vm", consistency, point, generations, isProtected }),
+    tags: tagsOf({
+      ...{ id, kind: "vm", project: descriptor.project },
+      ...{ consistency, point, generations, isProtected },
+    }),
     ...(parent ? { parent: parent.id } : {}),
   });
 }

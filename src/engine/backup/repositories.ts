@@ -9,6 +9,8 @@ import type { Settings } from "../../api/engine-info.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import { parseSize } from "../../base/units.ts";
+import { sees } from "../access/asking.ts";
+import { repositoryPath } from "../access/paths.ts";
 import type { Ctx } from "../ctx.ts";
 import type { EngineKeys, Reseal } from "../keys/engine-keys.ts";
 import { Sealed } from "../keys/key-record.ts";
@@ -80,7 +82,7 @@ export class Repositories {
 
   /** `doing` begins the refusal where there is none of that name; without a name, the only one there is. */
   find(name: string | undefined, doing: string): RepositoryRecord {
-    const records = this.records();
+    const records = this.records().filter((one) => sees("repository.view", repositoryPath(one.name)));
     const [only] = name === undefined ? records : records.filter((one) => one.name === name);
     if (only && (name !== undefined || records.length === 1)) return only;
     if (name !== undefined)

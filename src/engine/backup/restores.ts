@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import type { Backup } from "../../api/backup.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
+import { permitOn } from "../access/asking.ts";
+import { instancePath } from "../access/paths.ts";
 import type { OneBackup, RestoreHow } from "../backup-core.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
@@ -20,7 +22,7 @@ import { DrillInput, drill, drillSpec } from "./drill-work.ts";
 import { endMade, madeOf, making } from "./made.ts";
 import { RestoreInput, type RestoreParts, restoreNew, specOf } from "./restore-work.ts";
 import { planRevert, RevertInput, revert } from "./revert-work.ts";
-import { backupOf } from "./tags.ts";
+import { backupOf, projectIn } from "./tags.ts";
 
 export type RestoresParts = RestoreParts & {
   manager: InstanceManager;
@@ -49,7 +51,8 @@ export class Restores {
     const record = repositories.find(repository, doing);
     const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
     if (live) machineIn(definition, doing, "Restore all of it: leave out --live");
-    return manager.planned(specOf(definition, as, env), "restore", (launch) => {
+    const spec = { ...specOf(definition, as, env), ...projectIn(snapshot) };
+    return manager.planned(spec, "restore", (launch) => {
       if (live) this.#refuseLive(entryOf(launch));
       const input: RestoreInput = {
         ...{ id: launch.id, action: "restore-backup", repository: record.key, backup: snapshot.id },
@@ -84,6 +87,7 @@ export class Restores {
         hint: "Make a new instance of it, which may have the same name.",
       });
     const name = nameOf(entry);
+    permitOn(instancePath(entry.record.descriptor), doing);
     mayRun(keeper, entry, "restore", name);
     supportOf(keeper, entry);
     const machine = machineIn(
@@ -120,7 +124,8 @@ export class Restores {
       doing,
       "Restore it to a new instance, and look: berth backup restore ID",
     );
-    return manager.planned(drillSpec(machine, snapshot.id), "restore", (launch) => {
+    const spec = { ...drillSpec(machine, snapshot.id), ...projectIn(snapshot) };
+    return manager.planned(spec, "restore", (launch) => {
       const input: DrillInput = {
         ...{ id: launch.id, action: "drill-backup", repository: record.key, backup: snapshot.id },
         launch,

@@ -1,5 +1,6 @@
 /** What a backup says of itself in restic's own words, which are tags: read without opening anything else of it. Pure. */
 import * as z from "zod";
+import { ProjectName } from "../../api/access.ts";
 import { type Backup, BackupConsistency } from "../../api/backup.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 
@@ -7,6 +8,8 @@ export type BackupFacts = {
   /** Of the instance. */
   id: string;
   kind: Backup["instance"]["kind"];
+  /** Of the instance; the default one where left out. */
+  project?: string | undefined;
   consistency: BackupConsistency;
   /** The point in time of its disks that it holds. */
   point: string;
@@ -22,11 +25,13 @@ const CONTAINER = "container";
 const PROTECTED = "protected";
 const DRILLED = "drilled:";
 
-export function tagsOf({ id, kind, consistency, point, generations, isProtected }: BackupFacts): string[] {
+export function tagsOf(facts: BackupFacts): string[] {
+  const { id, kind, project, consistency, point, generations, isProtected } = facts;
   return [
     ...[OURS, `instance:${id}`, `consistency:${consistency}`, `point:${point}`],
     ...Object.entries(generations).map(([disk, generation]) => `generation:${disk}=${generation}`),
     ...(kind === "container" ? [CONTAINER] : []),
+    ...(project === undefined ? [] : [`project:${project}`]),
     ...(isProtected ? [PROTECTED] : []),
   ];
 }
@@ -43,6 +48,7 @@ export function factsOf({ tags }: Pick<Snapshot, "tags">): BackupFacts | undefin
   return {
     id: id.data,
     kind: tags.includes(CONTAINER) ? "container" : "vm",
+    project: ProjectName.safeParse(said("project")).data,
     consistency: BackupConsistency.safeParse(said("consistency")).data ?? "crash",
     point: said("point") ?? "",
     generations: Object.fromEntries(generations),
@@ -71,14 +77,20 @@ export function pathOfInstance(name: string): string {
 export function backupOf(snapshot: Snapshot, repository: string): Backup | undefined {
   const facts = factsOf(snapshot);
   if (!facts) return undefined;
-  const { id, kind, consistency, isProtected, drilledAt } = facts;
+  const { id, kind, project, consistency, isProtected, drilledAt } = facts;
   const { paths, timeMs, summary } = snapshot;
   return {
     ...{ id: snapshot.id, repository, consistency, isProtected },
-    instance: { id, kind, name: paths[0]?.slice(1) ?? id },
+    instance: { id, kind, name: paths[0]?.slice(1) ?? id, ...(project === undefined ? {} : { project }) },
     at: new Date(timeMs).toISOString(),
     sizeBytes: summary?.total_bytes_processed ?? 0,
     addedBytes: summary?.data_added_packed ?? 0,
     ...(drilledAt === undefined ? {} : { drilledAt }),
   };
+}
+
+/** Where what is made of a backup belongs: where its instance did. */
+export function projectIn(snapshot: Pick<Snapshot, "tags">): { project?: string } {
+  const project = factsOf(snapshot)?.project;
+  return project === undefined ? {} : { project };
 }

@@ -8,6 +8,7 @@ import type { ExportOpen, InstanceImportOpen } from "../../api/streams.ts";
 import { EngineError } from "../../base/errors.ts";
 import { hostArch } from "../../base/paths.ts";
 import { Secret } from "../../base/secret.ts";
+import { type Asking, askedBy, asking } from "../access/asking.ts";
 import type { TransfersApi } from "../backup-core.ts";
 import { planDisks } from "../instances/disks.ts";
 import type { Entry } from "../instances/entry.ts";
@@ -79,20 +80,28 @@ export class Transfers implements TransfersApi {
       source.destroy(new EngineError("cancelled", "cannot import the file: its sender has gone"));
     signal.addEventListener("abort", leave, { once: true });
     source.on("error", () => {}); // Told by whoever reads it.
-    return Readable.from(this.#importing(open, source), { objectMode: false });
+    return Readable.from(this.#importing(open, source, asking()), { objectMode: false });
   }
 
-  async *#importing(open: InstanceImportOpen, source: Readable): AsyncGenerator<string> {
+  async *#importing(
+    open: InstanceImportOpen,
+    source: Readable,
+    who: Asking | undefined,
+  ): AsyncGenerator<string> {
     try {
-      const { as, id, passphrase } = open;
+      const { as, project, id, passphrase } = open;
       const secret = passphrase === undefined ? undefined : new Secret(passphrase);
       const file = await PortableReader.open(source, secret);
       this.#refuseForeign(file.definition.arch);
       const { manager } = this.#parts;
-      const operation = await manager.planned(specOf(file.definition, as), "import", (drawn) => {
-        const launch = { ...drawn, id: this.#freeId(id) ?? drawn.id };
-        return this.#begin({ id: launch.id, action: "import", launch }, file);
-      });
+      const spec = { ...specOf(file.definition, as), project };
+      // A generator runs as whoever reads it, which may be the socket itself.
+      const operation = await askedBy(who, () =>
+        manager.planned(spec, "import", (drawn) => {
+          const launch = { ...drawn, id: this.#freeId(id) ?? drawn.id };
+          return this.#begin({ id: launch.id, action: "import", launch }, file);
+        }),
+      );
       const { target } = await this.#succeeded(operation);
       yield `${JSON.stringify({ name: target })}\n`;
     } finally {

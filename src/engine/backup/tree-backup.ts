@@ -36,7 +36,10 @@ export async function saveTrees(
   return await writer.commit(tree, {
     timeMs,
     paths: [pathOfInstance(descriptor.name)],
-    tags: tagsOf({ id, kind: "container", consistency, point, generations: {}, isProtected }),
+    tags: tagsOf({
+      ...{ id, kind: "container", project: descriptor.project },
+      ...{ consistency, point, generations: {}, isProtected },
+    }),
   });
 }
 

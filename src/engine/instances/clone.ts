@@ -5,6 +5,7 @@ import { InstanceName } from "../../api/instance-name.ts";
 import { NAME_RULE } from "../../api/names.ts";
 import type { HostNic } from "../../api/network.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
+import { permitConfig } from "../access/host-touch.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
@@ -61,6 +62,7 @@ export function planClone(
   const createdAt = keeper.now().toISOString();
   const identity = { id, name, address, mac, networks, createdAt };
   const clone = descriptorOf(source, identity);
+  permitConfig(undefined, clone, `clone ${nameOf(source)}`);
   return {
     ...{ id, source: source.record.descriptor.id },
     clone: { ...clone, encrypted: clone.encrypted || encrypted },

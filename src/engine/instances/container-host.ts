@@ -9,6 +9,7 @@ import type { LaunchSpec } from "../../api/instance.ts";
 import type { Operation } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
 import { formatBytes, parseSize } from "../../base/units.ts";
+import { asEngine } from "../access/asking.ts";
 import type { Ctx } from "../ctx.ts";
 import { CONTAINER_HOST, type ContainerHost } from "../drivers/container-host.ts";
 import { prepareRuntime } from "../drivers/oci/container-runtime.ts";
@@ -51,7 +52,11 @@ export class ContainerHostInstance implements ContainerHost {
     return entry?.running && entry.record.descriptor.id;
   }
 
-  async open(ctx: Ctx, id?: string): Promise<string> {
+  open(ctx: Ctx, id?: string): Promise<string> {
+    return asEngine(() => this.#open(ctx, id));
+  }
+
+  async #open(ctx: Ctx, id: string | undefined): Promise<string> {
     const { keeper } = this.#parts();
     const entry = id === undefined ? await this.#made(ctx) : keeper.byId(id);
     if (!entry) throw goneError();

@@ -2,10 +2,14 @@
  * The book of instances and its only writer: what changes here is committed where it must outlive the engine, and
  * published as the whole new instance. The manager decides what may happen; the steps of an action say what has.
  */
+import { DEFAULT_PROJECT } from "../../api/access.ts";
 import type { Settings } from "../../api/engine-info.ts";
 import type { Instance, InstanceState, Problem } from "../../api/instance.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter } from "../../base/event.ts";
+import { sees } from "../access/asking.ts";
+import { permitConfig } from "../access/host-touch.ts";
+import { instancePath } from "../access/paths.ts";
 import type { Ctx } from "../ctx.ts";
 import type { Driver, DriverInstance, Subnet } from "../drivers/driver.ts";
 import type { Running } from "../drivers/running.ts";
@@ -113,10 +117,16 @@ export class Keeper {
     return this.entries().find((entry) => entry.record.descriptor.id === id);
   }
 
-  /** `not-found`, in words that begin with `cannot <verb> <name>`, where there is none. */
+  /** Undefined where there is none of that name. */
+  projectOf(name: string): string | undefined {
+    const entry = this.#byName.get(name);
+    return entry && (entry.record.descriptor.project ?? DEFAULT_PROJECT);
+  }
+
+  /** `not-found`, in words that begin with `cannot <verb> <name>`, where there is none that whoever asks may see. */
   find(name: string, verb: string): Entry {
     const entry = this.#byName.get(name);
-    if (entry) return entry;
+    if (entry && sees("instance.view", instancePath(entry.record.descriptor))) return entry;
     const reason = `cannot ${verb} ${name}: instance "${name}" does not exist`;
     throw new EngineError("not-found", reason, { hint: "berth list shows all instances." });
   }
@@ -166,10 +176,10 @@ export class Keeper {
 
   /** Forgets an instance and publishes that it is gone; no effect when that is known. */
   removed(entry: Entry): void {
-    const { id, name } = entry.record.descriptor;
+    const { id, name, project } = entry.record.descriptor;
     if (this.#byName.get(name) !== entry) return;
     this.#byName.delete(name);
-    this.#parts.events.publish({ type: "instance-removed", id, name });
+    this.#parts.events.publish({ type: "instance-removed", id, name, ...(project ? { project } : {}) });
     this.#changed.fire();
   }
 
@@ -230,6 +240,7 @@ export class Keeper {
   note(entry: Entry, patch: DescriptorPatch): void {
     const { descriptor } = entry.record;
     const changed = { ...descriptor, ...patch, revision: descriptor.revision + 1 } as Descriptor;
+    permitConfig(descriptor, changed, `change ${descriptor.name}`);
     entry.record = { ...entry.record, descriptor: changed, updatedAt: this.now().toISOString() };
   }
 

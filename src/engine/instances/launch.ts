@@ -3,6 +3,7 @@
  * afterwards the instance is the user's and stays, with a problem that says what went wrong.
  */
 import * as z from "zod";
+import { ProjectName } from "../../api/access.ts";
 import { ContainerSpec } from "../../api/container.ts";
 import { Arch, AutostartPolicy, Labels } from "../../api/instance.ts";
 import { InstanceName } from "../../api/instance-name.ts";
@@ -36,6 +37,7 @@ import { undoLaunch } from "./trash.ts";
 export const LaunchInput = z.object({
   id: z.uuid(),
   name: InstanceName,
+  project: ProjectName.optional(),
   reference: z.string(),
   driver: z.string(),
   kind: z.enum(["vm", "container"]),

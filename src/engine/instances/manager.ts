@@ -36,6 +36,7 @@ import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
 import { checkRotate } from "./encryption.ts";
 import { type Entry, nameOf } from "./entry.ts";
+import { permitAction } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
@@ -80,6 +81,10 @@ export class InstanceManager implements InstancesApi {
 
   get(name: string): Instance {
     return this.#keeper.show(this.#keeper.find(name, "find"));
+  }
+
+  projectOf(name: string): string | undefined {
+    return this.#keeper.projectOf(name);
   }
 
   async details(name: string, signal: AbortSignal): Promise<InstanceDetails> {
@@ -268,7 +273,9 @@ export class InstanceManager implements InstancesApi {
       return this.#operations.already({ kind: ACTION_TABLE[action].kind, target });
     }
     const since = running?.startedAt.toISOString();
-    const operation = this.#begin(entry, { ...more, id: record.descriptor.id, action, since }, target);
+    const input = { ...more, id: record.descriptor.id, action, since };
+    permitAction(entry, input, `${verbOf(action)} ${target}`);
+    const operation = this.#begin(entry, input, target);
     this.#delayed.supersede(entry, action);
     if (decision.interrupt) this.#interrupt(entry, pending, action);
     return operation;

@@ -1,5 +1,7 @@
 /** From what a launch asks for to what will be journaled of it. */
+
 import { randomUUID } from "node:crypto";
+import { DEFAULT_PROJECT } from "../../api/access.ts";
 import type { DriverInfo } from "../../api/engine-info.ts";
 import {
   DEFAULTS,
@@ -127,6 +129,7 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
   return {
     id,
     name,
+    ...(inDefault(wanted.project) ? {} : { project: wanted.project }),
     reference: startsBlank(wanted) ? "" : (wanted.image ?? "default"),
     blank: startsBlank(wanted),
     driver: driver.name,
@@ -149,6 +152,10 @@ export function planLaunch(parts: PlanParts, keeper: Keeper, name: string, wante
     network: wanted.network ?? "default",
     labels: wanted.labels ?? {},
   };
+}
+
+function inDefault(project: string | undefined): boolean {
+  return project === undefined || project === DEFAULT_PROJECT;
 }
 
 /** Throws `missing-dependency` where this engine has none of that kind. */

@@ -5,6 +5,7 @@ import type { Operation } from "../../api/operation.ts";
 import type { Operations } from "../operations.ts";
 import { refusal } from "./check.ts";
 import { mountsOf } from "./container.ts";
+import { permitLaunch } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
 import { checkMedium } from "./media.ts";
@@ -36,5 +37,7 @@ export async function planned(
   const refused = refusal(label, found, verb) ?? refusal(label, lateFindings(keeper, name, wanted), verb);
   if (refused) throw refused;
   const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
-  return begin({ ...planLaunch(plan, keeper, name, wanted), mounts, ports, disks, medium, warnings });
+  const input = { ...planLaunch(plan, keeper, name, wanted), mounts, ports, disks, medium, warnings };
+  permitLaunch(input, `${verb} ${label}`);
+  return begin(input);
 }

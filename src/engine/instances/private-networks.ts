@@ -7,6 +7,8 @@ import {
   privateNetworkOf,
 } from "../../api/network-mode.ts";
 import { EngineError } from "../../base/errors.ts";
+import { sees } from "../access/asking.ts";
+import { instancePath } from "../access/paths.ts";
 import type { PrivateNetworksApi } from "../engine-core.ts";
 import type { Finding } from "./check.ts";
 import { nameOf } from "./entry.ts";
@@ -24,8 +26,17 @@ export class PrivateNetworks implements PrivateNetworksApi {
     this.#keeper = keeper;
   }
 
-  /** A network that an instance names is there, whatever has become of the store. */
+  /**
+   * One in which are instances that whoever asks may not see is not there for them: else it would lead from one project into
+   * another.
+   */
   list(): PrivateNetwork[] {
+    const isSeen = (name: string) => sees("instance.view", instancePath({ name, project: this.#keeper.projectOf(name) }));
+    return this.#all().filter(({ instances }) => instances.every(isSeen));
+  }
+
+  /** A network that an instance names is there, whatever has become of the store. */
+  #all(): PrivateNetwork[] {
     const members = this.#members();
     const names = new Set([...this.#kept(), ...members.keys()]);
     return [...names].sort().map((name) => ({ name, instances: (members.get(name) ?? []).sort() }));
@@ -40,7 +51,7 @@ export class PrivateNetworks implements PrivateNetworksApi {
   }
 
   create(name: string): PrivateNetwork {
-    if (this.list().some((one) => one.name === name)) {
+    if (this.#all().some((one) => one.name === name)) {
       throw new EngineError("already-exists", `cannot create the network ${name}: it exists`);
     }
     this.#keep([...this.#kept(), name]);

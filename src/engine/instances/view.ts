@@ -16,6 +16,7 @@ export function toInstance(entry: Entry, zone: InstanceZone): Instance {
   return {
     id: descriptor.id,
     name: descriptor.name,
+    ...(descriptor.project === undefined ? {} : { project: descriptor.project }),
     kind: descriptor.kind,
     driver: descriptor.driver,
     arch: descriptor.arch,

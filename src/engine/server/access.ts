@@ -1,16 +1,19 @@
 /** Who calls, what they may do, and the record of what they changed. */
+import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Privilege } from "../../api/contract.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../../api/protocol.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
+import type { Owner, Principal, User } from "../access/principal.ts";
+import { looksLikeToken } from "../access/tokens.ts";
+import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-
-/** Whoever can open the endpoint is the engine's own user: it lies in a directory that nobody else may enter. */
-export type Identity = { readonly name: string; readonly privileges: "all" | ReadonlySet<Privilege> };
 
 /** What every procedure is given beside its input. */
 export type RequestContext = {
-  readonly identity: Identity;
+  readonly core: EngineCore;
+  readonly principal: Principal;
+  /** Ends the answer as soon as `check` throws: what it was allowed by has been taken back. */
+  readonly whileAllowed: (check: () => void) => void;
   /** Aborts when the client has gone or the engine leaves. */
   readonly signal: AbortSignal;
   /** Aborts when the client has gone. */
@@ -20,22 +23,13 @@ export type RequestContext = {
   readonly log: Log;
 };
 
-/** Throws `permission-denied`. A procedure that declares no privilege is for nobody. */
-export function requirePrivilege(identity: Identity, privilege: Privilege | undefined, doing: string): void {
-  if (privilege === undefined) {
-    throw new EngineError("internal", `cannot ${doing}: it declares no privilege`);
-  }
-  if (identity.privileges === "all" || identity.privileges.has(privilege)) return;
-  throw new EngineError("permission-denied", `cannot ${doing}: ${identity.name} lacks ${privilege}`);
-}
-
 /** Runs a mutation and records who asked for it, on what, and what came of it. */
 export async function recorded<T>(
   context: RequestContext,
   action: { procedure: string; target: string | undefined },
   run: () => Promise<T>,
 ): Promise<T> {
-  const record = { audit: true, by: context.identity.name, ...action };
+  const record = { audit: true, by: context.principal.name, ...action };
   try {
     const result = await run();
     context.log.info("accepted", record);
@@ -58,10 +52,10 @@ export function targetOf(input: unknown): string | undefined {
 const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
 /**
- * Turns away what no client of ours sends: a browser (`Origin`), a name that was rebound to this computer (`Host`),
- * a caller without the token where one is needed. Throws EngineError.
+ * Turns away what no client of ours sends: a browser (`Origin`), a name that was rebound to this computer (`Host`).
+ * Throws EngineError.
  */
-export function admit(request: IncomingMessage, token: string | undefined, equal: Equal): void {
+export function admit(request: IncomingMessage): void {
   if (request.headers.origin !== undefined || request.headers["sec-fetch-site"] !== undefined) {
     throw new EngineError("permission-denied", "cannot accept the request: it comes from a web page");
   }
@@ -70,13 +64,48 @@ export function admit(request: IncomingMessage, token: string | undefined, equal
       hint: "Address the engine as http://localhost.",
     });
   }
-  if (token === undefined) return;
-  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-  if (given === undefined || !equal(given, token)) {
-    throw new EngineError("unauthenticated", "cannot accept the request: its token is missing or wrong", {
-      hint: "Send the contents of the engine's token file as a bearer token.",
-    });
+}
+
+export type Door = {
+  /** Of whom the endpoint is. */
+  owner: Owner;
+  /** What the owner shows where the endpoint's own rights are not enough. */
+  token: string | undefined;
+  /** Whose an API token is; undefined for one that is not valid. */
+  holderOf: (token: string) => User | undefined;
+};
+
+/**
+ * Who asks. Whoever shows an API token at the owner's own door is taken for that token's user, so that a tool can be given less
+ * than the owner may. One that is not valid never counts as none. Throws `unauthenticated`.
+ */
+export function identify(request: IncomingMessage, { owner, token, holderOf }: Door): Principal {
+  const { authorization } = request.headers;
+  if (authorization === undefined && token === undefined) return owner;
+  const given = /^Bearer (.+)$/.exec(authorization ?? "")?.[1] ?? "";
+  if (looksLikeToken(given)) {
+    const user = holderOf(given);
+    if (user) return user;
+    throw refused(
+      "its token is wrong, expired or taken back",
+      "Ask whoever looks after this engine for another.",
+    );
   }
+  if (token !== undefined && equalSecrets(given, token)) return owner;
+  const hint =
+    token === undefined
+      ? "Send an API token of this engine, or none."
+      : "Send the contents of the engine's token file as a bearer token.";
+  throw refused("its token is missing or wrong", hint);
+}
+
+function refused(reason: string, hint: string): EngineError {
+  return new EngineError("unauthenticated", `cannot accept the request: ${reason}`, { hint });
+}
+
+function equalSecrets(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 /** Turns away what a client that has not asked who the engine is would have had to know. */
@@ -89,5 +118,3 @@ export function declineUnasked(request: IncomingMessage, draining: boolean): voi
     { hint: "Ask /v1/engine/hello who it is.", details: { reason: "declined" } },
   );
 }
-
-type Equal = (a: string, b: string) => boolean;

@@ -1,6 +1,4 @@
 /** The engine's API on its endpoint: oRPC over HTTP, byte streams over WebSocket. Translates; decides nothing. */
-
-import { timingSafeEqual } from "node:crypto";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -11,18 +9,15 @@ import { withDeadline } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import { Emitter, type Event } from "../../base/event.ts";
 import type { Endpoint } from "../../base/paths.ts";
+import { askedBy } from "../access/asking.ts";
+import type { Owner, Principal } from "../access/principal.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import {
-  admit,
-  declineUnasked,
-  type Identity,
-  type RequestContext,
-  recorded,
-  requirePrivilege,
-} from "./access.ts";
+import { admit, type Door, declineUnasked, identify, type RequestContext, recorded } from "./access.ts";
+import { authorise } from "./authorise.ts";
 import { readJsonBody } from "./body.ts";
 import { respondWithError, toErrorBody, toPublicError, toWireError } from "./errors.ts";
+import { Live } from "./live.ts";
 import { createRouter } from "./router.ts";
 import { STREAMS, streamOf } from "./streams.ts";
 
@@ -59,7 +54,8 @@ export async function startServer(options: ServerOptions): Promise<EngineServer>
 
 class ApiServer implements EngineServer {
   readonly #options: ServerOptions;
-  readonly #identity: Identity;
+  readonly #door: Door;
+  readonly #live: Live;
   readonly #handler: OpenAPIHandler<RequestContext>;
   readonly #http: Server;
   readonly #busyChanged = new Emitter<boolean>();
@@ -72,7 +68,10 @@ class ApiServer implements EngineServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#identity = { name: options.user, privileges: "all" };
+    const { core, user, token } = options;
+    const owner: Owner = { kind: "owner", name: user };
+    this.#door = { owner, token, holderOf: (text) => core.access.holderOf(text) };
+    this.#live = new Live(core.access);
     this.#handler = createHandler(options);
     this.#http = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -119,16 +118,17 @@ class ApiServer implements EngineServer {
     });
     await closed;
     grace.done();
+    this.#live.dispose();
   }
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#begin(response);
     try {
-      this.#admit(request);
+      const principal = this.#admit(request);
       declineUnasked(request, this.#options.core.draining);
       const body = await readJsonBody(request);
       if (body !== undefined) Object.assign(request, { body }); // Where oRPC looks for a body that has been read.
-      const context = this.#context(response);
+      const context = this.#context(principal, response);
       const { matched } = await this.#handler.handle(request, response, { context });
       if (!matched) throw unknownPath(request);
     } catch (error) {
@@ -142,19 +142,22 @@ class ApiServer implements EngineServer {
     socket.once("close", () => this.#streams.delete(socket));
     socket.on("error", () => {}); // `close` follows.
     try {
-      this.#admit(request);
+      const principal = this.#admit(request);
       declineUnasked(request, this.#options.core.draining);
       const { name, kind } = streamIn(request);
-      const { of = "instances", what, privilege, serve } = STREAMS[kind];
-      const context = this.#context(socket);
+      const { of = "instances", serve, ...needs } = STREAMS[kind];
+      const context = this.#context(principal, socket);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
-      await recorded(context, { procedure: `${of}.${kind}`, target: name }, async () =>
-        requirePrivilege(this.#identity, privilege, `open ${what} ${name}`),
-      );
       const { core, log } = this.#options;
+      const asked = { procedure: `${of}.${kind}`, needs, input: { name } };
+      const decided = () => authorise(core, principal, asked);
+      const who = await recorded(context, { procedure: asked.procedure, target: name }, async () =>
+        decided(),
+      );
+      context.whileAllowed(decided);
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        void serve(webSocket, { core, name, log });
+        void askedBy(who, () => serve(webSocket, { core, name, log }));
       });
     } catch (error) {
       const response = new ServerResponse(request);
@@ -164,8 +167,9 @@ class ApiServer implements EngineServer {
     }
   }
 
-  #admit(request: IncomingMessage): void {
-    admit(request, this.#options.token, equalSecrets);
+  #admit(request: IncomingMessage): Principal {
+    admit(request);
+    return identify(request, this.#door);
   }
 
   /** Counts something open until it closes. */
@@ -178,12 +182,14 @@ class ApiServer implements EngineServer {
     });
   }
 
-  #context(opened: ServerResponse | Duplex): RequestContext {
+  #context(principal: Principal, opened: ServerResponse | Duplex): RequestContext {
     const gone = new AbortController();
     opened.once("close", () => gone.abort(new EngineError("cancelled", "the client has gone")));
     const leaving = this.#leaving.signal;
     const signal = AbortSignal.any([gone.signal, leaving]);
-    return { identity: this.#identity, signal, gone: gone.signal, leaving, log: this.#options.log };
+    const { core, log } = this.#options;
+    const whileAllowed = (check: () => void) => this.#live.whileAllowed(principal, opened, check);
+    return { core, principal, whileAllowed, signal, gone: gone.signal, leaving, log };
   }
 }
 
@@ -220,9 +226,4 @@ function unknownPath(request: IncomingMessage): EngineError {
   return new EngineError("not-found", `cannot ${request.method} ${path}: the API has no such path`, {
     hint: "openapi.json lists the API's paths.",
   });
-}
-
-function equalSecrets(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -1,6 +1,6 @@
 /** Which byte streams there are: what a caller needs for each, and who serves it. */
 import type { WebSocket } from "ws";
-import type { Privilege } from "../../api/contract.ts";
+import type { Needs } from "../../api/contract.ts";
 import {
   BACKUP_FILES_PATH,
   BUILD_PATH,
@@ -31,19 +31,16 @@ import {
 
 type Asked = { core: EngineCore; name: string; log: Log };
 
-type Row = {
+type Row = Needs & {
   /** The noun of the contract that it belongs to, in the record; `instances` where left out. */
   of?: "containerImages" | "composeProjects" | "foreignContainers" | "backups";
-  /** Before the instance's name, in messages. */
-  what: string;
-  privilege: Privilege;
   serve: (socket: WebSocket, asked: Asked) => Promise<void>;
 };
 
 export const STREAMS: Readonly<Record<StreamKind, Row>> = {
   exec: {
-    what: "a process in",
     privilege: "instance.exec",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveExec(socket, {
         log,
@@ -53,58 +50,58 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
       }),
   },
   tunnel: {
-    what: "a tunnel to",
-    privilege: "instance.exec",
+    privilege: "instance.forward",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveTunnel(socket, { log, guest: () => core.instances.guest(name) }),
   },
   display: {
-    what: "the display of",
     privilege: "instance.console",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveDisplay(socket, { log, display: (signal) => core.instances.openDisplay(name, signal) }),
   },
   console: {
-    what: "the console of",
     privilege: "instance.console",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveConsole(socket, { log, console: (open, signal) => core.consoles.open(name, open, signal) }),
   },
   sftp: {
-    what: "the files of",
-    privilege: "instance.exec",
+    privilege: "instance.files.write",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveSftp(socket, { log, guest: () => core.instances.guest(name) }),
   },
   logs: {
-    what: "the logs of",
-    privilege: "instance.view",
+    privilege: "instance.console",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveLogs(socket, { log, logs: (open, signal) => core.instances.logs(name, open, signal) }),
   },
   attach: {
-    what: "the main process of",
     privilege: "instance.console",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveAttach(socket, { log, attach: (open, signal) => core.instances.attach(name, open, signal) }),
   },
   export: {
-    what: "an export of",
-    privilege: "instance.exec",
+    privilege: "instance.migrate",
+    touches: "/projects/*/instances/{name}",
     serve: (socket, { core, name, log }) =>
       serveExport(socket, { log, tar: (open, signal) => core.transfers.export(name, open, signal) }),
   },
   build: {
     of: "containerImages",
-    what: "a build of",
     privilege: "image.add",
+    touches: "/images",
     serve: (socket, { core, log }) =>
       serveBuild(socket, { log, build: (open, signal) => core.containerImages.build(open, signal) }),
   },
   import: {
     of: "containerImages",
-    what: "an import of",
     privilege: "image.add",
+    touches: "/images",
     serve: (socket, { core, log }) =>
       serveImport(socket, {
         log,
@@ -112,8 +109,8 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
       }),
   },
   importInstance: {
-    what: "an import of",
     privilege: "instance.create",
+    touches: "*",
     serve: (socket, { core, log }) =>
       serveInstanceImport(socket, {
         log,
@@ -122,15 +119,15 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
   },
   compose: {
     of: "composeProjects",
-    what: "a run of",
-    privilege: "instance.create",
+    privilege: "system.config",
+    touches: "/system",
     serve: (socket, { core, log }) =>
       serveCompose(socket, { log, compose: (open, signal) => core.compose.run(open, signal) }),
   },
   foreignLogs: {
     of: "foreignContainers",
-    what: "the logs of",
-    privilege: "instance.view",
+    privilege: "system.config",
+    touches: "/system",
     serve: (socket, { core, log }) =>
       serveForeignLogs(socket, {
         log,
@@ -140,8 +137,8 @@ export const STREAMS: Readonly<Record<StreamKind, Row>> = {
   },
   files: {
     of: "backups",
-    what: "the files of",
     privilege: "backup.restore",
+    touches: "*",
     serve: (socket, { core, log }) =>
       serveBackupFiles(socket, { log, files: (one, signal) => core.backups.files(one, signal) }),
   },

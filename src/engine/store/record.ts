@@ -1,6 +1,7 @@
 /** What is kept of an instance, and the text forms it is kept in. Pure. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { ProjectName } from "../../api/access.ts";
 import { ContainerImage, ContainerSpec } from "../../api/container.ts";
 import { DiskName } from "../../api/disk.ts";
 import {
@@ -86,6 +87,7 @@ export type Awaited = z.infer<typeof Awaited>;
 const Fields = z.object({
   id: z.uuid(),
   name: InstanceName,
+  project: ProjectName.optional().describe("Left out, the default one"),
   revision: z.int().nonnegative().describe("Grows with every write"),
   kind: z.enum(["vm", "container"]),
   driver: z.string().min(1),

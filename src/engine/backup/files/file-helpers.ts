@@ -23,6 +23,7 @@ import { definedIn, machineIn } from "../defined.ts";
 import { disksOf } from "../definition.ts";
 import { endMade, madeOf, making } from "../made.ts";
 import type { Repositories } from "../repositories.ts";
+import { projectIn } from "../tags.ts";
 import { FileHelper } from "./file-helper.ts";
 import { showFiles } from "./found-files.ts";
 import { LentBackup } from "./lent-backup.ts";
@@ -80,7 +81,7 @@ export class FileHelpers {
     const disks = disksOf(machine);
     if (disks.length > MOST_DISKS)
       throw new EngineError("not-supported", `cannot ${doing}: it has more than ${MOST_DISKS} disks`);
-    return manager.planned(this.#spec(id), "make", (launch) => {
+    return manager.planned({ ...this.#spec(id), ...projectIn(snapshot) }, "make", (launch) => {
       // Another may have asked for it meanwhile.
       const now = this.#there(id);
       if (now) return now;

@@ -27,9 +27,9 @@ test("a build, an import, a run of compose and the logs of what others have made
   expect(STREAMS[OF_NONE].privilege).toBe("instance.create");
   expect(STREAMS.import.privilege).toBe("image.add");
   expect(streamOf(COMPOSE_PATH)?.kind).toBe("compose");
-  expect(STREAMS.compose.privilege).toBe("instance.create");
+  expect(STREAMS.compose.privilege).toBe("system.config");
   expect(streamOf(FOREIGN_LOGS_PATH)?.kind).toBe("foreignLogs");
-  expect(STREAMS.foreignLogs.privilege).toBe("instance.view");
+  expect(STREAMS.foreignLogs.privilege).toBe("system.config");
 });
 
 test.each([
@@ -53,5 +53,5 @@ test.each([
 test("to use a console, of whichever kind, is a right of its own", () => {
   const { console, display, attach } = STREAMS;
   for (const { privilege } of [console, display, attach]) expect(privilege).toBe("instance.console");
-  expect([STREAMS.exec.privilege, STREAMS.tunnel.privilege]).toEqual(["instance.exec", "instance.exec"]);
+  expect([STREAMS.exec.privilege, STREAMS.tunnel.privilege]).toEqual(["instance.exec", "instance.forward"]);
 });
