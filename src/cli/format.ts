@@ -168,6 +168,7 @@ export function infoText({ instance, details }: InfoItem): string {
   const facts: [string, string][] = [
     ["Name", instance.name],
     ["State", `${stateWord(instance)}${readyText(instance)}`],
+    ...(instance.project === undefined ? [] : [["Project", instance.project] as [string, string]]),
     ["Zone", `${instance.zone.name}${instance.zone.available ? "" : " (disabled)"}`],
     ["IPv4", addressesOf(instance)[0] ?? "--"],
     ["Release", details.release ?? "--"],

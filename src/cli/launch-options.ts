@@ -16,6 +16,7 @@ export type OwnLaunchOptions = {
   autostart?: string | true;
   extraDisk?: string[];
   label?: string[];
+  project?: string;
   publish?: string[];
 } & MachineOptions &
   ContainerOptions;
@@ -31,6 +32,7 @@ export function addOwnLaunchOptions(command: Command): void {
     repeated,
   );
   addMachineOptions(command);
+  command.option("--project <name>", "whose grants and limits count for it (default: default)");
   command.option("--label <label>", "a word or key=value to find it by; may be repeated", repeated);
   command.option(
     "-p, --publish <port>",
@@ -42,7 +44,7 @@ export function addOwnLaunchOptions(command: Command): void {
 
 /** Throws `invalid-argument` for what cannot be asked for. Pure. */
 export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
-  const { autostart, extraDisk = [], label = [], publish = [] } = options;
+  const { autostart, extraDisk = [], label = [], project, publish = [] } = options;
   return {
     ...machineSpec(options),
     ...(autostart === undefined
@@ -50,6 +52,7 @@ export function ownLaunchSpec(options: OwnLaunchOptions): Partial<LaunchSpec> {
       : { autostart: autostart === true ? "on" : policyFrom(autostart, "launch an instance") }),
     ...(extraDisk.length > 0 ? { disks: extraDisk.map((text) => parseDisk(text, process.cwd())) } : {}),
     ...(publish.length > 0 ? { ports: publish.map(portOf) } : {}),
+    ...(project === undefined ? {} : { project }),
     ...(label.length > 0 ? { labels: labelsFrom(label.join(",")) } : {}),
   };
 }

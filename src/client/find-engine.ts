@@ -58,7 +58,9 @@ export class Search {
     const { socket } = options;
     // Of an engine at a socket no more is known than that.
     this.#paths = socket === undefined ? paths : { ...paths, endpoint: { kind: "unix", path: socket } };
-    this.#address = { endpoint: this.#paths.endpoint, unasked: true };
+    // Whoever names an API token acts as its user, and not as the engine's owner.
+    const token = socket === undefined ? this.#env["BERTH_TOKEN"] || undefined : undefined;
+    this.#address = { endpoint: this.#paths.endpoint, token, unasked: true };
   }
 
   get address(): Address {
@@ -123,7 +125,7 @@ export class Search {
   async #ask(signal: AbortSignal | undefined): Promise<EngineHello | undefined> {
     const deadline = withDeadline(HELLO_TIMEOUT_MS, signal);
     try {
-      if (this.#paths.endpoint.kind === "pipe") await this.#readToken();
+      if (this.#paths.endpoint.kind === "pipe" && this.#address.token === undefined) await this.#readToken();
       return await this.#asking(deadline.signal).engine.hello();
     } catch (error) {
       if (isNotRunning(error) || isLost(error)) return undefined;
@@ -144,13 +146,7 @@ export class Search {
     return createORPCClient(createLink(() => ({ ...this.#address, unasked: false }), signal));
   }
 
-  /** Whoever names an API token acts as its user, and not as the engine's owner. */
   async #readToken(): Promise<void> {
-    const named = this.#env["BERTH_TOKEN"];
-    if (named) {
-      this.#address = { ...this.#address, token: named };
-      return;
-    }
     try {
       const { readFile } = await import("node:fs/promises"); // It is not loaded otherwise.
       const token = (await readFile(this.#paths.tokenFile, "utf8")).trim();

@@ -30,10 +30,12 @@ export async function startEngine({ bundle, execPath, paths, env }: StartOptions
   await privateDirectory(paths.data);
   const logFile = path.join(paths.data, "engine-output.log");
   const before = await sizeOf(logFile);
+  // What lets this client in is none of the engine's business, nor of what it starts.
+  const { BERTH_TOKEN: _token, ...own } = childEnvironment({}, env);
   const child = await startDetached([execPath, ...NODE_FLAGS, bundle], {
     logFile,
     cwd: paths.data,
-    env: { ...childEnvironment({}, env), ELECTRON_RUN_AS_NODE: "1" },
+    env: { ...own, ELECTRON_RUN_AS_NODE: "1" },
   });
   const ended = child.exited.then(async ({ code, signal }) => {
     if (code === 0) return;
