@@ -125,19 +125,16 @@ function addGrantCommands(access: Command, session: Session): void {
     const { api } = await session.client();
     session.print(formatGrants((await api.access.grants()).items, format));
   });
+  const give = async (who: string, may: string, path: string, deny: boolean) => {
+    const { api } = await session.client();
+    await api.access.grant(grantOf(who, may, path, deny));
+    session.print(`${deny ? "Denied" : "Granted"}: ${may} on ${path} to ${who}`);
+  };
   grantCommand(access, "grant", "Grant a role or a privilege on a path and all beneath it").action(
-    async (...given: [string, string, string]) => {
-      const { api } = await session.client();
-      await api.access.grant(grantOf(...given, false));
-      session.print(`Granted: ${given[1]} on ${given[2]} to ${given[0]}`);
-    },
+    (who: string, may: string, path: string) => give(who, may, path, false),
   );
   grantCommand(access, "deny", "Deny a role or a privilege there, whatever else is granted").action(
-    async (...given: [string, string, string]) => {
-      const { api } = await session.client();
-      await api.access.grant(grantOf(...given, true));
-      session.print(`Denied: ${given[1]} on ${given[2]} to ${given[0]}`);
-    },
+    (who: string, may: string, path: string) => give(who, may, path, true),
   );
   grantCommand(access, "revoke", "Take a grant back, or a denial; what was open by it ends")
     .option("--deny", "the denial, and not the grant")

@@ -10,7 +10,6 @@ import type { EngineEvent } from "../api/event.ts";
 import type { Finding } from "../api/finding.ts";
 import type { CachedImage, ImageEntry } from "../api/image.ts";
 import type { Arch, Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../api/instance.ts";
-import type { KeyStatus } from "../api/keys.ts";
 import type { SizeChange } from "../api/lifecycle.ts";
 import type { Metrics } from "../api/metrics.ts";
 import type { NewMount } from "../api/mount.ts";
@@ -32,6 +31,7 @@ import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./con
 import type { LogRequest } from "./drivers/driver.ts";
 import type { AttachRequest } from "./drivers/running.ts";
 import type { ExecRequest, GuestAccess, GuestProcess } from "./guest/guest.ts";
+import type { KeysApi, PassphraseApi } from "./key-core.ts";
 
 export interface EngineCore {
   /** Of this run. */
@@ -198,21 +198,6 @@ export interface SessionsApi {
   end(instance: string, id: string): GuestSession[];
 }
 
-/** The engine's key. Each resolves when what it has changed is on disk. */
-export interface KeysApi {
-  status(): Promise<KeyStatus>;
-  /** By the keychain where no passphrase is given, here and in `change`. `already-exists` where there is one. */
-  init(passphrase: string | undefined): Promise<void>;
-  unlock(passphrase: string | undefined): Promise<void>;
-  lock(): Promise<void>;
-  change(passphrase: string | undefined): Promise<void>;
-  /** A text that makes it again on any host: a secret. */
-  export(): Promise<string>;
-  import(text: string, passphrase: string | undefined): Promise<void>;
-  /** The passphrase that protects it, where one does. */
-  rotate(passphrase: string | undefined): Promise<void>;
-}
-
 export interface NetworksApi {
   /** Of this host. */
   list(): Promise<HostNetwork[]>;
@@ -296,14 +281,6 @@ export interface OperationsApi {
   wait(id: string, signal: AbortSignal): Promise<Operation>;
   /** `wrong-state` when it cannot be cancelled any more; no effect when it has ended. */
   cancel(id: string): Operation;
-}
-
-export interface PassphraseApi {
-  readonly isSet: boolean;
-  /** An empty text takes it away. */
-  set(text: string): Promise<void>;
-  /** `permission-denied` for another text, `wrong-state` where none is set. */
-  verify(text: string): Promise<void>;
 }
 
 export interface StorageApi {

@@ -2,8 +2,8 @@
 import type { Problem } from "../api/instance.ts";
 import type { KeyStatus } from "../api/keys.ts";
 import { toEngineError } from "../base/errors.ts";
-import type { KeysApi } from "./engine-core.ts";
 import type { Keeper } from "./instances/keeper.ts";
+import type { KeysApi } from "./key-core.ts";
 import type { EngineKeys, Reseal } from "./keys/engine-keys.ts";
 import { LOCKED } from "./keys/key-errors.ts";
 import type { Log } from "./log.ts";

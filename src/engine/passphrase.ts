@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import * as z from "zod";
 import { KeyedQueue } from "../base/async.ts";
 import { EngineError } from "../base/errors.ts";
-import type { PassphraseApi } from "./engine-core.ts";
+import type { PassphraseApi } from "./key-core.ts";
 
 const KEY = "internal.passphrase";
 const Kept = z.object({ salt: z.base64(), hash: z.base64() });

@@ -18,7 +18,7 @@ import type { Duplex, Readable } from "node:stream";
 import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { MoveMark } from "../../api/move.ts";
-import type { Operation, OperationKind } from "../../api/operation.ts";
+import type { Operation } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { LogRequest } from "../drivers/driver.ts";
 import type { AttachRequest } from "../drivers/running.ts";
@@ -41,7 +41,7 @@ import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
 import { checkMark } from "./move-mark.ts";
-import { backupEnded, mayRun, reachable, verbOf } from "./permits.ts";
+import { backupEnded, forced, mayRun, reachable, verbOf } from "./permits.ts";
 import { findings, type PlanParts, parseSpec } from "./plan.ts";
 import { planned } from "./planned.ts";
 import { checkRename } from "./rename.ts";
@@ -299,8 +299,4 @@ export class InstanceManager implements InstancesApi {
     if (!("action" in input)) return (ctx) => launch(keeper, entry, ctx, input);
     return (ctx) => ACTION_TABLE[input.action].work(keeper, entry, ctx, input);
   }
-}
-
-function forced(kind: OperationKind, name: string): EngineError {
-  return new EngineError("cancelled", `cannot ${kind} ${name}: it was force stopped meanwhile`);
 }

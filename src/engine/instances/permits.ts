@@ -1,4 +1,5 @@
 /** Whether an action may happen to an instance now, in words where it may not. */
+import type { OperationKind } from "../../api/operation.ts";
 import { EngineError } from "../../base/errors.ts";
 import { ACTION_TABLE, type ActionInput } from "./actions.ts";
 import { awaitingOf } from "./arrival-words.ts";
@@ -50,4 +51,9 @@ export function verbOf(action: Action): string {
   if (action === "backup") return "back up";
   const own = action in ACTION_TABLE ? ACTION_TABLE[action as ActionInput["action"]].verb : undefined;
   return own ?? action.replace("-", " ");
+}
+
+/** Of what a forced stop has ended. */
+export function forced(kind: OperationKind, name: string): EngineError {
+  return new EngineError("cancelled", `cannot ${kind} ${name}: it was force stopped meanwhile`);
 }

@@ -17,7 +17,10 @@ test("the clients' routes are those of the contract", async () => {
 
 test("every path has an error answer and tells its privilege", async () => {
   const { paths } = JSON.parse(await readFile(FILE, "utf8")) as {
-    paths: Record<string, Record<string, { responses: object; "x-privilege"?: string }>>;
+    paths: Record<
+      string,
+      Record<string, { responses: object; "x-privilege"?: string; "x-touches"?: string }>
+    >;
   };
   const operations = Object.values(paths).flatMap((path) => Object.values(path));
   expect(operations.length).toBeGreaterThan(20);
