@@ -51,7 +51,13 @@ export const privateNetworks = {
   get: procedure("GET", "/v1/private-networks/{network}", "system.view", "*", "One of them")
     .input(ByNetwork)
     .output(PrivateNetwork),
-  create: procedure("POST", "/v1/private-networks", "network.edit", "/system", "Make a network between instances")
+  create: procedure(
+    "POST",
+    "/v1/private-networks",
+    "network.edit",
+    "/system",
+    "Make a network between instances",
+  )
     .input(z.strictObject({ name: NetworkName }))
     .output(PrivateNetwork),
   delete: procedure(

@@ -31,7 +31,8 @@ export class PrivateNetworks implements PrivateNetworksApi {
    * another.
    */
   list(): PrivateNetwork[] {
-    const isSeen = (name: string) => sees("instance.view", instancePath({ name, project: this.#keeper.projectOf(name) }));
+    const isSeen = (name: string) =>
+      sees("instance.view", instancePath({ name, project: this.#keeper.projectOf(name) }));
     return this.#all().filter(({ instances }) => instances.every(isSeen));
   }
 
