@@ -22,8 +22,8 @@ export type ServedPlace = {
 /** Faults strike often here and servers are near. */
 export const SHORT: Patience = { firstMs: 1, longestMs: 10, forMs: 20_000, silentMs: 700 };
 
-/** Each has up to three faults; a failure names its seed. */
-const RUNS = { numRuns: 5 };
+/** Each has up to three faults; a failure names its seed. To shrink it would take minutes, for each run moves megabytes. */
+const RUNS = { endOnFailure: true, numRuns: 5 };
 
 export function describeFaults(name: string, makeServed: () => Promise<ServedPlace>): void {
   describe(`the place ${name}, by a bad network,`, () => {

@@ -156,4 +156,24 @@ describe("a REST server", () => {
     await expect(of.remove(ctx(), file)).rejects.toMatchObject({ code: "permission-denied" });
     expect(Buffer.from(await of.load(ctx(), file))).toEqual(bytes);
   });
+
+  test("that tells the length of what was to come, and loses it behind a lost connection, gets it again", async () => {
+    const bytes = Buffer.from("a pack");
+    const heard: string[] = [];
+    const { createServer } = await import("node:http");
+    const forgetful = createServer((request, answer) => {
+      request.resume();
+      heard.push(request.method ?? "");
+      const posts = heard.filter((method) => method === "POST").length;
+      if (request.method === "HEAD") answer.writeHead(200, { "content-length": bytes.length }).end();
+      else if (request.method === "GET") answer.writeHead(posts < 3 ? 404 : 200).end(posts < 3 ? "" : bytes);
+      else if (posts === 1) request.socket.destroy();
+      else answer.end();
+    });
+    await new Promise<void>((listening) => forgetful.listen(0, "127.0.0.1", listening));
+    onTestFinished(() => void forgetful.close());
+    const { port } = forgetful.address() as { port: number };
+    await place({}, { url: `http://127.0.0.1:${port}/one` }).save(ctx(), fileOf("data", bytes), bytes);
+    expect(heard).toEqual(["POST", "POST", "GET", "POST", "GET"]);
+  });
 });

@@ -1,8 +1,10 @@
 /** A repository on a REST server: restic's REST backend protocol, version 2. */
 import { scheduler } from "node:timers/promises";
-import type { EngineError } from "../../../base/errors.ts";
+import { sleep } from "../../../base/async.ts";
+import { EngineError } from "../../../base/errors.ts";
 import type { Secret } from "../../../base/secret.ts";
 import type { Ctx } from "../../ctx.ts";
+import { TransientError } from "../../transient.ts";
 import { formatAddress, type RestAddress } from "./address.ts";
 import { type Certified, checkedCertified } from "./certificate.ts";
 import { answeredFault, type HttpAnswer, type HttpRequest, HttpServer, isSuccess } from "./http.ts";
@@ -54,13 +56,29 @@ export class RestPlace implements Place {
     const path = this.#pathOf(file);
     await this.#call(ctx, "write to", async (ask, attempt) => {
       const isThere = async () => sizeIn(await ask({ method: "HEAD", path }, 404)) === bytes.length;
-      if (attempt.number > 1 && (await isThere())) return;
       const headers = { "content-type": "application/octet-stream" };
       const answer = await ask({ method: "POST", path, headers, body: bytes }, 403);
       // A server that keeps what it has refuses the same file as it refuses any.
       if (answer.status === 403 && !(await isThere()))
         throw answeredFault({ verb: "write to", place: this.name }, answer);
+      if (attempt.number > 1) await this.#lasts(ctx, ask, path, bytes.length);
     });
+  }
+
+  /**
+   * rclone removes what a lost connection had begun when it notices, which may be after another has sent it all, and tells
+   * the length of what was to come meanwhile: so the end of it is read.
+   */
+  async #lasts(ctx: Ctx, ask: Ask, path: string, sizeBytes: number): Promise<void> {
+    await sleep(this.#patience.firstMs, ctx.signal);
+    const end = { offset: sizeBytes - 1, lengthBytes: 1 };
+    try {
+      const answer = await ask({ method: "GET", path, headers: rangeHeader(end) }, 416);
+      rangeOf({ verb: "write to", place: this.name }, path, answer, end);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.code === "not-found")) throw error;
+      throw new TransientError("what a lost connection had begun was removed", { cause: error });
+    }
   }
 
   async load(ctx: Ctx, file: FileId, range?: Range): Promise<Uint8Array> {
