@@ -33,7 +33,7 @@ const PHASES: Record<string, string> = {
   open: "Opening the repository",
   backup: "Backing up",
   "restore-disk": "Restoring the disks",
-  compare: "Comparing the disks",
+  compare: "Comparing with the backup",
   mount: "Looking what is on the disks",
   "restore-files": "Restoring the files",
   export: "Exporting",

@@ -15,7 +15,7 @@ import {
   sizeText,
 } from "./phrases.ts";
 import { retentionWords, scheduleText } from "./plan-choices.ts";
-import { canRevert, possible, presentDisks } from "./possible.ts";
+import { canRollBack, possible, presentDisks } from "./possible.ts";
 import { problemText } from "./problems.ts";
 
 export type BackupItem = {
@@ -203,12 +203,11 @@ export function backupFacts({ consistency, addedBytes, isProtected, drilledAt }:
 }
 
 export function actionsOfBackup(backup: Backup, instance: Instance | undefined): string[] {
-  const goesBack = instance !== undefined && canRevert(backup, instance);
+  const goesBack = instance !== undefined && canRollBack(instance);
   return [
     ...(goesBack ? ["rollBack"] : []),
     ...(goesBack && presentDisks(instance).length > 0 ? ["restoreDisk"] : []),
-    ...["restoreBackup", "verify"],
-    ...(backup.instance.kind === "vm" ? ["drill"] : []),
+    ...["restoreBackup", "verify", "drill"],
     ...(backup.isProtected ? ["unprotect"] : ["protect", "deleteBackup"]),
   ];
 }

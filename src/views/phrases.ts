@@ -33,7 +33,7 @@ const PHASES: Readonly<Record<string, string>> = {
   open: l10n.t("opening the repository"),
   backup: l10n.t("backing up"),
   "restore-disk": l10n.t("restoring the disks"),
-  compare: l10n.t("comparing the disks"),
+  compare: l10n.t("comparing with the backup"),
   mount: l10n.t("looking what is on the disks"),
   "restore-files": l10n.t("restoring the files"),
 };

@@ -1,5 +1,4 @@
 /** What may be asked of an instance in the state that it is in, whatever kind it is of. Pure. */
-import type { Backup } from "../api/backup.ts";
 import type { Instance, InstanceState } from "../api/instance.ts";
 import type { Operation } from "../api/operation.ts";
 import type { Action } from "./items.ts";
@@ -63,11 +62,6 @@ export function possible(instance: Instance, operation?: Operation): Action[] {
 export function canRollBack({ state, operation, zone }: Instance): boolean {
   const there = state === "stopped" || state === "running" || state === "suspended";
   return there && operation === undefined && zone.available;
-}
-
-/** Only a machine's backup takes the place of what there is. */
-export function canRevert(backup: Backup, instance: Instance): boolean {
-  return backup.instance.kind === "vm" && canRollBack(instance);
 }
 
 /** Beside its first one. */

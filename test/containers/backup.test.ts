@@ -163,6 +163,48 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     expect(await shell("web", "cat /data/rows")).toBe("rows\n");
   });
 
+  test("a drill proves it, and leaves nothing of itself", async () => {
+    const { id } = await latest();
+    const before = (await driven.volumes()).sort();
+    expect(await berth.ok(["backup", "drill", id.slice(0, 8)])).toContain("Proven");
+    expect((await latest()).drilledAt).toBeDefined();
+    expect((await driven.volumes()).sort()).toEqual(before);
+    const { list } = (await berth.json(["list"])) as { list: { name: string }[] };
+    expect(list.map(({ name }) => name).sort()).toEqual(["twin", "web"]);
+  });
+
+  test("in its place it is what it was, and what it was is gone back to", async () => {
+    const id = (await latest()).id.slice(0, 8);
+    const then = await shell("web", LIST);
+    // Of the first its runtime's own layers cannot tell.
+    const change =
+      "rm /root/.wh.empty; rm -r /etc/made /root/link; echo new > /root/new; echo 2 > /data/rows; rm /anonymous/kept";
+    await shell("web", change);
+    const changed = await shell("web", LIST);
+    expect(changed).not.toBe(then);
+    const inPlace = ["backup", "restore", id, "--in-place"];
+    expect(await berth.run(inPlace)).toMatchObject({ code: 2, stderr: expect.stringContaining("running") });
+    await berth.ok(["stop", "web"]);
+    const { stderr } = await berth.run(inPlace);
+    expect(stderr).toMatch(/its old ones stay as they are: \/data is data-/);
+    await berth.ok(["start", "web"]);
+    expect(await shell("web", LIST)).toBe(then);
+    expect(await shell("web", "test -e /root/new || echo gone; echo $TOKEN")).toBe("gone\nanother\n");
+
+    await berth.ok(["stop", "web"]);
+    await berth.ok(["restore", "web.before-restore-1", "--destructive"]);
+    await berth.ok(["start", "web"]);
+    expect(await shell("web", LIST)).toBe(changed);
+    await berth.ok(["stop", "web"]);
+    await berth.ok(inPlace);
+    await berth.ok(["delete", "--purge", "web.before-restore-1"]);
+    await berth.ok(["start", "web"]);
+    expect(await shell("web", LIST)).toBe(then);
+    await berth.ok(["delete", "--purge", "web", "twin"]);
+    const unnamed = (await driven.volumes()).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    expect(unnamed).toEqual([]);
+  });
+
   const treesOf = (): TreeSupport => {
     if (!driven.driver.trees) throw new Error("it has no trees");
     return driven.driver.trees;
@@ -232,6 +274,17 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
     await driven.driver.delete(ctx(), half);
     expect(await driven.volumes()).not.toContain("data-half");
     expect(await driven.leftOf(half)).toEqual({ containers: 0, images: 0 });
+    expect(await driven.leftOf(instance)).toMatchObject({ containers: 1 });
+
+    const kept = crypto.randomUUID();
+    await driven.driver.snapshots?.take(ctx(), instance, kept);
+    const before = await driven.idOf(instance);
+    const inPlace = { volumes: [volume], takesPlace: true };
+    await expect(treesOf().make(ctx(), instance, inPlace)).rejects.toThrow("the repository is away");
+    expect(await driven.idOf(instance)).toBe(before);
+    expect(await driven.volumes()).toContain("data-half");
+    await driven.driver.snapshots?.restore(ctx(), instance, kept);
+    expect(await driven.volumes()).not.toContain("data-half");
     expect(await driven.leftOf(instance)).toMatchObject({ containers: 1 });
   });
 });

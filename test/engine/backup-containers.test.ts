@@ -1,10 +1,8 @@
 /** Backups of containers over the real engine and a real repository, which restic reads; their runtime is an object. */
-import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { buffer } from "node:stream/consumers";
-import tar from "tar-stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Backup } from "../../src/api/backup.ts";
 import { deferred } from "../../src/base/async.ts";
@@ -18,6 +16,7 @@ import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { tarOf } from "../support/container-image.ts";
 import { FakeRuntime, openWithContainers } from "../support/fake-containers.ts";
 import { ended, FakeWorld, succeeded } from "../support/fake-engine.ts";
+import { filesIn, LARGE, launchKept } from "../support/kept-container.ts";
 import { WORKER } from "../support/repository-worker.ts";
 
 let world: FakeWorld;
@@ -44,7 +43,6 @@ const idOf = (name: string) => engine.instances.get(name).id;
 const backUp = (name = "web") => engine.backups.create(name, { full: false, isProtected: false });
 const latest = async () => (await engine.backups.list({}, signal())).items.at(-1) as Backup;
 const one = async () => ({ repository: "main", backup: (await latest()).id });
-const LARGE = randomBytes(1_500_000);
 
 async function restic(...argv: string[]): Promise<string> {
   const env = {
@@ -54,48 +52,7 @@ async function restic(...argv: string[]): Promise<string> {
   return (await run(["restic", "-r", place(), ...argv], { env })).stdout;
 }
 
-/** One whose files, volumes and image are these. */
-async function launched(container = {}): Promise<void> {
-  const volumes = [{ name: "data", target: "/data", readOnly: true }];
-  const spec = { env: { TOKEN: "canary-4711" }, volumes, command: ["serve"], ...container };
-  await succeeded(
-    engine,
-    engine.instances.launch({ name: "web", image: "alpine", container: spec, labels: { a: "b" } }),
-  );
-  runtime.trees.set(idOf("web"), {
-    root: await tarOf([
-      { name: "./", type: "directory" },
-      { name: "etc", type: "directory" },
-      { name: "etc/motd", body: Buffer.from("hello\n"), mode: 0o640, uid: 7 },
-      { name: "etc/link", type: "symlink", linkname: "/etc/motd" },
-      { name: "data", type: "directory" },
-      { name: "data/of-the-image", body: Buffer.from("x") },
-      { name: "large", body: LARGE },
-      { name: "again", type: "link", linkname: "large" },
-    ]),
-    volumes: [
-      {
-        ...{ name: "data", target: "/data", isAnonymous: false },
-        tar: await tarOf([
-          { name: "data", type: "directory", mode: 0o700, uid: 70 },
-          { name: "data/rows", body: Buffer.from("1,2,3\n") },
-        ]),
-      },
-    ],
-    image: { Cmd: ["serve"], Labels: { a: "b" } },
-  });
-}
-
-async function filesIn(bytes: Buffer) {
-  const files = new Map<string, { header: tar.Headers; body: string }>();
-  const extract = tar.extract();
-  extract.end(bytes);
-  for await (const entry of extract) {
-    const body = (await buffer(entry as unknown as AsyncIterable<Buffer>)).toString("latin1");
-    files.set(entry.header.name.replace(/\/$/, ""), { header: entry.header, body });
-  }
-  return files;
-}
+const launched = (container = {}) => launchKept(engine, runtime, container);
 
 test("one that runs is halted for it, restic reads its files, and a new one of them is what it was", async () => {
   await launched();
@@ -234,18 +191,6 @@ test("single files are read from the repository itself, volumes in their places,
   await expect(own.write(target, Buffer.from("x"), may)).rejects.toMatchObject({ kind: "no-permission" });
   await expect(own.remove(target, { recursive: false })).rejects.toMatchObject({ kind: "no-permission" });
   sftp.close();
-});
-
-test("in its place it is refused, and a name that is taken, too", async () => {
-  await launched();
-  await succeeded(engine, engine.instances.stop("web", { force: false }));
-  await succeeded(engine, backUp());
-  await expect(engine.backups.revert(await one(), undefined, signal())).rejects.toMatchObject({
-    code: "not-supported",
-  });
-  await expect(engine.backups.restore(await one(), undefined, signal())).rejects.toMatchObject({
-    code: "already-exists",
-  });
 });
 
 test("files that lead out are refused, whoever has made them, and no backup is there then", async () => {

@@ -28,7 +28,7 @@ import { FakeDriver, FakeHost } from "./fake-driver.ts";
 import type { FakeWorld } from "./fake-engine.ts";
 import { fakeForeignContainers, idOf } from "./fake-foreign-containers.ts";
 import { fakeMainProcess } from "./fake-main-process.ts";
-import { type FakeTrees, fakeTrees } from "./fake-trees.ts";
+import { type FakeTrees, fakeTreeSnapshots, fakeTrees } from "./fake-trees.ts";
 
 const ADDRESS = "172.17.0.2";
 const STATS_MS = 5;
@@ -51,6 +51,11 @@ export class FakeRuntime {
   readonly trees = new Map<string, FakeTrees>();
   /** Those that were made of such, by id. */
   readonly images = new Map<string, { root: Buffer; config: Record<string, unknown> }>();
+  /** Volumes by their names, and what containers held when a snapshot of them was taken, by its id. */
+  readonly volumes = new Map<string, FakeTrees["volumes"][number]>();
+  readonly kept = new Map<string, FakeTrees>();
+  /** What becomes of one that is made of such. */
+  makes: (held: FakeTrees) => FakeTrees | Promise<FakeTrees> = (held) => held;
   /** None of them can be halted while it is read. */
   cannotHalt = false;
   /** Where new ones lie. */
@@ -118,7 +123,7 @@ export class FakeContainerDriver implements Driver {
     this.runtime = runtime;
     this.#vm = vm;
     this.#guests = new FakeDriver(runtime.host);
-    this.snapshots = { ...this.#guests.snapshots, isFree: false };
+    this.snapshots = fakeTreeSnapshots(runtime, this.#guests.snapshots);
     this.trees = fakeTrees(runtime, (ctx, instance) => this.create(ctx, instance));
     this.foreignContainers = fakeForeignContainers(runtime, this.#guests);
   }
@@ -193,6 +198,7 @@ export class FakeContainerDriver implements Driver {
     const { containers, others, listed } = this.runtime;
     const { adopted } = instance.container ?? {};
     containers.delete(instance.id);
+    this.runtime.trees.delete(instance.id);
     others.delete(adopted ?? "");
     for (const { id, name } of containers.values()) if (idOf(name) === adopted) containers.delete(id);
     listed.fire();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Operation } from "../../src/api/operation.ts";
 import { type Paths, pathsFor } from "../../src/base/paths.ts";
+import type { Driver } from "../../src/engine/drivers/driver.ts";
 import { openEngine } from "../../src/engine/engine.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
@@ -27,6 +28,8 @@ export class FakeWorld {
   /** Those who back up put a real one in. */
   repository: EngineOptions["repository"] = { worker: new URL("data:text/javascript,") };
   images: FakeImages;
+  /** Those of an engine that is opened. */
+  drivers: () => Driver[] = () => [new FakeDriver(this.host)];
   readonly #open = new Set<EngineCore>();
 
   private constructor(root: string) {
@@ -51,7 +54,7 @@ export class FakeWorld {
       version: "0.0.0",
       log: this.log,
       env: {},
-      drivers: () => [new FakeDriver(this.host)],
+      drivers: this.drivers,
       keychain: this.keychain,
       repository: this.repository,
       images: ({ imageUsers, locations }) => {

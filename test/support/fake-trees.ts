@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { EngineError } from "../../src/base/errors.ts";
-import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
+import type { DriverInstance, SnapshotSupport } from "../../src/engine/drivers/driver.ts";
 import type { OpenTrees, TreeSupport, TreeVolume } from "../../src/engine/drivers/trees.ts";
 import type { FakeRuntime } from "./fake-containers.ts";
 
@@ -24,6 +24,11 @@ export function fakeTrees(runtime: FakeRuntime, make: TreeSupport["make"]): Tree
   };
   return {
     open: async (_ctx, instance) => openFake(runtime, instance, heldBy(instance)),
+    volumes: async (_ctx, { id }) => trees.get(id)?.volumes ?? [],
+    removeVolumes: async (_ctx, _instance, names) => {
+      const used = new Set([...trees.values()].flatMap((held) => held.volumes.map(({ name }) => name)));
+      for (const name of names) if (!used.has(name)) runtime.volumes.delete(name);
+    },
     place: async () => runtime.place,
     makeImage: async (ctx, { name }, { config, root }) => {
       const bytes = await buffer(root.bytes());
@@ -34,15 +39,52 @@ export function fakeTrees(runtime: FakeRuntime, make: TreeSupport["make"]): Tree
       images.set(id, { root: bytes, config: { ...config } });
       return { id, runtime: "docker" };
     },
-    make: async (ctx, instance, { volumes, files }) => {
+    make: async (ctx, instance, { volumes, files, takesPlace = false }) => {
       const image = images.get(instance.container?.image.id ?? "");
       if (!image)
         throw new EngineError("not-found", `cannot create ${instance.name}: its image is not there`);
-      const filled: FakeTrees["volumes"] = [];
+      const targets = new Set(volumes.map(({ target }) => target));
+      const others = takesPlace ? (trees.get(instance.id)?.volumes ?? []) : [];
+      const filled = others.filter(({ target }) => !targets.has(target));
       for (const { bytes, ...volume } of volumes) filled.push({ ...volume, tar: await buffer(bytes()) });
       const unlayered = files && (await buffer(files()));
-      trees.set(instance.id, { root: image.root, volumes: filled, image: image.config, unlayered });
+      ctx.signal.throwIfAborted();
+      const made = { root: image.root, volumes: filled, image: image.config, unlayered };
+      trees.set(instance.id, await runtime.makes(made));
+      note(runtime, filled);
       await make(ctx, instance, { volumes });
+    },
+  };
+}
+
+function note(runtime: FakeRuntime, volumes: FakeTrees["volumes"]): void {
+  for (const volume of volumes) runtime.volumes.set(volume.name, volume);
+}
+
+/** Of what a container holds of its own; its volumes are those that it is given. */
+export function fakeTreeSnapshots(runtime: FakeRuntime, guests: SnapshotSupport): SnapshotSupport {
+  const { trees, kept, volumes } = runtime;
+  return {
+    ...guests,
+    isFree: false,
+    take: async (ctx, instance, id) => {
+      await guests.take(ctx, instance, id);
+      const held = trees.get(instance.id);
+      if (!held) return;
+      note(runtime, held.volumes);
+      kept.set(id, held);
+    },
+    restore: async (ctx, instance, id, unnamed = []) => {
+      await guests.restore(ctx, instance, id);
+      const held = kept.get(id);
+      if (!held) return;
+      const wanted = [...(instance.container?.volumes ?? []), ...unnamed];
+      const found = wanted.map(({ name }) => volumes.get(name)).filter((one) => one !== undefined);
+      trees.set(instance.id, { ...held, volumes: found });
+    },
+    remove: async (ctx, instance, id) => {
+      await guests.remove(ctx, instance, id);
+      kept.delete(id);
     },
   };
 }

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { Operation } from "../../src/api/operation.ts";
 import { privateDirectory } from "../../src/base/durable.ts";
 import type { Ctx } from "../../src/engine/ctx.ts";
-import type { DriverInstance } from "../../src/engine/drivers/driver.ts";
+import type { Driver, DriverInstance } from "../../src/engine/drivers/driver.ts";
 import type { Running } from "../../src/engine/drivers/running.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { InstanceFiles } from "../../src/engine/store/instance-files.ts";
@@ -21,6 +21,8 @@ const STORE_STEPS = [
   "writeSettings",
 ] as const;
 const DRIVER_STEPS = ["create", "start", "delete", "resizeDisk", "reseed", "clone", "discardMemory"] as const;
+const TREE_STEPS = ["makeImage", "make", "open", "volumes", "removeVolumes"] as const;
+const SNAPSHOT_STEPS = ["take", "restore", "remove"] as const;
 const FILE_STEPS = [
   "prepare",
   "writeDescriptor",
@@ -45,11 +47,22 @@ export async function mortal(
       const driver = new MortalDriver(world.host, crash);
       const encryption = crash.wrap("encryption", driver.encryption, ["addKey", "removeKey"]);
       const points = crash.wrap("points", driver.points, ["open", "write", "overwrite"]);
-      return [crash.wrap("driver", Object.assign(driver, { encryption, points }), DRIVER_STEPS)];
+      const machines = crash.wrap("driver", Object.assign(driver, { encryption, points }), DRIVER_STEPS);
+      const others = world.drivers().filter(({ kind }) => kind === "container");
+      return [machines, ...others.map((other) => mortalContainers(other, crash))];
     },
   });
   world.forget(engine);
   return { engine, crash, bury: () => store.close() };
+}
+
+function mortalContainers(driver: Driver, crash: Crash): Driver {
+  const { trees, snapshots } = driver;
+  const parts = {
+    ...(trees ? { trees: crash.wrap("trees", trees, TREE_STEPS) } : {}),
+    ...(snapshots ? { snapshots: crash.wrap("snapshots", snapshots, SNAPSHOT_STEPS) } : {}),
+  };
+  return crash.wrap("containers", Object.assign(driver, parts), ["create", "start", "delete"]);
 }
 
 /** Its running instances die with the engine, too. */

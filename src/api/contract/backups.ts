@@ -168,7 +168,7 @@ export const backups = {
     "/v1/repositories/{repository}/backups/{backup}/revert",
     "backup.restore",
     "/repositories/{repository}",
-    "Make the disks of a stopped instance what they were; what they are now is kept in a snapshot",
+    "Make the disks of a stopped instance, or the files of a container, what they were; what they are now is kept in a snapshot",
   )
     .input(
       One.extend({

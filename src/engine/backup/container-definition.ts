@@ -110,16 +110,19 @@ export function restoredVolumes({ volumes }: ContainerDefinition, instance: stri
   }));
 }
 
-/** Those with names as an instance asks for them; what was not to be written to is not. */
+/** Those with names as an instance asks for them; what was not to be written to is not. `now`: those that it has, of which others stay. */
 export function namedVolumes(
   { container }: ContainerDefinition,
   volumes: readonly RestoredVolume[],
+  now: readonly NamedVolume[] = [],
 ): NamedVolume[] {
   const before = container.volumes ?? [];
-  return volumes
+  const restored = volumes
     .filter(({ isAnonymous }) => !isAnonymous)
     .map(({ name, target }) => {
       const isReadOnly = before.find((one) => one.target === target)?.readOnly;
       return { name, target, ...(isReadOnly ? { readOnly: true } : {}) };
     });
+  const targets = new Set(volumes.map(({ target }) => target));
+  return [...restored, ...now.filter(({ target }) => !targets.has(target))];
 }

@@ -36,7 +36,7 @@ import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 import type { StoredFile } from "./repository/stored-file.ts";
 import { bytesOf, restoreSmall } from "./small-files.ts";
-import { makeContainer, StoredTrees } from "./tree-restore.ts";
+import { makeNewContainer, StoredTrees } from "./tree-restore.ts";
 
 /** What is journaled of a restore to a new instance. */
 export const RestoreInput = z.object({
@@ -114,7 +114,7 @@ export async function restoreNew(
       const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
       await using reader = await repository.read(ctx);
       if (entry.record.descriptor.container)
-        await makeContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot));
+        await makeNewContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot));
       else await makeOf(keeper, entry, ctx, reader, snapshot, input.live ? input.repository : undefined);
     });
   };

@@ -6,6 +6,7 @@ import { EngineError } from "../../base/errors.ts";
 import { permitOn } from "../access/asking.ts";
 import { instancePath } from "../access/paths.ts";
 import type { OneBackup, RestoreHow } from "../backup-core.ts";
+import { refuseOfAdopted } from "../instances/adopt.ts";
 import { type Entry, nameOf } from "../instances/entry.ts";
 import type { Resumable } from "../instances/lanes.ts";
 import { entryOf, takeBack } from "../instances/launch.ts";
@@ -21,7 +22,7 @@ import { definedIn, machineIn } from "./defined.ts";
 import { DrillInput, drill, drillSpec } from "./drill-work.ts";
 import { endMade, madeOf, making } from "./made.ts";
 import { RestoreInput, type RestoreParts, restoreNew, specOf } from "./restore-work.ts";
-import { planRevert, RevertInput, revert } from "./revert-work.ts";
+import { planOf, RevertInput, revert } from "./revert-work.ts";
 import { backupOf, projectIn } from "./tags.ts";
 
 export type RestoresParts = RestoreParts & {
@@ -89,13 +90,9 @@ export class Restores {
     const name = nameOf(entry);
     permitOn(instancePath(entry.record.descriptor), doing);
     mayRun(keeper, entry, "restore", name);
+    refuseOfAdopted(entry, "restore", doing);
     supportOf(keeper, entry);
-    const machine = machineIn(
-      definition,
-      doing,
-      "Make a new instance of it: berth backup restore ID --as NAME",
-    );
-    const only = planRevert(machine, entry.record.descriptor, disk);
+    const only = planOf(definition, entry.record.descriptor, disk, doing);
     const comment = `Before restoring the backup ${snapshot.id.slice(0, 8)}`;
     const input: RevertInput = {
       ...{ id: instance.id, action: "revert", repository: record.key, backup: snapshot.id },
@@ -119,12 +116,7 @@ export class Restores {
     const doing = "prove the backup";
     const record = repositories.find(repository, doing);
     const { snapshot, definition } = await definedIn(this.#parts, record, backup, doing, signal);
-    const machine = machineIn(
-      definition,
-      doing,
-      "Restore it to a new instance, and look: berth backup restore ID",
-    );
-    const spec = { ...drillSpec(machine, snapshot.id), ...projectIn(snapshot) };
+    const spec = { ...drillSpec(definition, snapshot.id), ...projectIn(snapshot) };
     return manager.planned(spec, "restore", (launch) => {
       const input: DrillInput = {
         ...{ id: launch.id, action: "drill-backup", repository: record.key, backup: snapshot.id },

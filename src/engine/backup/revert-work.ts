@@ -1,6 +1,6 @@
 /**
- * Makes a stopped instance's disks, or one of them, what they were in a backup of it. What they are now is kept in a snapshot first: it is
- * gone back to where the restore fails, and by whoever thinks better of it.
+ * Makes a stopped instance's disks, or one of them, what they were in a backup of it; a container is made anew of it. What it is
+ * now is kept in a snapshot first: it is gone back to where the restore fails, and by whoever thinks better of it.
  */
 import * as z from "zod";
 import { withDeadline } from "../../base/async.ts";
@@ -12,10 +12,10 @@ import { type Entry, nameOf } from "../instances/entry.ts";
 import { changedOutside } from "../instances/generations.ts";
 import type { Keeper } from "../instances/keeper.ts";
 import { reasonOf } from "../instances/power.ts";
-import { removeSurplus, supportOf, takeSnapshot } from "../instances/snapshots.ts";
+import { putBack, removeSurplus, takeSnapshot } from "../instances/snapshots.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { Descriptor } from "../store/record.ts";
-import { type Definition, disksOf } from "./definition.ts";
+import { type AnyDefinition, type Definition, disksOf } from "./definition.ts";
 import { BackupDisks } from "./disk-blocks.ts";
 import { snapshotOf } from "./find-backup.ts";
 import type { RepositoryRecord } from "./repositories.ts";
@@ -23,6 +23,7 @@ import type { BackupReader } from "./repository/reader.ts";
 import type { Snapshot } from "./repository/snapshot.ts";
 import type { StoredFile } from "./repository/stored-file.ts";
 import { type RestoreParts, readDefinition } from "./restore-work.ts";
+import { remakeContainer, StoredTrees } from "./tree-restore.ts";
 
 /** What is journaled of a restore in place. */
 export const RevertInput = z.object({
@@ -38,6 +39,26 @@ export const RevertInput = z.object({
 export type RevertInput = z.infer<typeof RevertInput>;
 
 const UNDO_MS = 60_000;
+
+/** Refuses what is of another kind than the instance. `doing` begins the message. Pure. */
+export function planOf(
+  definition: AnyDefinition,
+  descriptor: Pick<Descriptor, "name" | "kind" | "diskBytes" | "disks">,
+  disk: string | undefined,
+  doing: string,
+): string | undefined {
+  const { kind, name } = descriptor;
+  if (definition.kind !== kind)
+    throw new EngineError(
+      "not-supported",
+      `cannot ${doing}: it is one of a ${definition.kind}, and ${name} is none`,
+    );
+  if (definition.kind === "vm") return planRevert(definition, descriptor, disk);
+  if (disk === undefined) return undefined;
+  throw new EngineError("invalid-argument", `cannot ${doing}: it is one of a container, which has no disks`, {
+    hint: "Restore all of it: berth backup restore ID --in-place",
+  });
+}
 
 /**
  * The id of the disk that is wanted, which is named by that or by its name. Refuses what would not fit before anything is
@@ -123,7 +144,9 @@ async function overwrite(
   await repositories.use(ctx, record, async (repository) => {
     const snapshot = await snapshotOf(ctx, repository, input.backup, doing);
     await using reader = await repository.read(ctx);
-    await overwriteAll(keeper, entry, ctx, { reader, snapshot, only: input.disk });
+    if (entry.record.descriptor.container)
+      await remakeContainer(keeper, entry, ctx, new StoredTrees(reader, snapshot), input.take.id);
+    else await overwriteAll(keeper, entry, ctx, { reader, snapshot, only: input.disk });
   });
   ctx.commit();
 }
@@ -157,8 +180,7 @@ async function goBack(keeper: Keeper, entry: Entry, ctx: WorkCtx, id: string): P
   const { signal, done } = withDeadline(UNDO_MS);
   try {
     const kept = entry.record.descriptor.snapshots.find((one) => one.id === id);
-    const instance = { ...(await keeper.driverInstance(entry)), disks: kept?.disks ?? [] };
-    await supportOf(keeper, entry).restore({ ...ctx, signal }, instance, id);
+    if (kept) await putBack(keeper, entry, { ...ctx, signal }, kept);
   } catch (error) {
     ctx.warn(`What ${nameOf(entry)} was is in its snapshot: restore that. ${toEngineError(error).message}`);
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Makes a container of a backup: an image of all that its file system held, which needs no other image, and new volumes
- * with what its volumes held. The image is the instance's own.
+ * Makes a container of a backup, a new one or in the place of the one that there is: an image of all that its file system
+ * held, which needs no other image, and new volumes with what its volumes held. The image is the instance's own.
  */
 import { EngineError } from "../../base/errors.ts";
 import { requireSpace } from "../../base/space.ts";
@@ -27,23 +27,63 @@ import type { Snapshot } from "./repository/snapshot.ts";
 import { bytesOf } from "./small-files.ts";
 import { besideLayer, layerOf, sizedTar, tarItems } from "./trees/tar-of-tree.ts";
 
-export async function makeContainer(
+/** What it does not get back by itself is told. */
+export async function makeNewContainer(
   keeper: Keeper,
   entry: Entry,
   ctx: WorkCtx,
   from: StoredTrees,
 ): Promise<void> {
-  const trees = treesOf(keeper, entry);
+  const definition = await from.definition(ctx);
+  for (const words of leftOutOf(definition, entry.record.descriptor.container?.env)) ctx.warn(words);
+  await makeContainer(keeper, entry, ctx, from);
+}
+
+export async function makeContainer(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  from: StoredTrees,
+  { ownVolumes }: { ownVolumes?: true } = {},
+): Promise<void> {
   const definition = await from.definition(ctx);
   const { descriptor } = entry.record;
   const { container } = descriptor;
-  for (const words of leftOutOf(definition, container?.env)) ctx.warn(words);
   await keeper.driverOf(entry).prepare?.(ctx, descriptor);
   await prepareContainer(keeper, entry);
   const { image } = definition.container;
   // What it stood on where it was backed up: until there is another one, nothing is made of it.
-  await keeper.describe(entry, { image: definition.image, container: { ...container, image } });
-  const volumes = restoredVolumes(definition, descriptor.id);
+  await keeper.describe(entry, { image: definition.image, container: { ...container, image, ownVolumes } });
+  await makeOf(keeper, entry, ctx, from, { definition, volumes: restoredVolumes(definition, descriptor.id) });
+}
+
+/** The container that there is goes when the other one is whole; `id` tells its volumes from all others. May be repeated. */
+export async function remakeContainer(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  from: StoredTrees,
+  id: string,
+): Promise<void> {
+  const definition = await from.definition(ctx);
+  const volumes = restoredVolumes(definition, id);
+  await makeOf(keeper, entry, ctx, from, { definition, volumes, takesPlace: true });
+  const named = volumes.filter(({ isAnonymous }) => !isAnonymous);
+  if (named.length === 0) return;
+  const list = named.map(({ name, target }) => `${target} is ${name}`).join(", ");
+  ctx.warn(`It has new volumes, and its old ones stay as they are: ${list}`);
+}
+
+type Wanted = { definition: ContainerDefinition; volumes: RestoredVolume[]; takesPlace?: true };
+
+async function makeOf(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: WorkCtx,
+  from: StoredTrees,
+  { definition, volumes, takesPlace }: Wanted,
+): Promise<void> {
+  const trees = treesOf(keeper, entry);
   const layer = await from.layer(ctx, volumes);
   const config = await from.config(ctx);
   const { createdAt } = definition;
@@ -51,15 +91,13 @@ export async function makeContainer(
   const place = await trees.place(ctx, instance);
   if (place !== undefined) await requireSpace(`restore ${nameOf(entry)}`, place, from.totalBytes);
   const { id, runtime } = await trees.makeImage(ctx, instance, { config, createdAt, root: layer });
-  const own = {
-    runtime,
-    image: { reference: image.reference, id },
-    volumes: namedVolumes(definition, volumes),
-  };
-  await keeper.describe(entry, { container: { ...container, ...own } });
+  const { container } = entry.record.descriptor;
+  const image = { reference: definition.container.image.reference, id };
+  const own = { runtime, image, volumes: namedVolumes(definition, volumes, container?.volumes) };
+  await keeper.describe(entry, { image: definition.image, container: { ...container, ...own } });
   const filled = await from.filled(ctx, volumes);
   const files = await from.unlayered(ctx, volumes);
-  await trees.make(ctx, await keeper.driverInstance(entry), { volumes: filled, files });
+  await trees.make(ctx, await keeper.driverInstance(entry), { volumes: filled, files, takesPlace });
 }
 
 function treesOf(keeper: Keeper, entry: Entry): TreeSupport {
@@ -103,20 +141,20 @@ export class StoredTrees {
   async layer(ctx: Ctx, volumes: readonly RestoredVolume[]): Promise<SizedTar> {
     const roots = new Map<string, TreeNode>();
     for (const { target, path } of volumes) roots.set(target, await this.#folder(ctx, path));
-    return this.#tar(ctx, layerOf(await this.#files(ctx, ROOT), roots));
+    return this.#tar(ctx, layerOf(await this.files(ctx, ROOT), roots));
   }
 
   /** What of its own file system no layer can hold; undefined where that is nothing. */
   async unlayered(ctx: Ctx, volumes: readonly RestoredVolume[]): Promise<SizedTar["bytes"] | undefined> {
     const targets = volumes.map(({ target }) => target);
-    const files = [...besideLayer(await this.#files(ctx, ROOT), targets)];
+    const files = [...besideLayer(await this.files(ctx, ROOT), targets)];
     return files.length > 0 ? (await this.#tar(ctx, files)).bytes : undefined;
   }
 
   async filled(ctx: Ctx, volumes: readonly RestoredVolume[]): Promise<FilledVolume[]> {
     const filled: FilledVolume[] = [];
     for (const { path, ...volume } of volumes)
-      filled.push({ ...volume, bytes: (await this.#tar(ctx, await this.#files(ctx, path))).bytes });
+      filled.push({ ...volume, bytes: (await this.#tar(ctx, await this.files(ctx, path))).bytes });
     return filled;
   }
 
@@ -134,7 +172,7 @@ export class StoredTrees {
   }
 
   /** A directory of the backup and all beneath it. */
-  async #files(ctx: Ctx, path: string): Promise<WalkedNode[]> {
+  async files(ctx: Ctx, path: string): Promise<WalkedNode[]> {
     const node = await this.#folder(ctx, path);
     const files: WalkedNode[] = [{ path: "", node }];
     for await (const each of this.#reader.walk(ctx, this.#snapshot, node)) files.push(each);

@@ -21,7 +21,7 @@ import type { ContainerStore } from "./container-store.ts";
 import type { ForeignContainers } from "./foreign-containers.ts";
 import type { PointSupport } from "./points.ts";
 import type { Running } from "./running.ts";
-import type { TreeSupport } from "./trees.ts";
+import type { TreeSupport, UnnamedVolume } from "./trees.ts";
 
 /** What a machine needs of this host. */
 export type MachineNeeds = Pick<DriverInstance, "arch" | "guest" | "firmware" | "tpm">;
@@ -140,8 +140,11 @@ export interface SnapshotSupport {
   readonly isFree: boolean;
   /** Keeps all disks as they are now, under this id. */
   take(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
-  /** Makes the disks that the instance is given with what they were, their sizes too. */
-  restore(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
+  /**
+   * Makes the disks that the instance is given with what they were, their sizes too. `unnamed`: of a container, the volumes
+   * without a name that it gets in place of those that it has.
+   */
+  restore(ctx: Ctx, instance: DriverInstance, id: string, unnamed?: readonly UnnamedVolume[]): Promise<void>;
   /** Frees what only this one needs; no effect where there is none. */
   remove(ctx: Ctx, instance: DriverInstance, id: string): Promise<void>;
 }

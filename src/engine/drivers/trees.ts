@@ -19,6 +19,9 @@ export type TreeVolume = {
   isAnonymous: boolean;
 };
 
+/** One that nobody has given a name, by where it is seen. */
+export type UnnamedVolume = Pick<TreeVolume, "name" | "target">;
+
 export type TreeTar = {
   bytes: AsyncIterable<Uint8Array>;
   /** Its first entry is the tree itself, however that is called, and all others lie beneath it. */
@@ -53,6 +56,10 @@ export type TreeImage = { config: ImageConfig; createdAt: string; root: SizedTar
 export interface TreeSupport {
   /** Of an instance that runs or not. */
   open(ctx: Ctx, instance: DriverInstance): Promise<OpenTrees>;
+  /** Those that it sees; none where it is no longer there. */
+  volumes(ctx: Ctx, instance: DriverInstance): Promise<readonly TreeVolume[]>;
+  /** Removes these for good, but for those that something uses. No effect where there are none. */
+  removeVolumes(ctx: Ctx, instance: DriverInstance, names: readonly string[]): Promise<void>;
   /** The directory of this host that all of a new instance lies beneath; undefined where that is elsewhere. */
   place(ctx: Ctx, instance: DriverInstance): Promise<string | undefined>;
   /**
@@ -64,7 +71,10 @@ export interface TreeSupport {
     instance: DriverInstance,
     image: TreeImage,
   ): Promise<{ id: string; runtime: ContainerRuntime }>;
-  /** Makes the instance from its image. Until it is whole, a delete takes its volumes, too. May be repeated. */
+  /**
+   * Makes the instance from its image. Until it is whole, a delete takes its volumes, too, and so does going back to a
+   * snapshot. May be repeated.
+   */
   make(ctx: Ctx, instance: DriverInstance, content: TreeContent): Promise<void>;
 }
 
@@ -72,6 +82,8 @@ export interface TreeSupport {
 export type TreeContent = {
   /** They must be nobody's else. */
   volumes: readonly FilledVolume[];
+  /** The one that there is goes when this one is whole. Its volumes stay, and those that are seen elsewhere are kept. */
+  takesPlace?: boolean | undefined;
   /** Files that an image cannot hold, from its root; absent where there are none. */
   files?: (() => AsyncIterable<Uint8Array>) | undefined;
 };

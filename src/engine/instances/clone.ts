@@ -104,7 +104,9 @@ function descriptorOf(entry: Entry, identity: Identity): Descriptor {
   const kept = medium?.path === undefined ? without : rest;
   const fresh = { revision: 0, booted: false, ports: [], snapshots: [], snapshotsTaken: 0 };
   // A clone's container is made by us, whoever made its source's.
-  const container = rest.container && { container: { ...rest.container, adopted: undefined } };
+  const container = rest.container && {
+    container: { ...rest.container, adopted: undefined, ownVolumes: undefined },
+  };
   const disks = disksNow(entry);
   const copied = changedOutside(record.descriptor, [firstDisk, ...disks]);
   return { ...kept, ...identity, ...fresh, ...container, ...copied, disks };

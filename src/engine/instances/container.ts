@@ -77,7 +77,7 @@ export function limitsOf({ cpus = 0, memoryBytes = 0 }: ParsedSpec): Sizes {
 }
 
 export function containerFacts(
-  { env = {}, adopted, ...rest }: ContainerRecord,
+  { env = {}, adopted, ownVolumes: _, ...rest }: ContainerRecord,
   running: Running | undefined,
 ): ContainerFacts {
   const { paused = false, health } = running ?? {};

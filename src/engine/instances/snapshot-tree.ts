@@ -66,7 +66,7 @@ export function withoutSnapshot(tree: SnapshotTree, id: string): SnapshotTree {
 export function toSnapshots(descriptor: Pick<Descriptor, "name"> & SnapshotTree): Snapshot[] {
   const { snapshots, currentSnapshot } = descriptor;
   const byId = new Map(snapshots.map((one) => [one.id, one]));
-  return snapshots.map(({ parent, usedBytes, ...rest }) => {
+  return snapshots.map(({ parent, usedBytes, container: _, ...rest }) => {
     const below = parent === undefined ? undefined : byId.get(parent);
     return {
       ...rest,

@@ -1,9 +1,11 @@
 /** Taking, restoring and removing snapshots. The driver keeps the disks, the descriptor keeps the tree. */
 import { EngineError } from "../../base/errors.ts";
+import type { Ctx } from "../ctx.ts";
 import type { SnapshotSupport } from "../drivers/driver.ts";
 import type { WorkCtx } from "../operations.ts";
 import type { SnapshotRecord } from "../store/record.ts";
 import type { ActionInput, NewSnapshot } from "./actions.ts";
+import { containerNow, dropUnnamed, standAsThen, unnamedNow } from "./container-snapshots.ts";
 import { disksAfterRestore, disksNow } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
 import { changedOutside, firstDisk } from "./generations.ts";
@@ -38,7 +40,7 @@ export async function takeSnapshot(
   const usedBytes = (await keeper.driverOf(entry).diskUsage(instance)) ?? 0;
   const createdAt = keeper.now().toISOString();
   const own = { cpus, memoryBytes, diskBytes, mounts, disks: disksNow(entry), usedBytes };
-  const record = { ...wanted, createdAt, ...own };
+  const record = { ...wanted, createdAt, ...own, ...(await containerNow(keeper, entry, ctx)) };
   await keeper.describe(entry, withSnapshot(entry.record.descriptor, record));
 }
 
@@ -88,12 +90,25 @@ export async function restoreSnapshot(
   ctx.commit();
   ctx.progress({ phase: "restore" });
   await keeper.describe(entry, changedOutside(entry.record.descriptor, [firstDisk, ...wanted.disks]));
-  const instance = { ...(await keeper.driverInstance(entry)), disks: wanted.disks };
-  await supportOf(keeper, entry).restore(ctx, instance, wanted.id);
+  const left = await unnamedNow(keeper, entry, ctx);
+  await putBack(keeper, entry, ctx, wanted);
   const { cpus, memoryBytes, diskBytes, mounts, id } = wanted;
   const disks = disksAfterRestore(entry.record.descriptor.disks, wanted.disks, keeper.now().toISOString());
   await keeper.describe(entry, { cpus, memoryBytes, diskBytes, mounts, disks, currentSnapshot: id });
+  await dropUnnamed(keeper, entry, ctx, left, entry.record.descriptor.snapshots);
   if (input.take?.before) await removeSurplus(keeper, entry, ctx);
+}
+
+/** Its disks, or its container, are what they were; it may be put back again. */
+export async function putBack(
+  keeper: Keeper,
+  entry: Entry,
+  ctx: Ctx,
+  { id, disks, container }: SnapshotRecord,
+): Promise<void> {
+  if (container) await standAsThen(keeper, entry, container);
+  const instance = { ...(await keeper.driverInstance(entry)), disks };
+  await supportOf(keeper, entry).restore(ctx, instance, id, container?.unnamed);
 }
 
 export async function removeSnapshot(
@@ -111,10 +126,12 @@ async function drop(
   keeper: Keeper,
   entry: Entry,
   ctx: WorkCtx,
-  { id, disks }: SnapshotRecord,
+  { id, disks, container }: SnapshotRecord,
 ): Promise<void> {
   const instance = { ...(await keeper.driverInstance(entry)), disks };
   await supportOf(keeper, entry).remove(ctx, instance, id);
+  const others = entry.record.descriptor.snapshots.filter((one) => one.id !== id);
+  if (container) await dropUnnamed(keeper, entry, ctx, container.unnamed, others);
   await keeper.describe(entry, withoutSnapshot(entry.record.descriptor, id));
 }
 

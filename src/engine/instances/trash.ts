@@ -3,6 +3,7 @@ import { withDeadline } from "../../base/async.ts";
 import type { Ctx } from "../ctx.ts";
 import type { WorkCtx } from "../operations.ts";
 import { hasImage } from "../store/record.ts";
+import { ownVolumes } from "./container-snapshots.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import { backToRest, end, reasonOf } from "./power.ts";
@@ -62,7 +63,12 @@ async function freeFromDriver(keeper: Keeper, entry: Entry, ctx: Ctx): Promise<v
   if (!hasImage(entry.record.descriptor) && !entry.broken) return;
   const driver = keeper.driverOf(entry);
   const instance = await keeper.driverInstance(entry, { withoutKeys: true });
-  if (!entry.broken) return driver.delete(ctx, instance);
+  if (!entry.broken) {
+    await driver.delete(ctx, instance);
+    const volumes = ownVolumes(entry.record.descriptor);
+    if (volumes.length > 0) await driver.trees?.removeVolumes(ctx, instance, volumes);
+    return;
+  }
   // What a damaged directory says may be another instance's: only what proves to be this one's guest is ended.
   const login = await keeper.makeLogin(instance.login.user);
   const running = await driver.attach(ctx, { ...instance, login });

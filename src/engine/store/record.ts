@@ -39,6 +39,7 @@ export const ContainerRecord = z.object({
   ...ContainerSpec.shape,
   image: ContainerImage.pick({ reference: true, id: true }).optional(),
   adopted: z.string().optional().describe("Id of the container, where that was made elsewhere"),
+  ownVolumes: z.boolean().optional().describe("Its volumes with names go with it: nobody has asked for them"),
 });
 export type ContainerRecord = z.infer<typeof ContainerRecord>;
 
@@ -59,6 +60,14 @@ export const DiskRecord = z.object({
 });
 export type DiskRecord = z.infer<typeof DiskRecord>;
 
+/** What a snapshot tells of a container: what it stood on, and which volumes it saw. What is in those is in no snapshot. */
+const ContainerThen = z.object({
+  image: ImageFacts,
+  base: ContainerRecord.shape.image,
+  volumes: ContainerSpec.shape.volumes,
+  unnamed: z.array(z.object({ name: z.string(), target: z.string() })),
+});
+
 /** A snapshot as the instance's own directory keeps it. */
 export const SnapshotRecord = z.object({
   id: z.uuid(),
@@ -73,6 +82,7 @@ export const SnapshotRecord = z.object({
   disks: z.array(DiskRecord).default([]).describe("What it keeps beside the first one"),
   usedBytes: z.int().nonnegative().describe("What the disk took on the host when it was taken"),
   before: SnapshotOccasion.optional().describe("Present where nobody has asked for it"),
+  container: ContainerThen.optional(),
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
 

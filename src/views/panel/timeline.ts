@@ -8,7 +8,7 @@ import { backupFacts, consistencyText } from "../backup-items.ts";
 import { l10n } from "../l10n.ts";
 import { capitalised, cpusText, dateText, dayText, sizeText, timeText } from "../phrases.ts";
 import { pageText } from "../plain-text.ts";
-import { canRevert, canRollBack } from "../possible.ts";
+import { canRollBack } from "../possible.ts";
 import type { PanelAction, TimelineRow } from "./protocol.ts";
 
 export type Moments = {
@@ -106,7 +106,7 @@ function backupRow(backup: Backup, moments: Moments): TimelineRow {
     name: l10n.t("Backup in {0}", repository),
     what: capitalised(backupFacts(backup).join(" · ")),
     actions: [
-      ...(canRevert(backup, moments.instance) ? rollBack(moments) : []),
+      ...(canRollBack(moments.instance) ? rollBack(moments) : []),
       ...(moments.lost === undefined ? more : []),
     ],
     facts: [

@@ -140,11 +140,6 @@ describe("a backup's row", () => {
   );
 });
 
-test("a container's backup is made a new instance of, and nothing else", () => {
-  const kept = backup({ instance: { id: web.id, name: "web", kind: "container" } });
-  expect(actionsOfBackup(kept, web)).toEqual(["restoreBackup", "verify", "protect", "deleteBackup"]);
-});
-
 describe("a plan", () => {
   test.each<[Schedule, string | RegExp]>([
     [{ every: "hour", minute: 5 }, "every hour, 5 minutes past"],

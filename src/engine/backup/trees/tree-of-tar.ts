@@ -19,7 +19,7 @@ import { counted } from "./counted.ts";
 import { deviceNumber } from "./devices.ts";
 import { nameOf } from "./names.ts";
 
-type FileNode = Omit<TreeNode, "name">;
+export type FileNode = Omit<TreeNode, "name">;
 
 /** All of them are in memory until the tree is whole. */
 const MAX_NODES = 2_000_000;
@@ -78,6 +78,11 @@ export class TarTree {
     const names = all.slice(this.#strip);
     if (names.length > MAX_DEPTH) throw new TarError(`the name ${quoted(name)} goes too deep`);
     return nameOf(names.join("/"));
+  }
+
+  /** By where they are in the tree; the tree itself is where it is told of. */
+  get nodes(): ReadonlyMap<string, FileNode> {
+    return this.#nodes;
   }
 
   /** Puts all of it into the tree of a backup, beneath `at`. */

@@ -7,6 +7,7 @@
 import { EngineError } from "../../../base/errors.ts";
 import type { Ctx } from "../../ctx.ts";
 import type { DriverInstance } from "../driver.ts";
+import type { UnnamedVolume } from "../trees.ts";
 import type { RuntimeApi } from "./api.ts";
 import { undefinedWhereAbsent } from "./api-errors.ts";
 import {
@@ -14,7 +15,6 @@ import {
   createBody,
   furtherNetworks,
   INSTANCE_LABEL,
-  type KeptVolume,
   nameOf,
   privateName,
   SPEC_LABEL,
@@ -120,7 +120,7 @@ export class Containers {
     ctx: Signal,
     instance: ContainerInstance,
     image: InspectedImage,
-    kept: readonly KeptVolume[] = [],
+    kept: readonly UnnamedVolume[] = [],
   ): Promise<void> {
     const name = nameOf(instance);
     const doing = `create ${instance.name}`;
@@ -158,25 +158,33 @@ export class Containers {
     return this.remake(ctx, instance, found, await inspectImage(ctx, this.api, base));
   }
 
-  /** Makes it from that image, in the place of the one that there is. Volumes stay. */
+  /** Makes it from that image, in the place of the one that there is. Volumes stay; `kept`: those without a name that it sees. */
   async remake(
     ctx: Signal,
     instance: ContainerInstance,
     found: Inspected | undefined,
     image: InspectedImage,
+    kept: readonly UnnamedVolume[] = found ? anonymousVolumes(found) : [],
   ): Promise<Inspected> {
     if (found) await this.#rename(ctx, found, instance, `${nameOf(instance)}${OLD}`);
     try {
-      await this.make(ctx, instance, image, found ? anonymousVolumes(found) : []);
+      await this.make(ctx, instance, image, kept);
     } catch (error) {
       const undo = { signal: AbortSignal.timeout(WRITE_MS) };
       if (found) await this.#rename(undo, found, instance, nameOf(instance));
       throw error;
     }
     const made = await this.settled(ctx, instance);
-    if (found) await this.#dropUnused(ctx, instance, found.Image, image.id);
+    if (found) await this.dropUnused(ctx, instance, found.Image, image.id);
     if (made) return made;
     throw goneError(instance.name);
+  }
+
+  /** The image that it stood on, where that was made of itself and nothing names it any more; `now`: what it stands on. */
+  async dropUnused(ctx: Signal, instance: ContainerInstance, id: string, now: string): Promise<void> {
+    if (id === now || id === instance.container.image.id) return;
+    const image = await findImage(ctx, this.api, id);
+    if (image?.references.length === 0) await dropImage(ctx, this.api, id);
   }
 
   /** Beneath the name that the instance has now. */
@@ -190,10 +198,7 @@ export class Containers {
   async delete(ctx: Signal, instance: DriverInstance): Promise<void> {
     for (const found of await this.#all(ctx, instance)) {
       await this.#remove(ctx, found.Id, true);
-      for (const { name } of anonymousVolumes(found))
-        await this.api
-          .json(ctx, "DELETE", `/volumes/${name}`, { doing: `delete a volume of ${instance.name}` })
-          .catch(undefinedWhereAbsent);
+      for (const { name } of anonymousVolumes(found)) await this.removeVolume(ctx, instance, name);
     }
     await dropNatNetwork(ctx, this.api, instance.id, this.#engine);
   }
@@ -201,6 +206,12 @@ export class Containers {
   /** Removes what was made for a private network; no effect where it has none here. */
   dropNetwork(ctx: Signal, network: string): Promise<void> {
     return dropNetwork(ctx, this.api, privateName(network, this.#engine), this.#engine);
+  }
+
+  /** No effect where there is none. */
+  async removeVolume(ctx: Signal, { name: instance }: Known, name: string): Promise<void> {
+    const doing = `delete a volume of ${instance}`;
+    await this.api.json(ctx, "DELETE", `/volumes/${name}`, { doing }).catch(undefinedWhereAbsent);
   }
 
   /** As its runtime is told of it. */
@@ -221,13 +232,6 @@ export class Containers {
     });
     const found = await Promise.all(listed.map(({ Id }) => this.inspect(ctx, Id, name)));
     return found.filter((one) => one !== undefined);
-  }
-
-  /** The image that it stood on, where that was made of itself and nothing names it any more. */
-  async #dropUnused(ctx: Signal, instance: ContainerInstance, id: string, now: string): Promise<void> {
-    if (id === now || id === instance.container.image.id) return;
-    const image = await findImage(ctx, this.api, id);
-    if (image?.references.length === 0) await dropImage(ctx, this.api, id);
   }
 
   async #remove(ctx: Signal, id: string, withVolumes: boolean): Promise<void> {
@@ -260,7 +264,7 @@ export function isOld({ Name }: Inspected): boolean {
 }
 
 /** What nobody has named: the runtime made it because the image asked for it. */
-export function anonymousVolumes({ Mounts }: Inspected): KeptVolume[] {
+export function anonymousVolumes({ Mounts }: Inspected): UnnamedVolume[] {
   return (Mounts ?? []).flatMap(({ Type, Name, Destination }) =>
     Type === "volume" && Name !== undefined && ANONYMOUS.test(Name)
       ? [{ name: Name, target: Destination }]

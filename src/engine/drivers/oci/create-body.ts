@@ -6,13 +6,11 @@ import { leadsOut, privateNetworkOf } from "../../../api/network-mode.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { refuseInHost } from "../container-host.ts";
 import type { DriverInstance } from "../driver.ts";
+import type { UnnamedVolume } from "../trees.ts";
 import type { InspectedImage } from "./images.ts";
 
 /** What an image says of the containers that are made from it. */
 export type ImageConfig = Pick<InspectedImage, "entrypoint" | "command">;
-
-/** A volume without a name of the user's, which holds what an earlier container of the same instance wrote there. */
-export type KeptVolume = { name: string; target: string };
 
 export type CreateBody = Record<string, unknown> & {
   Labels: Record<string, string>;
@@ -96,12 +94,12 @@ export function withinVm(instance: ContainerInstance): ContainerInstance {
   return { ...instance, ports: [] };
 }
 
-/** `image`: what it is made from, and what that says; `kept`: volumes of the container whose place it takes. */
+/** `image`: what it is made from, and what that says; `kept`: what an earlier container of the same instance wrote to. */
 export function createBody(
   instance: ContainerInstance,
   engine: string,
   image: ImageConfig & { id: string },
-  kept: readonly KeptVolume[] = [],
+  kept: readonly UnnamedVolume[] = [],
 ): CreateBody {
   const body = specBody(instance, engine, image);
   const { Mounts: mounts, ...host } = body.HostConfig;

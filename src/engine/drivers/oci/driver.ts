@@ -214,8 +214,10 @@ class OciDriver implements Driver {
     if (!containers || !found) return undefined;
     const sized = await containers.inspect(ctx, found.Id, instance.name, { size: "true" });
     const image = await inspectImage(ctx, containers.api, found.Image);
-    const original = await inspectImage(ctx, containers.api, containerOf(instance).container.image.id);
-    return (sized?.SizeRw ?? 0) + Math.max(0, image.sizeBytes - original.sizeBytes);
+    const original = await findImage(ctx, containers.api, containerOf(instance).container.image.id);
+    // Where that is gone, nobody can tell.
+    const grown = original ? image.sizeBytes - original.sizeBytes : 0;
+    return (sized?.SizeRw ?? 0) + Math.max(0, grown);
   }
 
   async logs(ctx: Pick<Ctx, "signal">, instance: DriverInstance, request: LogRequest): Promise<Readable> {

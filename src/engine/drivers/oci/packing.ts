@@ -11,7 +11,6 @@ import type { RuntimeApi } from "./api.ts";
 import { attachMain } from "./attach.ts";
 import { dropHelper, makeHelper } from "./helper.ts";
 
-const TARGET = "/.berth-volume";
 const DROP_MS = 60_000;
 
 type Packing = {
@@ -19,6 +18,8 @@ type Packing = {
   /** Id of the image that has the `tar`. */
   image: string;
   volume: string;
+  /** Where the instance sees it: a volume that nothing has used yet takes over what its runtime finds there. */
+  target: string;
   log: Ctx["log"];
 };
 
@@ -28,14 +29,14 @@ export async function packedVolume(
   api: RuntimeApi,
   packing: Packing,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const { instance, image, volume, log } = packing;
+  const { instance, image, volume, target, log } = packing;
   const drop = () =>
     dropHelper({ signal: AbortSignal.timeout(DROP_MS) }, api, instance, "pack", { withVolumes: false });
   await drop();
   try {
     const container = await makeHelper(ctx, api, instance, "pack", {
-      ...{ image, entrypoint: ["tar"], command: ["-C", TARGET, "-cf", "-", "."] },
-      volumes: [{ name: volume, target: TARGET, isReadOnly: true }],
+      ...{ image, entrypoint: ["tar"], command: ["-C", target, "-cf", "-", "."] },
+      volumes: [{ name: volume, target, isReadOnly: true }],
     });
     const place = { api, container, name: instance.name, log };
     const child = await attachMain(ctx, place, { tty: false, openStdin: false }, {});

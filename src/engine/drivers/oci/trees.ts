@@ -7,8 +7,16 @@ import type { DriverInstance } from "../driver.ts";
 import type { Consistency } from "../points.ts";
 import type { ImageConfig, OpenTrees, TreeSupport, TreeTar, TreeVolume } from "../trees.ts";
 import type { RuntimeApi } from "./api.ts";
+import { undefinedWhereAbsent } from "./api-errors.ts";
 import { loadStream } from "./archives.ts";
-import { ANONYMOUS, type Containers, goneError, type Inspected, isUp } from "./containers.ts";
+import {
+  ANONYMOUS,
+  anonymousVolumes,
+  type Containers,
+  goneError,
+  type Inspected,
+  isUp,
+} from "./containers.ts";
 import { containerOf } from "./create-body.ts";
 import { fillVolumes, putTar } from "./filling.ts";
 import { halt, letGo } from "./halting.ts";
@@ -21,6 +29,9 @@ import { packedVolume } from "./packing.ts";
 import { writePlace } from "./place.ts";
 
 type Signal = Pick<Ctx, "signal">;
+
+/** What a runtime says of a volume that something uses. */
+const IN_USE: ReadonlySet<string> = new Set(["wrong-state", "already-exists"]);
 
 /** `containersOf`: those of the runtime that the instance is at, or will be. `flush`: what was written there is on its disk. */
 export type TreeParts = {
@@ -38,6 +49,18 @@ export function createTrees({ containersOf, flush }: TreeParts): TreeSupport {
       const image = await configOf(ctx, containers.api, found, instance);
       return new ContainerTrees({ containers, instance, log: ctx.log }, found, image);
     },
+    volumes: async (ctx, given) => {
+      const found = await (await containersOf(ctx, given)).find(ctx, given);
+      return found ? volumesOf(found) : [];
+    },
+    removeVolumes: async (ctx, given, names) => {
+      // What was in a VM is gone with that.
+      const containers = await containersOf(ctx, given).catch(undefinedWhereAbsent);
+      for (const name of containers ? names : [])
+        await containers?.removeVolume(ctx, given, name).catch((error: unknown) => {
+          if (!(error instanceof EngineError) || !IN_USE.has(error.code)) throw error;
+        });
+    },
     place: async (ctx, given) => placeOf(ctx, (await containersOf(ctx, given)).api),
     makeImage: async (ctx, given, image) => {
       const { api } = await containersOf(ctx, given);
@@ -48,23 +71,26 @@ export function createTrees({ containersOf, flush }: TreeParts): TreeSupport {
       const { id } = await inspectImage(ctx, api, reference);
       return { id, runtime: api.endpoint.runtime };
     },
-    make: async (ctx, given, { volumes, files }) => {
+    make: async (ctx, given, { volumes, files, takesPlace = false }) => {
       const instance = containerOf(given);
       const containers = await containersOf(ctx, instance);
       const { api } = containers;
-      if (!(await containers.settled(ctx, instance))) {
+      const there = await containers.settled(ctx, instance);
+      if (!there || (takesPlace && !seesAny(there, volumes))) {
         await fillVolumes(ctx, api, instance, volumes);
         const image = await inspectImage(ctx, api, instance.container.image.id);
-        const kept = volumes.filter(({ isAnonymous }) => isAnonymous);
-        await containers.make(ctx, instance, image, kept);
+        const targets = new Set(volumes.map(({ target }) => target));
+        const others = there ? anonymousVolumes(there).filter(({ target }) => !targets.has(target)) : [];
+        const kept = [...volumes.filter(({ isAnonymous }) => isAnonymous), ...others];
+        await containers.remake(ctx, instance, there, image, kept);
       }
       const made = files && (await containers.find(ctx, instance));
       if (files && made) {
         const doing = `restore the files of ${given.name}`;
         await putTar(ctx, api, { container: made.Id, path: "/", bytes: files(), doing });
       }
-      await dropHelper(ctx, api, instance, "fill", { withVolumes: false });
       await flush(ctx, api);
+      await dropHelper(ctx, api, instance, "fill", { withVolumes: false });
     },
   };
 }
@@ -129,7 +155,8 @@ class ContainerTrees implements OpenTrees {
     const doing = `read the volume ${name} of ${this.#instance.name}`;
     const { api } = this.#containers;
     const isOwnerless = api.endpoint.runtime !== "docker";
-    const packing = { instance: this.#instance, image: this.#since.Image, volume: name, log: this.#log };
+    const { Image: image } = this.#since;
+    const packing = { instance: this.#instance, image, volume: name, target, log: this.#log };
     const packed = isOwnerless ? await packedVolume(ctx, api, packing) : undefined;
     if (packed) return { bytes: packed, hasTop: true };
     const bytes = await this.#stream(ctx, "archive", { doing, query: { path: target } });
@@ -169,6 +196,12 @@ class ContainerTrees implements OpenTrees {
     const { name } = this.#instance;
     throw new EngineError("not-found", `cannot back up ${name}: its container was removed meanwhile`);
   }
+}
+
+/** What an earlier attempt has made sees what that has filled. */
+function seesAny({ Mounts }: Inspected, volumes: readonly TreeVolume[]): boolean {
+  const names = new Set(volumes.map(({ name }) => name));
+  return (Mounts ?? []).some(({ Name }) => Name !== undefined && names.has(Name));
 }
 
 /** Directories of this host are not its own. */
