@@ -5,6 +5,7 @@
  */
 import { access } from "./contract/access.ts";
 import { aliases } from "./contract/aliases.ts";
+import { audit } from "./contract/audit.ts";
 import { backups, repositories } from "./contract/backups.ts";
 import { composeProjects } from "./contract/compose-projects.ts";
 import { containerImages } from "./contract/container-images.ts";
@@ -50,6 +51,7 @@ export const contract = {
   composeProjects,
   storage,
   access,
+  audit,
   keys,
 };
 

@@ -31,6 +31,19 @@ export async function writeFileDurable(
   });
 }
 
+/** Adds to the end of a file, which is made where there is none. */
+export async function appendFileDurable(file: string, data: string, mode = 0o600): Promise<void> {
+  const handle = await open(file, "a", mode);
+  try {
+    const isNew = (await handle.stat()).size === 0;
+    await handle.writeFile(data);
+    await handle.sync();
+    if (isNew) await syncDirectory(path.dirname(file));
+  } finally {
+    await handle.close();
+  }
+}
+
 /** A copy that takes its place when it is whole: the file there is the old one or the new one. */
 export async function copyFileDurable(from: string, to: string, mode: number): Promise<void> {
   await replacing(to, async (temporary) => {

@@ -22,6 +22,8 @@ export type Paths = {
   keys: string;
   /** Who may do what; there is none where nobody but the owner may anything. */
   access: string;
+  /** The record of what was decided. */
+  audit: string;
   log: string;
   instances: string;
   trash: string;
@@ -81,6 +83,7 @@ export function pathsFor(inputs: PathInputs): Paths {
     tokenFile: p.join(data, "token"),
     keys: p.join(data, "keys"),
     access: p.join(data, "access.json"),
+    audit: p.join(data, "audit"),
     log: p.join(data, "engine.log"),
     instances: p.join(data, "instances"),
     trash: p.join(data, "trash"),

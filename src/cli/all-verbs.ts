@@ -4,6 +4,7 @@ import { PRIMARY_NAME } from "../api/names.ts";
 import { addAccessCommands } from "./access.ts";
 import { addRightsCommands } from "./access-rights.ts";
 import { addAliasCommands } from "./aliases.ts";
+import { addAuditCommands } from "./audit.ts";
 import { addAutostartCommands } from "./autostart.ts";
 import { addBackupCommands } from "./backups.ts";
 import { addCloudInitCommands } from "./cloud-init.ts";
@@ -90,6 +91,7 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
     addZoneCommands,
     addAccessCommands,
     addRightsCommands,
+    addAuditCommands,
     addKeyCommands,
     addAutostartCommands,
     addStorageCommands,

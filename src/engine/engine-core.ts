@@ -25,6 +25,7 @@ import type { ConsoleOpen } from "../api/streams.ts";
 import type { Zone } from "../api/zone.ts";
 import type { Event } from "../base/event.ts";
 import type { Access } from "./access/access.ts";
+import type { Audit } from "./access/audit.ts";
 import type { OperationOrigin } from "./access/origins.ts";
 import type { BackupPlansApi, BackupsApi, RepositoriesApi, TransfersApi } from "./backup-core.ts";
 import type { ComposeApi, ContainerImagesApi, ForeignContainersApi } from "./container-core.ts";
@@ -43,6 +44,8 @@ export interface EngineCore {
   probe(signal: AbortSignal): Promise<DriverInfo[]>;
   /** Who may do what. */
   readonly access: Access;
+  /** What was decided. */
+  readonly audit: Audit;
   readonly settings: { get(): Settings; set(patch: Partial<Settings>): Settings };
   readonly events: EventStream;
   readonly instances: InstancesApi;

@@ -5,6 +5,7 @@ import { DisposableStore } from "../base/disposable.ts";
 import type { Event } from "../base/event.ts";
 import { hostArch } from "../base/paths.ts";
 import type { Access } from "./access/access.ts";
+import { Audit } from "./access/audit.ts";
 import { Aliases } from "./aliases.ts";
 import type { Backups } from "./backup/backups.ts";
 import type { Plans } from "./backup/plans.ts";
@@ -85,6 +86,7 @@ export type Parts = {
 export class LiveEngine implements EngineCore {
   readonly id: string;
   readonly access: Access;
+  readonly audit: Audit;
   readonly settings: EngineSettings;
   readonly events: EventLog;
   readonly instances: InstanceManager;
@@ -139,6 +141,7 @@ export class LiveEngine implements EngineCore {
     this.#locations = parts.locations;
     this.id = parts.id;
     this.access = parts.access;
+    this.audit = new Audit({ directory: parts.options.paths.audit, now: parts.now });
     this.settings = parts.settings;
     this.events = parts.events;
     this.instances = parts.manager;

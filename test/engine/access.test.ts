@@ -1,5 +1,5 @@
 /** What people see and may do at a real engine: lists, events, tokens, what is taken back, and what nobody smuggles in. */
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Grant } from "../../src/api/access.ts";
@@ -365,5 +365,67 @@ describe("nothing that reaches the host is smuggled in", () => {
     const { api } = amy;
     const begun = await api.instances.update({ name: "site", labels: { a: "b" } });
     expect(await ended(engine, Promise.resolve(begun))).toMatchObject({ status: "succeeded" });
+  });
+});
+
+describe("the record", () => {
+  test("holds what others changed and what was denied, and what the owner changes once there are others", async () => {
+    expect(await engine.audit.list({ limit: 100 })).toEqual([]);
+    const { endpoint } = world.paths;
+    await ask(endpoint, undefined, "POST", "/v1/instances/plain/stop", {});
+    expect(await engine.audit.list({ limit: 100 })).toEqual([]);
+    const token = await user(engine.access, "amy", [on("/projects/web", "user")]);
+    const amy = await clientOf(token);
+    await names(amy);
+    const { id } = await amy.api.instances.stop({ name: "site" });
+    expect(await codeOf(amy.api.instances.delete({ name: "site" }))).toBe("permission-denied");
+    expect(await codeOf(amy.api.instances.get({ name: "db" }))).toBe("not-found");
+    await ask(endpoint, undefined, "POST", "/v1/instances/plain/start", {});
+    const records = await engine.audit.list({ limit: 100 });
+    const credential = token.split("_")[1];
+    expect(records.map(({ n: _n, at: _at, prev: _prev, ...rest }) => rest)).toEqual([
+      {
+        ...{ by: "amy", credential, from: "socket", procedure: "instances.stop", target: "site" },
+        ...{ privilege: "instance.power", path: "/projects/web/instances/site" },
+        ...{ decision: "allowed", outcome: "done", operation: id },
+      },
+      {
+        ...{ by: "amy", credential, from: "socket", procedure: "instances.delete", target: "site" },
+        ...{ privilege: "instance.delete", path: "/projects/web/instances/site" },
+        ...{ decision: "denied", outcome: "permission-denied" },
+      },
+      {
+        ...{ by: "amy", credential, from: "socket", procedure: "instances.get", target: "db" },
+        ...{ privilege: "instance.view", path: "/projects/ops/instances/db" },
+        ...{ decision: "denied", outcome: "not-found" },
+      },
+      expect.objectContaining({ by: "tester", owner: true, procedure: "instances.start", outcome: "done" }),
+    ]);
+    expect(JSON.stringify(records)).not.toContain(token.split("_")[2]);
+    expect(await engine.audit.verify()).toMatchObject({ first: 1, last: 4 });
+  });
+
+  test("is read by those who may, and kept from the rest", async () => {
+    const amy = await someone("amy", [on("/", "auditor")]);
+    const ben = await someone("ben", [on("/", "operator")]);
+    expect(await codeOf(ben.api.audit.list({}))).toBe("permission-denied");
+    expect((await amy.api.audit.list({})).items.map(({ by }) => by)).toEqual(["ben"]);
+    expect(await amy.api.audit.verify()).toMatchObject({ first: 1, last: 1 });
+  });
+
+  test("what cannot be recorded is not done, but by the owner, who always gets in", async () => {
+    const amy = await someone("amy", [on("/projects/web", "user")]);
+    await writeFile(world.paths.audit, "in the way");
+    expect(await codeOf(amy.api.instances.delete({ name: "site" }))).toBe("no-resources");
+    expect(await codeOf(amy.api.instances.stop({ name: "site" }))).toBe("no-resources");
+    expect(engine.instances.get("site").state).toBe("running");
+    expect((await ask(world.paths.endpoint, undefined, "POST", "/v1/instances/plain/stop", {})).status).toBe(
+      200,
+    );
+    await rm(world.paths.audit);
+    expect(await codeOf(amy.api.instances.stop({ name: "site" }))).toBe("done");
+    expect((await engine.audit.list({ limit: 9 })).map(({ procedure }) => procedure)).toContain(
+      "instances.delete",
+    );
   });
 });

@@ -1,4 +1,6 @@
 /** The command `access`, by its owner and by somebody with a token, over a real engine process. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { bundleCli } from "../support/cli-bundle.ts";
@@ -84,4 +86,25 @@ test("what makes no sense is refused with what would", async () => {
   expect((await berth.run(["access", "role", "set", "user", "system.config"])).stderr).toContain(
     "comes with Berth",
   );
+}, 60_000);
+
+test("the record is listed, exported, and proven here and elsewhere", async () => {
+  const shown = await berth.ok(["audit", "list"]);
+  expect(shown).toMatch(/ amy +instances\.stop +\/projects\/web\/instances\/site +denied$/m);
+  expect(await berth.ok(["audit", "list", "--denied", "--by", "amy"])).not.toMatch(/ done$/m);
+  const [, hash = ""] =
+    /The last one's hash: ([0-9a-f]{64})\n$/.exec(await berth.ok(["audit", "verify"])) ?? [];
+  const file = path.join(berth.home, "export.jsonl");
+  const text = await berth.ok(["audit", "export"]);
+  await writeFile(file, text);
+  expect(await berth.ok(["audit", "verify", file])).toContain(hash);
+  await writeFile(file, text.replace("denied", "allowed"));
+  const changed = await berth.run(["audit", "verify", file]);
+  expect([changed.code, changed.stderr]).toEqual([2, expect.stringContaining("one of the two was changed")]);
+  await writeFile(file, `${text.trimEnd().split("\n").slice(0, -1).join("\n")}\n`);
+  const cut = await berth.run(["audit", "verify", file, "--hash", hash]);
+  expect([cut.code, cut.stderr]).toEqual([
+    2,
+    expect.stringContaining("its end is not the one with that hash"),
+  ]);
 }, 60_000);

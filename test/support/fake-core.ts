@@ -19,6 +19,7 @@ import { EngineError } from "../../src/base/errors.ts";
 import { Emitter } from "../../src/base/event.ts";
 import { startChild } from "../../src/base/run.ts";
 import { Access } from "../../src/engine/access/access.ts";
+import { Audit } from "../../src/engine/access/audit.ts";
 import { operationPath } from "../../src/engine/access/paths.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { EventLog } from "../../src/engine/event-log.ts";
@@ -84,6 +85,11 @@ export class FakeCore implements EngineCore {
 
   readonly access = new Access({
     file: path.join(tmpdir(), `berth-access-${randomUUID()}.json`),
+    now: () => new Date(),
+  });
+
+  readonly audit = new Audit({
+    directory: path.join(tmpdir(), `berth-audit-${randomUUID()}`),
     now: () => new Date(),
   });
 

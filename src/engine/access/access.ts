@@ -52,6 +52,11 @@ export class Access {
     return this.#kept;
   }
 
+  /** Whether anybody but the owner may use the engine. */
+  get isShared(): boolean {
+    return this.#kept.users.length > 0;
+  }
+
   get roles(): Roles {
     return this.#roles;
   }

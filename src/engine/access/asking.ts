@@ -12,6 +12,8 @@ export type Asking = {
   readonly principal: User;
   /** What the procedure needs. */
   readonly privilege: Privilege;
+  /** What it needs that on; absent where it touches several things. */
+  readonly path?: string | undefined;
   /** Whether it may, as things are granted now. */
   may(privilege: Privilege, path: string): boolean;
 };

@@ -1,8 +1,8 @@
-/** Who calls, what they may do, and the record of what they changed. */
+/** Who calls, and whether such a request is looked at at all. */
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../../api/protocol.ts";
-import { EngineError, toEngineError } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
 import type { Owner, Principal, User } from "../access/principal.ts";
 import { looksLikeToken } from "../access/tokens.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -12,6 +12,8 @@ import type { Log } from "../log.ts";
 export type RequestContext = {
   readonly core: EngineCore;
   readonly principal: Principal;
+  /** Where the request came from: `socket`, or an address. */
+  readonly from: string;
   /** Ends the answer as soon as `check` throws: what it was allowed by has been taken back. */
   readonly whileAllowed: (check: () => void) => void;
   /** Aborts when the client has gone or the engine leaves. */
@@ -22,23 +24,6 @@ export type RequestContext = {
   readonly leaving: AbortSignal;
   readonly log: Log;
 };
-
-/** Runs a mutation and records who asked for it, on what, and what came of it. */
-export async function recorded<T>(
-  context: RequestContext,
-  action: { procedure: string; target: string | undefined },
-  run: () => Promise<T>,
-): Promise<T> {
-  const record = { audit: true, by: context.principal.name, ...action };
-  try {
-    const result = await run();
-    context.log.info("accepted", record);
-    return result;
-  } catch (error) {
-    context.log.info("refused", { ...record, code: toEngineError(error).code });
-    throw error;
-  }
-}
 
 /** What a request is about, from input that has not been validated yet. */
 export function targetOf(input: unknown): string | undefined {

@@ -24,29 +24,45 @@ export type Request = {
   input: unknown;
 };
 
-/** Who asks from now on; undefined: the owner. Throws `permission-denied`, or `not-found` for what may not be seen. */
+export type Verdict = {
+  /** Who asks from now on; undefined: the owner. */
+  who?: Asking | undefined;
+  /** What it was about, where that is one thing. */
+  path?: string | undefined;
+  /** `permission-denied`, or `not-found` for what may not be seen. */
+  refused?: EngineError;
+};
+
+/** Who asks from now on; undefined: the owner. Throws where it is refused. */
 export function authorise(core: Seen, principal: Principal, request: Request): Asking | undefined {
+  const { who, refused } = judge(core, principal, request);
+  if (refused) throw refused;
+  return who;
+}
+
+export function judge(core: Seen, principal: Principal, request: Request): Verdict {
   const { procedure, needs } = request;
   const { privilege, touches } = needs;
   if (privilege === undefined || touches === undefined) {
     throw new EngineError("internal", `cannot call ${procedure}: it does not declare what it needs`);
   }
-  if (principal.kind === "owner") return undefined;
+  if (principal.kind === "owner") return {};
   const { access } = core;
   const may = (wanted: Privilege, path: string) => access.may(principal, wanted, path);
-  const asked = { principal, privilege, may };
   if (touches === "*") {
-    if (access.mayAnywhere(principal, privilege)) return asked;
-    throw lacks(principal, privilege, procedure);
+    if (access.mayAnywhere(principal, privilege)) return { who: { principal, privilege, may } };
+    return { refused: lacks(principal, privilege, procedure) };
   }
-  const place = placeOf(core, principal, touches, request.input);
-  if (place.mine || may(privilege, place.path)) return asked;
-  if (may(viewOf(place.path), place.path)) throw lacks(principal, privilege, procedure, place.path);
-  throw place.unknown;
+  const { path, unknown, mine } = placeOf(core, principal, touches, request.input);
+  if (path === undefined) return { refused: unknown };
+  if (mine || may(privilege, path)) return { who: { principal, privilege, path, may }, path };
+  if (may(viewOf(path), path)) return { refused: lacks(principal, privilege, procedure, path), path };
+  return { refused: unknown, path };
 }
 
 type Place = {
-  path: string;
+  /** Absent of what is not there. */
+  path?: string;
   /** What is said where nothing of it may be seen. */
   unknown: EngineError;
   /** The one who asks has begun it. */
@@ -80,8 +96,7 @@ function placeOf(core: Seen, principal: Principal, touches: string, input: unkno
 function instancePlace({ instances }: Seen, name: string): Place {
   const unknown = new EngineError("not-found", `cannot find ${name}: instance "${name}" does not exist`);
   const project = instances.projectOf(name);
-  if (project === undefined) throw unknown;
-  return { path: instancePath({ name, project }), unknown };
+  return project === undefined ? { unknown } : { path: instancePath({ name, project }), unknown };
 }
 
 function repositoryPlace(name: string): Place {
@@ -93,8 +108,7 @@ function operationPlace({ operations }: Seen, principal: Principal, id: string):
   const reason = `cannot find operation ${id}: it is unknown or long past`;
   const unknown = new EngineError("not-found", reason);
   const origin = operations.originOf(id);
-  if (!origin) throw unknown;
-  return { path: origin.path, unknown, mine: origin.by === principal.name };
+  return origin ? { path: origin.path, unknown, mine: origin.by === principal.name } : { unknown };
 }
 
 /** What makes something visible at a path. */

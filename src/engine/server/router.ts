@@ -2,6 +2,7 @@
 import type { EngineCore } from "../engine-core.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { aliasRoutes } from "./routes/aliases.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes, repositoryRoutes } from "./routes/backups.ts";
 import { os } from "./routes/base.ts";
 import { diskRoutes } from "./routes/disks.ts";
@@ -45,6 +46,7 @@ export function createRouter(core: EngineCore, version: string) {
     composeProjects: composeRoutes(core),
     storage: storageRoutes(core),
     access: accessRoutes(core),
+    audit: auditRoutes(core),
     keys: keyRoutes(core),
   });
 }

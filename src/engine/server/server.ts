@@ -13,11 +13,12 @@ import { askedBy } from "../access/asking.ts";
 import type { Owner, Principal } from "../access/principal.ts";
 import type { EngineCore } from "../engine-core.ts";
 import type { Log } from "../log.ts";
-import { admit, type Door, declineUnasked, identify, type RequestContext, recorded } from "./access.ts";
+import { admit, type Door, declineUnasked, identify, type RequestContext } from "./access.ts";
 import { authorise } from "./authorise.ts";
 import { readJsonBody } from "./body.ts";
 import { respondWithError, toErrorBody, toPublicError, toWireError } from "./errors.ts";
 import { Live } from "./live.ts";
+import { decided } from "./record.ts";
 import { createRouter } from "./router.ts";
 import { STREAMS, streamOf } from "./streams.ts";
 
@@ -128,7 +129,7 @@ class ApiServer implements EngineServer {
       declineUnasked(request, this.#options.core.draining);
       const body = await readJsonBody(request);
       if (body !== undefined) Object.assign(request, { body }); // Where oRPC looks for a body that has been read.
-      const context = this.#context(principal, response);
+      const context = this.#context(principal, request, response);
       const { matched } = await this.#handler.handle(request, response, { context });
       if (!matched) throw unknownPath(request);
     } catch (error) {
@@ -146,16 +147,14 @@ class ApiServer implements EngineServer {
       declineUnasked(request, this.#options.core.draining);
       const { name, kind } = streamIn(request);
       const { of = "instances", serve, ...needs } = STREAMS[kind];
-      const context = this.#context(principal, socket);
+      const context = this.#context(principal, request, socket);
       this.#webSockets ??= createWebSockets();
       const webSockets = await this.#webSockets;
       const { core, log } = this.#options;
       const asked = { procedure: `${of}.${kind}`, needs, input: { name } };
-      const decided = () => authorise(core, principal, asked);
-      const who = await recorded(context, { procedure: asked.procedure, target: name }, async () =>
-        decided(),
-      );
-      context.whileAllowed(decided);
+      const action = { request: asked, target: name, changes: true };
+      const who = await decided(context, action, async (one) => one);
+      context.whileAllowed(() => authorise(core, principal, asked));
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         void askedBy(who, () => serve(webSocket, { core, name, log }));
       });
@@ -182,14 +181,19 @@ class ApiServer implements EngineServer {
     });
   }
 
-  #context(principal: Principal, opened: ServerResponse | Duplex): RequestContext {
+  #context(
+    principal: Principal,
+    { socket }: IncomingMessage,
+    opened: ServerResponse | Duplex,
+  ): RequestContext {
     const gone = new AbortController();
     opened.once("close", () => gone.abort(new EngineError("cancelled", "the client has gone")));
     const leaving = this.#leaving.signal;
     const signal = AbortSignal.any([gone.signal, leaving]);
     const { core, log } = this.#options;
     const whileAllowed = (check: () => void) => this.#live.whileAllowed(principal, opened, check);
-    return { core, principal, whileAllowed, signal, gone: gone.signal, leaving, log };
+    const from = socket.remoteAddress ?? "socket";
+    return { core, principal, from, whileAllowed, signal, gone: gone.signal, leaving, log };
   }
 }
 
