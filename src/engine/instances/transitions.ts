@@ -187,7 +187,7 @@ export function zoneHint(zone: string): string {
 export const MOVE_HINT =
   "Confirm the move, or take it back: berth move --confirm NAME, berth move --undo NAME";
 
-export const AWAITING_HINT = "It comes while the guest runs; berth list tells when all of it is there.";
+export const AWAITING_HINT = "It comes while the guest runs; berth info tells how far it is.";
 
 const PENDING_WORDS: Record<Action, string> = {
   launch: "its launch",
