@@ -3,7 +3,7 @@
  * Who asks may be a QEMU that its guest has taken over: it gets bytes of this one disk, and may not make the engine swell.
  */
 import { once as event } from "node:events";
-import { rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import net from "node:net";
 import { exactly } from "../../base/read-exactly.ts";
 import type { Log } from "../log.ts";
@@ -66,6 +66,7 @@ export async function serveNbd(path: string, served: ServedBytes, log: Log): Pro
   });
   server.listen(path);
   await event(server, "listening");
+  await chmod(path, 0o600);
   return {
     close: async () => {
       const closed = event(server, "close");

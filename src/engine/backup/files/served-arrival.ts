@@ -29,7 +29,10 @@ export class ServedArrival {
     const { id, awaited } = this.#entry.record.descriptor;
     const doing = `start ${nameOf(this.#entry)}`;
     const record = awaited && repositories.byKey(awaited.repository);
-    if (!record) throw new EngineError("not-found", `cannot ${doing}: its repository is no longer known`);
+    if (!record)
+      throw new EngineError("not-found", `cannot ${doing}: the repository of its backup is no longer known`, {
+        hint: "Add the repository again, and restore the backup to a new instance.",
+      });
     const lost = deferred<unknown>();
     this.#lost = lost;
     this.#lent = await LentBackup.open(repositories, ctx, {

@@ -1,6 +1,6 @@
 /** The NBD server over real sockets: what its client is told, and what one does that is hostile. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -41,6 +41,7 @@ test("a client reads any part of it, several at the same time", async () => {
   await serve();
   const client = await NbdClient.connect(socket, NBD_EXPORT);
   expect(client.size).toBe(content.length);
+  expect((await stat(socket)).mode & 0o777).toBe(0o600);
   const Part = fc
     .tuple(fc.integer({ min: 0, max: content.length - 1 }), fc.integer({ min: 1, max: 2 ** 20 }))
     .map(([at, length]) => ({ at, length: Math.min(length, content.length - at) }));
