@@ -145,6 +145,33 @@ export const NewToken = z.object({
 });
 export type NewToken = z.input<typeof NewToken>;
 
+/** What the instances of a project may have together, those in the trash included. What is left out has no limit. */
+export const ProjectLimits = z.strictObject({
+  instances: z.int().min(0).optional(),
+  cpus: z.int().min(0).optional(),
+  memoryBytes: z.int().min(0).optional(),
+  diskBytes: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("Of their disks as the guests see them; snapshots do not count"),
+  networks: z.int().min(0).optional().describe("Private networks that they are in"),
+});
+export type ProjectLimits = z.infer<typeof ProjectLimits>;
+
+export const ProjectUses = z.object({
+  instances: z.int(),
+  cpus: z.int(),
+  memoryBytes: z.int(),
+  diskBytes: z.int(),
+  networks: z.int(),
+});
+export type ProjectUses = z.infer<typeof ProjectUses>;
+
+/** A project is there as soon as an instance or a limit names it. */
+export const Project = z.object({ name: ProjectName, limits: ProjectLimits, uses: ProjectUses });
+export type Project = z.infer<typeof Project>;
+
 /** Who the engine takes the caller for, and what that one may do. */
 export const Myself = z.object({
   name: z.string(),

@@ -20,6 +20,7 @@ import { mounts } from "./contract/mounts.ts";
 import { networks, privateNetworks } from "./contract/networks.ts";
 import { operations } from "./contract/operations.ts";
 import { ports } from "./contract/ports.ts";
+import { projects } from "./contract/projects.ts";
 import { sessions } from "./contract/sessions.ts";
 import { snapshots } from "./contract/snapshots.ts";
 import { storage } from "./contract/storage.ts";
@@ -52,6 +53,7 @@ export const contract = {
   storage,
   access,
   audit,
+  projects,
   keys,
 };
 

@@ -37,6 +37,7 @@ import { addNetworkCommands } from "./networks.ts";
 import { addPortCommands } from "./ports.ts";
 import { addPowerCommands } from "./power.ts";
 import { addProjectCommands } from "./project.ts";
+import { addProjectsCommand } from "./projects.ts";
 import { addRepositoryCommands } from "./repositories.ts";
 import { addSandboxCommands } from "./sandbox.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
@@ -91,6 +92,7 @@ const VERBS: Readonly<Record<string, readonly AddVerbs[]>> = {
     addZoneCommands,
     addAccessCommands,
     addRightsCommands,
+    addProjectsCommand,
     addAuditCommands,
     addKeyCommands,
     addAutostartCommands,

@@ -3,6 +3,7 @@
  * server translates and authorises, and decides nothing.
  */
 import type { Duplex, Readable } from "node:stream";
+import type { Project } from "../api/access.ts";
 import type { Alias, AliasBook } from "../api/alias.ts";
 import type { DiskDetails, NewDisk } from "../api/disk.ts";
 import type { DriverInfo, EngineInfo, Settings } from "../api/engine-info.ts";
@@ -103,6 +104,7 @@ export interface InstancesApi {
   get(name: string): Instance;
   /** Undefined for an unknown name. */
   projectOf(name: string): string | undefined;
+  projects(): Project[];
   details(name: string, signal: AbortSignal): Promise<InstanceDetails>;
   log(
     name: string,

@@ -69,7 +69,7 @@ type Ground = Pick<Parts, "options" | "now" | "locations" | "store" | "settings"
 
 /** Each of them knows those that it needs, and begins nothing yet. */
 function compose({ files, ...ground }: Ground): Parts {
-  const { options, now, locations, store, settings, subnet } = ground;
+  const { options, now, locations, store, settings, subnet, access } = ground;
   const { paths, log } = options;
   const id = randomUUID();
   const events = new EventLog(id, { now });
@@ -94,6 +94,7 @@ function compose({ files, ...ground }: Ground): Parts {
     keys: new InstanceKeys(keys, files),
     zones: new ZoneBook(store, subnet),
     runDirectory: paths.run,
+    limits: () => access.limits,
     settings: () => settings.get(),
   });
   users = (image) => usersOf(keeper, image);

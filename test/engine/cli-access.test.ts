@@ -108,3 +108,12 @@ test("the record is listed, exported, and proven here and elsewhere", async () =
     expect.stringContaining("its end is not the one with that hash"),
   ]);
 }, 60_000);
+
+test("what a project may have is limited, and shown beside what it has", async () => {
+  await berth.ok(["projects", "limit", "web", "--instances", "1", "--memory", "2G"]);
+  expect(await berth.ok(["projects"])).toMatch(/^web +1 of 1 +1 +1GiB of 2GiB +5GiB +0$/m);
+  const refused = await berth.run(["launch", "--name", "more", "--project", "web"]);
+  expect(refused.stderr).toContain("project web: it has 1 of 1 instances, and would have 2");
+  await berth.ok(["projects", "limit", "web"]);
+  expect(await berth.ok(["projects"])).toMatch(/^web +1 +1 +1GiB +5GiB +0$/m);
+}, 60_000);

@@ -268,6 +268,7 @@ export class FakeCore implements EngineCore {
 
   instances: EngineCore["instances"] = {
     list: () => [...this.#instances.values()],
+    projects: () => [],
     projectOf: (name) => {
       const instance = this.#instances.get(name);
       return instance && (instance.project ?? "default");

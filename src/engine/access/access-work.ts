@@ -8,6 +8,7 @@ import type {
   Myself,
   NewToken,
   Privilege,
+  ProjectLimits,
 } from "../../api/access.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Access } from "./access.ts";
@@ -17,6 +18,7 @@ import {
   type KeptToken,
   withGrant,
   withGroup,
+  withLimits,
   withoutGrant,
   withoutGroup,
   withoutRole,
@@ -104,6 +106,10 @@ export class AccessWork {
   async revoke(who: Principal, grant: KeptGrant): Promise<void> {
     this.#refuseBeyond(who, grant, "take back");
     await this.#access.change(withoutGrant(grant));
+  }
+
+  limit(project: string, limits: ProjectLimits): Promise<void> {
+    return this.#access.change(withLimits(project, limits));
   }
 
   tokens(who: Principal): ApiToken[] {

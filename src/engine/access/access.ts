@@ -3,7 +3,7 @@
  * is taken back is gone at once. Without users there is no file. One that cannot be read lets nobody in but the owner.
  */
 import * as z from "zod";
-import type { Grant, Privilege } from "../../api/access.ts";
+import type { Grant, Privilege, ProjectLimits } from "../../api/access.ts";
 import { KeyedQueue } from "../../base/async.ts";
 import { readIfThere, writeFileDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
@@ -55,6 +55,11 @@ export class Access {
   /** Whether anybody but the owner may use the engine. */
   get isShared(): boolean {
     return this.#kept.users.length > 0;
+  }
+
+  /** By the names of projects that have any. */
+  get limits(): ReadonlyMap<string, ProjectLimits> {
+    return new Map(this.#kept.projects.map(({ name, limits }) => [name, limits]));
   }
 
   get roles(): Roles {

@@ -7,6 +7,8 @@ import {
   type Grant,
   KeptGrant,
   Privilege,
+  ProjectLimits,
+  ProjectName,
   RoleName,
 } from "../../api/access.ts";
 import { EngineError } from "../../base/errors.ts";
@@ -15,6 +17,7 @@ import { BUILT_IN_ROLES } from "./roles.ts";
 const KeptUser = z.object({ name: AccessName, createdAt: z.iso.datetime() });
 const KeptRole = z.object({ name: RoleName, privileges: z.array(Privilege) });
 const KeptToken = ApiToken.extend({ hash: z.string().min(1) });
+const KeptProject = z.object({ name: ProjectName, limits: ProjectLimits });
 export type KeptToken = z.infer<typeof KeptToken>;
 
 export const Kept = z.object({
@@ -24,10 +27,19 @@ export const Kept = z.object({
   roles: z.array(KeptRole),
   grants: z.array(KeptGrant),
   tokens: z.array(KeptToken),
+  projects: z.array(KeptProject).default([]),
 });
 export type Kept = z.infer<typeof Kept>;
 
-export const NOTHING: Kept = { version: 1, users: [], groups: [], roles: [], grants: [], tokens: [] };
+export const NOTHING: Kept = {
+  version: 1,
+  users: [],
+  groups: [],
+  roles: [],
+  grants: [],
+  tokens: [],
+  projects: [],
+};
 
 export type Change = (kept: Kept) => Kept;
 
@@ -137,6 +149,14 @@ export function withoutToken(id: string): Change {
     const tokens = kept.tokens.filter((token) => token.id !== id);
     if (tokens.length === kept.tokens.length) throw unknown("take back", "token", id);
     return { ...kept, tokens };
+  };
+}
+
+/** Without any limit it is none that is kept. */
+export function withLimits(name: string, limits: ProjectLimits): Change {
+  return (kept) => {
+    const others = kept.projects.filter((project) => project.name !== name);
+    return { ...kept, projects: Object.keys(limits).length > 0 ? [...others, { name, limits }] : others };
   };
 }
 

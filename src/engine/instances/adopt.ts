@@ -14,6 +14,7 @@ import { drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
 import { Descriptor } from "../store/record.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
+import { permitNew } from "./final-config.ts";
 import { macsIn } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Lanes, Resumable } from "./lanes.ts";
@@ -81,6 +82,7 @@ export function planAdoption(
     },
     ...{ networks: [], mounts: [], disks: [], snapshots: [], snapshotsTaken: 0 },
   };
+  permitNew(keeper, descriptor, `adopt ${found.name}`);
   return { id, adopt: descriptor };
 }
 

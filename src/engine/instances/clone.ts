@@ -5,7 +5,6 @@ import { InstanceName } from "../../api/instance-name.ts";
 import { NAME_RULE } from "../../api/names.ts";
 import type { HostNic } from "../../api/network.ts";
 import { EngineError, toEngineError } from "../../base/errors.ts";
-import { permitConfig } from "../access/host-touch.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { drawMac } from "../networks/addresses.ts";
 import type { WorkCtx } from "../operations.ts";
@@ -14,6 +13,7 @@ import { hasLogin } from "./container.ts";
 import { disksNow } from "./disk-work.ts";
 import { makeKey } from "./encryption.ts";
 import { type Entry, nameOf, newEntry } from "./entry.ts";
+import { permitNew } from "./final-config.ts";
 import { changedOutside, firstDisk } from "./generations.ts";
 import { macsIn, planNics } from "./host-nics.ts";
 import type { Keeper } from "./keeper.ts";
@@ -62,7 +62,7 @@ export function planClone(
   const createdAt = keeper.now().toISOString();
   const identity = { id, name, address, mac, networks, createdAt };
   const clone = descriptorOf(source, identity);
-  permitConfig(undefined, clone, `clone ${nameOf(source)}`);
+  permitNew(keeper, clone, `clone ${nameOf(source)}`);
   return {
     ...{ id, source: source.record.descriptor.id },
     clone: { ...clone, encrypted: clone.encrypted || encrypted },

@@ -26,6 +26,7 @@ import { crashed, type Entry, nameOf, without } from "./entry.ts";
 import { GuestNames } from "./guest-names.ts";
 import { mediumFile } from "./media.ts";
 import { PrivateNetworks } from "./private-networks.ts";
+import { type LimitsOf, Quotas } from "./quotas.ts";
 import { Serving } from "./serving.ts";
 import { toInstance } from "./view.ts";
 import type { ZoneBook } from "./zone-book.ts";
@@ -40,6 +41,8 @@ export type KeeperParts = {
   subnet: Subnet;
   zones: ZoneBook;
   runDirectory: string;
+  /** What projects may have; none is limited where left out. */
+  limits?: LimitsOf;
   settings: () => Settings;
   log: Log;
   now: () => Date;
@@ -61,6 +64,7 @@ export class Keeper {
   readonly log: Log;
   readonly zones: ZoneBook;
   readonly privateNetworks: PrivateNetworks;
+  readonly quotas: Quotas;
   readonly subnet: Subnet;
   readonly guestNames = new GuestNames(this);
   readonly #parts: KeeperParts;
@@ -82,6 +86,7 @@ export class Keeper {
     this.log = parts.log;
     this.zones = parts.zones;
     this.privateNetworks = new PrivateNetworks(this);
+    this.quotas = new Quotas(this, parts.limits ?? (() => new Map()));
     this.subnet = parts.subnet;
   }
 

@@ -15,6 +15,7 @@
  *        (nothing) ◄── purge ───── deleted
  */
 import type { Duplex, Readable } from "node:stream";
+import type { Project } from "../../api/access.ts";
 import type { Instance, InstanceDetails, LaunchSpec, Problem, Screenshot } from "../../api/instance.ts";
 import type { SizeChange } from "../../api/lifecycle.ts";
 import type { MoveMark } from "../../api/move.ts";
@@ -85,6 +86,10 @@ export class InstanceManager implements InstancesApi {
 
   projectOf(name: string): string | undefined {
     return this.#keeper.projectOf(name);
+  }
+
+  projects(): Project[] {
+    return this.#keeper.quotas.list();
   }
 
   async details(name: string, signal: AbortSignal): Promise<InstanceDetails> {
@@ -274,8 +279,9 @@ export class InstanceManager implements InstancesApi {
     }
     const since = running?.startedAt.toISOString();
     const input = { ...more, id: record.descriptor.id, action, since };
-    permitAction(entry, input, `${verbOf(action)} ${target}`);
+    const after = permitAction(this.#keeper, entry, input, `${verbOf(action)} ${target}`);
     const operation = this.#begin(entry, input, target);
+    this.#keeper.quotas.expect(input.id, operation, after);
     this.#delayed.supersede(entry, action);
     if (decision.interrupt) this.#interrupt(entry, pending, action);
     return operation;

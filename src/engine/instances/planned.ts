@@ -38,6 +38,6 @@ export async function planned(
   if (refused) throw refused;
   const warnings = found.filter((one) => one.severity === "warning").map((one) => one.message);
   const input = { ...planLaunch(plan, keeper, name, wanted), mounts, ports, disks, medium, warnings };
-  permitLaunch(input, `${verb} ${label}`);
+  permitLaunch(keeper, input, `${verb} ${label}`);
   return begin(input);
 }

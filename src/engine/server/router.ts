@@ -15,6 +15,7 @@ import { mediumRoutes } from "./routes/media.ts";
 import { mountRoutes } from "./routes/mounts.ts";
 import { networkRoutes, privateNetworkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
+import { projectRoutes } from "./routes/projects.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
 import { storageRoutes } from "./routes/storage.ts";
@@ -47,6 +48,7 @@ export function createRouter(core: EngineCore, version: string) {
     storage: storageRoutes(core),
     access: accessRoutes(core),
     audit: auditRoutes(core),
+    projects: projectRoutes(core),
     keys: keyRoutes(core),
   });
 }

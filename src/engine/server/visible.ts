@@ -28,7 +28,7 @@ const LISTS: Readonly<Record<string, Test>> = {
     sees(viewer, repositoryPath(String(repository))) &&
     sees(viewer, instancePath(instance as { name: string })),
   "backups.plans": bothNamed,
-  "access.projects": ({ name }, viewer) => sees(viewer, projectPath(String(name))),
+  "projects.list": ({ name }, viewer) => sees(viewer, projectPath(String(name))),
 };
 
 /** What is the engine's own and nobody's, or is looked through where it is put together. */
