@@ -322,6 +322,20 @@ describe("nothing that reaches the host is smuggled in", () => {
     expect(configured()).toBe(found);
   });
 
+  test("and nobody learns what is on the host by trying", async () => {
+    const spec = (more: LaunchSpec) => ({ name: "new", project: "web", ...more });
+    const absent = path.join(world.root, "absent");
+    for (const file of [folder, absent]) {
+      await refused(amy.api.instances.launch(spec({ mounts: [{ source: file }] })));
+      await refused(amy.api.instances.check(spec({ mounts: [{ source: file }] })));
+      await refused(amy.api.instances.check(spec({ disks: [{ source: file }] })));
+      await refused(amy.api.instances.check(spec({ iso: file })));
+      await refused(amy.api.instances.launch(spec({ image: ` ${file}` })));
+      await refused(amy.api.mounts.add({ name: "site", source: file }));
+      await refused(amy.api.disks.add({ name: "site", source: file }));
+    }
+  });
+
   test("by an edit", async () => {
     await asOwner(engine.instances.stop("site", { force: true }));
     const found = configured();

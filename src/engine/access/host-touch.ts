@@ -68,7 +68,7 @@ function touch(privilege: HostPrivilege, whats: readonly (string | undefined)[])
 
 /** Whether an image is a file of this host, and not one of a catalog. */
 export function isHostFile(reference: string): boolean {
-  return /^(?:file:|[/\\.~]|[a-z]:[/\\])/i.test(reference);
+  return /^(?:file:|[/\\.~]|[a-z]:[/\\])/i.test(reference.trim());
 }
 
 function isLoopback(address: string): boolean {

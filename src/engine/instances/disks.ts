@@ -15,6 +15,7 @@ import { checkSizes } from "./check.ts";
 import { refuseOfContainer } from "./container.ts";
 import type { PlannedDisk } from "./disk-work.ts";
 import { type Entry, nameOf } from "./entry.ts";
+import { permitWish } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 
 type DiskAction = "add-disk" | "resize-disk" | "remove-disk" | "recover-disk" | "purge-disk";
@@ -56,6 +57,8 @@ export class Disks implements DisksApi {
   async add(instance: string, wanted: NewDiskType): Promise<Operation> {
     const entry = this.#keeper.find(instance, "add a disk to");
     const support = supportOf(this.#keeper, entry);
+    if (wanted.source !== undefined)
+      permitWish(entry, { files: [wanted.source] }, `add a disk to ${instance}`);
     const host = await this.#hostFacts();
     const [planned] = await planDisks(instance, [wanted]);
     // No wait from here on, or two disks could get the same name.

@@ -1,10 +1,12 @@
 /** What an instance will be: looked at before anything of an action is done, for what it reaches of the host and what it takes. */
+import type { NewPortForward } from "../../api/port.ts";
 import { type HostFacing, isHostFile, permitConfig } from "../access/host-touch.ts";
 import type { Descriptor } from "../store/record.ts";
 import type { ActionInput } from "./actions.ts";
 import type { Entry } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
+import type { ParsedSpec } from "./plan.ts";
 
 type Parts = Pick<Keeper, "quotas">;
 
@@ -17,6 +19,39 @@ export function permitAction({ quotas }: Parts, { record }: Entry, input: Action
   permitConfig(record.descriptor, after, doing);
   quotas.check(after, doing);
   return after;
+}
+
+/**
+ * The same of what is only asked for, before the host is looked at: whether a file is there is nothing for those who may not
+ * have it.
+ */
+export function permitSpec(spec: ParsedSpec, doing: string): void {
+  const { name = "unnamed", project, mounts, networks, ports = [], disks = [], iso, image, container } = spec;
+  permitConfig(
+    undefined,
+    {
+      ...{ name, project, mounts, networks, container },
+      // `own` is a loopback address that is not known yet.
+      ports: ports.flatMap((port) => (port.hostAddress === "own" ? [] : [withHostPort(port)])),
+      files: [
+        ...disks.flatMap(({ source }) => source ?? []),
+        ...[iso ?? "", container ? "" : (image ?? "")].filter(isHostFile),
+      ],
+    },
+    doing,
+  );
+}
+
+function withHostPort({ hostAddress, hostPort = 0 }: NewPortForward): {
+  hostAddress: string;
+  hostPort: number;
+} {
+  return { hostAddress, hostPort };
+}
+
+/** The same of what an instance is to have beside what it has. */
+export function permitWish({ record }: Entry, wish: Partial<HostFacing>, doing: string): void {
+  permitConfig(record.descriptor, { ...record.descriptor, ...wish }, doing);
 }
 
 export function permitLaunch({ quotas }: Parts, input: LaunchInput, doing: string): void {

@@ -37,7 +37,7 @@ import { type DelayedStopInput, DelayedStops } from "./delayed-stop.ts";
 import { details, guestOf, type LogSource, openDisplay, openLogs, readLog } from "./details.ts";
 import { checkRotate } from "./encryption.ts";
 import { type Entry, nameOf } from "./entry.ts";
-import { permitAction } from "./final-config.ts";
+import { permitAction, permitSpec } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 import { Lanes, type Resumable } from "./lanes.ts";
 import { entryOf, type LaunchInput, launch } from "./launch.ts";
@@ -125,7 +125,9 @@ export class InstanceManager implements InstancesApi {
   }
 
   async check(spec: LaunchSpec): Promise<Problem[]> {
-    return (await findings(this.#plan, this.#keeper, parseSpec(spec))).map(toProblem);
+    const wanted = parseSpec(spec);
+    permitSpec(wanted, `launch ${wanted.name ?? "an instance"}`);
+    return (await findings(this.#plan, this.#keeper, wanted)).map(toProblem);
   }
 
   async launch(spec: LaunchSpec): Promise<Operation> {

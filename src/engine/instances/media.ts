@@ -5,6 +5,7 @@ import { MediumReference } from "../../api/machine.ts";
 import type { Operation } from "../../api/operation.ts";
 import { exists, moveDurable } from "../../base/durable.ts";
 import { EngineError } from "../../base/errors.ts";
+import { isHostFile } from "../access/host-touch.ts";
 import type { Ctx } from "../ctx.ts";
 import type { MediaApi } from "../engine-core.ts";
 import { download } from "../images/download.ts";
@@ -16,6 +17,7 @@ import type { MediumRecord } from "../store/record.ts";
 import type { ActionInput } from "./actions.ts";
 import { refuseOfContainer } from "./container.ts";
 import { type Entry, nameOf } from "./entry.ts";
+import { permitWish } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 
 const OWN_FILE = "medium.iso";
@@ -35,7 +37,9 @@ export class Media implements MediaApi {
   }
 
   async insert(instance: string, reference: string): Promise<Operation> {
-    refuseWithoutDrive(this.#keeper.find(instance, "insert an ISO into"));
+    const entry = this.#keeper.find(instance, "insert an ISO into");
+    refuseWithoutDrive(entry);
+    if (isHostFile(reference)) permitWish(entry, { files: [reference] }, `insert an ISO into ${instance}`);
     const medium = await checkMedium(reference, `insert an ISO into ${instance}`);
     return this.#actions.act(instance, "change-medium", { medium });
   }

@@ -11,6 +11,7 @@ import type { WorkCtx } from "../operations.ts";
 import type { Finding } from "./check.ts";
 import { byRuntime } from "./container.ts";
 import type { Entry } from "./entry.ts";
+import { permitWish } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 import { closeMount, openMount, withoutFailure } from "./mount-serving.ts";
 
@@ -32,6 +33,7 @@ export class Mounts implements MountsApi {
     const entry = this.#keeper.find(instance, "mount in");
     refuseMounts(this.#keeper, instance);
     const { container } = entry.record.descriptor;
+    permitWish(entry, { mounts: [wanted] }, `mount in ${instance}`);
     const mount = await checkMount(container ? byRuntime(wanted) : wanted, instance);
     if (container?.runtime === "vm") refuseInHost(instance, { mounts: [mount] });
     if (entry.record.descriptor.mounts.some((one) => one.target === mount.target)) {

@@ -5,7 +5,7 @@ import type { Operation } from "../../api/operation.ts";
 import type { Operations } from "../operations.ts";
 import { refusal } from "./check.ts";
 import { mountsOf } from "./container.ts";
-import { permitLaunch } from "./final-config.ts";
+import { permitLaunch, permitSpec } from "./final-config.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LaunchInput } from "./launch.ts";
 import { checkMedium } from "./media.ts";
@@ -26,6 +26,7 @@ export async function planned(
   const wanted = parseSpec(spec, verb);
   const label = wanted.name ?? "an instance";
   operations.refuseWhileDraining(`${verb} ${label}`);
+  permitSpec(wanted, `${verb} ${label}`);
   if (wanted.mounts?.length) refuseMounts(keeper, label);
   const mounts = await checkMounts(mountsOf(wanted), label);
   const ports = await planPorts(keeper, wanted.ports ?? [], label);
