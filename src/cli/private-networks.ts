@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Instance } from "../api/instance.ts";
 import { type NetworkMode, type PrivateNetwork, segmentOf } from "../api/network-mode.ts";
+import { INTERNET, type ReachKind, type ReachReport } from "../api/reach-test.ts";
 import { parseMode } from "../client/network-text.ts";
 import { type Format, json, table } from "./format.ts";
 import { formatOption } from "./options.ts";
@@ -49,6 +50,41 @@ export function addPrivateNetworkCommands(network: Command, session: Session): v
     .action(async (name: string, mode: NetworkMode) => {
       await session.operate((api) => api.networks.change({ name, mode }));
     });
+  formatOption(
+    network
+      .command("test")
+      .description("Try from inside a guest what it reaches, beside what its mode promises")
+      .argument("<name>", "the instance, which runs")
+      .option("--internet <host:port>", `what to look for beyond this host (default: ${INTERNET})`),
+  ).action(async (name: string, { format, internet }: { format: Format; internet?: string }) => {
+    const { api } = await session.client();
+    const report = await api.networks.test({ name, ...(internet === undefined ? {} : { internet }) });
+    session.print(formatReach(report, format));
+    if (report.probes.some(({ verdict }) => verdict === "broken")) session.exitCode = 2;
+  });
+}
+
+const LOOKS: Record<ReachKind, string> = {
+  "host-loopback": "This host's loopback",
+  "host-address": "This host's address",
+  internet: "Beyond this host",
+  "same-network": "Same network",
+  "other-network": "Another network",
+};
+const PROMISES = { reached: "reached", "not-reached": "not reached", open: "--" } as const;
+const FINDINGS = { reached: "reached", "not-reached": "not reached", unknown: "not known" } as const;
+
+/** Pure. */
+export function formatReach(report: ReachReport, format: Format): string {
+  if (format === "json") return json(report);
+  const rows = report.probes.map(({ kind, target, promised, found, verdict }) => [
+    ...[LOOKS[kind], target || "--", PROMISES[promised], FINDINGS[found], verdict],
+  ]);
+  const notes = report.probes.flatMap(({ kind, text }) =>
+    text === undefined ? [] : [`${LOOKS[kind]}: ${text}.`],
+  );
+  const shown = table(["What", "Target", "Promised", "Found", "Verdict"], rows);
+  return `Mode: ${report.mode}\n${shown}${notes.map((note) => `${note}\n`).join("")}`;
 }
 
 /** Pure. */

@@ -19,6 +19,7 @@ import type { HostNetwork, NewHostNic } from "../api/network.ts";
 import type { NetworkMode, PrivateNetwork } from "../api/network-mode.ts";
 import type { Operation } from "../api/operation.ts";
 import type { NewPortForward, PortForward, PortForwardChange, PortListener } from "../api/port.ts";
+import type { ReachReport } from "../api/reach-test.ts";
 import type { GuestSession, SessionRequest } from "../api/session.ts";
 import type { Snapshot, SnapshotOccasion } from "../api/snapshot.ts";
 import type { StorageMove, StoragePlace } from "../api/storage.ts";
@@ -213,6 +214,8 @@ export interface NetworksApi {
 export interface ReachApi {
   /** Where that needs another run, the operation warns, and the instance tells what holds until then. */
   change(instance: string, mode: NetworkMode): Promise<Operation>;
+  /** `wrong-state` where it does not run; `internet` is a host and a port beyond this host. */
+  test(instance: string, internet: string | undefined, signal: AbortSignal): Promise<ReachReport>;
 }
 
 export interface PrivateNetworksApi {

@@ -1,6 +1,7 @@
 /** Networks between instances: who is in one exists for its members alone, by frames and by names; and changes of that. */
 import packet from "dns-packet";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { LaunchSpec } from "../../src/api/instance.ts";
 import type { NetworkMode } from "../../src/api/network-mode.ts";
 import type { EngineCore } from "../../src/engine/engine-core.ts";
 import { parseAddress, subnetAround } from "../../src/engine/networks/addresses.ts";
@@ -26,8 +27,8 @@ afterEach(async () => {
 });
 
 /** With a NIC on whichever network it is in; nobody need be connected to that. */
-async function launch(name: string, network: NetworkMode): Promise<FakeNic> {
-  await succeeded(engine, engine.instances.launch({ name, network }));
+async function launch(name: string, network: NetworkMode, more: LaunchSpec = {}): Promise<FakeNic> {
+  await succeeded(engine, engine.instances.launch({ name, network, ...more }));
   const { id } = engine.instances.get(name);
   const nic = await FakeNic.listen(lanSocketOf({ id, runDirectory: world.paths.run }));
   nics.set(name, nic);
@@ -97,6 +98,23 @@ test("each network is alone: what is said in one is heard in no other, and no na
   await expect.poll(() => hosts("a")).toContain(" b.berth b ");
   expect(hosts("a")).not.toContain(" c.berth ");
   expect(world.host.commands.filter((one) => one.startsWith("g: ") && one.includes(" h.berth "))).toEqual([]);
+});
+
+test("a network is of one project: of the same name, in the same mode, those of others are not in it", async () => {
+  engine.privateNetworks.create("red");
+  await launch("a", "private:red");
+  await launch("b", "private:red", { project: "ops" });
+  await launch("c", "private:red", { project: "ops" });
+  await launch("d", "default");
+  await launch("e", "default", { project: "ops" });
+  for (const name of "abcde") await nics.get(name)?.connected();
+  expect(await heardFrom("b", ["c"])).toEqual(["c"]);
+  expect([await heardFrom("a", []), await heardFrom("d", []), await heardFrom("e", [])]).toEqual([
+    [],
+    [],
+    [],
+  ]);
+  expect(await answerTo("a", "b.berth")).toEqual([]);
 });
 
 test("a change holds at once where the guest's hypervisor can, and in the network that it left nobody hears it", async () => {
@@ -170,4 +188,39 @@ test("what a mode cannot be is refused: NICs on the host's networks, guests with
   await succeeded(engine, engine.instances.launch({ name: "b" }));
   await succeeded(engine, engine.instances.suspend("b"));
   await expect(engine.reach.change("b", "nat")).rejects.toMatchObject({ code: "wrong-state" });
+});
+
+test("a test shows what a guest saw beside what its mode promises", async () => {
+  engine.privateNetworks.create("red");
+  await launch("a", "private:red");
+  await launch("b", "private:red");
+  await launch("c", "default");
+  const signal = AbortSignal.timeout(30_000);
+  const test = async (seen: string) => {
+    world.host.prints.set("/dev/tcp/", seen);
+    const { mode, probes } = await engine.reach.test("a", "192.0.2.77:1", signal);
+    expect(mode).toBe("private:red");
+    const shown = probes.filter(({ kind }) => kind !== "host-address");
+    return shown.map(({ kind, target, found, verdict }) => [kind, target, found, verdict].join(" "));
+  };
+  const loopback = "host-loopback this host's 127.0.0.1, by the guest's gateways not-reached ok";
+  // Numbers go by where this host has an address that others know, or has none.
+  const { probes } = await engine.reach.test("a", undefined, signal);
+  const at = probes.findIndex(({ kind }) => kind === "internet");
+  const lines = (...seen: string[]) => seen.map((one, n) => `${at + n} ${one}`).join("\n");
+  expect(await test(`0 said not the word\n${lines("nothing", "said SSH-2.0-x", "nothing")}`)).toEqual([
+    loopback,
+    "internet 192.0.2.77:1 not-reached ok",
+    "same-network b reached ok",
+    "other-network an instance there not-reached ok",
+  ]);
+  expect(await test(`0 nothing\n${lines("said x", "nothing", "refused")}`)).toEqual([
+    loopback,
+    "internet 192.0.2.77:1 reached broken",
+    "same-network b not-reached broken",
+    "other-network an instance there reached broken",
+  ]);
+  expect((await test("")).map((line) => line.split(" ").at(-1))).toEqual(Array(4).fill("unknown"));
+  await succeeded(engine, engine.instances.stop("a", { force: true }));
+  await expect(engine.reach.test("a", undefined, signal)).rejects.toMatchObject({ code: "wrong-state" });
 });

@@ -185,6 +185,7 @@ export class FakeCore implements EngineCore {
   };
   readonly reach: EngineCore["reach"] = {
     change: async (instance) => this.#begin("change-network", instance),
+    test: async () => ({ mode: "default", probes: [] }),
   };
   readonly privateNetworks: EngineCore["privateNetworks"] = {
     list: () => [{ name: "team", instances: ["web"] }],

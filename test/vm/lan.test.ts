@@ -194,3 +194,55 @@ test("a suspended guest is reached again when it goes on", async () => {
   expect((await factsOf("db")).ipv4).toEqual(ipv4);
   expect(await inside("db", "cat", "/proc/sys/kernel/random/boot_id")).toBe(boot);
 });
+
+/** What answers from outside: a word from each address that a guest might find this host at. */
+const REACH = `
+import socket, sys
+for target in sys.argv[1:]:
+  host, port = target.rsplit(":", 1)
+  try:
+    with socket.create_connection((host, int(port)), 3) as peer: print(target, peer.recv(20).decode().strip() or "silence")
+  except OSError as error: print(target, "nothing")`;
+
+test("in a private network they reach each other, and neither this host nor what is beyond it", async () => {
+  const server = net.createServer((socket) => socket.end("this host\n"));
+  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const [web, db] = [await factsOf("web"), await factsOf("db")];
+  const base = (web.ipv4[0] ?? "").split(".").slice(0, 2).join(".");
+  const here = [`${base}.255.1`, `${base}.255.2`, "198.51.100.1"];
+  const asked = here.map((address) => `${address}:${port}`);
+  const answers = async () => {
+    const said = await python("web", REACH, ...asked, "db:22", `${db.ipv4[0]}:22`);
+    return said.split("\n").map((line) => line.replace(/^\S+ /, "").slice(0, 9));
+  };
+  try {
+    // The way out leads to this host's loopback by its gateway.
+    expect((await answers())[0]).toBe("this host");
+    await berth.ok(["network", "create", "team"]);
+    const moved = await Promise.all(
+      ["web", "db"].map((name) => berth.run(["network", "set", name, "private:team"])),
+    );
+    expect(moved[0]?.stderr).toContain("until then it still reaches what this host does");
+    await Promise.all(["web", "db"].map((name) => berth.ok(["restart", name], { timeoutMs: 300_000 })));
+    await reaches("web", "db").toBe(true);
+    expect(await answers()).toEqual([...here.map(() => "nothing"), "SSH-2.0-O", "SSH-2.0-O"]);
+    const { probes } = (await berth.json(["network", "test", "web"])) as {
+      probes: { kind: string; found: string; verdict: string }[];
+    };
+    const shown = probes.map(({ kind, found, verdict }) => `${kind} ${found} ${verdict}`);
+    expect(shown).toContain("host-loopback not-reached ok");
+    expect(shown).toContain("internet not-reached ok");
+    expect(shown).toContain("same-network reached ok");
+  } finally {
+    server.close();
+  }
+});
+
+test("who is isolated while it runs is out at once, and is in again when that is taken back", async () => {
+  expect(await berth.run(["network", "set", "db", "isolated"])).toMatchObject({ code: 0, stderr: "" });
+  expect(await pings("web", (await factsOf("db")).ipv4[0] ?? "")).toBe(false);
+  expect(await inside("db", "hostname")).toBe("db");
+  await berth.ok(["network", "set", "db", "private:team"]);
+  await reaches("web", "db").toBe(true);
+});

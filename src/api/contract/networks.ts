@@ -3,6 +3,7 @@ import * as z from "zod";
 import { HostNetwork, NewHostNic } from "../network.ts";
 import { NetworkMode, NetworkName, PrivateNetwork } from "../network-mode.ts";
 import { Operation } from "../operation.ts";
+import { HostAndPort, ReachReport } from "../reach-test.ts";
 import { ByName, List, procedure } from "./procedure.ts";
 
 export const networks = {
@@ -40,6 +41,15 @@ export const networks = {
   )
     .input(ByName.extend({ mode: NetworkMode }))
     .output(Operation),
+  test: procedure(
+    "POST",
+    "/v1/instances/{name}/network/test",
+    "instance.exec",
+    "/projects/*/instances/{name}",
+    "Try from inside a guest what it reaches, beside what its mode promises",
+  )
+    .input(ByName.extend({ internet: HostAndPort.optional().describe("What lies beyond this host") }))
+    .output(ReachReport),
 };
 
 const ByNetwork = z.object({ network: z.string().min(1).max(64) });

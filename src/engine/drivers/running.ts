@@ -90,6 +90,8 @@ export interface Running {
   readonly lan?: string | undefined;
   /** What the guest reaches in this run, where that may be another than its instance asks for. */
   readonly network?: NetworkMode | undefined;
+  /** A guest with a way out is kept from this host's loopback; known where the driver is of machines. */
+  readonly keepsLoopback?: boolean | undefined;
   /** False where only the next start can change that. Absent where it always is so. */
   readonly changeNetwork?: ((ctx: Ctx, mode: NetworkMode) => Promise<boolean>) | undefined;
   /**

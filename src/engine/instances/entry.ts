@@ -1,5 +1,6 @@
 /** One instance in the engine's memory. Only the manager writes to it. */
 
+import { DEFAULT_PROJECT } from "../../api/access.ts";
 import type { Problem } from "../../api/instance.ts";
 import { type NetworkMode, segmentOf } from "../../api/network-mode.ts";
 import type { OperationKind } from "../../api/operation.ts";
@@ -104,10 +105,18 @@ export function reachOf({ record, running }: Entry): NetworkMode {
   return running?.network ?? record.descriptor.network;
 }
 
+/** The network between instances that it is in, which is of its project alone. Undefined: none. */
+export function segmentIn(entry: Entry): string | undefined {
+  const segment = segmentOf(reachOf(entry));
+  return segment === undefined
+    ? undefined
+    : `${entry.record.descriptor.project ?? DEFAULT_PROJECT}/${segment}`;
+}
+
 /** Whether the one reaches the other, through a network that both are in. */
 export function areTogether(one: Entry, other: Entry): boolean {
-  const segment = segmentOf(reachOf(one));
-  return one === other || (segment !== undefined && segment === segmentOf(reachOf(other)));
+  const segment = segmentIn(one);
+  return one === other || (segment !== undefined && segment === segmentIn(other));
 }
 
 /** Whether another operation (a forced stop) has taken the instance over from the one of `operationId`. */

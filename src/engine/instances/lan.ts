@@ -3,13 +3,12 @@
  * name there. What is in one network does not exist in another.
  */
 
-import { segmentOf } from "../../api/network-mode.ts";
 import type { Disposable } from "../../base/disposable.ts";
 import type { Subnet } from "../drivers/driver.ts";
 import { contains, parseAddress, parseNetwork } from "../networks/addresses.ts";
 import type { Names } from "../networks/dns.ts";
 import { type Member, Switch } from "../networks/switch.ts";
-import { type Entry, isNamed, nameOf, reachOf } from "./entry.ts";
+import { type Entry, isNamed, nameOf, segmentIn } from "./entry.ts";
 import type { Keeper } from "./keeper.ts";
 
 export class Lan implements Disposable {
@@ -64,7 +63,7 @@ export class Lan implements Disposable {
 function membersOf(keeper: Keeper): Map<string, Member[]> {
   const members = new Map<string, Member[]>();
   for (const entry of keeper.entries()) {
-    const [segment, member] = [segmentOf(reachOf(entry)), memberOf(entry)];
+    const [segment, member] = [segmentIn(entry), memberOf(entry)];
     if (segment === undefined || !member) continue;
     members.set(segment, [...(members.get(segment) ?? []), member]);
   }
@@ -79,8 +78,7 @@ function memberOf({ record, running }: Entry): Member | undefined {
 /** Of those in the network alone, whether they run or not. */
 function namesOf(keeper: Keeper, subnet: Subnet, segment: string): Names {
   const network = parseNetwork(subnet.cidr);
-  const named = () =>
-    keeper.entries().filter((entry) => isNamed(entry) && segmentOf(reachOf(entry)) === segment);
+  const named = () => keeper.entries().filter((entry) => isNamed(entry) && segmentIn(entry) === segment);
   return {
     addressOf: (name) =>
       named().find((entry) => nameOf(entry).toLowerCase() === name)?.record.descriptor.address,

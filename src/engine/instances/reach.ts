@@ -4,6 +4,7 @@ import type { GuestKind } from "../../api/machine.ts";
 import type { NewHostNic } from "../../api/network.ts";
 import { leadsOut, type NetworkMode, privateNetworkOf } from "../../api/network-mode.ts";
 import type { Operation } from "../../api/operation.ts";
+import type { ReachReport } from "../../api/reach-test.ts";
 import { EngineError, type ErrorCode } from "../../base/errors.ts";
 import type { ReachApi } from "../engine-core.ts";
 import type { WorkCtx } from "../operations.ts";
@@ -41,6 +42,12 @@ export class Reach implements ReachApi {
         hint: refused.hint,
       });
     return this.#actions.act(instance, "change-network", { network: mode });
+  }
+
+  async test(instance: string, internet: string | undefined, signal: AbortSignal): Promise<ReachReport> {
+    const entry = this.#keeper.find(instance, "test what is reached by");
+    const { testReach } = await import("./reach-test.ts");
+    return testReach(this.#keeper, entry, internet, signal);
   }
 }
 

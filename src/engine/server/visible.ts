@@ -1,6 +1,7 @@
 /** Of an answer that tells of several things, those that may be seen. Every procedure that touches `*` has a line here. */
 import type { EngineInfo } from "../../api/engine-info.ts";
 import type { EngineEvent } from "../../api/event.ts";
+import type { PrivateNetwork } from "../../api/network-mode.ts";
 import type { Asking } from "../access/asking.ts";
 import { instancePath, projectPath, repositoryPath, SYSTEM } from "../access/paths.ts";
 import type { EngineCore } from "../engine-core.ts";
@@ -34,7 +35,6 @@ const LISTS: Readonly<Record<string, Test>> = {
 /** What is the engine's own and nobody's, or is looked through where it is put together. */
 export const OF_ALL: readonly string[] = [
   ...["engine.hello", "settings.get", "zones.list", "networks.list", "keys.status"],
-  ...["privateNetworks.list", "privateNetworks.get"],
   ...[
     "access.passphrase",
     "access.me",
@@ -63,6 +63,10 @@ const OTHERS: Readonly<Record<string, Whole>> = {
   }),
   "engine.info": (info: EngineInfo, viewer) =>
     sees(viewer, SYSTEM) ? info : { ...info, dataDirectory: "", logFile: "", problems: [] },
+  "privateNetworks.list": ({ items }: { items: PrivateNetwork[] }, viewer) => ({
+    items: items.map((one) => withSeen(one, viewer)),
+  }),
+  "privateNetworks.get": (one: PrivateNetwork, viewer) => withSeen(one, viewer),
   "events.subscribe": (events: AsyncIterable<EngineEvent>, viewer) => visibleEvents(events, viewer),
 };
 
@@ -80,6 +84,11 @@ export function visible(procedure: string, answer: unknown, viewer: Viewer): unk
   if (!test) return answer;
   const { items, ...rest } = answer as { items: Item[] };
   return { ...rest, items: items.filter((item) => test(item, viewer)) };
+}
+
+/** Who is in it, as far as that may be known. */
+function withSeen({ name, instances }: PrivateNetwork, viewer: Viewer): PrivateNetwork {
+  return { name, instances: instances.filter((one) => seesInstance(one, viewer)) };
 }
 
 function seesInstance(name: string, viewer: Viewer): boolean {

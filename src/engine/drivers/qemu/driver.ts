@@ -37,6 +37,7 @@ import { findVirtiofsd, serveShares, type Virtiofsd } from "./shares.ts";
 import { QemuSnapshots } from "./snapshots.ts";
 import { refuseLostMachine, runStateOf } from "./suspend.ts";
 import {
+  asSuspended,
   hasSuspendRecord,
   machineName,
   memoryIn,
@@ -128,11 +129,12 @@ class QemuDriver implements Driver {
     await privateDirectory(instance.runDirectory);
     const monitor = monitorOf(this.#host.platform, instance);
     // Without cloud-init nothing would give that NIC its address.
-    const alone = instance.network === "isolated" || instance.guest !== "linux";
-    const lan = alone ? undefined : lanSocketOf(this.#host.platform, tools.version, instance);
+    const lanSocket =
+      instance.guest === "linux" ? lanSocketOf(this.#host.platform, tools.version, instance) : undefined;
+    const lan = instance.network === "isolated" ? undefined : lanSocket;
     const firmware = await firmwareOf(this.#host.platform, instance);
     if (this.#host.platform !== "win32") await rm(monitor.path, { force: true });
-    if (lan !== undefined) await rm(lan, { force: true });
+    if (lanSocket !== undefined) await rm(lanSocket, { force: true });
     await writeFile(path.join(instance.directory, DRIVER_LOG), "", { mode: 0o600 });
     const virtiofsd = instance.shares.length > 0 ? await this.#virtiofsd(ctx) : undefined;
     const tpm = instance.tpm ? await startTpm(ctx, instance, this.#host.platform) : undefined;
@@ -141,8 +143,11 @@ class QemuDriver implements Driver {
     try {
       given = key && (await handOver(instance, { [DISK_KEY]: key }));
       const { shares } = served;
-      const how = { suspended, monitor, lan, shares, firmware, tpm, keys: given?.objects };
-      return await this.#boot(ctx, instance, tools, how);
+      const wanted = { suspended, monitor, lan, shares, firmware, tpm, keys: given?.objects };
+      const other = { ...wanted, lan: lan === undefined ? lanSocket : undefined };
+      const whole = (how: Boot) =>
+        hardwareWith(hardwareOf(argvOf(this.#host.platform, instance, tools, how)), instance.disks);
+      return await this.#boot(ctx, instance, tools, asSuspended(suspended, [wanted, other], whole));
     } catch (error) {
       await served.end();
       await endTpm(tpm);

@@ -75,6 +75,19 @@ export function cannotResume(name: string, reason: string, cause?: unknown): Eng
   });
 }
 
+/**
+ * What the guest was suspended with, of what it may be started with: its mode may have been changed while it ran, and its
+ * NICs not. The first where that is none of them, or it is not suspended.
+ */
+export function asSuspended<T>(
+  record: SuspendRecord | undefined,
+  [first, ...others]: [T, ...T[]],
+  hardwareOf: (one: T) => string,
+): T {
+  if (record?.hardware === undefined) return first;
+  return [first, ...others].find((one) => hardwareOf(one) === record.hardware) ?? first;
+}
+
 /** Why this QEMU cannot take the memory; undefined when it can. Pure. */
 export function mismatch(
   record: SuspendRecord,

@@ -7,6 +7,9 @@ export function networkRoutes({ networks, reach }: EngineCore) {
     attach: os.networks.attach.handler(({ input: { name, ...wanted } }) => networks.attach(name, wanted)),
     detach: os.networks.detach.handler(({ input }) => networks.detach(input.name, input.mac)),
     change: os.networks.change.handler(({ input }) => reach.change(input.name, input.mode)),
+    test: os.networks.test.handler(({ input, context }) =>
+      reach.test(input.name, input.internet, context.signal),
+    ),
   };
 }
 

@@ -12,6 +12,7 @@ import { type KeptMemory, loadMemory, saveMemory } from "../../../../src/engine/
 import type { QmpClient, QmpEvent } from "../../../../src/engine/drivers/qemu/qmp.ts";
 import { refuseLostMachine } from "../../../../src/engine/drivers/qemu/suspend.ts";
 import {
+  asSuspended,
   hasSuspendRecord,
   machineName,
   mismatch,
@@ -262,4 +263,13 @@ describe("memory", () => {
     });
     expect(await readdir(directory)).toEqual([]);
   });
+});
+
+test("a guest is resumed with the NICs that it was suspended with, where one of the choices has them", () => {
+  const chosen = (kept: Partial<SuspendRecord>) =>
+    asSuspended({ ...record, ...kept }, ["now", "then"], (one) => one);
+  expect(["then", "now", "neither"].map((hardware) => chosen({ hardware }))).toEqual(["then", "now", "now"]);
+  const { hardware: _, ...unknown } = record;
+  expect(asSuspended(unknown, ["now", "then"], (one) => one)).toBe("now");
+  expect(asSuspended(undefined, ["now", "then"], () => "then")).toBe("now");
 });
