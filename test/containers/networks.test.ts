@@ -42,7 +42,9 @@ describe.each(["docker", "podman"] as const)("%s", (runtime) => {
       ...{ a: "private:red", b: "private:red", c: "private:blue", d: "default" },
       ...{ e: "nat", f: "nat" },
     } satisfies Record<string, NetworkMode>;
-    const serving = world.running(["sh", "-c", "while :; do echo hello | nc -l -p 80; done"]);
+    // It ends when it is asked to: Podman waits for that.
+    const program = "trap 'exit 0' TERM; nc -ll -p 80 -e echo hello & wait";
+    const serving = world.running(["sh", "-c", program]);
     for (const [name, network] of Object.entries(modes))
       all.set(name, await world.started(name, { ...serving, network }));
   });
