@@ -57,18 +57,12 @@ export async function restoreBackup(services: Services, args: Args): Promise<voi
 /** Whether the guest starts before its data is there. */
 async function chosenLive(): Promise<boolean | undefined> {
   const picks = [
-    {
-      ...{ label: vscode.l10n.t("Bring In All of It, and Let It Rest"), live: false },
-      detail: vscode.l10n.t("It needs the backup no longer then."),
-    },
-    {
-      ...{ label: vscode.l10n.t("Start It at Once"), live: true },
-      detail: vscode.l10n.t(
-        "What it reads comes from the backup, and all else after it. Until then the backup is needed.",
-      ),
-    },
+    { label: vscode.l10n.t("Bring In All of It, and Let It Rest"), live: false },
+    { label: vscode.l10n.t("Start It at Once: the Rest Follows"), live: true },
   ];
-  return (await vscode.window.showQuickPick(picks, { title: vscode.l10n.t("Its Data") }))?.live;
+  const title = vscode.l10n.t("Its Data");
+  const placeHolder = vscode.l10n.t("As long as a part of it is missing, the backup is needed.");
+  return (await vscode.window.showQuickPick(picks, { title, placeHolder }))?.live;
 }
 
 /** `web`, or the first of `web-restored`, `web-restored2`, … that is free. */
