@@ -120,6 +120,29 @@ test("events are those of what may be seen, to the removal", async () => {
   expect(about.length).toBeGreaterThan(2);
 });
 
+test("whoever may see more or less is told to list again", async () => {
+  const amy = await someone("amy", [on("/projects/web", "user")]);
+  const seen: string[] = [];
+  const twice = deferred<void>();
+  const over = new AbortController();
+  const events = await amy.api.events.subscribe({}, { signal: over.signal });
+  const reading = (async () => {
+    for await (const event of events) {
+      seen.push(event.type === "instance" ? event.instance.name : event.type);
+      if (event.type === "resync" && seen.length === 1)
+        await work.grant(OWNER, grantTo("amy", on("/projects/ops", "user")));
+      if (event.type === "instance") twice.resolve();
+      if (event.type === "resync" && seen.length === 2)
+        void engine.instances.update("db", { labels: { a: "b" } });
+    }
+  })().catch(() => {});
+  await twice.promise;
+  over.abort();
+  await reading;
+  expect(seen.slice(0, 2)).toEqual(["resync", "resync"]);
+  expect(seen).toContain("db");
+});
+
 test("whoever begins something may follow and cancel it, and nobody else who may not see it", async () => {
   const amy = await someone("amy", [on("/projects/web", "operator")]);
   const ben = await someone("ben", [on("/projects/ops", "operator")]);

@@ -2,13 +2,16 @@
 import type { EngineInfo } from "../../api/engine-info.ts";
 import type { EngineEvent } from "../../api/event.ts";
 import type { PrivateNetwork } from "../../api/network-mode.ts";
+import { deferred } from "../../base/async.ts";
 import type { Asking } from "../access/asking.ts";
 import { instancePath, projectPath, repositoryPath, SYSTEM } from "../access/paths.ts";
 import type { EngineCore } from "../engine-core.ts";
 import { viewOf } from "./authorise.ts";
 
 export type Viewer = {
-  core: Pick<EngineCore, "operations"> & { instances: Pick<EngineCore["instances"], "projectOf"> };
+  core: Pick<EngineCore, "id" | "access" | "operations"> & {
+    instances: Pick<EngineCore["instances"], "projectOf">;
+  };
   who: Asking;
 };
 
@@ -102,11 +105,34 @@ export function seesOperation(id: string, viewer: Viewer): boolean {
   return origin.by === viewer.who.principal.name || sees(viewer, origin.path);
 }
 
+/** Whoever may see more or less than before is told to list again. */
 async function* visibleEvents(
   events: AsyncIterable<EngineEvent>,
   viewer: Viewer,
 ): AsyncGenerator<EngineEvent, void> {
-  for await (const event of events) if (seesEvent(event, viewer)) yield event;
+  const { id, access } = viewer.core;
+  const source = events[Symbol.asyncIterator]();
+  let changed = deferred<undefined>();
+  const listening = access.onDidChange(() => changed.resolve(undefined));
+  let next = source.next();
+  let sequence = 0;
+  try {
+    for (;;) {
+      const first = await Promise.race([next, changed.promise]);
+      if (!first) {
+        changed = deferred();
+        yield { type: "resync", engine: id, sequence, at: new Date().toISOString() };
+        continue;
+      }
+      if (first.done) return;
+      sequence = first.value.sequence;
+      if (seesEvent(first.value, viewer)) yield first.value;
+      next = source.next();
+    }
+  } finally {
+    listening.dispose();
+    await source.return?.();
+  }
 }
 
 function seesEvent(event: EngineEvent, viewer: Viewer): boolean {
