@@ -174,6 +174,6 @@ describe("a REST server", () => {
     onTestFinished(() => void forgetful.close());
     const { port } = forgetful.address() as { port: number };
     await place({}, { url: `http://127.0.0.1:${port}/one` }).save(ctx(), fileOf("data", bytes), bytes);
-    expect(heard).toEqual(["POST", "POST", "GET", "POST", "GET"]);
+    expect(heard).toEqual(["POST", "GET", "POST", "GET", "GET", "POST", "GET"]);
   });
 });

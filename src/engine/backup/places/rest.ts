@@ -55,29 +55,33 @@ export class RestPlace implements Place {
     if (file.kind === "config" && (await this.#hasConfig(ctx, bytes))) return;
     const path = this.#pathOf(file);
     await this.#call(ctx, "write to", async (ask, attempt) => {
-      const isThere = async () => sizeIn(await ask({ method: "HEAD", path }, 404)) === bytes.length;
+      const isAgain = attempt.number > 1;
+      if (isAgain && (await this.#hasEnd(ask, path, bytes.length))) return;
       const headers = { "content-type": "application/octet-stream" };
       const answer = await ask({ method: "POST", path, headers, body: bytes }, 403);
       // A server that keeps what it has refuses the same file as it refuses any.
-      if (answer.status === 403 && !(await isThere()))
+      if (answer.status === 403 && sizeIn(await ask({ method: "HEAD", path }, 404)) !== bytes.length)
         throw answeredFault({ verb: "write to", place: this.name }, answer);
-      if (attempt.number > 1) await this.#lasts(ctx, ask, path, bytes.length);
+      if (!isAgain) return;
+      await sleep(this.#patience.firstMs, ctx.signal);
+      if (!(await this.#hasEnd(ask, path, bytes.length)))
+        throw new TransientError("what a lost connection had begun was removed");
     });
   }
 
   /**
    * rclone removes what a lost connection had begun when it notices, which may be after another has sent it all, and tells
-   * the length of what was to come meanwhile: so the end of it is read.
+   * the length of what was to come meanwhile: so its end is read.
    */
-  async #lasts(ctx: Ctx, ask: Ask, path: string, sizeBytes: number): Promise<void> {
-    await sleep(this.#patience.firstMs, ctx.signal);
+  async #hasEnd(ask: Ask, path: string, sizeBytes: number): Promise<boolean> {
     const end = { offset: sizeBytes - 1, lengthBytes: 1 };
     try {
       const answer = await ask({ method: "GET", path, headers: rangeHeader(end) }, 416);
-      rangeOf({ verb: "write to", place: this.name }, path, answer, end);
+      return rangeOf({ verb: "write to", place: this.name }, path, answer, end).length === 1;
     } catch (error) {
-      if (!(error instanceof EngineError && error.code === "not-found")) throw error;
-      throw new TransientError("what a lost connection had begun was removed", { cause: error });
+      const isAbsent = error instanceof EngineError && error.code === "not-found";
+      if (isAbsent || error instanceof TransientError) return false;
+      throw error;
     }
   }
 

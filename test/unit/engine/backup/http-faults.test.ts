@@ -112,13 +112,12 @@ test("a server that asks to be left alone for long is not waited for", async () 
 test("an upload whose answer was lost is not sent again", async () => {
   for (const kind of ["rest", "s3"] as const) {
     const there: Answer = (request, response) => {
-      const total = String(bytes.length);
-      if (request.method === "HEAD") response.writeHead(200, { "content-length": total }).end();
-      else response.writeHead(206, { "content-range": `bytes 0-0/${total}` }).end("a");
+      const range = /^bytes=(\d+-\d+)$/.exec(request.headers.range ?? "")?.[1];
+      response.writeHead(206, { "content-range": `bytes ${range}/${bytes.length}` }).end("a");
     };
     const { place, asked } = await served(kind, (request) => request.socket.destroy(), there);
     await place.save(ctx(), file, bytes);
-    expect(asked.map(({ method }) => method)).toEqual(kind === "rest" ? ["POST", "HEAD"] : ["PUT", "GET"]);
+    expect(asked.map(({ method }) => method)).toEqual([kind === "rest" ? "POST" : "PUT", "GET"]);
   }
 });
 
