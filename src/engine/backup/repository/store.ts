@@ -153,13 +153,12 @@ export class Store {
    * Into the pack's own buffer, so that a backup takes no more memory for it; the thread that made it has the buffer back
    * then. A pack that fails is left to a prune: no index names it.
    */
-  async #readBack(member: Member, { name, buffer, rows }: FinishedPack): Promise<void> {
+  async #readBack(member: Member, { name, buffer }: FinishedPack): Promise<void> {
     const file = { kind: "data", name } as const;
     const bytes = await this.#place.load(this.#ctx, file, undefined, buffer);
     const moved = [...new Set([buffer, ...movable(bytes)])];
-    const { problems } = await member.run("checkWritten", { name, bytes, rows, buffer }, moved);
-    const [problem] = problems;
-    if (problem !== undefined) throw damaged(wordsFor(file), `it was just written, and ${problem}`);
+    const { isSame } = await member.run("isAsMade", { name, bytes, buffer }, moved);
+    if (!isSame) throw damaged(wordsFor(file), "it was just written, and its sum is not its name");
   }
 
   async #list(): Promise<void> {
